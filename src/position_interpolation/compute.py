@@ -1,0 +1,48 @@
+"""Where numbers are computed: device, precision and threads."""
+
+import torch
+
+from position_interpolation.config import Compute
+from position_interpolation.errors import UsageError
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def device(compute: Compute) -> str:
+    """The device asked for; `auto` takes a GPU if there is one."""
+    has_gpu = torch.cuda.is_available()
+    if compute.device == "auto":
+        return "cuda" if has_gpu else "cpu"
+    if compute.device == "cuda" and not has_gpu:
+        raise UsageError("compute.device=cuda but torch finds no GPU: set compute.device=cpu")
+    if compute.device not in ("cpu", "cuda"):
+        raise UsageError(f"compute.device={compute.device} is not known: choose auto, cpu or cuda")
+    return compute.device
+
+
+def dtype(compute: Compute) -> str:
+    """The precision asked for; `auto` takes bfloat16 only where the hardware has it (elsewhere it is ~100x slower)."""
+    if compute.dtype == "auto":
+        fast = torch.cuda.is_available() if device(compute) == "cuda" else _cpu_multiplies_bfloat16()
+        return "bfloat16" if fast else "float32"
+    if compute.dtype not in DTYPES:
+        raise UsageError(f"compute.dtype={compute.dtype} is not known: choose auto or one of {', '.join(DTYPES)}")
+    return compute.dtype
+
+
+def prepare(compute: Compute) -> None:
+    """Apply the thread setting."""
+    if compute.threads is not None:
+        torch.set_num_threads(compute.threads)
+
+
+def description(compute: Compute) -> str:
+    """The device in words, for records."""
+    if device(compute) == "cuda":
+        return torch.cuda.get_device_name()
+    return f"cpu, {torch.get_num_threads()} threads"
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

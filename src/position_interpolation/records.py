@@ -1,0 +1,127 @@
+"""Records: one measured number with everything needed to trust it, and the signatures that name runs."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from position_interpolation import files
+from position_interpolation.errors import UsageError
+
+LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
+# Fields that say what was measured; two records that agree on all of them are two measurements of one number.
+IDENTITY = (
+    "experiment", "rung", "model", "method", "factor", "window", "steps", "task", "eval_window", "stride",
+    "protocol", "metric", "seed",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of rows.jsonl. None where a field does not apply."""
+
+    experiment: str
+    rung: str
+    model: str
+    weights_sha256: str | None
+    method: str | None
+    factor: float | None
+    window: int | None  # L', tokens
+    steps: int | None
+    task: str
+    eval_window: int | None
+    stride: int | None
+    protocol: str | None
+    metric: str
+    value: float
+    ci_low: float | None
+    ci_high: float | None
+    n_documents: int | None
+    n_tokens: int | None
+    data: dict[str, Any]  # name, source, sha256, ids
+    seed: int
+    signature: str
+    commit: str | None
+    versions: dict[str, str]
+    device: str
+    dtype: str
+    seconds: float
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    @property
+    def identity(self) -> str:
+        """What this record measures, whatever came out."""
+        what = {name: getattr(self, name) for name in IDENTITY}
+        return json.dumps([what, self.data.get("name"), self.data.get("source"), self.data.get("ids")])
+
+
+def signature(parts: dict[str, Any]) -> str:
+    """Name of a run: a hash of everything that can change its numbers."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def read(path: Path) -> list[Record]:
+    """The records of one rows.jsonl; none if there is no such file.
+
+    Raises:
+        UsageError: a line is no record.
+    """
+    if not path.is_file():
+        return []
+    names = {item.name for item in fields(Record)}
+    records = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            records.append(Record(**{name: row[name] for name in names}))
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{path}:{number} is no record ({error!r}): remove or repair the line") from error
+    return records
+
+
+def write(path: Path, records: Iterable[Record]) -> None:
+    """Write all records of a file in one step."""
+    files.write_text(path, "".join(json.dumps(asdict(record)) + "\n" for record in records))
+
+
+def merge(path: Path, new: list[Record]) -> None:
+    """Put new records into a file: each takes the place of an older measurement of the same number."""
+    replaced = {record.identity: record for record in new}
+    kept = []
+    for record in read(path):
+        kept.append(replaced.pop(record.identity, record))
+    write(path, [*kept, *replaced.values()])
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of the libraries that compute numbers."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def commit() -> str | None:
+    """The commit of the code, `-dirty` if src/ or conf/ differ from it; None outside a checkout."""
+    root = Path(__file__).resolve().parents[2]
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", "src", "conf", "experiments")
+        return git("rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

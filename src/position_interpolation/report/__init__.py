@@ -1,0 +1,1 @@
+"""Records made readable: tables, figures and pages. Nothing here computes a result."""

@@ -1,0 +1,124 @@
+"""Two measurements compared on the same documents, with the interval of their difference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from position_interpolation.records import Record
+from position_interpolation.report import groups
+from position_interpolation.report.labels import Extension, extension_of
+
+SAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio of two perplexities with its 95 % interval; no interval if nothing could be drawn again."""
+
+    value: float
+    low: float | None
+    high: float | None
+    documents: int
+
+    def percent(self) -> str:
+        """How much higher or lower, in per cent, with the interval: `-3.1 % [-3.9, -2.2]`."""
+        interval = "" if self.low is None or self.high is None else f" [{_signed(self.low)}, {_signed(self.high)}]"
+        return f"{_signed(self.value)} %{interval}"
+
+    def times(self) -> str:
+        """How many times, with the interval: `12.4 times [11.9, 13.0]`."""
+        interval = "" if self.low is None or self.high is None else f" [{self.low:.3g}, {self.high:.3g}]"
+        return f"{self.value:.3g} times{interval}"
+
+
+def document_losses(records: Sequence[Record], extension: Extension, eval_window: int) -> dict[str, tuple[float, int]]:
+    """(mean loss in nats per token, scored tokens) of every document under one extension at one window."""
+    return {
+        str(record.data["ids"][0]): (record.value, record.n_tokens or 0)
+        for record in records
+        if record.metric == "document_loss" and record.eval_window == eval_window and extension_of(record) == extension
+    }
+
+
+def paired(
+    left: dict[str, tuple[float, int]],
+    right: dict[str, tuple[float, int]],
+    samples: int = SAMPLES,
+    seed: int = 0,
+) -> Ratio | None:
+    """Ratio of two perplexities, left over right, on the documents that both scored.
+
+    Each side is exp(sum of losses / tokens), as under protocol `token`. The bootstrap draws documents, the
+    same for both sides: what makes a document hard cancels, which two separate intervals would count twice.
+
+    Returns:
+        None if no document is common; a ratio without interval if only one is.
+    """
+    common = sorted(left.keys() & right.keys())
+    if not common:
+        return None
+    sides = []
+    for side in (left, right):
+        losses, tokens = (np.array(column, dtype=np.float64) for column in zip(*map(side.get, common), strict=True))
+        sides.append(np.stack([losses * tokens, tokens], axis=1))
+    value = float(np.exp(np.subtract(*(_mean(side.sum(axis=0)) for side in sides))))
+    count = len(common)
+    if count < 2:
+        return Ratio(value, None, None, count)
+    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=samples)
+    differences = np.subtract(*(_mean(weights @ side) for side in sides))
+    low, high = np.exp(np.quantile(differences, (0.025, 0.975)))
+    return Ratio(value, float(low), float(high), count)
+
+
+def blocks(left: Sequence[Record], right: Sequence[Record]) -> Ratio | None:
+    """Ratio of the mean perplexities of two sets of position blocks, left over right.
+
+    The blocks' draws are not kept, so their intervals are added up as if all erred together in the worst
+    direction: the result is wider than the 95 % interval whatever the blocks share.
+
+    Returns:
+        None if a side has no block; a ratio without interval if a block has none.
+    """
+    if not left or not right:
+        return None
+    (upper, upper_low, upper_high), (lower, lower_low, lower_high) = _mean_blocks(left), _mean_blocks(right)
+    documents = min(record.n_documents or 0 for record in (*left, *right))
+    interval = upper_low / lower_high, upper_high / lower_low
+    low, high = (None, None) if np.isnan(interval).any() else interval
+    return Ratio(upper / lower, low, high, documents)
+
+
+def position_blocks(records: Sequence[Record], extension: Extension) -> tuple[list[Record], list[Record]]:
+    """The extension's blocks of positions inside the base's window L, and those wholly past it."""
+    own = [record for record in records if extension_of(record) == extension]
+    edge = extension.base_window
+    return (
+        [record for record in own if groups.block(record)[1] <= edge],
+        [record for record in own if groups.block(record)[0] >= edge],
+    )
+
+
+def _mean(sums: np.ndarray) -> np.ndarray:
+    """Loss per token from (loss, tokens) pairs."""
+    return np.asarray(sums[..., 0] / sums[..., 1])
+
+
+def _mean_blocks(records: Sequence[Record]) -> tuple[float, float, float]:
+    """Perplexity over all tokens of some blocks with its outer bounds, NaN where a block has none."""
+    tokens = [record.n_tokens or 1 for record in records]
+
+    def mean(values: Sequence[float | None]) -> float:
+        logarithms = [np.nan if value is None else np.log(value) for value in values]
+        return float(np.exp(np.average(logarithms, weights=tokens)))
+
+    return (
+        mean([record.value for record in records]),
+        mean([record.ci_low for record in records]),
+        mean([record.ci_high for record in records]),
+    )
+
+
+def _signed(ratio: float) -> str:
+    return f"{100 * (ratio - 1):+.1f}"

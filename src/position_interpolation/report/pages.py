@@ -1,0 +1,211 @@
+"""The page of a results folder, and the page over all of them. Nothing is measured: rows.jsonl has it all."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from position_interpolation import files
+from position_interpolation.errors import UsageError
+from position_interpolation.records import Record, read
+from position_interpolation.report import (
+    drawing,
+    figures,
+    formats,
+    groups,
+    provenance,
+    tables,
+    theory_figures,
+)
+from position_interpolation.report.findings import findings
+from position_interpolation.report.labels import ordered
+from position_interpolation.report.tables import Table
+from position_interpolation.report.verdicts import Finding
+
+ROWS = "rows.jsonl"
+PAPER = "[Position Interpolation](https://arxiv.org/abs/2306.15595) (arXiv:2306.15595v2)"
+UNNAMED = "single"  # runs outside any experiment: kept for their owner, left out of the overview
+FIRST = "quickstart"
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of a page: a table, the figures that go with it, and the stem of the table's files."""
+
+    title: str
+    stem: str
+    table: Table
+    drawings: tuple[tuple[str, Callable[[], Figure]], ...]  # file stem and how to draw it
+    more: tuple[Table, ...] = ()  # the same numbers read otherwise: folded away
+
+
+def sections(records: Sequence[Record]) -> list[Section]:
+    """What the records allow to show, in the order of the page; drawing waits until it is asked for."""
+    found: list[Section] = []
+    taken: set[str] = set()
+
+    def add(
+        title: str,
+        stem: str,
+        table: Table,
+        drawings: Sequence[tuple[str, Callable[[], Figure]]],
+        more: Sequence[Table] = (),
+    ) -> None:
+        found.append(Section(title, stem, table, tuple(drawings), tuple(more)))
+        taken.update((stem, *(name for name, _ in drawings)))
+
+    def free(stem: str, number: int = 1) -> str:
+        name = stem if number == 1 else f"{stem}_{number}"
+        return free(stem, number + 1) if name in taken else name
+
+    for group, rows in groups.perplexities(records).items():
+        first = not found
+        stem, picture = (free(word if first else f"{word}_{group.task}") for word in ("table", "perplexity"))
+        # `token` is the sound aggregation; it comes first unless it was not asked for.
+        known = {record.protocol: None for record in rows if record.protocol is not None}
+        main, *others = sorted(known, key=lambda protocol: protocol != "token")
+        more = [tables.perplexity_table(rows, protocol) for protocol in others]
+        title = f"Perplexity by evaluation window: {group.task}, {group.source} text"
+        draw = partial(figures.perplexity_figure, rows, main)
+        add(title, stem, tables.perplexity_table(rows, main), [(picture, draw)], more)
+    for rows in groups.passkeys(records).values():
+        stem = free("passkey")
+        draw = partial(figures.passkey_figure, rows)
+        add("Passkey retrieval", stem, tables.passkey_table(rows), [(stem, draw)])
+    for group, rows in groups.positions(records).items():
+        stem = free("positions")
+        draw = partial(figures.positions_figure, rows)
+        add(f"Perplexity by position: {group.source} text", stem, tables.positions_table(rows), [(stem, draw)])
+    theory = [record for record in records if record.task == "theory"]
+    if theory:
+        drawings: list[tuple[str, Callable[[], Figure]]] = [("figure_2", theory_figures.figure_2)]
+        drawings.append(("figure_5", theory_figures.figure_5))
+        add("Figures 2 and 5", free("theory"), tables.theory_table(theory), drawings)
+    return found
+
+
+def render(folder: Path) -> list[Path]:
+    """Write every table, figure and the page that the rows of a results folder allow.
+
+    Returns:
+        What was written, the page last.
+
+    Raises:
+        UsageError: the folder has no records.
+    """
+    records = read(folder / ROWS)
+    if not records:
+        raise UsageError(f"{folder / ROWS} holds no records: run the experiment first")
+    parts = sections(records)
+    written: list[Path] = []
+    for part in parts:
+        written += formats.save(part.table, folder / part.stem)
+        for stem, draw in part.drawings:
+            written += drawing.save(draw(), folder / stem)
+    page = folder / "README.md"
+    files.write_text(page, _page(records, parts))
+    return [*written, page]
+
+
+def render_index(results: Path) -> Path:
+    """Write results/README.md: each experiment's first table and figure, the findings, where to read on."""
+    folders = sorted(
+        (path.parent for path in results.glob(f"*/*/{ROWS}") if path.parent.parent.name != UNNAMED),
+        key=lambda folder: (folder.parent.name != FIRST, folder.as_posix()),
+    )
+    parts = [
+        f"# Results\n\nOurs beside the paper's: {PAPER}. Each number is a line of a `rows.jsonl`; "
+        "`python -m position_interpolation task=report experiment_name=<name>` renders a page from it.\n"
+    ]
+    for folder in folders:
+        records = read(folder / ROWS)
+        shown = sections(records)
+        if shown:
+            parts.append(_entry(folder, folder.relative_to(results).as_posix(), records, shown[0]))
+    if len(parts) == 1:
+        parts.append("Nothing yet: run `python -m position_interpolation experiment=quickstart`.\n")
+    page = results / "README.md"
+    files.write_text(page, "\n".join(parts))
+    return page
+
+
+def title(records: Sequence[Record]) -> str:
+    """What a results folder is called."""
+    return f"{records[0].experiment} on {records[0].rung}"
+
+
+def _page(records: Sequence[Record], parts: Sequence[Section]) -> str:
+    """The page of one results folder."""
+    text = [
+        f"# {title(records)}\n",
+        _command(records),
+        "## Findings\n\n" + _findings(findings(records)),
+        *(_section(part) for part in parts),
+        "## Where the numbers come from\n",
+        "\n".join([*provenance.sources(records), *provenance.conditions(records)]) + "\n",
+        f"Every record: [{ROWS}]({ROWS}).\n",
+    ]
+    different = provenance.deviations(records)
+    if different:
+        text += ["## What differs from the paper\n", "\n".join(different) + "\n"]
+    return "\n".join(text)
+
+
+def _command(records: Sequence[Record]) -> str:
+    """How to measure and how to render again."""
+    first = records[0]
+    rung = f" model={model}" if (model := next((item.model for item in ordered(records)), None)) else ""
+    again = f"python -m position_interpolation task=report experiment_name={first.experiment}{rung}"
+    if first.experiment == UNNAMED:
+        return f"Runs outside any experiment.\n\n```bash\n{again}   # this page, from the records alone\n```\n"
+    run = f"python -m position_interpolation experiment={first.experiment}"
+    width = max(len(run), len(again))
+    return (
+        f"```bash\n{run:{width}}   # measure what is missing, then render\n"
+        f"{again:{width}}   # this page, from the records alone\n```\n"
+    )
+
+
+def _findings(found: Sequence[Finding]) -> str:
+    if not found:
+        return "These records bear on none of the paper's claims.\n"
+    note = (
+        "A claim holds, or does not, only if the whole 95 % interval lies on one side. Perplexities are "
+        "compared on the same documents.\n"
+    )
+    return "\n".join([*map(_bullet, found), "", note])
+
+
+def _bullet(finding: Finding) -> str:
+    return f"- **{finding.verdict}** · {_markdown(finding.text)}"
+
+
+def _section(part: Section) -> str:
+    pictures = [f"[![{part.title}]({stem}.png)]({stem}.pdf)\n" for stem, _ in part.drawings]
+    written = ", ".join(f"[{suffix}]({part.stem}.{suffix})" for suffix in ("csv", "md", "tex"))
+    folded = [
+        f"<details><summary>The same under another protocol</summary>\n\n{body}\n</details>\n"
+        for body in map(formats.to_markdown, part.more)
+    ]
+    body = [f"## {part.title}\n", *pictures, formats.to_markdown(part.table), f"This table as {written}.\n"]
+    return "\n".join([*body, *folded])
+
+
+def _entry(folder: Path, relative: str, records: Sequence[Record], part: Section) -> str:
+    """One experiment on the overview."""
+    pictures = [
+        f"[![{part.title}]({relative}/{stem}.png)]({relative}/README.md)\n"
+        for stem, _ in part.drawings
+        if (folder / f"{stem}.png").is_file()
+    ]
+    verdicts = [_bullet(item) for item in findings(records) if item.verdict != "not measured"]
+    listed = ["\n".join(verdicts) + "\n"] if verdicts else []
+    links = f"[The whole page]({relative}/README.md) · [every record]({relative}/{ROWS})\n"
+    return "\n".join([f"## {title(records)}\n", *pictures, formats.to_markdown(part.table), *listed, links])
+
+
+def _markdown(text: str) -> str:
+    """A sentence in which nothing is mistaken for markup."""
+    return text.replace("_", "\\_").replace("*", "\\*").replace(">", "\\>")

@@ -1,0 +1,76 @@
+"""Claims about perplexity by position inside one long forward: what happens at the edge of the window."""
+
+from collections.abc import Sequence
+
+from position_interpolation.records import Record
+from position_interpolation.report import compare
+from position_interpolation.report.labels import Extension, names, ordered, plural
+from position_interpolation.report.verdicts import EXPLOSION, Finding, Judge, above, below, judged, missing
+
+FLAT = "PI does not explode past the window"
+
+
+def positions(rows: Sequence[Record]) -> list[Finding]:
+    """How the base and PI fare past L, and what PI costs inside it.
+
+    Args:
+        rows: one group of `groups.positions`.
+    """
+    found = []
+    for base in [extension for extension in ordered(rows) if extension.method == "none" and not extension.steps]:
+        inside, past = compare.position_blocks(rows, base)
+        claim = "The untuned base explodes past its window"
+        measured = f"{base.model}'s perplexity over the positions past {base.window} is"
+        found.append(_judged(past, inside, claim, measured, "that inside", above(EXPLOSION)))
+        interpolated = [item for item in ordered(rows) if item.method == "pi" and item.model == base.model]
+        for extension in interpolated:
+            found += _interpolated(rows, base, extension)
+        if not interpolated:
+            found.append(missing(FLAT))
+    return found
+
+
+def _interpolated(rows: Sequence[Record], base: Extension, extension: Extension) -> list[Finding]:
+    """One extension against itself inside the window, and against the base on both sides of its edge."""
+    base_inside, base_past = compare.position_blocks(rows, base)
+    inside, past = compare.position_blocks(rows, extension)
+    worst = sorted(past, key=lambda record: record.value)[-1:]
+    name = names(ordered(rows))[extension]
+    edge = base.window
+    return [
+        _judged(
+            worst,
+            inside,
+            FLAT,
+            f"the worst block of {name} past {edge} is",
+            "its mean inside",
+            below(EXPLOSION),
+        ),
+        _judged(
+            past,
+            base_past,
+            "PI beats the base past the window",
+            f"past {edge} {name} is",
+            "the base",
+            below(1.0),
+        ),
+        _judged(
+            inside,
+            base_inside,
+            "PI loses nothing inside the window",
+            f"inside {edge} {name} is",
+            "the base",
+            below(1.0),
+        ),
+    ]
+
+
+def _judged(
+    left: list[Record], right: list[Record], claim: str, measured: str, reference: str, judge: Judge
+) -> Finding:
+    ratio = compare.blocks(left, right)
+    if ratio is None:
+        return missing(claim)
+    counted = plural(ratio.documents, "document")
+    text = f"{claim}: {measured} {ratio.times()} {reference} (perplexity, {counted})."
+    return judged(text, ratio, judge)

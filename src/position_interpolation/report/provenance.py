@@ -1,0 +1,120 @@
+"""Where the numbers of a results folder come from, and where they leave the paper: sentences for its page."""
+
+from collections.abc import Iterable, Sequence
+
+from position_interpolation.records import Record
+from position_interpolation.report import groups
+from position_interpolation.report.labels import METHODS, extension_of, ordered, plural, thousands
+
+# What `data=embedded` and `data=local` bring in the place of the paper's corpora (conf/data).
+STAND_INS = {
+    ("embedded", "pg19"): "books of the King James Bible stand in for PG-19",
+    ("embedded", "proof_pile"): "source files of sympy stand in for Proof-pile",
+    ("local", "proof_pile"): "LaTeX and Isabelle documents alone stand in for Proof-pile",
+}
+DOCUMENTS = {"pg19": 100, "proof_pile": 128}
+TUNED = {"pi": 1000, "extrapolation": 10_000}
+IDS_SHOWN = 12
+
+
+def sources(records: Sequence[Record]) -> list[str]:
+    """One markdown line for each text: its name, source, fingerprint, documents, tokens and protocols."""
+    lines = []
+    measured = [record for record in records if record.metric != "document_loss" and record.task != "theory"]
+    for group, rows in _by_text(measured).items():
+        name, source, sha256 = group
+        text = f"**{name}**, source `{source}`, sha256 `{(sha256 or 'none')[:16]}`"
+        largest = max(rows, key=lambda record: (record.n_documents or 0, record.n_tokens or 0))
+        unit = "trial" if largest.task == "passkey" else "document"
+        text += f": {plural(largest.n_documents or 0, unit)}, {plural(largest.n_tokens or 0, 'token')}"
+        protocols = _unique(record.protocol for record in rows)
+        text += f"; protocol {', '.join(protocols)}" if protocols else ""
+        strides = _unique(record.stride for record in rows)
+        text += f"; stride {', '.join(strides)}" if strides else ""
+        lines.append(f"- {text}.{_ids(largest)}")
+    return lines
+
+
+def conditions(records: Sequence[Record]) -> list[str]:
+    """Models, code, libraries and machines behind the numbers, one markdown line each."""
+    versions = _unique(", ".join(f"{name} {number}" for name, number in record.versions.items()) for record in records)
+    weights = _unique(
+        f"{item.model}, {item.label}: `{(record.weights_sha256 or 'none')[:16]}`"
+        for record in sorted(records, key=lambda record: _rank(record))
+        if (item := extension_of(record)) is not None
+    )
+    seconds = {record.signature: record.seconds for record in records}
+    lines = {
+        "Code": ", ".join(_unique(record.commit for record in records)) or "outside a checkout",
+        "Libraries": "; ".join(versions),
+        "Machine": "; ".join(_unique(f"{record.device}, {record.dtype}" for record in records)),
+        "Seeds": ", ".join(_unique(record.seed for record in records)),
+        "Measured in": f"{thousands(sum(seconds.values()))} seconds, tuning not counted",
+    }
+    listed = [f"- {name}: {value}." for name, value in lines.items()]
+    return [*listed, *(["- Weights evaluated (sha256): " + "; ".join(weights) + "."] if weights else [])]
+
+
+def deviations(records: Sequence[Record]) -> list[str]:
+    """What differs from the paper's setup, as far as records tell; markdown lines."""
+    lines = []
+    for item in ordered(records):
+        if "llama" not in item.model.lower():
+            lines.append(f"Model: {item.model} with L = {item.base_window}, for LLaMA with L = 2048.")
+        wanted = TUNED.get(item.method)
+        if item.steps and wanted and item.steps != wanted and not item.control:
+            lines.append(f"Tuning: {item.label}; the paper's {METHODS[item.method]} is tuned {wanted} steps.")
+    for task, source, count in _unique_texts(records):
+        if (source, task) in STAND_INS:
+            lines.append(f"Text: {STAND_INS[source, task]}.")
+        if task in DOCUMENTS and count != DOCUMENTS[task]:
+            lines.append(f"Documents of {task}: {count}, for {DOCUMENTS[task]}.")
+    if groups.perplexities(records):
+        lines.append("Aggregation: the paper does not state it; here every scored token counts alike (`token`).")
+    if groups.passkeys(records):
+        lines.append(
+            "Passkey: the paper states neither prompt length nor matching rule; here prompt and answer fill "
+            "the window, decoding is greedy and every digit must match."
+        )
+    if groups.positions(records):
+        lines.append("Perplexity by position is no experiment of the paper.")
+    return [f"- {line}" for line in dict.fromkeys(lines)]
+
+
+def _by_text(records: Iterable[Record]) -> dict[tuple[str, str, str | None], list[Record]]:
+    texts: dict[tuple[str, str, str | None], list[Record]] = {}
+    for record in records:
+        data = record.data
+        texts.setdefault((data["name"], data["source"], data.get("sha256")), []).append(record)
+    return texts
+
+
+def _unique_texts(records: Iterable[Record]) -> list[tuple[str, str, int]]:
+    """(task, source, documents) of every text that perplexity was measured on."""
+    found = {
+        (record.task, str(record.data.get("source")), record.n_documents or 0): None
+        for record in records
+        if record.metric == "perplexity"
+    }
+    return list(found)
+
+
+def _ids(record: Record) -> str:
+    """The documents by id, folded away if they are many."""
+    ids = record.data.get("ids") or []
+    if not ids:
+        return ""
+    listed = ", ".join(f"`{identifier}`" for identifier in ids)
+    if len(ids) <= IDS_SHOWN:
+        return f" Ids: {listed}."
+    return f"\n  <details><summary>{len(ids)} ids</summary>\n\n  {listed}\n\n  </details>"
+
+
+def _unique(values: Iterable[object]) -> list[str]:
+    """Distinct values as text, in the order in which they come; None is left out."""
+    return list(dict.fromkeys(str(value) for value in values if value is not None))
+
+
+def _rank(record: Record) -> tuple[object, ...]:
+    extension = extension_of(record)
+    return () if extension is None else extension.rank

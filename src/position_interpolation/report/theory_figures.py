@@ -1,0 +1,186 @@
+"""Figures 2 and 5 of the paper, which need no model, and the numbers that they state.
+
+Figures are plain `matplotlib.figure.Figure` objects: nothing is shown, saved or kept in global state.
+`figure_2_rows` and `figure_5_rows` take the arguments of their figure and return its numbers by metric name.
+"""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from position_interpolation.theory import (
+    BASE,
+    BETWEEN_SPANS,
+    RandomFit,
+    Solver,
+    corrected_curvature,
+    fit_random_scores,
+    grid_bound,
+    partial_sum_magnitude,
+    printed_curvature,
+)
+
+# From Okabe and Ito's palette, distinguishable with colour blindness.
+GREY, BLUE, VERMILION = "#999999", "#0072B2", "#D55E00"
+
+SOLVER_NAMES: dict[Solver, str] = {
+    "normal_float32": "float32 normal equations",
+    "normal_float64": "float64 normal equations",
+    "svd": "SVD cut at 1e-7",
+    "ridge": "float64 ridge of 1",
+}
+
+
+def figure_2(
+    solver: Solver = "normal_float32",
+    *,
+    head_dim: int = 128,
+    window: int = 2048,
+    base: float = BASE,
+    seed: int = 0,
+    draws: int = 101,
+) -> Figure:
+    """Draw Fig. 2: a score function fitted to noise, extrapolated, and interpolated.
+
+    The panels show the draw of median height outside the window, under `solver` (the paper's by default); the
+    caption gives the heights over all draws and solvers. Raises as `theory.fit_random_scores`.
+    """
+    fits = _random_fits(head_dim, window, base, seed, draws)
+    rows = _random_fit_rows(solver, fits)
+    fit, draw = fits[solver], fits[solver].typical
+    scores = fit.extrapolated[draw]
+    inside, everywhere = np.arange(window), np.arange(2 * window)
+
+    figure = Figure(figsize=(16, 5), layout="constrained")
+    fitted, extrapolated, interpolated = figure.subplots(1, 3)
+
+    fitted.plot(inside, fit.targets[draw], ".", color=GREY, markersize=2, label="targets: standard normal noise")
+    fitted.plot(inside, scores[:window], color=BLUE, label="least-squares fit a(s)")
+    fitted.set_title(f"Fitted on 0 ≤ s < {window}: |a| ≤ {_rounded(rows['plotted_inside'])}")
+    fitted.legend(loc="upper right", fontsize="small")
+
+    extrapolated.plot(everywhere, scores, color=BLUE)
+    extrapolated.axvline(window, color=VERMILION, linestyle="--", label=f"end of the window, s = {window}")
+    extrapolated.set_title(f"Extrapolated to s < {2 * window}: |a| ≤ {_rounded(rows['plotted_outside'])}")
+    extrapolated.legend(loc="upper left", fontsize="small")
+
+    whole = BETWEEN_SPANS[BETWEEN_SPANS % 1 == 0]
+    interpolated.vlines(
+        whole, 0, 1, transform=interpolated.get_xaxis_transform(), color=GREY, linestyle="--", linewidth=0.5
+    )
+    interpolated.plot(BETWEEN_SPANS, fit.between[draw], color=BLUE, label="a(s), s in steps of 0.125")
+    interpolated.plot(whole, fit.between[draw][BETWEEN_SPANS % 1 == 0], ".", color=VERMILION, label="integer s")
+    interpolated.set_title(f"Interpolated between integers: |a| ≤ {_rounded(rows['plotted_between'])}")
+    interpolated.legend(loc="lower right", fontsize="small")
+
+    for axes in (fitted, extrapolated, interpolated):
+        axes.set_xlabel("span s (tokens)")
+        axes.set_ylabel("attention score a(s) (no unit)")
+    heights = "; ".join(
+        f"{label}: {_rounded(rows[f'{name}_outside_median'])} "
+        f"({_rounded(rows[f'{name}_outside_smallest'])} to {_rounded(rows[f'{name}_outside_largest'])})"
+        for name, label in SOLVER_NAMES.items()
+    )
+    figure.supxlabel(
+        f"Basis sin(s θ), cos(s θ): head dimension {head_dim}, base {base:g}. Shown: {SOLVER_NAMES[solver]}, "
+        f"the draw of median height among {draws} (draw {draw}, seed {seed}).\n"
+        f"The height of max |a| outside the window belongs to the arithmetic. Its median (range): {heights}.",
+        fontsize="small",
+    )
+    return figure
+
+
+def figure_2_rows(
+    solver: Solver = "normal_float32",
+    *,
+    head_dim: int = 128,
+    window: int = 2048,
+    base: float = BASE,
+    seed: int = 0,
+    draws: int = 101,
+) -> dict[str, float]:
+    """Return the numbers stated by `figure_2`, each a largest |a(s)|.
+
+    `plotted_inside`, `plotted_outside`, `plotted_between`: of the draw shown, on the fitted integers, on the
+    integers of [L, 2L), and at fractions of a token. `<solver>_outside_median`, `_smallest`, `_largest`: on
+    [L, 2L), over the draws of each solver. Raises as `theory.fit_random_scores`.
+    """
+    return _random_fit_rows(solver, _random_fits(head_dim, window, base, seed, draws))
+
+
+def figure_5(head_dim: int = 128, *, base: float = BASE, spans: int = 4096) -> Figure:
+    """Draw Fig. 5: B(s) / d on s = 0 .. `spans` - 1, with its minimum and what it makes of the factor of 600.
+
+    Raises ValueError as `theory.frequencies`.
+    """
+    rows = figure_5_rows(head_dim, base=base, spans=spans)
+    span, ratio = rows["smallest_ratio_span"], rows["smallest_ratio"]
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(partial_sum_magnitude(np.arange(spans), head_dim, base) / head_dim, color=BLUE, linewidth=0.8)
+    axes.axhline(1, color=VERMILION, linestyle="--", label="B(s) / d = 1: the least that the factor of 600 allows")
+    axes.plot(span, ratio, "o", color=VERMILION)
+    axes.annotate(
+        f"minimum {ratio:.4f} at s = {span:.0f}",
+        (span, ratio),
+        xytext=(0.55, 0.65),
+        textcoords="axes fraction",
+        arrowprops={"arrowstyle": "->"},
+    )
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("span s (tokens)")
+    axes.set_ylabel("B(s) / d (no unit)")
+    axes.set_title(f"Extrapolation bound over head dimension d = {head_dim}, base {base:g}")
+    axes.legend(loc="upper right")
+    figure.supxlabel(
+        f"B(0) / d = {rows['ratio_at_zero']:g}; B(s) / d < 1 on {rows['share_below_one']:.1%} of the spans.\n"
+        f"At the minimum the extrapolation bound 2 B(s) max|h| is {rows['factor_printed']:.0f} times the "
+        f"interpolation bound as printed (eq. 7), {rows['factor_corrected']:.0f} times the corrected one.",
+        fontsize="small",
+    )
+    return figure
+
+
+def figure_5_rows(head_dim: int = 128, *, base: float = BASE, spans: int = 4096) -> dict[str, float]:
+    """Return the numbers stated by `figure_5`.
+
+    `ratio_at_zero`, `smallest_ratio`: of B(s) / d; `smallest_ratio_span`: where, in tokens;
+    `share_below_one`: the fraction of spans with B(s) / d < 1; `factor_printed`, `factor_corrected`: how many
+    times the extrapolation bound of eq. 8 exceeds either interpolation bound, at the minimum.
+    Raises ValueError as `theory.frequencies`.
+    """
+    ratio = partial_sum_magnitude(np.arange(spans), head_dim, base) / head_dim
+    smallest = float(ratio.min())
+    return {
+        "ratio_at_zero": float(ratio[0]),
+        "smallest_ratio": smallest,
+        "smallest_ratio_span": float(ratio.argmin()),
+        "share_below_one": float((ratio < 1).mean()),
+        "factor_printed": 2 * smallest * head_dim / grid_bound(printed_curvature(head_dim, base)),
+        "factor_corrected": 2 * smallest * head_dim / grid_bound(corrected_curvature(head_dim, base)),
+    }
+
+
+def _random_fits(head_dim: int, window: int, base: float, seed: int, draws: int) -> dict[Solver, RandomFit]:
+    """Fit the same noise with every solver."""
+    return {name: fit_random_scores(name, head_dim, window, seed, draws, base, ridge=1.0) for name in SOLVER_NAMES}
+
+
+def _random_fit_rows(solver: Solver, fits: dict[Solver, RandomFit]) -> dict[str, float]:
+    """Measure the draw that is shown, and over all draws the height that every solver reaches outside."""
+    shown = fits[solver]
+    rows = {
+        "plotted_inside": float(shown.largest("inside")[shown.typical]),
+        "plotted_outside": float(shown.largest("outside")[shown.typical]),
+        "plotted_between": float(shown.largest("between")[shown.typical]),
+    }
+    for name, fit in fits.items():
+        outside = fit.largest("outside")
+        rows[f"{name}_outside_median"] = float(np.median(outside))
+        rows[f"{name}_outside_smallest"] = float(outside.min())
+        rows[f"{name}_outside_largest"] = float(outside.max())
+    return rows
+
+
+def _rounded(score: float) -> str:
+    """Write a positive score for readers, whether it is near one or in the millions."""
+    return f"{score / 1e6:,.1f} million" if score >= 1e6 else f"{score:,.{0 if score >= 100 else 2}f}"

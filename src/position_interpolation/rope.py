@@ -1,0 +1,41 @@
+"""RoPE methods: from a method's name to the `rope_parameters` of a model's configuration.
+
+Position Interpolation (equation 4) maps position m to m L / L', which is the same as scaling every frequency theta_j by
+L / L': transformers calls it rope type `linear` with factor L' / L.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from position_interpolation.errors import UsageError
+
+METHODS = ("none", "extrapolation", "pi")
+
+
+def rope_parameters(base: dict[str, Any], method: str, factor: float) -> dict[str, Any]:
+    """The complete rope parameters of an extension.
+
+    Args:
+        base: the base model's own parameters, with `rope_theta`.
+        method: `none` and `extrapolation` leave RoPE as it is, `pi` interpolates (equation 4).
+        factor: s = L' / L, at least 1.
+
+    Raises:
+        UsageError: an unknown method, or a base whose RoPE is already scaled.
+    """
+    if method not in METHODS:
+        raise UsageError(f"method '{method}' is not known: choose one of {', '.join(METHODS)}")
+    kind = base.get("rope_type", "default")
+    if method != "pi":
+        return dict(base)
+    if kind != "default":
+        raise UsageError(f"the base's RoPE is already scaled (rope type '{kind}'): pi needs an unscaled base")
+    return {**base, "rope_type": "linear", "factor": float(factor)}
+
+
+def inverse_frequencies(head_dimension: int, rope_theta: float, factor: float = 1.0) -> NDArray[np.float64]:
+    """theta_j / s in float64, j = 0 .. d/2 - 1, with theta_j = rope_theta^(-2j/d) (section 2.1)."""
+    exponents = np.arange(0, head_dimension, 2, dtype=np.float64) / head_dimension
+    return rope_theta**-exponents / factor

@@ -1,0 +1,148 @@
+"""One run: build the extension, measure the task, write the records, mirror them to W&B."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from itertools import chain
+from pathlib import Path
+
+from position_interpolation import compute, corpora, files, models, records, settings, tokenizer
+from position_interpolation.config import Config, ExportTask, TokenizerTask
+from position_interpolation.evaluation import Measured, Measurement, measurements
+from position_interpolation.extension import Prepared, prepare
+from position_interpolation.packing import RECALL
+from position_interpolation.records import Record
+from position_interpolation.report.pages import render
+from position_interpolation.report.theory_figures import figure_2_rows, figure_5_rows
+from position_interpolation.tasks.windows import Estimate
+from position_interpolation.tracking import Tracker
+
+
+def run(config: Config) -> None:
+    """Carry out one run; what an earlier run measured under the same signature is reused."""
+    settings.check(config)
+    compute.prepare(config.compute)
+    with Tracker(config, job_name(config)) as tracker:
+        JOBS.get(config.task.kind, _evaluate)(config, tracker)
+
+
+def results_folder(config: Config) -> Path:
+    """Where the records, tables and figures of this run's experiment and rung are kept."""
+    return Path(config.paths.results) / config.experiment_name / config.model.rung
+
+
+def job_name(config: Config) -> str:
+    """What a W&B run is called: extension and task."""
+    wanted = settings.extension(config)
+    tuned = f"{wanted.steps}steps" if wanted.steps else "untuned"
+    return f"{config.model.name}-{wanted.method}-x{wanted.factor:g}-{tuned}-{config.task.name}"
+
+
+def _evaluate(config: Config, tracker: Tracker) -> None:
+    """Measure the task on the extension, one signature at a time, so that a killed run keeps what it has."""
+    prepared = prepare(config, tracker.log)
+    for measurement in measurements(prepared):
+        signature = records.signature(measurement.parts)
+        found = _recall(config, signature)
+        if found is None:
+            found = _measure(prepared, signature, measurement)
+            tracker.log_records(found)
+        _merge(config, found)
+
+
+def _measure(prepared: Prepared, signature: str, measurement: Measurement) -> list[Record]:
+    """Measure, turn into records and keep them under their signature."""
+    config = prepared.config
+    started = time.perf_counter()
+    measured = measurement.measure()
+    seconds = time.perf_counter() - started
+    found = [_record(config, value, signature, seconds, prepared) for value in measured]
+    files.write_text(_kept(config, signature), json.dumps([asdict(record) for record in found]))
+    return found
+
+
+def _record(config: Config, measured: Measured, signature: str, seconds: float, prepared: Prepared | None) -> Record:
+    wanted = None if prepared is None else prepared.extension
+    return Record(
+        experiment=config.experiment_name,
+        rung=config.model.rung,
+        model=config.model.name,
+        weights_sha256=None if prepared is None else prepared.weights_sha256,
+        method=None if wanted is None else wanted.method,
+        factor=None if wanted is None else wanted.factor,
+        window=None if wanted is None else wanted.window,
+        steps=None if wanted is None else wanted.steps,
+        task=config.task.name,
+        eval_window=measured.eval_window,
+        stride=measured.stride,
+        protocol=measured.protocol,
+        metric=measured.metric,
+        value=measured.estimate.value,
+        ci_low=measured.estimate.low,
+        ci_high=measured.estimate.high,
+        n_documents=measured.n_documents,
+        n_tokens=measured.n_tokens,
+        data=measured.data,
+        seed=config.seed,
+        signature=signature,
+        commit=records.commit(),
+        versions=records.versions(),
+        device=compute.description(config.compute),
+        dtype=compute.dtype(config.compute),
+        seconds=round(seconds, 3),
+    )
+
+
+def _recall(config: Config, signature: str) -> list[Record] | None:
+    path = _kept(config, signature)
+    return [Record(**row) for row in json.loads(path.read_text())] if path.is_file() else None
+
+
+def _kept(config: Config, signature: str) -> Path:
+    return Path(config.paths.runs) / "records" / f"{signature}.json"
+
+
+def _merge(config: Config, found: list[Record]) -> None:
+    named = [replace(record, experiment=config.experiment_name) for record in found]
+    records.merge(results_folder(config) / "rows.jsonl", named)
+
+
+def _theory(config: Config, _: Tracker) -> None:
+    """The numbers that Figures 2 and 5 state."""
+    started = time.perf_counter()
+    numbers = {**figure_2_rows(), **figure_5_rows()}
+    seconds = time.perf_counter() - started
+    signature = records.signature({"theory": 1, "versions": records.versions()})
+    data = {"name": "theory", "source": "generated", "sha256": None, "ids": None}
+    measured = [Measured(metric, Estimate(value, None, None), data) for metric, value in numbers.items()]
+    _merge(config, [_record(config, value, signature, seconds, None) for value in measured])
+
+
+def _export(config: Config, tracker: Tracker) -> None:
+    """Write the extension as a plain folder."""
+    assert isinstance(config.task, ExportTask)
+    prepared = prepare(config, tracker.log)
+    models.export(prepared.model, prepared.tokenizer, Path(config.task.folder), config.task.dtype)
+
+
+def _tokenizer(config: Config, _: Tracker) -> None:
+    """Train the tiny rung's tokenizer on parts of every document of the mixture."""
+    assert isinstance(config.task, TokenizerTask)
+    names = [name for name in config.train.mixture if name != RECALL]
+    texts = chain.from_iterable(tokenizer.excerpts(corpora.load(config.data, name)) for name in names)
+    tokenizer.save(tokenizer.train(texts, config.task.vocabulary), Path(config.task.folder))
+
+
+def _report(config: Config, tracker: Tracker) -> None:
+    """Render the experiment's page from its records."""
+    rendered = render(results_folder(config))
+    tracker.log_images([path for path in rendered if path.suffix == ".png"])
+
+
+JOBS: dict[str, Callable[[Config, Tracker], None]] = {
+    "theory": _theory,
+    "export": _export,
+    "tokenizer": _tokenizer,
+    "report": _report,
+}

@@ -1,0 +1,120 @@
+"""From a composed configuration to the numbers a run uses, and the combinations that make no sense."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from position_interpolation import corpora
+from position_interpolation.config import Config, PasskeyTask, PerplexityTask, PositionsTask
+from position_interpolation.errors import UsageError
+from position_interpolation.rope import METHODS
+from position_interpolation.tasks.windows import PROTOCOLS
+
+Choice = TypeVar("Choice")
+
+
+@dataclass(frozen=True)
+class Extension:
+    """What is done to a base: (method, factor, tuning steps) and the window L' that results."""
+
+    method: str
+    factor: float
+    window: int
+    steps: int
+
+
+def reach(config: Config) -> int:
+    """L' that the context asks for, in tokens."""
+    if config.context.window is not None:
+        return config.context.window
+    return round(config.model.window * config.context.factor)
+
+
+def extension(config: Config) -> Extension:
+    """The extension of the run. `none` is the base itself, whatever the context: its window is L, it is not tuned."""
+    base = config.model.window
+    if config.method.name == "none":
+        return Extension("none", 1.0, base, 0)
+    window = reach(config)
+    return Extension(config.method.name, window / base, window, config.train.steps * config.train.tune)
+
+
+def evaluation_windows(config: Config, task: PerplexityTask) -> list[int]:
+    """Windows W to evaluate at. By default an extension is not asked about windows past its own; the base is."""
+    if task.windows is not None:
+        return task.windows
+    windows = [factor * config.model.window for factor in task.window_factors]
+    return [window for window in windows if window <= max(reach(config), extension(config).window)]
+
+
+def stride(config: Config, task: PerplexityTask) -> int:
+    """S in tokens; by default L / 8, the paper's 256 for its 2048."""
+    return config.model.window // 8 if task.stride is None else task.stride
+
+
+def multiple(config: Config, factor: int | None) -> int | None:
+    """`factor` windows in tokens; None stays None."""
+    return None if factor is None else factor * config.model.window
+
+
+def check(config: Config) -> None:
+    """Refuse what cannot be run or would mislead.
+
+    Raises:
+        UsageError: with what was wrong, what was expected and what to do.
+    """
+    _check_choices(config)
+    base, window = config.model.window, reach(config)
+    if window < base or window % base:
+        raise UsageError(
+            f"the extended window {window} is not a multiple of the base's window {base}: "
+            f"set context=x2, x4, ... or context.window to a multiple of {base}"
+        )
+    if config.method.name == "pi" and window == base:
+        raise UsageError("method=pi with factor 1 is the base itself: set context=x2 or more, or method=none")
+    if config.method.name == "extrapolation" and extension(config).steps == 0:
+        raise UsageError(
+            "method=extrapolation untuned is the base itself: set method=none, or train=tune and train.steps above 0"
+        )
+    if config.train.steps < 0 or config.train.batch_size < 1:
+        raise UsageError("train.steps must not be negative and train.batch_size must be at least 1")
+    if extension(config).steps and not config.train.mixture:
+        raise UsageError("tuning needs text: set train.mixture, for example train.mixture={books: 1.0}")
+    _check_task(config)
+
+
+def _check_task(config: Config) -> None:
+    task, base = config.task, config.model.window
+    if isinstance(task, PerplexityTask):
+        windows = evaluation_windows(config, task)
+        odd = [window for window in windows if window % base]
+        if odd or not windows:
+            raise UsageError(
+                f"evaluation windows {odd or windows}: expected multiples of the base's window {base}; "
+                "correct task.windows or task.window_factors"
+            )
+        if not 0 < stride(config, task) < min(windows):
+            raise UsageError(f"task.stride={task.stride} must be at least 1 and below every window {windows}")
+        for protocol in task.protocols:
+            _known("task.protocols", protocol, PROTOCOLS)
+        corpora.require(config.data, task.corpus)
+    if isinstance(task, PositionsTask):
+        corpora.require(config.data, task.corpus)
+    if isinstance(task, PasskeyTask) and not 0 < task.threshold <= 1:
+        raise UsageError(f"task.threshold={task.threshold} is a success rate: expected above 0, at most 1")
+    if extension(config).steps:
+        for name in config.train.mixture:
+            if name != "recall":
+                corpora.require(config.data, name)
+
+
+def _check_choices(config: Config) -> None:
+    _known("method", config.method.name, METHODS)
+    _known("model.source", config.model.source, ("packaged", "wheel", "path", "hub", "random"))
+    _known("data.source", config.data.source, ("hub", "local", "embedded"))
+    _known("train.schedule", config.train.schedule, ("constant", "wsd"))
+    _known("wandb.mode", config.wandb.mode, ("offline", "online", "disabled"))
+
+
+def _known(what: str, value: Choice, choices: "tuple[Choice, ...] | list[Choice]") -> None:
+    if value not in choices:
+        raise UsageError(f"{what}={value} is not known: choose one of {', '.join(map(str, choices))}")

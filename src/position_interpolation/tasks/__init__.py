@@ -1,0 +1,1 @@
+"""What an extension is measured on: one module a task."""

@@ -1,0 +1,183 @@
+"""Passkey retrieval (section 3.3, Figure 3, Table 4): a five-digit key in filler, asked for at the end.
+
+The paper does not state the prompt's length, the decoding or the matching rule. Here every prompt, with its answer,
+fills the window of L' positions; prompts are built from token ids, so that length and distance are exact; decoding is
+greedy and every digit must match. A key's distance k is counted in tokens from the end of the prompt back to the key's
+first digit in its first mention. The outermost distances are moved by the few tokens that the fixed lines need, and
+stay labelled k.
+"""
+
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import pad
+from transformers import GenerationConfig
+
+from position_interpolation.errors import UsageError
+from position_interpolation.packing import bos, encode
+from position_interpolation.scoring import greedy_matches
+from position_interpolation.tasks.windows import Estimate
+
+HEADER = (
+    "There is an important info hidden inside a lot of irrelevant text. Find it and memorize them. "
+    "I will quiz you about the important information there.\n"
+)
+FILLER = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again. "
+BEFORE_KEY = "\nThe pass key is "
+AFTER_KEY = ". Remember it. {key} is the pass key.\n"
+QUESTION = "\nWhat is the pass key? The pass key is"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One trial: a prompt, the answer that follows it, and where its key stands."""
+
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+    label: int  # k of the grid
+    distance: int  # k as built
+
+
+def distances(window: int, count: int) -> list[int]:
+    """`count` distances uniformly spaced in the window: window / count, ..., window."""
+    if window % count:
+        raise UsageError(f"{count} distances do not divide a window of {window}: change task.distances")
+    return [window // count * number for number in range(1, count + 1)]
+
+
+def build(tokenizer: Any, key: str, distance: int, window: int) -> Probe:
+    """The prompt whose key lies `distance` tokens before its end, filling `window` positions with its answer.
+
+    Raises:
+        UsageError: the window is too small for the prompt's fixed lines.
+    """
+    first = bos(tokenizer)
+    head = ([] if first is None else [first]) + encode(tokenizer, HEADER)
+    before = encode(tokenizer, BEFORE_KEY + key)
+    # Where the key starts depends on the tokenizer alone: digits are the tail of "... is 12345".
+    digits = len(before) - len(_shared_prefix(before, encode(tokenizer, BEFORE_KEY + _other(key))))
+    after = encode(tokenizer, AFTER_KEY.format(key=key))
+    question = encode(tokenizer, QUESTION)
+    answer = encode(tokenizer, QUESTION + " " + key)[len(question) :]
+    # The last answer token is predicted, never read, so prompt and answer fill window + 1 ids.
+    length = window + 1 - len(answer)
+    filler = length - len(head) - len(before) - len(after) - len(question)
+    if filler < 0:
+        raise UsageError(f"a window of {window} is too small for the passkey prompt: it needs {window - filler}")
+    behind = distance - digits - len(after) - len(question)
+    behind = min(max(behind, 0), filler)
+    prompt = head + _fill(tokenizer, filler - behind) + before + after + _fill(tokenizer, behind) + question
+    return Probe(tuple(prompt), tuple(answer), distance, behind + digits + len(after) + len(question))
+
+
+def probes(tokenizer: Any, window: int, count: int, trials: int, digits: int, seed: int) -> list[Probe]:
+    """`trials` probes at each of `count` distances, each with its own random key of `digits` digits.
+
+    Raises:
+        UsageError: the tokenizer does not give every key the same number of tokens.
+    """
+    generator = random.Random(seed)
+    built = [
+        build(tokenizer, str(generator.randrange(10 ** (digits - 1), 10**digits)), distance, window)
+        for distance in distances(window, count)
+        for _ in range(trials)
+    ]
+    if len({len(probe.answer) for probe in built}) > 1:
+        raise UsageError("this tokenizer joins digits, so keys differ in length: passkey needs one token a digit")
+    return built
+
+
+@torch.inference_mode()
+def verdicts(
+    model: Any,
+    trials: Sequence[Probe],
+    tokens_per_forward: int,
+    generate: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[bool]:
+    """Whether the model writes each probe's key, all digits right, by greedy decoding.
+
+    By default one teacher-forced forward a probe; with `generate` the tokens are really generated. The verdicts agree.
+    """
+    batch = max(1, tokens_per_forward // len(trials[0].prompt))
+    found: list[torch.Tensor] = []
+    for first in range(0, len(trials), batch):
+        group = trials[first : first + batch]
+        prompts = torch.tensor([probe.prompt for probe in group], device=model.device)
+        answers = torch.tensor([probe.answer for probe in group], device=model.device)
+        if generate:
+            greedy = GenerationConfig(max_new_tokens=answers.shape[1], do_sample=False, pad_token_id=0)
+            written = model.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=greedy)
+            # A batch that ends early comes back short; no answer holds the token -1.
+            written = pad(written, (0, prompts.shape[1] + answers.shape[1] - written.shape[1]), value=-1)
+            found.append((written[:, prompts.shape[1] :] == answers).all(dim=-1))
+        else:
+            found.append(greedy_matches(model, torch.cat([prompts, answers], dim=1), answers.shape[1]))
+        progress(prompts.numel())
+    return [bool(verdict) for verdict in torch.cat(found).tolist()]
+
+
+def successes(trials: Sequence[Probe], hits: Sequence[bool]) -> dict[int, int]:
+    """Successful trials at each distance of the grid."""
+    wins = {probe.label: 0 for probe in trials}
+    for probe, hit in zip(trials, hits, strict=True):
+        wins[probe.label] += hit
+    return wins
+
+
+def fingerprint(trials: Sequence[Probe]) -> str:
+    """Hash of every prompt and answer, as token ids."""
+    return hashlib.sha256(repr([(probe.prompt, probe.answer) for probe in trials]).encode()).hexdigest()
+
+
+def wilson(successes: int, trials: int, z: float = 1.959964) -> Estimate:
+    """A success rate with its 95 % Wilson score interval."""
+    rate = successes / trials
+    centre = (rate + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z / (1 + z**2 / trials) * np.sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2))
+    return Estimate(rate, max(0.0, float(centre - half)), min(1.0, float(centre + half)))
+
+
+def longest_retrieved(rates: dict[int, float], threshold: float) -> int:
+    """k_max: the largest k such that every k' <= k reaches the threshold; 0 if the shortest does not."""
+    longest = 0
+    for distance in sorted(rates):
+        if rates[distance] < threshold:
+            break
+        longest = distance
+    return longest
+
+
+def k_max(successes: dict[int, int], trials: int, threshold: float, samples: int = 1000, seed: int = 0) -> Estimate:
+    """k_max with a bootstrap interval: the trials of each distance are drawn again."""
+    value = longest_retrieved({k: wins / trials for k, wins in successes.items()}, threshold)
+    order = sorted(successes)
+    rates = np.array([successes[k] / trials for k in order])
+    drawn = np.random.default_rng(seed).binomial(trials, rates, size=(samples, len(order))) / trials
+    longest = [longest_retrieved(dict(zip(order, row, strict=True)), threshold) for row in drawn]
+    low, high = np.quantile(longest, (0.025, 0.975), method="nearest")
+    return Estimate(float(value), float(low), float(high))
+
+
+def _fill(tokenizer: Any, count: int) -> list[int]:
+    return list(islice(cycle(encode(tokenizer, FILLER)), count))
+
+
+def _other(key: str) -> str:
+    """A key that differs in its first digit."""
+    return ("2" if key[0] == "1" else "1") + key[1:]
+
+
+def _shared_prefix(left: list[int], right: list[int]) -> list[int]:
+    shared = []
+    for a, b in zip(left, right, strict=False):
+        if a != b:
+            break
+        shared.append(a)
+    return shared

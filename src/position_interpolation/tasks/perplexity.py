@@ -1,0 +1,150 @@
+"""Sliding-window perplexity (Tables 1-3): tokenise, run every window once, keep the raw losses, aggregate later."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from position_interpolation import files
+from position_interpolation.corpora import Documents
+from position_interpolation.errors import UsageError
+from position_interpolation.packing import encode
+from position_interpolation.progress import Progress
+from position_interpolation.scoring import scored_losses
+from position_interpolation.tasks.windows import Scored, Span, plan, plan_overlapping
+
+TokenIds = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Tokenised:
+    """A corpus as token ids, document by document."""
+
+    ids: tuple[str, ...]
+    tokens: tuple[TokenIds, ...]
+
+    @property
+    def count(self) -> int:
+        """Tokens in all documents."""
+        return sum(len(tokens) for tokens in self.tokens)
+
+
+def tokenise(documents: Documents, tokenizer: Any, minimum: int | None, truncate: int | None) -> Tokenised:
+    """Token ids of each document.
+
+    Args:
+        documents: the corpus.
+        tokenizer: of the model.
+        minimum: leave out documents shorter than this many tokens.
+        truncate: keep the first so many tokens.
+
+    Raises:
+        UsageError: no document is long enough.
+    """
+    kept: dict[str, TokenIds] = {}
+    for document in documents.items:
+        # A token is seldom over 20 characters: tokenise no more than is kept or counted.
+        text = document.text if truncate is None else document.text[: 20 * max(truncate, minimum or 0)]
+        tokens = np.asarray(encode(tokenizer, text), np.int64)
+        if len(tokens) >= max(minimum or 2, 2):
+            kept[document.id] = tokens[:truncate]
+    if not kept:
+        raise UsageError(
+            f"no document of corpus '{documents.name}' has {minimum or 2} tokens: lower task.minimum_factor"
+        )
+    return Tokenised(tuple(kept), tuple(kept.values()))
+
+
+def token_losses(
+    model: Any,
+    corpus: Tokenised,
+    window: int,
+    stride: int,
+    *,
+    bos: int | None,
+    overlapping: bool,
+    tokens_per_forward: int,
+    folder: Path,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[Scored]:
+    """Losses of every scored token of every document; documents already in `folder` are read back.
+
+    Args:
+        model: a causal language model, in evaluation mode.
+        corpus: the documents.
+        window: W, positions of a forward, BOS included.
+        stride: S, tokens between window starts.
+        bos: the token put in front of each window, or None.
+        overlapping: score every token of every window (protocol `overlapping`).
+        tokens_per_forward: how many positions one batch may hold; at least one window runs.
+        folder: keeps one file a document, so that a killed run goes on with the next one.
+        progress: is told the positions run through the model.
+    """
+    planner = plan_overlapping if overlapping else plan
+    results = []
+    for index, tokens in enumerate(corpus.tokens):
+        path = folder / f"{index:05d}.npz"
+        spans = planner(len(tokens), window, stride, bos is not None)
+        if path.is_file():
+            progress(_positions(spans, bos))
+        else:
+            losses = _document_losses(model, tokens, spans, bos, max(1, tokens_per_forward // window), progress)
+            _save(path, losses, spans)
+        with np.load(path) as saved:
+            results.append(Scored(saved["losses"].astype(np.float64), saved["counts"]))
+    return results
+
+
+def planned_positions(corpus: Tokenised, window: int, stride: int, bos: int | None) -> int:
+    """Positions that all windows of a corpus run through the model: the work of `token_losses`."""
+    return sum(_positions(plan(len(tokens), window, stride, bos is not None), bos) for tokens in corpus.tokens)
+
+
+def _positions(spans: list[Span], bos: int | None) -> int:
+    return sum(span.stop - span.start + (bos is not None) for span in spans)
+
+
+@torch.inference_mode()
+def _document_losses(
+    model: Any,
+    tokens: TokenIds,
+    spans: list[Span],
+    bos: int | None,
+    batch: int,
+    progress: Callable[[int], None],
+) -> NDArray[np.float32]:
+    """Losses in window order; windows of equal shape share a forward, and nothing is read back before the end."""
+    pieces: dict[int, torch.Tensor] = {}
+    for group in _equal_shapes(spans, batch):
+        rows = [tokens[spans[i].start : spans[i].stop] for i in group]
+        ids = np.stack(rows if bos is None else [np.concatenate([[bos], row]) for row in rows])
+        losses = scored_losses(model, torch.from_numpy(ids).to(model.device), spans[group[0]].scored)
+        pieces.update(zip(group, losses, strict=True))
+        progress(ids.size)
+    joined: NDArray[np.float32] = torch.cat([pieces[i] for i in range(len(spans))]).cpu().numpy()
+    return joined
+
+
+def _equal_shapes(spans: list[Span], batch: int) -> Iterator[Sequence[int]]:
+    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for index, span in enumerate(spans):
+        groups[span.stop - span.start, span.scored].append(index)
+    for members in groups.values():
+        for first in range(0, len(members), batch):
+            yield members[first : first + batch]
+
+
+def _save(path: Path, losses: NDArray[np.float32], spans: list[Span]) -> None:
+    counts = np.array([span.scored for span in spans], np.int64)
+    files.write(path, lambda place: np.savez(place, losses=losses, counts=counts), suffix=".npz")
+
+
+def progress_bar(label: str, corpus: Tokenised, windows: list[int], stride: int, bos: int | None) -> Progress:
+    """A bar over all positions of all windows of a corpus, in tokens a second."""
+    total = sum(planned_positions(corpus, window, stride, bos) for window in windows)
+    return Progress(label, total, "tokens")

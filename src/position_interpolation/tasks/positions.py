@@ -1,0 +1,39 @@
+"""Perplexity by position inside one long forward."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from position_interpolation.tasks.windows import Estimate, Floats, Scored, perplexity
+
+SEGMENT = 64  # tokens drawn together where one document must give its own interval
+
+
+def by_block(
+    documents: list[Scored], window: int, block: int, samples: int = 1000
+) -> Iterator[tuple[int, int, Estimate, int]]:
+    """Yield (start, stop, perplexity, tokens) for each block of positions of a window.
+
+    The interval is a bootstrap over documents, or, with a single document, over its segments of 64 tokens: it then
+    speaks of that document alone.
+
+    Args:
+        documents: one whole window each, every token scored; the last loss is that of position `window` - 1.
+        window: positions of the forward.
+        block: positions a block covers; the last one may be shorter.
+        samples: bootstrap draws.
+    """
+    for start in range(0, window, block):
+        stop = min(start + block, window)
+        # Losses end with the window; position 0 holds BOS or the first token and has none.
+        parts = [
+            document.losses[max(0, len(document.losses) - (window - start)) : len(document.losses) - (window - stop)]
+            for document in documents
+        ]
+        units = _segments(parts[0]) if len(parts) == 1 else parts
+        scored = [Scored(unit, np.array([len(unit)])) for unit in units]
+        yield start, stop, perplexity(scored, "token", samples), sum(len(part) for part in parts)
+
+
+def _segments(losses: Floats) -> list[Floats]:
+    return np.array_split(losses, max(1, len(losses) // SEGMENT))

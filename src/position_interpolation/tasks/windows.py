@@ -1,0 +1,114 @@
+"""Sliding windows over one document, and the perplexities that different readings make of them (section 3.2).
+
+Windows of W positions start every S tokens of one document. BOS, if there is one, takes a window's first position. Only
+tokens that no earlier window scored count: the first window whole, each later one its last S tokens.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from position_interpolation.errors import UsageError
+
+Floats = NDArray[np.float64]
+PROTOCOLS = ("token", "window", "document", "truncated", "overlapping")
+
+
+@dataclass(frozen=True)
+class Span:
+    """One window: document tokens `start` .. `stop` - 1, of which the last `scored` count."""
+
+    start: int
+    stop: int
+    scored: int
+
+
+def plan(tokens: int, window: int, stride: int, bos: bool) -> list[Span]:
+    """The windows of a document of `tokens` tokens.
+
+    Without BOS the document's first token has nothing before it and is never scored. The last window ends with the
+    document, so it may be shorter and score fewer tokens.
+
+    Raises:
+        UsageError: the stride leaves a window's tokens no context, or the document has no token to score.
+    """
+    body = window - bos
+    if not 0 < stride < window:  # at `window`, a later window's first token would have nothing before it
+        raise UsageError(f"stride {stride} does not fit a window of {window}: expected 1 .. {window - 1}")
+    if tokens < 2 - bos:
+        raise UsageError(f"a document of {tokens} tokens has none to score: leave it out")
+    spans: list[Span] = []
+    scored_until = 0 if bos else 1
+    for start in range(0, tokens, stride):
+        stop = min(start + body, tokens)
+        spans.append(Span(start, stop, stop - scored_until))
+        scored_until = stop
+        if stop == tokens:
+            break
+    return spans
+
+
+def plan_overlapping(tokens: int, window: int, stride: int, bos: bool) -> list[Span]:
+    """The same windows with every token of each scored again, as code that averages whole windows does."""
+    return [
+        Span(span.start, span.stop, span.stop - span.start - (not bos)) for span in plan(tokens, window, stride, bos)
+    ]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Token losses of one document in the order of its windows, and how many each window scored."""
+
+    losses: Floats  # (n,) nats
+    counts: NDArray[np.int64]  # (windows,), sums to n
+
+
+def ratio(scored: Scored, protocol: str) -> tuple[float, float]:
+    """A document's share (numerator, denominator) of a protocol: log perplexity = sum numerators / sum denominators.
+
+    `token`: every token alike. `window`: every window alike, whatever it scored (as code validated against the paper
+    does). `document`: every document alike. `truncated`: the first window alone. `overlapping`: as `token`, over the
+    windows of `plan_overlapping`.
+    """
+    if protocol in ("token", "overlapping"):
+        return float(scored.losses.sum()), float(len(scored.losses))
+    if protocol == "window":
+        starts = np.concatenate([[0], np.cumsum(scored.counts)[:-1]])
+        means = np.add.reduceat(scored.losses, starts) / scored.counts
+        return float(means.sum()), float(len(means))
+    if protocol == "document":
+        return float(scored.losses.mean()), 1.0
+    if protocol == "truncated":
+        return float(scored.losses[: scored.counts[0]].sum()), float(scored.counts[0])
+    raise UsageError(f"protocol '{protocol}' is not known: choose from {', '.join(PROTOCOLS)}")
+
+
+def scored_tokens(scored: Scored, protocol: str) -> int:
+    """Tokens of a document that a protocol counts."""
+    return int(scored.counts[0]) if protocol == "truncated" else len(scored.losses)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+def perplexity(documents: list[Scored], protocol: str, samples: int, seed: int = 0) -> Estimate:
+    """Perplexity over documents with a bootstrap interval over documents.
+
+    Documents, not tokens, are drawn again: tokens of one document are alike. One document has no interval.
+    """
+    pairs = np.array([ratio(document, protocol) for document in documents])
+    value = float(np.exp(pairs[:, 0].sum() / pairs[:, 1].sum()))
+    if len(documents) < 2 or samples < 2:
+        return Estimate(value, None, None)
+    count = len(documents)
+    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=samples)
+    drawn = weights @ pairs
+    low, high = np.exp(np.quantile(drawn[:, 0] / drawn[:, 1], (0.025, 0.975)))
+    return Estimate(value, float(low), float(high))

@@ -1,0 +1,223 @@
+"""Tuning with the Hugging Face Trainer: the paper's optimiser, a loss that never holds all logits, exact resume."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import LinearCrossEntropyOptions
+from torch.nn.functional import linear_cross_entropy
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import Dataset
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+
+from position_interpolation import files
+from position_interpolation.config import Train
+from position_interpolation.errors import UsageError
+
+DONE = "complete"  # a checkpoint folder without this file was cut off while it was written
+CURVE = "curve.jsonl"  # training loss by step
+DECAY_SHARE = 0.2  # of all steps, for the schedule wsd
+HEAD_ROWS = 1024  # positions whose logits are held at a time
+
+
+def learning_rate_factor(train: Train) -> Callable[[int], float]:
+    """Share of the peak learning rate at each step (section 3.1: linear warm-up over 20 steps from 10 %).
+
+    The paper does not say what follows the warm-up: `constant` here, so that a run's checkpoint at step k is the run of
+    k steps; `wsd` (warm-up, stable, decay) falls linearly to zero over the last fifth.
+    """
+    decay_steps = max(1, round(train.steps * DECAY_SHARE))
+
+    def factor(step: int) -> float:
+        if step < train.warmup_steps:
+            return train.warmup_start + (1 - train.warmup_start) * step / train.warmup_steps
+        if train.schedule == "wsd":
+            return min(1.0, max(0.0, (train.steps - step) / decay_steps))
+        return 1.0
+
+    return factor
+
+
+class ChunkedLossTrainer(Trainer):
+    """A Trainer whose head and loss work on a few positions at a time."""
+
+    def __init__(self, *arguments: Any, schedule: Callable[[int], float], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.schedule = schedule
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Mean next-token loss; with accumulation, this micro-batch's share of it. (B, T) ids and labels."""
+        unwrapped = self.accelerator.unwrap_model(model)
+        hidden = unwrapped.model(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state
+        labels = inputs["labels"][:, 1:].reshape(-1)
+        total = linear_cross_entropy(
+            hidden[:, :-1].reshape(-1, hidden.shape[-1]),
+            unwrapped.lm_head.weight,
+            labels,
+            reduction="sum",
+            options=LinearCrossEntropyOptions(batch_chunk_size=HEAD_ROWS),
+        )
+        # The Trainer counts labels before the shift; every sequence loses its first one.
+        loss = total / (labels != -100).sum() / self.current_gradient_accumulation_steps
+        return (loss, None) if return_outputs else loss
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
+        """The schedule of `learning_rate_factor`."""
+        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, self.schedule)
+        return self.lr_scheduler
+
+
+class Checkpoints(TrainerCallback):
+    """Save at the given steps and every `save_every`; keep the given steps and the newest."""
+
+    def __init__(self, folder: Path, train: Train) -> None:
+        self.folder, self.kept, self.every = folder, {*train.checkpoints, train.steps}, train.save_every
+
+    def on_step_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
+        """Ask for a checkpoint where one is due."""
+        control.should_save = state.global_step in self.kept or state.global_step % self.every == 0
+
+    def on_save(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
+        """Mark the new checkpoint whole, then drop older ones that nobody asked to keep."""
+        _append_curve(self.folder, state.log_history)
+        files.write_text(checkpoint(self.folder, state.global_step) / DONE, "")
+        for step in finished_steps(self.folder):
+            if step not in self.kept and step < state.global_step:
+                shutil.rmtree(checkpoint(self.folder, step))
+
+
+class Forward(TrainerCallback):
+    """Hand each logged loss to a listener (W&B)."""
+
+    def __init__(self, listener: Callable[[dict[str, float]], None]) -> None:
+        self.listener = listener
+
+    def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
+        """Pass on what the Trainer logs, with the step."""
+        self.listener({**{f"train/{key}": value for key, value in logs.items()}, "step": state.global_step})
+
+
+def checkpoint(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step is."""
+    return folder / f"checkpoint-{step}"
+
+
+def finished_steps(folder: Path) -> list[int]:
+    """Steps that have a whole checkpoint, ascending."""
+    return sorted(int(path.parent.name.split("-")[1]) for path in folder.glob(f"checkpoint-*/{DONE}"))
+
+
+def tune(
+    build: Callable[[], Any],
+    dataset: Dataset[dict[str, torch.Tensor]],
+    train: Train,
+    folder: Path,
+    *,
+    micro_batch: int,
+    device: str,
+    bf16: bool,
+    compiled: bool,
+    seed: int,
+    listener: Callable[[dict[str, float]], None] = lambda _: None,
+) -> Path:
+    """Train up to `train.steps`, going on from the newest whole checkpoint in `folder`; return the last one.
+
+    Args:
+        build: makes the model at step 0.
+        dataset: item i is the i-th training sequence; `steps * batch_size` of them are used, in order.
+        train: the recipe.
+        folder: of this recipe alone; holds the checkpoints and the loss curve.
+        micro_batch: sequences a forward; divides the batch.
+        device: `cpu` or `cuda`.
+        bf16: autocast matrix products to bfloat16.
+        compiled: torch.compile the model.
+        seed: of the Trainer (no random operation is left to it; kept for completeness).
+        listener: is told every logged loss.
+
+    Raises:
+        UsageError: the micro-batch does not divide the batch, or `resume_from` is no checkpoint.
+    """
+    last = checkpoint(folder, train.steps)
+    if (last / DONE).is_file():
+        return last
+    if train.batch_size % micro_batch:
+        raise UsageError(f"train.batch_size={train.batch_size} is not a multiple of the micro-batch {micro_batch}")
+    _remove_unfinished(folder)
+    start = _start(folder, train)
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        max_steps=train.steps,
+        per_device_train_batch_size=micro_batch,
+        gradient_accumulation_steps=train.batch_size // micro_batch,
+        learning_rate=train.learning_rate,
+        adam_beta1=train.beta1,
+        adam_beta2=train.beta2,
+        weight_decay=train.weight_decay,
+        max_grad_norm=train.clip,
+        train_sampling_strategy="sequential",
+        save_strategy="no",
+        logging_steps=train.log_every,
+        report_to=[],
+        disable_tqdm=False,
+        use_cpu=device == "cpu",
+        bf16=bf16,
+        dataloader_pin_memory=device != "cpu",
+        seed=seed,
+    )
+    listeners = [Checkpoints(folder, train), Forward(listener)]
+    model = build()
+    if compiled:
+        model.model.compile()  # the decoder alone: head and loss are one fused operation already
+    trainer = ChunkedLossTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        callbacks=listeners,
+        schedule=learning_rate_factor(train),
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(resume_from_checkpoint=None if start is None else str(start))
+    return last
+
+
+def loss_curve(folder: Path) -> list[dict[str, float]]:
+    """Logged (step, loss) pairs of a training folder, ascending, each step once."""
+    path = folder / CURVE
+    if not path.is_file():
+        return []
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return sorted({row["step"]: row for row in rows}.values(), key=lambda row: row["step"])
+
+
+def _append_curve(folder: Path, history: list[dict[str, float]]) -> None:
+    rows = [{"step": row["step"], "loss": row["loss"]} for row in history if "loss" in row]
+    files.write_text(folder / CURVE, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _remove_unfinished(folder: Path) -> None:
+    whole = {checkpoint(folder, step) for step in finished_steps(folder)}
+    for path in folder.glob("checkpoint-*"):
+        if path not in whole:
+            shutil.rmtree(path)
+
+
+def _start(folder: Path, train: Train) -> Path | None:
+    earlier = [step for step in finished_steps(folder) if step < train.steps]
+    if earlier:
+        return checkpoint(folder, earlier[-1])
+    if train.resume_from is None:
+        return None
+    start = Path(train.resume_from)
+    if not (start / "trainer_state.json").is_file():
+        raise UsageError(f"train.resume_from={start} is no checkpoint: expected a folder checkpoint-<step>")
+    return start

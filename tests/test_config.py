@@ -1,0 +1,101 @@
+"""Every shipped configuration composes, and bad input is refused in one clear line before anything is computed."""
+
+import pytest
+
+from position_interpolation import launch, settings
+from position_interpolation.errors import UsageError
+
+OPTIONS = sorted(
+    f"{path.parent.name}={path.stem}" for path in launch.CONF.glob("*/*.yaml") if path.parent.name != "task"
+)
+TASKS = sorted(path.stem for path in launch.CONF.glob("task/*.yaml"))
+EXPERIMENTS = sorted(path.parent.name for path in launch.EXPERIMENTS.glob("*/sweep.yaml"))
+FOLDERS = {"export", "tokenizer"}  # tasks that must be told where to write
+
+
+@pytest.fixture(autouse=True)
+def registered() -> None:
+    launch.register()
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_group_option_composes(option: str) -> None:
+    extras = ["method=none", "context=x1"] if option in ("context=x1",) else []
+    launch.typed(launch.composed([option, *extras]))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_composes(task: str) -> None:
+    extras = ["task.folder=somewhere"] if task in FOLDERS else []
+    launch.typed(launch.composed([f"task={task}", *extras]))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_job_of_every_experiment_can_run(experiment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings.corpora, "require", lambda data, name: data.corpora[name])
+    found = launch.jobs([f"experiment={experiment}"])
+    assert found
+    for overrides in found:
+        settings.check(launch.typed(launch.composed(overrides)))
+
+
+def test_an_experiment_sweeps_over_all_combinations() -> None:
+    extensions = {overrides[0] for overrides in launch.jobs(["experiment=quickstart"])}
+    assert extensions == {
+        "extension=none", "extension=extrapolation_x1", "extension=extrapolation_x4", "extension=pi_x4_untuned",
+        "extension=pi_x4",
+    }  # fmt: skip
+    assert len(launch.jobs(["experiment=quickstart"])) == 2 * len(extensions)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["train.stpes=3"], "there is no key 'train.stpes'; did you mean 'steps'?"),
+        (["train.steps=many"], "could not be converted to Integer"),
+        (["method=pii"], "there is no method=pii: choose one of extrapolation, none, pi; did you mean 'pi'?"),
+        (["experiment=quickstar"], "did you mean 'quickstart'?"),
+        (["context.window=300"], "300 is not a multiple of the base's window 256"),
+        (["task.windows=[300]"], "expected multiples of the base's window 256"),
+        (["task.stride=256"], "below every window"),
+        (["method=extrapolation", "train=untuned"], "untuned is the base itself"),
+        (["context=x1"], "factor 1 is the base itself"),
+        (["train.mixture=null", "train.steps=-1"], "train"),
+        (["data=local"], "set data.root=<directory>"),
+        (["data=local", "data.root=/nowhere"], "no file /nowhere/pg19/test.jsonl.gz"),
+        (["task.corpus=pg20"], "corpus 'pg20' is not in data=embedded"),
+        (["task.protocols=[tokens]"], "choose one of token, window"),
+        (["task=passkey", "task.threshold=20"], "expected above 0, at most 1"),
+        (["train.schedule=cosine"], "choose one of constant, wsd"),
+    ],
+)
+def test_bad_input_is_one_clear_line(overrides: list[str], expected: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        launch.prepare(overrides)
+    assert expected in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_job_of_a_sweep_that_cannot_run_stops_the_sweep_before_its_first_job() -> None:
+    with pytest.raises(UsageError, match="factor 1"):
+        launch.prepare(["--multirun", "context=x2,x1"])
+
+
+def test_windows_follow_the_models_window_so_that_one_experiment_serves_every_rung() -> None:
+    """The paper's 2048, 4096, 8192 and stride 256 become 256, 512, 1024 and 32 on tiny."""
+    for model, window in (("tiny", 256), ("llama_7b", 2048)):
+        config = launch.typed(launch.composed([f"model={model}", "context=x4"]))
+        assert settings.evaluation_windows(config, config.task) == [window, 2 * window, 4 * window]
+        assert settings.stride(config, config.task) == window // 8
+        assert settings.extension(config).window == 4 * window
+
+
+def test_steps_given_to_an_experiment_do_not_tune_its_untuned_rows() -> None:
+    config = launch.typed(launch.composed(["extension=pi_x4_untuned", "train.steps=50"]))
+    assert settings.extension(config) == settings.Extension("pi", 4.0, 1024, 0)
+
+
+def test_none_is_the_base_itself_whatever_the_context() -> None:
+    config = launch.typed(launch.composed(["method=none", "context=x4", "train.steps=100"]))
+    assert settings.extension(config) == settings.Extension("none", 1.0, 256, 0)
+    assert settings.evaluation_windows(config, config.task) == [256, 512, 1024]

@@ -1,0 +1,246 @@
+"""The passkey test: prompts exact to the token, verdicts that greedy decoding confirms, k_max by hand."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import pytest
+import torch
+from transformers import GenerationConfig
+
+from position_interpolation import recall
+from position_interpolation.errors import UsageError
+from position_interpolation.tasks.passkey import (
+    Probe,
+    build,
+    distances,
+    k_max,
+    longest_retrieved,
+    probes,
+    verdicts,
+    wilson,
+)
+
+WINDOW = 256
+HEADER = (
+    "There is an important info hidden inside a lot of irrelevant text. Find it and memorize them. "
+    "I will quiz you about the important information there.\n"
+)
+FIVE_LINES = re.compile(
+    re.escape(HEADER) + r"(?P<before>[^\n]*)\n"
+    r"The pass key is (?P<key>\d{5})\. Remember it\. (?P=key) is the pass key\.\n"
+    r"(?P<behind>[^\n]*)\n"
+    r"What is the pass key\? The pass key is"
+)
+FILLER = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again. "
+
+
+@pytest.fixture(scope="module")
+def all_probes(tokenizer: Any) -> list[Probe]:
+    return probes(tokenizer, WINDOW, count=32, trials=3, digits=5, seed=0)
+
+
+def written_key(tokenizer: Any, probe: Probe) -> str:
+    return str(tokenizer.decode(probe.answer)).strip()
+
+
+# Prompts
+
+
+@pytest.mark.parametrize("window", [96, 128, 256, 1024])
+def test_prompt_and_answer_fill_the_window(tokenizer: Any, window: int) -> None:
+    """The last answer token is predicted but never read: one id more than the window has positions."""
+    for probe in probes(tokenizer, window, count=8, trials=2, digits=5, seed=1):
+        assert len(probe.prompt) + len(probe.answer) == window + 1
+
+
+def test_the_decoded_prompt_is_the_papers_five_lines(tokenizer: Any, all_probes: list[Probe]) -> None:
+    for probe in all_probes:
+        assert probe.prompt[0] == tokenizer.bos_token_id
+        assert tokenizer.bos_token_id not in probe.prompt[1:]
+        found = FIVE_LINES.fullmatch(tokenizer.decode(probe.prompt[1:]))
+        assert found, tokenizer.decode(probe.prompt)
+        assert found["key"] == written_key(tokenizer, probe)
+        assert (FILLER * 100).startswith(found["before"])
+        assert (FILLER * 100).startswith(found["behind"])
+
+
+def test_the_answer_continues_the_prompt_as_the_tokenizer_would_write_it(
+    tokenizer: Any, all_probes: list[Probe]
+) -> None:
+    question = "What is the pass key? The pass key is"
+    for probe in all_probes[::10]:
+        whole = tokenizer(f"\n{question} {written_key(tokenizer, probe)}", add_special_tokens=False)["input_ids"]
+        assert list(probe.prompt + probe.answer)[-len(whole) :] == whole
+
+
+def test_the_key_stands_exactly_at_its_distance(tokenizer: Any, all_probes: list[Probe]) -> None:
+    def tokens(text: str) -> int:
+        return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    # Behind the key stand its own line and the question, before it BOS, the header and "The pass key is".
+    nearest = 5 + tokens(". Remember it. 12345 is the pass key.\n") + tokens("\nWhat is the pass key? The pass key is")
+    furthest = WINDOW + 1 - 6 - 1 - tokens(HEADER) - tokens("\nThe pass key is ")
+    assert 8 < nearest < furthest < 256
+    for probe in all_probes:
+        behind = tokenizer.decode(probe.prompt[-probe.distance :])
+        assert behind.startswith(f"{written_key(tokenizer, probe)}. Remember it.")
+        # Only a distance for which the fixed lines leave no room is moved, and no further than they need.
+        assert probe.distance == min(max(probe.label, nearest), furthest)
+
+
+def test_moved_distances_stay_in_the_window(tokenizer: Any) -> None:
+    first, last = build(tokenizer, "12345", 1, WINDOW), build(tokenizer, "12345", WINDOW, WINDOW)
+    assert (first.label, last.label) == (1, WINDOW)
+    assert FIVE_LINES.fullmatch(tokenizer.decode(first.prompt[1:]))["behind"] == ""  # type: ignore[index]
+    assert FIVE_LINES.fullmatch(tokenizer.decode(last.prompt[1:]))["before"] == ""  # type: ignore[index]
+
+
+def test_distances_are_32_even_steps_up_to_the_window() -> None:
+    assert distances(8192, 32) == list(range(256, 8193, 256))
+    assert distances(256, 4) == [64, 128, 192, 256]
+    with pytest.raises(UsageError, match="32 distances do not divide a window of 100"):
+        distances(100, 32)
+
+
+def test_every_trial_has_its_own_random_key_of_five_digits(tokenizer: Any) -> None:
+    made = probes(tokenizer, WINDOW, count=32, trials=10, digits=5, seed=0)
+    assert [probe.label for probe in made] == [k for k in distances(WINDOW, 32) for _ in range(10)]
+    keys = [written_key(tokenizer, probe) for probe in made]
+    assert all(re.fullmatch(r"[1-9]\d{4}", key) for key in keys)
+    assert len(set(keys)) > 310
+    assert {key[0] for key in keys} == set("123456789")
+    assert {key[4] for key in keys} == set("0123456789")
+    assert made == probes(tokenizer, WINDOW, count=32, trials=10, digits=5, seed=0)
+    assert keys != [written_key(tokenizer, p) for p in probes(tokenizer, WINDOW, 32, 10, digits=5, seed=1)]
+
+
+def test_keys_can_have_other_lengths(tokenizer: Any) -> None:
+    for digits in (1, 3, 8):
+        for probe in probes(tokenizer, WINDOW, count=4, trials=2, digits=digits, seed=0):
+            assert re.fullmatch(rf"[1-9]\d{{{digits - 1}}}", written_key(tokenizer, probe))
+            assert len(probe.prompt) + len(probe.answer) == WINDOW + 1
+
+
+def test_a_window_too_small_for_the_prompt_is_refused(tokenizer: Any) -> None:
+    with pytest.raises(UsageError, match=r"window of 64 is too small.*needs (\d+)") as refusal:
+        build(tokenizer, "12345", 32, 64)
+    needed = int(re.findall(r"needs (\d+)", str(refusal.value))[0])
+    build(tokenizer, "12345", 32, needed)
+    with pytest.raises(UsageError, match="too small"):
+        build(tokenizer, "12345", 32, needed - 1)
+
+
+def test_the_training_data_never_shows_the_tests_wording() -> None:
+    for text in islice(recall.documents(0, ["The pond was still, and nobody spoke for an hour. " * 40]), 500):
+        assert "pass key" not in text.lower()
+        assert "grass is green" not in text
+
+
+# Verdicts
+
+
+def greedily(model: Any, trials: list[Probe]) -> torch.Tensor:
+    prompts = torch.tensor([probe.prompt for probe in trials])
+    greedy = GenerationConfig(max_new_tokens=6, do_sample=False, pad_token_id=2)
+    with torch.inference_mode():
+        written = model.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=greedy)
+    return torch.as_tensor(written[:, prompts.shape[1] :])
+
+
+@pytest.fixture(scope="module")
+def reader(build_llama: Callable[..., Any]) -> Any:
+    return build_llama(window=WINDOW, num_key_value_heads=2)
+
+
+@pytest.fixture(scope="module")
+def half_right(reader: Any, all_probes: list[Probe]) -> list[Probe]:
+    """Trials whose answer is what the model writes (even ones), or that but for one token (odd ones)."""
+    trials = all_probes[::6]
+    made = []
+    for number, (probe, written) in enumerate(zip(trials, greedily(reader, trials).tolist(), strict=True)):
+        if number % 2:
+            written[number % 6] += 1
+        made.append(replace(probe, answer=tuple(written)))
+    return made
+
+
+@pytest.mark.parametrize("generate", [False, True])
+@pytest.mark.parametrize("tokens_per_forward", [1, 3 * WINDOW, 100 * WINDOW])
+def test_a_verdict_says_whether_the_model_writes_all_of_the_answer(
+    reader: Any, half_right: list[Probe], tokens_per_forward: int, generate: bool
+) -> None:
+    expected = [number % 2 == 0 for number in range(len(half_right))]
+    told: list[int] = []
+    found = verdicts(reader, half_right, tokens_per_forward, generate, progress=told.append)
+    assert found == expected
+    assert sum(told) == sum(len(probe.prompt) for probe in half_right)
+
+
+@pytest.mark.parametrize("generate", [False, True])
+def test_a_random_model_knows_no_key(reader: Any, all_probes: list[Probe], generate: bool) -> None:
+    assert verdicts(reader, all_probes[::8], 4096, generate) == [False] * len(all_probes[::8])
+
+
+@pytest.mark.parametrize("place", [0, 1, 4])
+@pytest.mark.parametrize("tokens_per_forward", [1, 100 * WINDOW])
+def test_verdicts_agree_where_the_model_ends_its_text_early(
+    build_llama: Callable[..., Any], all_probes: list[Probe], tokens_per_forward: int, place: int
+) -> None:
+    """What a base does that has not learned to copy: it writes EOS before the key is whole."""
+    model = build_llama(window=WINDOW)
+    trials = [all_probes[0]] * 3
+    written = greedily(model, trials)[0].tolist()
+    model.generation_config.eos_token_id = written[place]
+    answer = tuple(token if token != written[place] else 7 for token in written)
+    trials = [replace(probe, answer=answer) for probe in trials]
+    assert greedily(model, trials).shape[1] == written.index(written[place]) + 1
+    for generate in (False, True):
+        assert verdicts(model, trials, tokens_per_forward, generate) == [False] * 3
+
+
+# Rates and k_max
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [
+        # Agresti and Coull (1998): with z = 1.96 and no success the upper limit is z^2 / (n + z^2).
+        (0, 10, 0.0, 0.2775),
+        (10, 10, 0.7225, 1.0),
+        (5, 10, 0.2366, 0.7634),
+        (2, 10, 0.0567, 0.5098),
+        (81, 263, 0.2553, 0.3662),  # Newcombe (1998), Table I, method 3
+    ],
+)
+def test_wilson_interval(successes: int, trials: int, low: float, high: float) -> None:
+    estimate = wilson(successes, trials)
+    assert estimate.value == successes / trials
+    assert estimate.low == pytest.approx(low, abs=6e-5)
+    assert estimate.high == pytest.approx(high, abs=6e-5)
+
+
+@pytest.mark.parametrize(
+    ("rates", "expected"),
+    [
+        ({64: 1.0, 128: 1.0, 192: 1.0, 256: 1.0}, 256),
+        ({64: 1.0, 128: 0.5, 192: 0.2, 256: 0.1}, 192),  # 20 % itself is enough
+        ({64: 1.0, 128: 0.1, 192: 1.0, 256: 1.0}, 64),  # a dip in the middle ends it
+        ({64: 0.1, 128: 1.0, 192: 1.0, 256: 1.0}, 0),  # the first fails
+        ({256: 1.0, 64: 1.0, 192: 0.0, 128: 1.0}, 128),  # whatever their order
+    ],
+)
+def test_k_max_is_the_largest_k_up_to_which_all_succeed(rates: dict[int, float], expected: int) -> None:
+    assert longest_retrieved(rates, threshold=0.2) == expected
+    assert k_max({k: round(10 * rate) for k, rate in rates.items()}, 10, 0.2).value == expected
+
+
+def test_k_max_has_an_interval_where_chance_had_a_say() -> None:
+    certain = k_max({64: 10, 128: 10, 192: 0, 256: 0}, 10, 0.2)
+    assert (certain.low, certain.value, certain.high) == (128, 128, 128)
+    wavering = k_max({64: 10, 128: 10, 192: 2, 256: 10}, 10, 0.2)
+    assert wavering.value == 256
+    assert (wavering.low, wavering.high) == (128, 256)
+    assert wavering == k_max({64: 10, 128: 10, 192: 2, 256: 10}, 10, 0.2)

@@ -1,0 +1,254 @@
+"""Sliding-window perplexity against a plain implementation that shares nothing with it, and its economy."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from position_interpolation.corpora import Document, Documents
+from position_interpolation.errors import UsageError
+from position_interpolation.tasks.perplexity import Tokenised, planned_positions, token_losses, tokenise
+from position_interpolation.tasks.windows import PROTOCOLS, Scored, perplexity
+
+WINDOW, STRIDE, BOS = 32, 8, 0
+# One window holds 31 tokens after BOS, 32 without: shorter than, exactly and just above either, and longer.
+LENGTHS = (2, 3, 9, 30, 31, 32, 33, 34, 39, 40, 41, 64, 90)
+
+
+def corpus_of(*lengths: int) -> Tokenised:
+    generator = np.random.default_rng(0)
+    tokens = tuple(generator.integers(3, 4096, length) for length in lengths)
+    return Tokenised(tuple(str(number) for number in range(len(lengths))), tokens)
+
+
+def score(
+    model: Any,
+    corpus: Tokenised,
+    folder: Path,
+    *,
+    bos: int | None = BOS,
+    overlapping: bool = False,
+    **options: Any,
+) -> list[Scored]:
+    usual = {"window": WINDOW, "stride": STRIDE, "tokens_per_forward": 8 * WINDOW}
+    return token_losses(model, corpus, **{**usual, **options}, bos=bos, overlapping=overlapping, folder=folder)
+
+
+def counted_rows(model: Any) -> tuple[list[int], Any]:
+    """Rows of hidden state that the head is applied to, and the hook to remove afterwards."""
+    rows: list[int] = []
+    return rows, model.lm_head.register_forward_hook(lambda _, inputs, output: rows.append(output[..., 0].numel()))
+
+
+# The plain implementation
+
+
+@torch.inference_mode()
+def every_loss(model: Any, tokens: list[int], bos: int | None) -> list[list[tuple[int, float]]]:
+    """For each window, (token's place in the document, its loss) of all tokens that have one."""
+    windows = []
+    start = 0
+    while True:
+        room = WINDOW if bos is None else WINDOW - 1
+        inside = tokens[start : start + room]
+        front = [] if bos is None else [bos]
+        log_probabilities = model(torch.tensor([front + inside])).logits[0].double().log_softmax(-1)
+        windows.append(
+            [
+                (start + place, -float(log_probabilities[place + len(front) - 1, token]))
+                for place, token in enumerate(inside)
+                if place + len(front) > 0
+            ]
+        )
+        if start + len(inside) >= len(tokens):
+            return windows
+        start += STRIDE
+
+
+def plain_perplexity(model: Any, documents: list[list[int]], bos: int | None, protocol: str) -> float:
+    """Perplexity as the README words each protocol."""
+    token_values: list[float] = []
+    window_means: list[float] = []
+    document_means: list[float] = []
+    first_windows: list[float] = []
+    overlapping: list[float] = []
+    for tokens in documents:
+        seen: set[int] = set()
+        of_document: list[float] = []
+        for number, window in enumerate(every_loss(model, tokens, bos)):
+            fresh = [loss for place, loss in window if place not in seen]
+            seen |= {place for place, _ in window}
+            of_document += fresh
+            window_means.append(float(np.mean(fresh)))
+            overlapping += [loss for _, loss in window]
+            if number == 0:
+                first_windows += fresh
+        assert len(of_document) == len(tokens) - (bos is None)
+        token_values += of_document
+        document_means.append(float(np.mean(of_document)))
+    values = {
+        "token": token_values,
+        "window": window_means,
+        "document": document_means,
+        "truncated": first_windows,
+        "overlapping": overlapping,
+    }[protocol]
+    return float(np.exp(np.mean(values)))
+
+
+@pytest.mark.parametrize("bos", [BOS, None])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_agrees_with_the_plain_implementation(protocol: str, bos: int | None, llama: Any, tmp_path: Path) -> None:
+    corpus = corpus_of(*LENGTHS)
+    scored = score(llama, corpus, tmp_path, bos=bos, overlapping=protocol == "overlapping")
+    plain = [tokens.tolist() for tokens in corpus.tokens]
+    for length, document, tokens in zip(LENGTHS, scored, plain, strict=True):
+        found = perplexity([document], protocol, samples=0).value
+        expected = plain_perplexity(llama, [tokens], bos, protocol)
+        assert found == pytest.approx(expected, rel=1e-4), f"document of {length} tokens"
+    found = perplexity(scored, protocol, samples=0).value
+    assert found == pytest.approx(plain_perplexity(llama, plain, bos, protocol), rel=1e-4)
+
+
+def test_the_protocols_are_different_numbers(llama: Any, tmp_path: Path) -> None:
+    """Otherwise the agreement above would show nothing."""
+    corpus = corpus_of(*LENGTHS)
+    once = score(llama, corpus, tmp_path / "once")
+    again = score(llama, corpus, tmp_path / "overlapping", overlapping=True)
+    values = [
+        perplexity(again if protocol == "overlapping" else once, protocol, samples=0).value for protocol in PROTOCOLS
+    ]
+    assert np.diff(sorted(values)).min() > 1e-3 * min(values)
+
+
+def test_a_longer_window_gives_each_token_more_context(llama: Any, tmp_path: Path) -> None:
+    """The first window's losses are the same at every W; what follows sees further back."""
+    corpus = corpus_of(64)
+    short = score(llama, corpus, tmp_path / "short")[0].losses
+    long = score(llama, corpus, tmp_path / "long", window=64)[0].losses
+    np.testing.assert_allclose(short[:31], long[:31], rtol=1e-4)
+    assert abs(short[31:] - long[31:]).max() > 0.01
+
+
+# Cheap, not different
+
+
+@pytest.mark.parametrize("overlapping", [False, True])
+def test_losses_do_not_depend_on_how_many_windows_share_a_forward(
+    overlapping: bool, llama: Any, tmp_path: Path
+) -> None:
+    corpus = corpus_of(90, 31, 200)
+    one = score(llama, corpus, tmp_path / "1", overlapping=overlapping, tokens_per_forward=1)
+    many = score(llama, corpus, tmp_path / "8", overlapping=overlapping, tokens_per_forward=5 * WINDOW)
+    for alone, together in zip(one, many, strict=True):
+        np.testing.assert_allclose(alone.losses, together.losses, rtol=1e-5, atol=1e-5)
+        assert alone.counts.tolist() == together.counts.tolist()
+
+
+def test_the_head_is_applied_to_scored_rows_only(llama: Any, tmp_path: Path) -> None:
+    corpus = corpus_of(*LENGTHS)
+    rows, hook = counted_rows(llama)
+    scored = score(llama, corpus, tmp_path)
+    hook.remove()
+    assert sum(rows) == sum(len(document.losses) for document in scored) == sum(LENGTHS)
+
+
+def test_progress_counts_every_planned_position_also_of_documents_read_back(llama: Any, tmp_path: Path) -> None:
+    corpus = corpus_of(*LENGTHS)
+    for _ in range(2):
+        told: list[int] = []
+        score(llama, corpus, tmp_path, progress=told.append)
+        assert sum(told) == planned_positions(corpus, WINDOW, STRIDE, BOS)
+    # By hand: 33 tokens are a window of 32 positions, then BOS and tokens 8 .. 32.
+    assert planned_positions(corpus_of(33), WINDOW, STRIDE, BOS) == 32 + 26
+    assert planned_positions(corpus_of(33), WINDOW, STRIDE, None) == 32 + 25
+
+
+# Resuming
+
+
+def test_finished_documents_are_never_scored_again(llama: Any, tmp_path: Path) -> None:
+    corpus = corpus_of(90, 40, 64)
+    expected = score(llama, corpus, tmp_path)
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 3
+    files[1].unlink()
+    rows, hook = counted_rows(llama)
+    resumed = score(llama, corpus, tmp_path)
+    hook.remove()
+    assert sum(rows) == 40
+    assert_same(resumed, expected)
+    assert_same(score(None, corpus, tmp_path), expected)  # all is there: no model is needed
+
+
+def test_a_run_cut_off_goes_on_with_the_next_document(llama: Any, tmp_path: Path) -> None:
+    corpus = corpus_of(90, 40, 64)
+    expected = score(llama, corpus, tmp_path / "whole")
+
+    def cut_off(module: Any, inputs: Any) -> None:
+        if len(list((tmp_path / "cut").glob("*.npz"))) == 2:
+            raise KeyboardInterrupt
+
+    hook = llama.lm_head.register_forward_pre_hook(cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        score(llama, corpus, tmp_path / "cut")
+    hook.remove()
+    rows, counter = counted_rows(llama)
+    resumed = score(llama, corpus, tmp_path / "cut")
+    counter.remove()
+    assert sum(rows) == 64
+    assert_same(resumed, expected)
+    assert len(list((tmp_path / "cut").iterdir())) == 3  # nothing half-written stays
+
+
+def assert_same(left: list[Scored], right: list[Scored]) -> None:
+    for one, other in zip(left, right, strict=True):
+        assert one.losses.tolist() == other.losses.tolist()
+        assert one.counts.tolist() == other.counts.tolist()
+
+
+# Documents to tokens
+
+
+def documents_of(*texts: str) -> Documents:
+    items = tuple(Document(f"id-{number}", text) for number, text in enumerate(texts))
+    return Documents("prose", "local", items)
+
+
+@pytest.fixture
+def encoded(tokenizer: Any) -> Callable[[str], list[int]]:
+    return lambda text: tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+def test_tokens_are_the_text_and_nothing_else(tokenizer: Any, encoded: Callable[[str], list[int]]) -> None:
+    texts = (
+        "In the beginning God created the heaven and the earth.",
+        "And the earth was without form, and void;",
+    )
+    corpus = tokenise(documents_of(*texts), tokenizer, None, None)
+    assert corpus.ids == ("id-0", "id-1")
+    assert [tokens.tolist() for tokens in corpus.tokens] == [encoded(text) for text in texts]
+    assert [tokenizer.decode(tokens) for tokens in corpus.tokens] == list(texts)
+    assert corpus.count == len(encoded(texts[0])) + len(encoded(texts[1]))
+
+
+def test_short_documents_are_left_out_and_long_ones_cut(tokenizer: Any, encoded: Callable[[str], list[int]]) -> None:
+    text = "The king spoke to the people of the city. " * 40
+    corpus = tokenise(documents_of("Amen.", text, ""), tokenizer, minimum=100, truncate=150)
+    assert corpus.ids == ("id-1",)
+    assert corpus.tokens[0].tolist() == encoded(text)[:150]
+    assert corpus.count == 150
+
+
+def test_a_document_is_judged_by_its_whole_length_even_if_little_of_it_is_kept(tokenizer: Any) -> None:
+    text = "The king spoke to the people of the city. " * 40
+    corpus = tokenise(documents_of(text), tokenizer, minimum=300, truncate=5)
+    assert corpus.count == 5
+
+
+def test_a_corpus_without_a_long_enough_document_is_refused(tokenizer: Any) -> None:
+    with pytest.raises(UsageError, match=r"'prose' has 50 tokens.*minimum"):
+        tokenise(documents_of("Amen.", "Selah."), tokenizer, minimum=50, truncate=None)

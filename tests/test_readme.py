@@ -1,0 +1,58 @@
+"""What the pages tell a reader to type can be typed, and what they show is what results/ holds."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from position_interpolation import launch, settings
+
+HOME = Path(__file__).resolve().parents[1]
+PAGES = [HOME / "README.md", *sorted(HOME.glob("experiments/*/README.md"))]
+ENTRYPOINT = "-m position_interpolation "
+
+
+def commands(page: Path) -> list[str]:
+    """Lines of the page's shell blocks, without their remarks."""
+    blocks = re.findall(r"```bash\n(.*?)```", page.read_text(), re.DOTALL)
+    lines = "\n".join(blocks).splitlines()
+    return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
+
+
+RUNS = [(page, line) for page in PAGES for line in commands(page) if ENTRYPOINT in line]
+TARGETS = [(page, line) for page in PAGES for line in commands(page) if line.startswith("make ")]
+
+
+@pytest.mark.parametrize(("page", "line"), RUNS, ids=lambda value: str(value)[-60:])
+def test_every_shown_run_composes(page: Path, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings.corpora, "require", lambda data, name: data.corpora[name])
+    launch.register()
+    shown = re.sub(r"<[^>]+>", "somewhere", line.split(ENTRYPOINT)[1])
+    for overrides in launch.jobs(shlex.split(shown)):
+        settings.check(launch.typed(launch.composed(overrides)))
+
+
+@pytest.mark.parametrize(("page", "line"), TARGETS, ids=lambda value: str(value)[-40:])
+def test_every_shown_make_target_exists(page: Path, line: str) -> None:
+    makefile = (HOME / "Makefile").read_text()
+    assert re.search(rf"^{line.split()[1]}:", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if not link.startswith("http"):
+            assert (page.parent / link).exists(), link
+
+
+def test_the_readme_shows_the_committed_table() -> None:
+    readme = (HOME / "README.md").read_text()
+    shown = re.search(r"<!-- table:quickstart -->\n(.*?)<!-- /table:quickstart -->", readme, re.DOTALL)
+    assert shown is not None
+    assert shown.group(1).strip() == (HOME / "results/quickstart/tiny/table.md").read_text().strip()
+
+
+def test_every_experiment_has_its_page() -> None:
+    for folder in (path.parent for path in HOME.glob("experiments/*/sweep.yaml")):
+        assert (folder / "README.md").is_file(), folder.name

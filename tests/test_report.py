@@ -1,0 +1,455 @@
+"""Records to tables, figures, findings and pages: what is shown was recorded, and is said for what it is."""
+
+import csv
+import io
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from position_interpolation import records
+from position_interpolation.errors import UsageError
+from position_interpolation.records import Record
+from position_interpolation.report import compare, drawing, figures, formats, paper, tables
+from position_interpolation.report.findings import findings
+from position_interpolation.report.labels import Extension, colour, names, ordered, perplexity_text
+from position_interpolation.report.pages import render, render_index
+from position_interpolation.report.summary import print_summary
+
+L = 256
+BASE = Extension("tiny", "none", 1.0, L, 0)
+EXTRAPOLATION = Extension("tiny", "extrapolation", 4.0, 4 * L, 100)
+UNTUNED = Extension("tiny", "pi", 4.0, 4 * L, 0)
+PI = Extension("tiny", "pi", 4.0, 4 * L, 100)
+CONTROL = Extension("tiny", "extrapolation", 1.0, L, 100)
+# Mean losses in nats a token at L, 2 L and 4 L.
+LOSSES = {
+    BASE: (3.20, 5.10, 7.30),
+    EXTRAPOLATION: (3.21, 3.30, 3.60),
+    UNTUNED: (4.30, 4.20, 4.10),
+    PI: (3.22, 3.15, 3.10),
+}
+DOCUMENTS = 8
+
+
+def record(extension: Extension | None, metric: str, value: float, **given: Any) -> Record:
+    usual: dict[str, Any] = {
+        "experiment": "quickstart",
+        "rung": "tiny",
+        "model": "tiny",
+        "weights_sha256": "0" * 64,
+        "method": extension and extension.method,
+        "factor": extension and extension.factor,
+        "window": extension and extension.window,
+        "steps": extension and extension.steps,
+        "task": "pg19",
+        "eval_window": None,
+        "stride": None,
+        "protocol": None,
+        "metric": metric,
+        "value": value,
+        "ci_low": None,
+        "ci_high": None,
+        "n_documents": None,
+        "n_tokens": None,
+        "data": {"name": "pg19", "source": "embedded", "sha256": "a" * 64, "ids": None},
+        "seed": 0,
+        "signature": f"{extension}",
+        "commit": "abcdef",
+        "versions": {"torch": "2.13"},
+        "device": "cpu",
+        "dtype": "float32",
+        "seconds": 1.0,
+        "created": "2026-01-01T00:00:00+00:00",
+    }
+    if extension is not None:
+        usual["model"] = extension.model
+    return Record(**{**usual, **given})
+
+
+def perplexities(losses: Mapping[Extension, Iterable[float]], task: str = "pg19", spread: float = 0.02) -> list[Record]:
+    """Perplexity at L, 2 L, 4 L over 8 documents, whose length and difficulty all extensions share."""
+    generator = np.random.default_rng(0)
+    lengths = generator.integers(2_000, 20_000, DOCUMENTS)
+    difficulty = generator.normal(0, 0.1, DOCUMENTS)
+    ids = [f"kjv-{number:02d}" for number in range(1, DOCUMENTS + 1)]
+    rows = []
+    for extension, means in losses.items():
+        for window, mean in zip((L, 2 * L, 4 * L), means, strict=False):
+            own = mean + difficulty + generator.normal(0, spread, DOCUMENTS)
+            value = math.exp(float(own @ lengths) / lengths.sum())
+            where: dict[str, Any] = {"eval_window": window, "stride": 32, "protocol": "token", "task": task}
+            data = {"name": task, "source": "embedded", "sha256": "a" * 64}
+            counts = {"n_documents": DOCUMENTS, "n_tokens": int(lengths.sum())}
+            rows.append(
+                record(
+                    extension, "perplexity", value, ci_low=value / 1.06, ci_high=value * 1.06,
+                    data={**data, "ids": ids}, **counts, **where,
+                )
+            )  # fmt: skip
+            rows.append(replace(rows[-1], protocol="document", value=value * 1.01))
+            for identifier, loss, length in zip(ids, own, lengths, strict=True):
+                rows.append(
+                    record(
+                        extension, "document_loss", float(loss), n_documents=1, n_tokens=int(length),
+                        data={**data, "ids": [identifier]}, **where,
+                    )
+                )  # fmt: skip
+    return rows
+
+
+def passkeys(rates: Mapping[Extension, Callable[[int], float]], window: int = 4 * L) -> list[Record]:
+    """32 distances, 10 trials each."""
+    rows = []
+    for extension, rate in rates.items():
+        shared: dict[str, Any] = {
+            "task": "passkey",
+            "eval_window": window,
+            "data": {"name": "passkey", "source": "generated", "sha256": "b" * 64, "ids": None},
+        }
+        wins = {k: round(10 * rate(k)) for k in range(window // 32, window + 1, window // 32)}
+        for k, won in wins.items():
+            interval = {"ci_low": max(0.0, won / 10 - 0.25), "ci_high": min(1.0, won / 10 + 0.25)}
+            rows.append(record(extension, f"success_at_{k}", won / 10, n_documents=10, **interval, **shared))
+        longest = max((k for k in wins if all(won >= 2 for j, won in wins.items() if j <= k)), default=0)
+        interval = {
+            "ci_low": float(longest if longest == window else 0.9 * longest),
+            "ci_high": float(longest),
+        }
+        rows.append(record(extension, "k_max", float(longest), n_documents=320, **interval, **shared))
+        total = sum(wins.values()) / 320
+        rows.append(
+            record(
+                extension,
+                "success",
+                total,
+                ci_low=total * 0.95,
+                ci_high=min(1, total * 1.05),
+                n_documents=320,
+                **shared,
+            )
+        )
+    return rows
+
+
+PASSKEYS: dict[Extension, Callable[[int], float]] = {
+    BASE: lambda k: 0.9 if k < 200 else 0.0,
+    EXTRAPOLATION: lambda k: 1.0 if k <= 256 else 0.3 if k < 420 else 0.0,
+    UNTUNED: lambda k: 0.1,
+    PI: lambda k: 1.0 if k % 160 else 0.8,
+}
+
+
+def positions(curves: Mapping[Extension, Iterable[float]], block: int = 2048) -> list[Record]:
+    """Perplexity by block of positions inside one forward of one document."""
+    rows = []
+    for extension, values in curves.items():
+        values = list(values)
+        for number, value in enumerate(values):
+            rows.append(
+                record(
+                    extension, f"perplexity_{number * block}_{(number + 1) * block}", value,
+                    task="positions", protocol="token", eval_window=len(values) * block,
+                    ci_low=value / 1.05, ci_high=value * 1.05, n_documents=1, n_tokens=block,
+                    rung="smollm2", experiment="quickstart_smollm2",
+                    data={"name": "pg19", "source": "embedded", "sha256": "c" * 64, "ids": ["kjv-01"]},
+                )
+            )  # fmt: skip
+    return rows
+
+
+SMOL = Extension("smollm2_135m_instruct", "none", 1.0, 8192, 0)
+SMOL_PI = Extension("smollm2_135m_instruct", "pi", 2.0, 16384, 0)
+CURVES = {SMOL: (21, 19, 18.5, 18.4, 160, 900), SMOL_PI: (34, 31, 30.5, 30.2, 30.4, 31)}
+
+
+def column(table: tables.Table, row: int, name: str) -> tables.Cell:
+    return table.rows[row][table.header.index(name)]
+
+
+def verdict(found: list[Any], text: str) -> str:
+    chosen = [finding.verdict for finding in found if finding.text.startswith(text)]
+    assert len(chosen) == 1, [finding.text for finding in found]
+    return str(chosen[0])
+
+
+class TestTables:
+    def test_every_number_is_a_record(self) -> None:
+        rows = perplexities(LOSSES)
+        table = tables.perplexity_table(rows)
+        assert [row[2].value for row in table.rows] == ["none", "extrapolation", "PI", "PI"]
+        for number, extension in enumerate(ordered(rows)):
+            for window in (L, 2 * L, 4 * L):
+                (behind,) = (
+                    row
+                    for row in rows
+                    if (row.metric, row.protocol, row.eval_window) == ("perplexity", "token", window)
+                    and (row.method, row.steps) == (extension.method, extension.steps)
+                )
+                cell = column(table, number, str(window))
+                assert (cell.value, cell.low, cell.high, cell.n) == (
+                    behind.value, behind.ci_low, behind.ci_high, DOCUMENTS,
+                )  # fmt: skip
+
+    def test_papers_counterpart_is_the_same_multiple_of_the_window(self) -> None:
+        table = tables.perplexity_table(perplexities(LOSSES))
+        assert table.header[-3:] == ("paper 2048", "paper 4096", "paper 8192")
+        printed = [[cell.value for cell in row[-3:]] for row in table.rows]
+        assert printed == [
+            [7.20, math.inf, math.inf], [7.21, 7.34, 7.69], [None, None, 16.10], [7.13, 6.96, 6.95],
+        ]  # fmt: skip
+
+    def test_larger_llama_is_compared_with_its_own_size(self) -> None:
+        big = Extension("llama_13b", "pi", 4.0, 8192, 1000)
+        assert paper.perplexity(big, "proof_pile", 8192) == 2.30
+        assert paper.perplexity(replace(big, model="smollm2_135m"), "proof_pile", 8192) == 2.39
+
+    def test_base_trained_at_its_window_has_no_counterpart(self) -> None:
+        assert paper.perplexity(CONTROL, "pg19", L) is None
+        assert CONTROL.label == "base trained at L, 100 steps"
+
+    def test_missing_cells_are_blank_not_zero(self) -> None:
+        table = tables.perplexity_table(perplexities({BASE: (3.2, 5.1, 7.3), PI: (3.2,)}))
+        assert column(table, 1, "1024") == tables.Cell()
+        (line,) = (line for line in formats.to_markdown(table).splitlines() if "| PI |" in line)
+        assert line.split("|")[6:8] == ["  ", "  "]
+        assert list(csv.reader(io.StringIO(formats.to_csv(table))))[2][8:16] == [""] * 8
+
+    def test_above_a_thousand_reads_as_the_paper_prints_it_and_the_csv_keeps_the_number(self) -> None:
+        assert perplexity_text(999.994) == "999.99"
+        assert perplexity_text(1000.01) == "> 10^3"
+        table = tables.perplexity_table(perplexities(LOSSES))
+        cell = column(table, 0, "1024")
+        assert isinstance(cell.value, float)
+        assert cell.value > 1000
+        assert f"{cell.value}" in formats.to_csv(table)
+        assert f"{cell.value:.2f}" not in formats.to_markdown(table)
+        assert "> 10^3" in formats.to_markdown(table)
+        assert "$> 10^3$" in formats.to_latex(table)
+
+    def test_passkey_beside_the_paper_as_a_share_of_the_window(self) -> None:
+        table = tables.passkey_table(passkeys(PASSKEYS))
+        assert column(table, 3, "k_max").value == 1024
+        assert column(table, 3, "k_max / prompt").value == 1.0
+        assert column(table, 1, "paper k_max").value == 2560
+        assert column(table, 1, "paper k_max / L'").value == 2560 / 8192
+        assert column(table, 0, "paper k_max").value is None
+        # 320 trials, all but those at 32 multiples of 160 successful
+        assert column(table, 3, "Success").value == pytest.approx((320 - 2 * 6) / 320)
+
+    def test_latex_is_escaped(self) -> None:
+        assert formats.escape(r"50 % of a_b & {c} \ $ # ~ <") == (
+            r"50 \% of a\_b \& \{c\} \textbackslash{} \$ \# \textasciitilde{} \textless{}"
+        )
+        table = tables.Table((tables.Column("k_max"),), ((tables.Cell("a & b"),),), "100 %")
+        written = formats.to_latex(table)
+        assert r"k\_max \\" in written
+        assert r"a \& b \\" in written
+        assert r"\caption{100 \%}" in written
+
+
+class TestPaired:
+    def test_by_hand(self) -> None:
+        left = {"a": (2.0, 100), "b": (4.0, 300)}
+        right = {"b": (3.0, 300), "a": (2.5, 100), "c": (9.0, 5)}
+        ratio = compare.paired(left, right)
+        assert ratio is not None
+        # (200 + 1200) / 400 = 3.5 against (250 + 900) / 400 = 2.875; `c` was scored on one side only
+        assert ratio.value == pytest.approx(math.exp(3.5 - 2.875))
+        assert ratio.documents == 2
+        # Draws are {a, a}, {a, b}, {b, b}: differences -0.5, 0.625 and 1, each above 2.5 % of all draws.
+        assert ratio.low == pytest.approx(math.exp(-0.5))
+        assert ratio.high == pytest.approx(math.exp(1.0))
+
+    def test_a_constant_difference_has_no_spread(self) -> None:
+        """Hard and easy documents differ far more than the two sides do; pairing takes that out."""
+        hard = {str(number): (float(number), 10) for number in range(1, 9)}
+        easier = {name: (loss - 0.1, tokens) for name, (loss, tokens) in hard.items()}
+        ratio = compare.paired(easier, hard)
+        assert ratio is not None
+        assert (ratio.low, ratio.high) == pytest.approx((math.exp(-0.1), math.exp(-0.1)))
+
+    def test_nothing_common_and_one_document(self) -> None:
+        assert compare.paired({"a": (1.0, 2)}, {"b": (1.0, 2)}) is None
+        alone = compare.paired({"a": (1.0, 2)}, {"a": (2.0, 2)})
+        assert alone is not None
+        assert (alone.value, alone.low) == (pytest.approx(math.exp(-1)), None)
+
+
+class TestFindings:
+    def test_the_papers_claims_hold_on_numbers_like_the_papers(self) -> None:
+        found = findings(perplexities(LOSSES) + passkeys(PASSKEYS))
+        assert verdict(found, "The untuned base explodes") == "holds"
+        assert verdict(found, "Untuned PI beats the untuned base") == "holds"
+        assert verdict(found, "Tuned PI beats the untuned base") == "holds"
+        assert verdict(found, "Tuning improves PI") == "holds"
+        assert verdict(found, "Tuned PI beats extrapolation") == "holds"
+        assert verdict(found, "Tuned PI retrieves the passkey") == "holds"
+        assert verdict(found, "Tuned PI retrieves from farther") == "holds"
+
+    def test_a_finding_flips_when_the_numbers_flip(self) -> None:
+        flipped = {**LOSSES, EXTRAPOLATION: LOSSES[PI], PI: LOSSES[EXTRAPOLATION]}
+        swapped = {**PASSKEYS, EXTRAPOLATION: PASSKEYS[PI], PI: PASSKEYS[EXTRAPOLATION]}
+        found = findings(perplexities(flipped) + passkeys(swapped))
+        assert verdict(found, "Tuned PI beats extrapolation") == "does not hold"
+        assert verdict(found, "Tuned PI retrieves the passkey") == "does not hold"
+        assert verdict(found, "Tuned PI retrieves from farther") == "does not hold"
+
+    def test_a_difference_smaller_than_its_spread_is_noise(self) -> None:
+        losses = {**LOSSES, EXTRAPOLATION: (3.2, 3.2, 3.101), PI: (3.2, 3.1, 3.1)}
+        found = findings(perplexities(losses, spread=0.05))
+        assert verdict(found, "Tuned PI beats extrapolation") == "within noise"
+
+    def test_the_price_at_the_original_window_is_not_hidden(self) -> None:
+        found = findings(perplexities({**LOSSES, PI: (3.4, 3.2, 3.1)}))
+        assert verdict(found, "At the original window") == "does not hold"
+
+    def test_a_base_trained_as_long_is_compared_too(self) -> None:
+        found = findings(perplexities({**LOSSES, CONTROL: (3.0,)}))
+        claim = "At the original window tuned PI loses nothing to the base trained as long"
+        assert verdict(found, claim) == "does not hold"
+
+    def test_absent_records_are_not_measured(self) -> None:
+        found = findings(perplexities({BASE: LOSSES[BASE], PI: LOSSES[PI]}))
+        assert verdict(found, "Tuned PI beats extrapolation") == "not measured"
+        assert verdict(found, "Untuned PI beats") == "not measured"
+        assert not any("passkey" in finding.text for finding in found)
+
+    def test_one_document_concludes_nothing(self) -> None:
+        found = findings([row for row in perplexities(LOSSES) if row.n_documents != 1 or "kjv-01" in row.data["ids"]])
+        assert verdict(found, "The untuned base explodes") == "within noise"
+        assert found[0].effect is not None
+        assert found[0].low is None
+
+    def test_positions(self) -> None:
+        found = findings(positions(CURVES))
+        assert verdict(found, "The untuned base explodes") == "holds"
+        assert verdict(found, "PI does not explode") == "holds"
+        assert verdict(found, "PI beats the base past") == "holds"
+        assert verdict(found, "PI loses nothing inside") == "does not hold"
+        flat = findings(positions({SMOL: (21, 19, 18.5, 18.4, 18.3, 18.2), SMOL_PI: (34, 31, 30, 30, 200, 300)}))
+        assert verdict(flat, "The untuned base explodes") == "does not hold"
+        assert verdict(flat, "PI does not explode") == "does not hold"
+
+    def test_blocks_across_the_edge_count_on_neither_side(self) -> None:
+        inside, past = compare.position_blocks(positions({SMOL: (1, 2, 3)}, block=3000), SMOL)
+        assert [len(inside), len(past)] == [2, 0]
+
+    def test_theory(self) -> None:
+        values = {
+            "plotted_inside": 1.0, "plotted_outside": 189.0, "plotted_between": 0.9,
+            "factor_printed": 657.8, "factor_corrected": 571.6,
+        }  # fmt: skip
+        found = findings([record(None, name, value, task="theory") for name, value in values.items()])
+        assert [finding.verdict for finding in found] == ["holds", "holds", "holds", "does not hold"]
+
+
+class TestLabels:
+    def test_the_papers_order(self) -> None:
+        mixed = [PI, UNTUNED, CONTROL, EXTRAPOLATION, BASE, replace(PI, factor=8.0, window=8 * L)]
+        found = ordered(record(extension, "perplexity", 1.0) for extension in mixed)
+        assert found == [BASE, CONTROL, EXTRAPOLATION, UNTUNED, PI, mixed[-1]]
+
+    def test_models_are_named_only_when_there_are_several(self) -> None:
+        assert names([BASE, PI])[PI] == "PI x4, tuned 100 steps"
+        assert names([BASE, replace(PI, model="smoke")])[BASE] == "tiny: none (L = 256)"
+
+    def test_longer_tuning_is_darker(self) -> None:
+        family = [UNTUNED, replace(PI, steps=50), PI]
+        assert len({colour(extension, family) for extension in family}) == 3
+        assert colour(PI, family) == colour(PI, [PI]) == "#0072b2"
+
+
+def write(folder: Path, rows: list[Record]) -> Path:
+    records.write(folder / "rows.jsonl", rows)
+    return folder
+
+
+class TestPages:
+    def test_rendering_needs_no_model(self) -> None:
+        asked = "import sys, position_interpolation.report.summary; sys.exit('torch' in sys.modules)"
+        subprocess.run([sys.executable, "-c", asked], check=True)
+
+    def test_rendering_twice_gives_the_same_bytes(self, tmp_path: Path) -> None:
+        folder = write(tmp_path / "quickstart" / "tiny", perplexities(LOSSES) + passkeys(PASSKEYS))
+        first = {path: path.read_bytes() for path in [*render(folder), render_index(tmp_path)]}
+        second = {path: path.read_bytes() for path in [*render(folder), render_index(tmp_path)]}
+        assert first == second
+        assert {path.name for path in first} == {
+            *(f"table.{suffix}" for suffix in ("csv", "md", "tex")),
+            *(f"perplexity.{suffix}" for suffix in ("png", "pdf")),
+            *(f"passkey.{suffix}" for suffix in ("csv", "md", "tex", "png", "pdf")),
+            "README.md",
+        }
+
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            passkeys({PI: PASSKEYS[PI]}),
+            positions({SMOL_PI: CURVES[SMOL_PI]}),
+            perplexities({BASE: (3.2,)}, task="heldout"),
+            [row for row in perplexities(LOSSES) if row.protocol == "document"],
+        ],
+        ids=["passkey", "positions", "heldout", "without the token protocol"],
+    )
+    def test_a_folder_with_one_task_alone(self, tmp_path: Path, rows: list[Record]) -> None:
+        folder = write(tmp_path / "some" / "tiny", rows)
+        written = render(folder)
+        assert all(path.is_file() for path in written)
+        render_index(tmp_path)
+        print_summary([folder], Console(file=io.StringIO()))
+
+    def test_two_texts_get_two_tables(self, tmp_path: Path) -> None:
+        rows = perplexities(LOSSES) + perplexities(LOSSES, task="proof_pile")
+        names_of = {path.name for path in render(write(tmp_path / "both" / "tiny", rows))}
+        assert {
+            "table.csv",
+            "table_proof_pile.csv",
+            "perplexity.png",
+            "perplexity_proof_pile.png",
+        } <= names_of
+
+    def test_links_are_relative_and_lead_somewhere(self, tmp_path: Path) -> None:
+        folder = write(tmp_path / "quickstart" / "tiny", perplexities(LOSSES) + passkeys(PASSKEYS))
+        render(folder)
+        for page in (folder / "README.md", render_index(tmp_path)):
+            text = page.read_text()
+            assert str(tmp_path) not in text
+            targets = [part.split(")")[0] for part in text.split("](")[1:]]
+            assert len(targets) > 3
+            assert all(target.startswith("https:") or (page.parent / target).is_file() for target in targets)
+
+    def test_the_page_says_what_stands_in_for_the_papers_data(self, tmp_path: Path) -> None:
+        folder = write(tmp_path / "quickstart" / "tiny", perplexities(LOSSES))
+        render(folder)
+        page = (folder / "README.md").read_text()
+        assert "King James Bible stand in for PG-19" in page
+        assert "Documents of pg19: 8, for 100" in page
+        assert "`kjv-01`" in page
+        assert "python -m position_interpolation experiment=quickstart" in page
+
+    def test_an_empty_folder_says_what_to_do(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="run the experiment first"):
+            render(tmp_path)
+        assert "experiment=quickstart" in render_index(tmp_path).read_text()
+
+    def test_the_summary_shows_numbers_and_verdicts(self, tmp_path: Path) -> None:
+        folder = write(tmp_path / "quickstart" / "tiny", perplexities(LOSSES) + passkeys(PASSKEYS))
+        stream = io.StringIO()
+        print_summary([folder, tmp_path / "absent"], Console(file=stream, width=160))
+        value = column(tables.perplexity_table(perplexities(LOSSES)), 3, "1024").value
+        assert f"{value:.2f}" in stream.getvalue()
+        assert "holds" in stream.getvalue()
+        assert "README.md" in stream.getvalue()
+
+    def test_saved_figures_keep_no_date(self, tmp_path: Path) -> None:
+        written = drawing.save(figures.positions_figure(positions(CURVES)), tmp_path / "positions")
+        assert [path.name for path in written] == ["positions.png", "positions.pdf"]
+        assert b"CreationDate" not in written[1].read_bytes()

@@ -1,0 +1,92 @@
+"""The W&B mirror, offline: what a job logged is read back from the run's own file."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from wandb.proto.wandb_internal_pb2 import Record as WandbRecord
+
+from position_interpolation import launch
+from position_interpolation.records import Record
+from position_interpolation.tracking import Tracker
+
+FILE_HEADER, BLOCK, CHUNK_HEADER = 7, 32768, 7
+LAST_OF_A_RECORD = (1, 4)  # a record in one chunk, or its last chunk
+
+
+def logged(path: Path) -> Iterator[Any]:
+    """The messages of a .wandb file: LevelDB's log format behind a header of seven bytes."""
+    content, position, pieces = path.read_bytes(), FILE_HEADER, b""
+    while position + CHUNK_HEADER <= len(content):
+        if BLOCK - position % BLOCK < CHUNK_HEADER:  # too little room for a chunk: the block was padded
+            position += BLOCK - position % BLOCK
+            continue
+        length = int.from_bytes(content[position + 4 : position + 6], "little")
+        pieces += content[position + CHUNK_HEADER : position + CHUNK_HEADER + length]
+        if content[position + 6] in LAST_OF_A_RECORD:
+            message = WandbRecord()
+            message.ParseFromString(pieces)
+            yield message
+            pieces = b""
+        position += CHUNK_HEADER + length
+
+
+def finished(folder: Path) -> list[Any]:
+    """The messages of the only run below a folder; its writer may still be busy for a moment."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for path in folder.glob("wandb/offline-run-*/*.wandb"):
+            messages = list(logged(path))
+            if any(message.HasField("exit") for message in messages):
+                return messages
+        time.sleep(0.1)
+    raise AssertionError("the offline run was not written to its end")
+
+
+def values(items: Any) -> dict[str, Any]:
+    """The keys and values of a history or summary message."""
+    return {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in items}
+
+
+def record() -> Record:
+    return Record(
+        experiment="tracked", rung="smoke", model="smoke", weights_sha256=None, method="pi", factor=4.0, window=256,
+        steps=3, task="pg19", eval_window=128, stride=8, protocol="token", metric="perplexity", value=12.5,
+        ci_low=12.0, ci_high=13.0, n_documents=2, n_tokens=100, data={}, seed=0, signature="0", commit=None,
+        versions={}, device="cpu", dtype="float32", seconds=1.0,
+    )  # fmt: skip
+
+
+def test_curve_table_and_configuration_are_in_the_offline_run(tmp_path: Path) -> None:
+    launch.register()
+    overrides = ["model=smoke", f"paths.runs={tmp_path}", "experiment_name=tracked"]
+    config = launch.typed(launch.composed(overrides))
+    with Tracker(config, "a-job") as tracker:
+        for step in (1, 2, 3):
+            tracker.log({"step": step, "train/loss": 5.0 - step})
+        tracker.log_records([record()])
+
+    messages = finished(tmp_path)
+    (run,) = [message.run for message in messages if message.HasField("run")]
+    assert (run.display_name, run.run_group, run.project) == ("a-job", "tracked", "position-interpolation")
+    settings = values(run.config.update)
+    assert settings["train"]["learning_rate"] == config.train.learning_rate
+    assert "paths" not in settings, "folders of this machine do not belong into a shared run"
+
+    history = [values(message.history.item) for message in messages if message.HasField("history")]
+    assert [row["train/loss"] for row in history if "train/loss" in row] == [4.0, 3.0, 2.0]
+    assert any(row.get("records/nrows") == 1 for row in history)
+    summaries = [values(message.summary.update) for message in messages if message.HasField("summary")]
+    assert any(row.get("pg19/perplexity@128/token") == 12.5 for row in summaries)
+
+
+def test_nothing_is_started_when_disabled_or_when_there_is_nothing_to_log(tmp_path: Path) -> None:
+    launch.register()
+    for mode, values_to_log in (("disabled", [{"loss": 1.0}]), ("offline", [])):
+        config = launch.typed(launch.composed([f"wandb={mode}", f"paths.runs={tmp_path / mode}"]))
+        with Tracker(config, "a-job") as tracker:
+            for row in values_to_log:
+                tracker.log(row)
+        assert not list(tmp_path.rglob("*.wandb"))

@@ -1,0 +1,252 @@
+"""Tuning with the Trainer: the losses of a plain loop, whatever the accumulation, and exact resume."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from position_interpolation import models
+from position_interpolation.config import Train
+from position_interpolation.errors import UsageError
+from position_interpolation.packing import PackedWindows
+from position_interpolation.training import checkpoint, finished_steps, learning_rate_factor, loss_curve, tune
+
+BATCH, WINDOW, VOCABULARY = 4, 32, 256
+Build = Callable[[], Any]
+
+
+def recipe(steps: int, **changes: Any) -> Train:
+    """A recipe whose every setting shows within six steps."""
+    usual = {
+        "batch_size": BATCH,
+        "mixture": {"books": 1.0},
+        "learning_rate": 3e-3,
+        "warmup_steps": 3,
+        "weight_decay": 0.1,
+        "clip": 2e-6,  # Adam forgets the scale of gradients, save where they are near its epsilon of 1e-8
+        "save_every": 100,
+        "log_every": 1,
+    }
+    return Train(steps=steps, **{**usual, **changes})
+
+
+def dataset(steps: int) -> PackedWindows:
+    tokens = np.random.default_rng(0).integers(3, VOCABULARY, 20_000).astype(np.uint32)
+    return PackedWindows({"books": tokens}, {"books": 1.0}, WINDOW, steps * BATCH, seed=0, bos=0)
+
+
+def run(build: Build, train: Train, folder: Path, data: Any = None, **options: Any) -> Path:
+    usual = {"micro_batch": BATCH, "device": "cpu", "bf16": False, "compiled": False, "seed": 0}
+    return tune(build, data or dataset(train.steps), train, folder, **{**usual, **options})
+
+
+def losses(folder: Path) -> list[float]:
+    return [row["loss"] for row in loss_curve(folder)]
+
+
+def assert_same_weights(left: Path, right: Path) -> None:
+    one, other = models.load(left).state_dict(), models.load(right).state_dict()
+    for name, weight in one.items():
+        assert torch.equal(weight, other[name]), name
+
+
+class CutOff(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
+    """A data set that fails like a killed machine when a step's windows are asked for."""
+
+    def __init__(self, whole: PackedWindows, step: int) -> None:
+        self.whole, self.end = whole, step * BATCH
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        if index >= self.end:
+            raise KeyboardInterrupt
+        return self.whole[index]
+
+
+@pytest.fixture
+def build(build_llama: Callable[..., Any]) -> Build:
+    return lambda: build_llama("pi", 4.0, vocab_size=VOCABULARY)
+
+
+@pytest.fixture(scope="module")
+def straight(build_llama: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six steps in one go: what every detour must arrive at."""
+    folder = tmp_path_factory.mktemp("straight")
+    run(lambda: build_llama("pi", 4.0, vocab_size=VOCABULARY), recipe(6), folder)
+    return folder
+
+
+# Learning rate
+
+
+def test_the_papers_warm_up_rises_from_a_tenth_to_the_peak_over_20_steps_and_stays() -> None:
+    factor = learning_rate_factor(Train(steps=1000))
+    assert factor(0) == pytest.approx(0.1)
+    assert factor(10) == pytest.approx(0.55)
+    assert factor(19) == pytest.approx(0.955)
+    assert [factor(step) for step in (20, 21, 500, 999, 1000)] == [1.0] * 5
+
+
+def test_wsd_falls_to_zero_over_the_last_fifth() -> None:
+    factor = learning_rate_factor(Train(steps=1000, schedule="wsd"))
+    assert factor(0) == pytest.approx(0.1)
+    assert [factor(step) for step in (20, 500, 800)] == [1.0] * 3
+    assert factor(850) == pytest.approx(0.75)
+    assert factor(999) == pytest.approx(1 / 200)
+    assert factor(1000) == 0
+
+
+def test_no_warm_up_starts_at_the_peak() -> None:
+    assert learning_rate_factor(Train(steps=10, warmup_steps=0))(0) == 1
+
+
+# Against a plain loop
+
+
+def plain_loop(model: Any, train: Train) -> list[float]:
+    """All logits, torch's own AdamW, one batch a step; matrices decay, the norms' scales do not."""
+    model.train()
+    groups = [
+        {
+            "params": [weight for weight in model.parameters() if weight.ndim == 2],
+            "weight_decay": train.weight_decay,
+        },
+        {"params": [weight for weight in model.parameters() if weight.ndim == 1], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=1.0, betas=(train.beta1, train.beta2))
+    windows = dataset(train.steps)
+    curve = []
+    for step in range(train.steps):
+        warm = 0.1 + 0.9 * step / train.warmup_steps if step < train.warmup_steps else 1.0
+        for group in optimizer.param_groups:
+            group["lr"] = train.learning_rate * warm
+        ids = torch.stack([windows[step * BATCH + row]["input_ids"] for row in range(BATCH)])
+        loss = cross_entropy(model(ids).logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), train.clip)
+        optimizer.step()
+        optimizer.zero_grad()
+        curve.append(loss.item())
+    return curve
+
+
+@pytest.mark.parametrize("micro_batch", [1, 2, 4])
+def test_losses_are_those_of_a_plain_loop_whatever_the_accumulation(
+    micro_batch: int, build: Build, tmp_path: Path
+) -> None:
+    last = run(build, recipe(6), tmp_path, micro_batch=micro_batch)
+    model = build()
+    expected = plain_loop(model, recipe(6))
+    assert [row["step"] for row in loss_curve(tmp_path)] == [1, 2, 3, 4, 5, 6]
+    assert losses(tmp_path) == pytest.approx(expected, rel=1e-5)
+    assert max(expected) - min(expected) > 0.1
+    tuned, start = models.load(last).state_dict(), build().state_dict()
+    for name, weight in model.state_dict().items():
+        assert (tuned[name] - weight).norm() < 1e-3 * (weight - start[name]).norm(), name
+
+
+def test_the_tuned_checkpoint_keeps_its_positions(straight: Path) -> None:
+    config = models.load(checkpoint(straight, 6)).config
+    assert dict(config.rope_parameters) == {"rope_type": "linear", "factor": 4.0, "rope_theta": 10_000.0}
+    assert config.max_position_embeddings == 256
+
+
+def test_every_logged_loss_reaches_the_listener(build: Build, tmp_path: Path) -> None:
+    heard: list[dict[str, float]] = []
+    run(build, recipe(3), tmp_path, listener=heard.append)
+    steps = [row for row in heard if "train/loss" in row]
+    assert [row["step"] for row in steps] == [1, 2, 3]
+    assert [row["train/loss"] for row in steps] == losses(tmp_path)
+    # With each step the rate it was taken at: 10 % of the peak, then a third of the way up, then two thirds.
+    assert [row["train/learning_rate"] for row in steps] == pytest.approx([3e-4, 1.2e-3, 2.1e-3])
+
+
+# Checkpoints and resume
+
+
+def test_six_steps_are_three_and_then_six(build: Build, straight: Path, tmp_path: Path) -> None:
+    run(build, recipe(3), tmp_path)
+    assert finished_steps(tmp_path) == [3]
+    run(build, recipe(6), tmp_path)
+    assert_same_weights(checkpoint(tmp_path, 6), checkpoint(straight, 6))
+    assert losses(tmp_path) == losses(straight)
+
+
+def test_a_finished_training_is_not_repeated(straight: Path) -> None:
+    def refuse() -> Any:
+        raise AssertionError("built again")
+
+    assert run(refuse, recipe(6), straight) == checkpoint(straight, 6)
+
+
+def test_a_training_cut_off_goes_on_from_its_newest_checkpoint(build: Build, straight: Path, tmp_path: Path) -> None:
+    train = recipe(6, save_every=2, checkpoints=[2])
+    with pytest.raises(KeyboardInterrupt):
+        run(build, train, tmp_path, data=CutOff(dataset(6), step=5))
+    assert finished_steps(tmp_path) == [2, 4]
+    heard: list[dict[str, float]] = []
+    run(build, train, tmp_path, listener=heard.append)
+    assert [row["step"] for row in heard if "train/loss" in row] == [5, 6]  # steps 1 to 4 are not run again
+    assert_same_weights(checkpoint(tmp_path, 6), checkpoint(straight, 6))
+    assert losses(tmp_path) == losses(straight)
+
+
+def test_an_unfinished_checkpoint_is_removed_not_resumed_from(build: Build, straight: Path, tmp_path: Path) -> None:
+    run(build, recipe(3), tmp_path)
+    broken = checkpoint(tmp_path, 5)
+    broken.mkdir()
+    (broken / "trainer_state.json").write_text("{}")
+    (broken / "model.safetensors").write_bytes(b"half of it")
+    assert finished_steps(tmp_path) == [3]
+    run(build, recipe(6), tmp_path)
+    assert not broken.exists()
+    assert_same_weights(checkpoint(tmp_path, 6), checkpoint(straight, 6))
+
+
+def test_asked_for_checkpoints_stay_and_others_make_room(build: Build, tmp_path: Path) -> None:
+    run(build, recipe(6, checkpoints=[2, 3], save_every=1), tmp_path)
+    assert finished_steps(tmp_path) == [2, 3, 6]
+    assert sorted(path.name for path in tmp_path.glob("checkpoint-*")) == [
+        "checkpoint-2",
+        "checkpoint-3",
+        "checkpoint-6",
+    ]
+
+
+def test_a_checkpoint_at_step_k_is_the_run_of_k_steps(build: Build, straight: Path, tmp_path: Path) -> None:
+    """So one long run serves every row of Table 4."""
+    run(build, recipe(4), tmp_path / "four")
+    run(build, recipe(6, checkpoints=[4]), tmp_path / "six")
+    assert_same_weights(checkpoint(tmp_path / "four", 4), checkpoint(tmp_path / "six", 4))
+    assert_same_weights(checkpoint(tmp_path / "six", 6), checkpoint(straight, 6))
+
+
+def test_another_folder_goes_on_from_a_named_checkpoint(build: Build, straight: Path, tmp_path: Path) -> None:
+    start = run(build, recipe(3), tmp_path / "first")
+    heard: list[dict[str, float]] = []
+    run(build, recipe(6, resume_from=str(start)), tmp_path / "second", listener=heard.append)
+    assert [row["step"] for row in heard if "train/loss" in row] == [4, 5, 6]
+    assert_same_weights(checkpoint(tmp_path / "second", 6), checkpoint(straight, 6))
+
+
+def test_no_loss_curve_before_the_first_checkpoint(tmp_path: Path) -> None:
+    assert loss_curve(tmp_path) == []
+
+
+# What is refused
+
+
+def test_a_micro_batch_that_does_not_divide_the_batch_is_refused(build: Build, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="batch_size=4 is not a multiple of the micro-batch 3"):
+        run(build, recipe(6), tmp_path, micro_batch=3)
+
+
+def test_going_on_from_something_else_is_refused(build: Build, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"resume_from=.* is no checkpoint"):
+        run(build, recipe(6, resume_from=str(tmp_path)), tmp_path / "second")
