@@ -151,6 +151,23 @@ def test_losses_are_those_of_a_plain_loop_whatever_the_accumulation(
         assert (tuned[name] - weight).norm() < 1e-3 * (weight - start[name]).norm(), name
 
 
+@pytest.mark.parametrize(("bf16", "dtype"), [(False, torch.float32), (True, torch.bfloat16)])
+def test_matrix_products_run_in_the_precision_asked_for_and_weights_stay_float32(
+    bf16: bool, dtype: torch.dtype, build: Build, tmp_path: Path
+) -> None:
+    seen: list[tuple[torch.dtype, torch.dtype]] = []
+
+    def watched() -> Any:
+        model = build()
+        projection = model.model.layers[0].mlp.up_proj
+        projection.register_forward_hook(lambda module, _, output: seen.append((output.dtype, module.weight.dtype)))
+        return model
+
+    run(watched, recipe(2), tmp_path, bf16=bf16)
+    assert set(seen) == {(dtype, torch.float32)}
+    assert losses(tmp_path) == pytest.approx(plain_loop(build(), recipe(2)), rel=1e-2 if bf16 else 1e-5)
+
+
 def test_the_tuned_checkpoint_keeps_its_positions(straight: Path) -> None:
     config = models.load(checkpoint(straight, 6)).config
     assert dict(config.rope_parameters) == {"rope_type": "linear", "factor": 4.0, "rope_theta": 10_000.0}

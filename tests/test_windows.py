@@ -12,6 +12,7 @@ from position_interpolation.tasks.windows import (
     PROTOCOLS,
     Scored,
     Span,
+    bits_per_byte,
     perplexity,
     plan,
     plan_overlapping,
@@ -222,3 +223,12 @@ def test_more_documents_narrow_the_interval() -> None:
         return estimate.high - estimate.low
 
     assert width(400) < width(100) / 1.5 < width(25) / 1.5**2
+
+
+# Bits per byte
+
+
+def test_bits_per_byte_divides_all_bits_by_all_bytes() -> None:
+    two_bits = Scored(np.full(6, 2 * math.log(2)), np.array([6]))
+    one_bit = Scored(np.full(4, math.log(2)), np.array([4]))
+    assert bits_per_byte([two_bits, one_bit], [30, 10], samples=0).value == pytest.approx(16 / 40)

@@ -75,6 +75,10 @@ def _perplexities(prepared: Prepared, task: PerplexityTask) -> Iterator[Measurem
                 if protocols:
                     scored = _losses(prepared, corpus, losses_of, overlapping)
                     found += _aggregate(scored, protocols, task.bootstrap, data, window, stride)
+                if "token" in protocols:
+                    sizes = perplexity.scored_bytes(corpus, prepared.tokenizer, bos)
+                    bits = windows.bits_per_byte(scored, sizes, task.bootstrap)
+                    found.append(Measured("bits_per_byte", bits, data, len(scored), None, window, stride, "token"))
             return found
 
         parts = {**losses_of, "protocols": list(task.protocols), "bootstrap": task.bootstrap}

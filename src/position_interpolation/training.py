@@ -58,7 +58,8 @@ class ChunkedLossTrainer(Trainer):
     ) -> Any:
         """Mean next-token loss; with accumulation, this micro-batch's share of it. (B, T) ids and labels."""
         unwrapped = self.accelerator.unwrap_model(model)
-        hidden = unwrapped.model(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state
+        with self.accelerator.autocast():  # the decoder is called on its own, past the wrapper that would autocast it
+            hidden = unwrapped.model(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state.float()
         labels = inputs["labels"][:, 1:].reshape(-1)
         total = linear_cross_entropy(
             hidden[:, :-1].reshape(-1, hidden.shape[-1]),

@@ -60,6 +60,13 @@ def tokenise(documents: Documents, tokenizer: Any, minimum: int | None, truncate
     return Tokenised(tuple(kept), tuple(kept.values()))
 
 
+def scored_bytes(corpus: Tokenised, tokenizer: Any, bos: int | None) -> list[int]:
+    """Bytes of UTF-8 that each document's scored tokens stand for; without BOS the first token is not scored."""
+    first = 0 if bos is not None else 1
+    texts = [tokenizer.decode(tokens[first:], clean_up_tokenization_spaces=False) for tokens in corpus.tokens]
+    return [len(text.encode()) for text in texts]
+
+
 def token_losses(
     model: Any,
     corpus: Tokenised,

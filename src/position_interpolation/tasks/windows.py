@@ -99,16 +99,36 @@ class Estimate:
 
 
 def perplexity(documents: list[Scored], protocol: str, samples: int, seed: int = 0) -> Estimate:
-    """Perplexity over documents with a bootstrap interval over documents.
+    """Perplexity over documents with a bootstrap interval over documents."""
+    pairs = np.array([ratio(document, protocol) for document in documents])
+    found = _ratio_of_sums(pairs, samples, seed)
+    low, high = (None if bound is None else float(np.exp(bound)) for bound in (found.low, found.high))
+    return Estimate(float(np.exp(found.value)), low, high)
+
+
+def bits_per_byte(documents: list[Scored], sizes: list[int], samples: int, seed: int = 0) -> Estimate:
+    """Loss in bits for each byte of scored text: comparable between tokenizers, as perplexity is not.
+
+    Args:
+        documents: token losses of each document.
+        sizes: bytes (UTF-8) that each document's scored tokens stand for.
+        samples: bootstrap draws over documents.
+        seed: of the draws.
+    """
+    pairs = [(document.losses.sum() / np.log(2), size) for document, size in zip(documents, sizes, strict=True)]
+    return _ratio_of_sums(np.array(pairs, np.float64), samples, seed)
+
+
+def _ratio_of_sums(pairs: Floats, samples: int, seed: int) -> Estimate:
+    """Sum of numerators over sum of denominators; `pairs` is (documents, 2).
 
     Documents, not tokens, are drawn again: tokens of one document are alike. One document has no interval.
     """
-    pairs = np.array([ratio(document, protocol) for document in documents])
-    value = float(np.exp(pairs[:, 0].sum() / pairs[:, 1].sum()))
-    if len(documents) < 2 or samples < 2:
+    value = float(pairs[:, 0].sum() / pairs[:, 1].sum())
+    count = len(pairs)
+    if count < 2 or samples < 2:
         return Estimate(value, None, None)
-    count = len(documents)
     weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=samples)
     drawn = weights @ pairs
-    low, high = np.exp(np.quantile(drawn[:, 0] / drawn[:, 1], (0.025, 0.975)))
+    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], (0.025, 0.975))
     return Estimate(value, float(low), float(high))
