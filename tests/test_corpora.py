@@ -56,6 +56,21 @@ def ids(documents: Documents) -> list[str]:
     return [document.id for document in documents.items]
 
 
+# The hub, whose library reads local files the same way
+
+
+def test_rows_of_a_data_set_become_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "rows.jsonl.gz"
+    write_rows(path, [{"url": f"http://www.gutenberg.org/ebooks/{n}.txt", "text": TEXTS[str(n)]} for n in range(4)])
+    numbered = Corpus(dataset="json", files=[str(path)])
+    named = Corpus(dataset="json", files=[str(path)], id_field="url", documents=3)
+    data = Data(source="hub", corpora={"numbered": numbered, "named": named})
+    assert ids(load(data, "numbered", limit=2)) == ["train-0", "train-1"]
+    assert load(data, "named").items == tuple(Document(str(n), TEXTS[str(n)]) for n in range(3))
+    assert ids(load(data, "named", ids=["2", "0"])) == ["2", "0"]
+
+
 # Local files
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from transformers import GPT2Config
 
 from position_interpolation import models
 from position_interpolation.config import Model
@@ -231,3 +232,10 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     nowhere = Model(name="gone", rung="smoke", window=64, source="path", location=str(tmp_path))
     with pytest.raises(UsageError, match=r"config\.json"):
         models.build(nowhere, CACHE, "none", 1.0, seed=0)
+
+
+def test_a_family_with_other_positions_is_refused(tmp_path: Path) -> None:
+    GPT2Config(n_layer=1).save_pretrained(tmp_path)
+    base = Model(name="gpt2", rung="smoke", window=64, source="path", location=str(tmp_path))
+    with pytest.raises(UsageError, match="'gpt2' are not supported: choose one of type llama, mistral"):
+        models.extended_config(base, tmp_path, "pi", 4.0)

@@ -22,6 +22,9 @@ from position_interpolation.wheel import smollm2_folder
 
 ASSETS = Path(str(resources.files("position_interpolation") / "assets"))
 
+# RoPE from `rope_parameters`, and logits that are the head's output and nothing more: what method and scoring rely on.
+FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
+
 # Bars for shards that load in milliseconds, and notes on defaults, tell a reader of our logs nothing.
 logging.set_verbosity_error()
 logging.disable_progress_bar()
@@ -67,10 +70,19 @@ def tokenizer(model: Model, cache: Path) -> Any:
 
 
 def base_config(model: Model, cache: Path) -> Any:
-    """The base's own transformers configuration."""
+    """The base's own transformers configuration.
+
+    Raises:
+        UsageError: it is of a family whose positions or logits are made otherwise.
+    """
     place = folder(model, cache)
     if place is not None:
-        return AutoConfig.from_pretrained(place, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False)
+        if config.model_type not in FAMILIES:
+            raise UsageError(
+                f"models of type '{config.model_type}' are not supported: choose one of type {', '.join(FAMILIES)}"
+            )
+        return config
     shape = model.architecture
     if shape is None:
         raise UsageError("model.source=random needs model.architecture: see conf/model/smoke.yaml")
