@@ -75,8 +75,13 @@ def test_a_tokenizers_fingerprint_sees_one_more_token(tokenizer: Any) -> None:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
-    other = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(tokenizer.backend_tokenizer.to_str()))
+    def copied(**marks: str) -> Any:
+        backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        return PreTrainedTokenizerFast(tokenizer_object=backend, **marks)
+
+    other = copied(bos_token="<s>", eos_token="</s>")
     assert packing.tokenizer_sha256(other) == packing.tokenizer_sha256(tokenizer)
+    assert packing.tokenizer_sha256(copied(bos_token="<s>")) != packing.tokenizer_sha256(tokenizer)  # no EOS
     other.add_tokens(["<new>"])
     assert packing.tokenizer_sha256(other) != packing.tokenizer_sha256(tokenizer)
 

@@ -26,10 +26,9 @@ def job(config: DictConfig) -> None:
 def main() -> None:
     """Check every job's configuration, let Hydra run them, then render what they recorded."""
     try:
-        config = launch.prepare(sys.argv[1:])
+        configs = launch.prepare(sys.argv[1:])
         job()
-        if config is not None:
-            launch.finish(config)
+        launch.finish(configs)
     except UsageError as error:
         sys.exit(f"error: {error}")
 

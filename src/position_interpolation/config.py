@@ -78,7 +78,7 @@ class Train:
 
     tune: bool = True  # false: whatever the steps, nothing is trained
     steps: int = 0
-    batch_size: int = 8  # sequences a step, whatever the number of micro-batches or devices
+    batch_size: int = 8  # sequences a step, whatever the number of micro-batches; on one device
     mixture: dict[str, float] = field(default_factory=dict)  # corpus: share of sequences
     learning_rate: float = 2e-5
     schedule: str = "constant"  # after the warm-up: constant, or wsd (falls to 0 over the last fifth)
@@ -181,7 +181,7 @@ class PasskeyTask(Task):
 
 @dataclass
 class Compute:
-    """Where and how fast; only `dtype` can change a number."""
+    """Where and how fast; beyond rounding only `dtype` can change a number."""
 
     device: str = "auto"
     dtype: str = "auto"  # auto: bfloat16 where the hardware multiplies it fast, else float32

@@ -16,6 +16,8 @@ from position_interpolation.config import Corpus, Data
 from position_interpolation.embedded import COLLECTIONS
 from position_interpolation.errors import UsageError
 
+PARTS = ("all", "train", "test")
+
 
 @dataclass(frozen=True)
 class Document:
@@ -62,6 +64,8 @@ def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None 
     items = tuple(islice(documents, limit))
     if not items:
         raise UsageError(f"corpus '{name}' of data={data.source} holds no document: check conf/data")
+    if len({document.id for document in items}) < len(items):
+        raise UsageError(f"corpus '{name}' of data={data.source} has two documents of one id: make ids unique")
     return Documents(name=name, source=data.source, items=items)
 
 
@@ -75,6 +79,12 @@ def require(data: Data, name: str) -> None:
         raise UsageError(
             f"corpus '{name}' is not in data={data.source}, which has {', '.join(sorted(data.corpora))}: "
             "choose one of these or add it to conf/data"
+        )
+    if data.corpora[name].part not in PARTS:
+        raise UsageError(f"corpus '{name}' has part={data.corpora[name].part}: choose one of {', '.join(PARTS)}")
+    if data.source == "embedded" and data.corpora[name].collection not in COLLECTIONS:
+        raise UsageError(
+            f"corpus '{name}' has collection={data.corpora[name].collection}: choose one of {', '.join(COLLECTIONS)}"
         )
     if data.source != "local":
         return
@@ -127,6 +137,8 @@ def _local_rows(data: Data, corpus: Corpus) -> Iterator[tuple[str, str]]:
             with gzip.open(path, "rt", encoding="utf-8") as lines:
                 for line in lines:
                     row = json.loads(line)
+                    if not isinstance(row["text"], str):
+                        raise TypeError(f"the text of {row['id']} is {row['text']!r}")
                     yield str(row["id"]), row["text"]
         except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
             raise UsageError(

@@ -10,6 +10,7 @@ import numpy as np
 from position_interpolation import compute, corpora, packing, records, settings
 from position_interpolation.config import PasskeyTask, PerplexityTask, PositionsTask
 from position_interpolation.corpora import Documents
+from position_interpolation.errors import UsageError
 from position_interpolation.extension import Prepared
 from position_interpolation.progress import Progress
 from position_interpolation.tasks import passkey, perplexity, positions, windows
@@ -58,9 +59,17 @@ def _perplexities(prepared: Prepared, task: PerplexityTask) -> Iterator[Measurem
     corpus = perplexity.tokenise(documents, prepared.tokenizer, minimum, truncate)
     data = _data(documents, corpus.ids)
     stride, bos = settings.stride(config, task), _bos(prepared, task.bos)
+    longest = max(map(len, corpus.tokens)) + (bos is not None)
+    for window in settings.evaluation_windows(config, task):
+        if window > longest:
+            raise UsageError(
+                f"no document of corpus '{task.corpus}' fills a window of {window}, the longest has {longest} "
+                "positions: lower task.window_factors or raise task.truncate_factor"
+            )
     for window in settings.evaluation_windows(config, task):
         losses_of = {
             **_common(prepared, documents),
+            "perplexity": 1,
             "window": window,
             "stride": stride,
             "bos": bos,
@@ -140,7 +149,7 @@ def _positions(prepared: Prepared, task: PositionsTask) -> Measurement:
     corpus = perplexity.tokenise(documents, prepared.tokenizer, minimum=tokens, truncate=tokens)
     data = _data(documents, corpus.ids)
     losses_of = {
-        **_common(prepared, documents), "window": window, "stride": 1, "bos": bos,
+        **_common(prepared, documents), "positions": 1, "window": window, "stride": 1, "bos": bos,
         "minimum": tokens, "truncate": tokens,
     }  # fmt: skip
 
@@ -160,8 +169,8 @@ def _passkey(prepared: Prepared, task: PasskeyTask) -> Measurement:
     window = task.window or settings.reach(config)
     # The verdicts of both modes agree, so `generate` is no part of the signature.
     shape = {
-        "passkey": 1, "window": window, "distances": task.distances, "trials": task.trials,
-        "digits": task.digits, "threshold": task.threshold,
+        "passkey": 2, "window": window, "distances": task.distances, "trials": task.trials,
+        "digits": task.digits, "threshold": task.threshold, "seed": config.seed,
     }  # fmt: skip
 
     def measure() -> list[Measured]:
@@ -180,6 +189,9 @@ def _passkey(prepared: Prepared, task: PasskeyTask) -> Measurement:
             for k, won in sorted(wins.items())
         ]
         found.append(measured("success", passkey.wilson(sum(hits), len(hits)), len(hits)))
+        built = [probe.distance for probe in trials]
+        found.append(measured("nearest_key", Estimate(min(built), None, None), len(hits)))
+        found.append(measured("farthest_key", Estimate(max(built), None, None), len(hits)))
         found.append(measured("k_max", passkey.k_max(wins, task.trials, task.threshold), len(hits)))
         return found
 
@@ -193,7 +205,6 @@ def _common(prepared: Prepared, documents: Documents | None) -> dict[str, Any]:
         "tokenizer": packing.tokenizer_sha256(prepared.tokenizer),
         "data": None if documents is None else documents.sha256,
         "dtype": compute.dtype(prepared.config.compute),
-        "seed": prepared.config.seed,
     }
 
 

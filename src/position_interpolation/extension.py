@@ -1,5 +1,6 @@
 """An extension made ready: base weights under a method's positions, tuned if asked for, named by what made it."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,6 +70,7 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
         "base_window": config.model.window,
         "method": wanted.method,
         "factor": wanted.factor,
+        "architecture": models.architecture_sha256(config.model, cache, wanted.method, wanted.factor),
     }
     if wanted.steps == 0:
         return Prepared(wanted, parts, base, config)
@@ -86,8 +88,12 @@ def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict
 
     With a constant schedule the first k steps do not depend on how many follow, so all lengths share one folder.
     """
-    recipe = {key: value for key, value in vars(config.train).items() if key not in RUNNING}
-    if config.train.schedule == "constant":
+    train = config.train
+    recipe = {key: value for key, value in vars(train).items() if key not in RUNNING}
+    recipe["mixture"] = list(train.mixture.items())  # in order: it decides which window comes when
+    if train.resume_from is not None:
+        recipe["resume_from"] = models.weights_sha256(train.resume_from)
+    if train.schedule == "constant":
         del recipe["steps"]
     return {
         "recipe": recipe,
@@ -104,9 +110,11 @@ def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[dict[st
     names = [name for name in config.train.mixture if name != packing.RECALL]
     texts = {name: corpora.load(config.data, name) for name in names}
     streams = {name: packing.stream(text, tokenizer, cache) for name, text in texts.items()}
+    fingerprints = {name: text.sha256 for name, text in texts.items()}
     if packing.RECALL in config.train.mixture:
         streams[packing.RECALL] = packing.recall_stream(config.seed, texts[names[0]], tokenizer, cache)
-    return streams, {name: text.sha256 for name, text in texts.items()}
+        fingerprints[packing.RECALL] = hashlib.sha256(streams[packing.RECALL].tobytes()).hexdigest()
+    return streams, fingerprints
 
 
 def _tune(

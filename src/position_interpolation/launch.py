@@ -26,11 +26,11 @@ HOME = PACKAGE if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1]
 CONF, EXPERIMENTS = HOME / "conf", HOME / "experiments"
 
 
-def prepare(arguments: list[str]) -> Config | None:
+def prepare(arguments: list[str]) -> list[Config]:
     """Register schema and experiments, compose every job of the command line and check it.
 
     Returns:
-        The configuration that the jobs share, or None if Hydra was only asked to show something.
+        The configuration of each job; none if Hydra was only asked to show something.
 
     Raises:
         UsageError: one line for whatever is wrong, before anything is computed.
@@ -38,11 +38,20 @@ def prepare(arguments: list[str]) -> Config | None:
     register()
     parsed = get_args_parser().parse_args(arguments)
     if parsed.help or parsed.hydra_help or parsed.cfg or parsed.info is not None:
-        return None
+        return []
+    swept = [text for text in parsed.overrides if _choices(text)]
+    if swept and not parsed.multirun and not _is_multirun(parsed.overrides):
+        raise UsageError(f"{swept[0]} is a sweep: add --multirun to run one job for each choice")
     configs = [typed(composed(overrides)) for overrides in jobs(parsed.overrides)]
     for config in configs:
         settings.check(config)
-    return configs[0]
+    return configs
+
+
+def _is_multirun(overrides: list[str]) -> bool:
+    """Whether the experiment itself is a sweep."""
+    full = composed([text for text in overrides if not _choices(text)], with_hydra=True)
+    return full.hydra.mode is not None and full.hydra.mode.name == "MULTIRUN"
 
 
 def typed(config: DictConfig) -> Config:
@@ -129,16 +138,19 @@ def _words() -> list[str]:
     return sorted(keys | options)
 
 
-def finish(config: Config) -> None:
+def finish(configs: list[Config]) -> None:
     """When a run or a sweep has ended: render its tables, figures and pages, mirror them, and say what came out."""
     from position_interpolation.report import pages, summary
 
-    results = Path(config.paths.results)
-    folder = results / config.experiment_name / config.model.rung
-    if not (folder / "rows.jsonl").is_file():
-        return
-    rendered = pages.render(folder)
-    pages.render_index(results)
-    with Tracker(config, "report") as tracker:
-        tracker.log_images([path for path in rendered if path.suffix == ".png"])
-    summary.print_summary([folder])
+    folders: dict[Path, Config] = {}
+    for config in configs:
+        folder = Path(config.paths.results) / config.experiment_name / config.model.rung
+        if (folder / pages.ROWS).is_file():
+            folders.setdefault(folder, config)
+    for folder, config in folders.items():
+        rendered = pages.render(folder)
+        pages.render_index(folder.parents[1])
+        with Tracker(config, "report") as tracker:
+            tracker.log_images([path for path in rendered if path.suffix == ".png"])
+    if folders:
+        summary.print_summary(list(folders))

@@ -4,6 +4,8 @@ The rope parameters go into the configuration before the model is built: later a
 """
 
 import hashlib
+import json
+from collections.abc import Callable
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging
 
@@ -66,7 +69,8 @@ def _download(repository: str) -> Path:
 
 def tokenizer(model: Model, cache: Path) -> Any:
     """The base's tokenizer; a randomly initialised model uses the tiny one."""
-    return AutoTokenizer.from_pretrained(folder(model, cache) or ASSETS / "tiny", trust_remote_code=False)
+    place = folder(model, cache) or ASSETS / "tiny"
+    return _read(place, lambda: AutoTokenizer.from_pretrained(place, trust_remote_code=False))
 
 
 def base_config(model: Model, cache: Path) -> Any:
@@ -77,7 +81,7 @@ def base_config(model: Model, cache: Path) -> Any:
     """
     place = folder(model, cache)
     if place is not None:
-        config = AutoConfig.from_pretrained(place, trust_remote_code=False)
+        config = _read(place, lambda: AutoConfig.from_pretrained(place, trust_remote_code=False))
         if config.model_type not in FAMILIES:
             raise UsageError(
                 f"models of type '{config.model_type}' are not supported: choose one of type {', '.join(FAMILIES)}"
@@ -115,15 +119,29 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
 
     The rotary frequencies stay in float32 whatever the dtype of the weights.
     """
-    model = AutoModelForCausalLM.from_pretrained(
+    model = _read(
         place,
-        config=config,
-        dtype=dtype,
-        use_safetensors=True,
-        trust_remote_code=False,
-        attn_implementation="sdpa",  # no mask means causal to it, and that is what `scoring` passes
+        lambda: AutoModelForCausalLM.from_pretrained(
+            place,
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            attn_implementation="sdpa",  # no mask means causal to it, and that is what `scoring` passes
+        ),
     )
     return model.eval()
+
+
+def _read(place: str | Path, reading: Callable[[], Any]) -> Any:
+    try:
+        return reading()
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UsageError(
+            f"{place} cannot be read as a model ({first}): expected config.json, *.safetensors and tokenizer files; "
+            "remove the folder if a run made it, else correct model.location"
+        ) from error
 
 
 def build(model: Model, cache: Path, method: str, factor: float, seed: int) -> Any:
@@ -151,6 +169,14 @@ def export(model: Any, tokenizer: Any, place: Path, dtype: str) -> None:
     copy.config.dtype = dtype
     copy.save_pretrained(place)
     tokenizer.save_pretrained(place)
+
+
+def architecture_sha256(model: Model, cache: Path, method: str, factor: float) -> str:
+    """Fingerprint of everything in an extension's configuration that can change a number, rope parameters included."""
+    settings = extended_config(model, cache, method, factor).to_diff_dict()
+    for key in ("_name_or_path", "architectures", "dtype", "transformers_version", "use_cache"):
+        settings.pop(key, None)
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def weights_sha256(place: str | Path) -> str:

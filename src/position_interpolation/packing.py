@@ -21,7 +21,7 @@ from position_interpolation.corpora import Documents
 from position_interpolation.errors import UsageError
 
 RECALL = "recall"
-RECALL_DOCUMENTS = 40_000
+RECALL_DOCUMENTS = 120_000
 
 
 def stream(documents: Documents, tokenizer: Any, cache: Path) -> NDArray[np.uint32]:
@@ -61,7 +61,8 @@ def bos(tokenizer: Any) -> int | None:
 
 def tokenizer_sha256(tokenizer: Any) -> str:
     """Fingerprint of everything that decides how text becomes ids."""
-    return hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
+    marks = f"{tokenizer.bos_token_id} {tokenizer.eos_token_id} "
+    return hashlib.sha256((marks + tokenizer.backend_tokenizer.to_str()).encode()).hexdigest()
 
 
 class PackedWindows(Dataset[dict[str, torch.Tensor]]):

@@ -3,6 +3,10 @@
 A base that cannot retrieve inside its own window could never pass the passkey test at any length, extended or not. The
 paper's bases learn it from a trillion tokens; a small one is shown it. The paper's own wording (`tasks/passkey`) is
 left out on purpose, so that the test stays unseen.
+
+Three kinds. `buried`: a key or more among filler, asked for at the end, as the test does. `ledger`: many keys stated
+and asked for in another order. `echo`: a line said twice. The last two put many copied tokens into little text: from
+buried keys alone, five copied tokens in a hundred, a base of this size had learnt nothing after 8 million tokens.
 """
 
 import random
@@ -49,6 +53,12 @@ SENTENCES = (
 )  # fmt: skip
 
 
+NAMES = (
+    "Adam", "Bella", "Carl", "Dora", "Emil", "Fanny", "Gustav", "Hanna", "Igor", "Jane", "Karl", "Lucy", "Max", "Nora",
+    "Otto", "Paula", "Quentin", "Rosa", "Simon", "Theo", "Ursula", "Victor", "Wanda", "Xaver", "Yvonne", "Zoe",
+)  # fmt: skip
+
+
 def documents(seed: int, passages: list[str]) -> Iterator[str]:
     """Yield endless recall documents.
 
@@ -57,13 +67,15 @@ def documents(seed: int, passages: list[str]) -> Iterator[str]:
         passages: natural prose to bury keys in; the filler is cut from it or repeats short sentences.
     """
     generator = random.Random(seed)
+    kinds = (_buried, _ledger, _echo)
     while True:
-        yield _document(generator, passages)
+        (kind,) = generator.choices(kinds, weights=(3, 3, 4))
+        yield kind(generator, passages)
 
 
-def _document(generator: random.Random, passages: list[str]) -> str:
-    """One document: one to three keys stated among filler, then asked for in random order."""
-    budget = generator.choice((60, 150, 300, 500, 700))  # characters of filler, in all
+def _buried(generator: random.Random, passages: list[str]) -> str:
+    """One to three keys stated among filler, then asked for in random order."""
+    budget = generator.choice((1, 60, 150, 300, 450))  # characters of filler around each key
     keys = [_key(generator) for _ in range(generator.choice((1, 1, 1, 2, 3)))]
     subjects = [subject + generator.choice(OWNERS) for subject in generator.sample(SUBJECTS, len(keys))]
     parts = [_filler(generator, passages, budget)]
@@ -74,6 +86,31 @@ def _document(generator: random.Random, passages: list[str]) -> str:
     generator.shuffle(order)
     parts += [generator.choice(QUESTIONS).format(subject=subjects[i], key=keys[i]) for i in order]
     return generator.choice(("\n", " ")).join(part for part in parts if part)
+
+
+def _ledger(generator: random.Random, passages: list[str]) -> str:
+    """Three to eight names with a key each, then all of them again in another order."""
+    subject = generator.choice(SUBJECTS)
+    line = generator.choice(
+        ("{name}: {key}", "The {subject} of {name} is {key}.", "{name} has {key}.", "{name} = {key}")
+    )
+    names = generator.sample(NAMES, generator.randint(3, 8))
+    lines = [line.format(subject=subject, name=name, key=_key(generator)) for name in names]
+    again = generator.sample(lines, len(lines))
+    heading = generator.choice((f"Each {subject}:", "List", ""))
+    return "\n".join([heading, *lines, generator.choice(("Again:", "Once more.", "")), *again])
+
+
+def _echo(generator: random.Random, passages: list[str]) -> str:
+    """Words of a piece of prose and some keys, shuffled, two or three times over."""
+    passage = generator.choice(passages)
+    length = generator.choice((60, 120, 200, 300))
+    start = generator.randrange(max(1, len(passage) - length))
+    words = passage[start : start + length].split()[1:-1]
+    words += [_key(generator) for _ in range(generator.randint(1, 5))]
+    generator.shuffle(words)
+    said = " ".join(words)
+    return generator.choice(("\n", " ", " / ", ". I repeat: ")).join([said] * generator.choice((2, 2, 3)))
 
 
 def _key(generator: random.Random) -> str:

@@ -15,10 +15,10 @@ from position_interpolation import files
 from position_interpolation.errors import UsageError
 
 LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
-# Fields that say what was measured; two records that agree on all of them are two measurements of one number.
-IDENTITY = (
+# Fields that say what was measured; records that agree on these, the metric and the text measure one number.
+MEASUREMENT = (
     "experiment", "rung", "model", "method", "factor", "window", "steps", "task", "eval_window", "stride",
-    "protocol", "metric", "seed",
+    "protocol", "seed",
 )  # fmt: skip
 
 
@@ -57,7 +57,12 @@ class Record:
     @property
     def identity(self) -> str:
         """What this record measures, whatever came out."""
-        what = {name: getattr(self, name) for name in IDENTITY}
+        return json.dumps([self.metric, self.measurement])
+
+    @property
+    def measurement(self) -> str:
+        """What this record was measured with and on: its identity without the metric."""
+        what = {name: getattr(self, name) for name in MEASUREMENT}
         return json.dumps([what, self.data.get("name"), self.data.get("source"), self.data.get("ids")])
 
 
@@ -90,13 +95,26 @@ def write(path: Path, records: Iterable[Record]) -> None:
     files.write_text(path, "".join(json.dumps(asdict(record)) + "\n" for record in records))
 
 
-def merge(path: Path, new: list[Record]) -> None:
-    """Put new records into a file: each takes the place of an older measurement of the same number."""
-    replaced = {record.identity: record for record in new}
-    kept = []
+def merge(path: Path, new: list[Record]) -> int:
+    """Put new records into a file: each takes the place of an older measurement of the same number.
+
+    Older rows of the same measurement that the new one does not repeat, such as distances of another grid, go too.
+
+    Returns:
+        How many rows went that were measured under another signature.
+    """
+    coming = {record.identity: record for record in new}
+    signatures = {record.measurement: record.signature for record in new}
+    kept, other = [], 0
     for record in read(path):
-        kept.append(replaced.pop(record.identity, record))
-    write(path, [*kept, *replaced.values()])
+        changed = signatures.get(record.measurement, record.signature) != record.signature
+        other += changed
+        if record.identity in coming:
+            kept.append(coming.pop(record.identity))
+        elif not changed:
+            kept.append(record)
+    write(path, [*kept, *coming.values()])
+    return other
 
 
 @cache

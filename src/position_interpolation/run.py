@@ -1,6 +1,7 @@
 """One run: build the extension, measure the task, write the records, mirror them to W&B."""
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -9,11 +10,12 @@ from pathlib import Path
 
 from position_interpolation import compute, corpora, files, models, records, settings, tokenizer
 from position_interpolation.config import Config, ExportTask, TokenizerTask
+from position_interpolation.errors import UsageError
 from position_interpolation.evaluation import Measured, Measurement, measurements
 from position_interpolation.extension import Prepared, prepare
 from position_interpolation.packing import RECALL
 from position_interpolation.records import Record
-from position_interpolation.report.pages import render
+from position_interpolation.report.pages import ROWS
 from position_interpolation.report.theory_figures import figure_2_rows, figure_5_rows
 from position_interpolation.tasks.windows import Estimate
 from position_interpolation.tracking import Tracker
@@ -32,6 +34,17 @@ def results_folder(config: Config) -> Path:
     return Path(config.paths.results) / config.experiment_name / config.model.rung
 
 
+def _check_results(folder: Path) -> None:
+    """Find out before computing whether records can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        files.write_text(folder / ".writable", "")
+        (folder / ".writable").unlink()
+    except OSError as error:
+        raise UsageError(f"results cannot be written to {folder} ({error.strerror}): set paths.results") from error
+    records.read(folder / ROWS)
+
+
 def job_name(config: Config) -> str:
     """What a W&B run is called: extension and task."""
     wanted = settings.extension(config)
@@ -41,6 +54,7 @@ def job_name(config: Config) -> str:
 
 def _evaluate(config: Config, tracker: Tracker) -> None:
     """Measure the task on the extension, one signature at a time, so that a killed run keeps what it has."""
+    _check_results(results_folder(config))
     prepared = prepare(config, tracker.log)
     for measurement in measurements(prepared):
         signature = records.signature(measurement.parts)
@@ -95,8 +109,11 @@ def _record(config: Config, measured: Measured, signature: str, seconds: float, 
 
 
 def _recall(config: Config, signature: str) -> list[Record] | None:
-    path = _kept(config, signature)
-    return [Record(**row) for row in json.loads(path.read_text())] if path.is_file() else None
+    """What was kept under a signature; None if nothing was, or nothing readable."""
+    try:
+        return [Record(**row) for row in json.loads(_kept(config, signature).read_text())]
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _kept(config: Config, signature: str) -> Path:
@@ -104,12 +121,30 @@ def _kept(config: Config, signature: str) -> Path:
 
 
 def _merge(config: Config, found: list[Record]) -> None:
-    named = [replace(record, experiment=config.experiment_name) for record in found]
-    records.merge(results_folder(config) / "rows.jsonl", named)
+    """Put records into the experiment's rows, named as this run names things: kept ones may have other names."""
+    named = [
+        replace(
+            record,
+            experiment=config.experiment_name,
+            rung=config.model.rung,
+            model=config.model.name,
+            task=config.task.name,
+            seed=config.seed,
+        )
+        for record in found
+    ]
+    replaced = records.merge(results_folder(config) / ROWS, named)
+    if replaced:
+        print(
+            f"note: {replaced} rows of {job_name(config)} measured under other settings were replaced; "
+            "to keep both, set experiment_name=<another>",
+            file=sys.stderr,
+        )
 
 
 def _theory(config: Config, _: Tracker) -> None:
     """The numbers that Figures 2 and 5 state."""
+    _check_results(results_folder(config))
     started = time.perf_counter()
     numbers = {**figure_2_rows(), **figure_5_rows()}
     seconds = time.perf_counter() - started
@@ -134,10 +169,10 @@ def _tokenizer(config: Config, _: Tracker) -> None:
     tokenizer.save(tokenizer.train(texts, config.task.vocabulary), Path(config.task.folder))
 
 
-def _report(config: Config, tracker: Tracker) -> None:
-    """Render the experiment's page from its records."""
-    rendered = render(results_folder(config))
-    tracker.log_images([path for path in rendered if path.suffix == ".png"])
+def _report(config: Config, _: Tracker) -> None:
+    """Make sure that there is something to render: rendering is how every run ends."""
+    if not (results_folder(config) / ROWS).is_file():
+        raise UsageError(f"{results_folder(config) / ROWS} holds no records: run the experiment first")
 
 
 JOBS: dict[str, Callable[[Config, Tracker], None]] = {

@@ -1,6 +1,8 @@
 """From a composed configuration to the numbers a run uses, and the combinations that make no sense."""
 
+import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from position_interpolation import corpora
@@ -10,6 +12,20 @@ from position_interpolation.rope import METHODS
 from position_interpolation.tasks.windows import PROTOCOLS
 
 Choice = TypeVar("Choice")
+# The least that each number of the configuration can be; one that is None is not given.
+LEAST: dict[str, dict[str, float]] = {
+    "model": {"window": 2},
+    "context": {"factor": 1, "window": 2},
+    "train": {
+        "steps": 0, "batch_size": 1, "learning_rate": 0, "warmup_steps": 0, "warmup_start": 0, "weight_decay": 0,
+        "beta1": 0, "beta2": 0, "clip": 0, "save_every": 1, "log_every": 1,
+    },
+    "task": {
+        "documents": 1, "stride": 1, "truncate_factor": 1, "minimum_factor": 0, "bootstrap": 0, "window": 2,
+        "block": 2, "distances": 1, "trials": 1, "digits": 1, "vocabulary": 300,
+    },
+    "compute": {"threads": 1, "tokens_per_forward": 1},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,6 +79,7 @@ def check(config: Config) -> None:
         UsageError: with what was wrong, what was expected and what to do.
     """
     _check_choices(config)
+    _check_numbers(config)
     base, window = config.model.window, reach(config)
     if window < base or window % base:
         raise UsageError(
@@ -75,17 +92,39 @@ def check(config: Config) -> None:
         raise UsageError(
             "method=extrapolation untuned is the base itself: set method=none, or train=tune and train.steps above 0"
         )
-    if config.train.steps < 0 or config.train.batch_size < 1:
-        raise UsageError("train.steps must not be negative and train.batch_size must be at least 1")
-    if extension(config).steps and not config.train.mixture:
-        raise UsageError("tuning needs text: set train.mixture, for example train.mixture={books: 1.0}")
+    if extension(config).steps and not set(config.train.mixture) - {"recall"}:
+        raise UsageError("tuning needs text beside recall: set train.mixture, for example train.mixture.books=1.0")
+    _check_places(config)
     _check_task(config)
+
+
+def _check_numbers(config: Config) -> None:
+    """Every number is one that it can be: finite, and not below the least that makes sense."""
+    for group, keys in LEAST.items():
+        for key, least in keys.items():
+            value = getattr(getattr(config, group), key, None)
+            if value is not None and not least <= value < math.inf:
+                raise UsageError(f"{group}.{key}={value} makes no sense: expected a number of at least {least}")
+    shares = config.train.mixture
+    if any(not 0 <= share < math.inf for share in shares.values()) or (shares and not sum(shares.values())):
+        raise UsageError(f"train.mixture={dict(shares)}: expected shares of at least 0, and one above 0")
+
+
+def _check_places(config: Config) -> None:
+    """Folders that the run starts from exist."""
+    if config.model.source == "path" and not (Path(str(config.model.location)) / "config.json").is_file():
+        raise UsageError(f"no model in {config.model.location}: expected a folder with config.json; set model.location")
+    start = config.train.resume_from
+    if start is not None and not (Path(start) / "trainer_state.json").is_file():
+        raise UsageError(f"train.resume_from={start} is no checkpoint: expected a folder checkpoint-<step>")
 
 
 def _check_task(config: Config) -> None:
     task, base = config.task, config.model.window
     if isinstance(task, PerplexityTask):
         windows = evaluation_windows(config, task)
+        if any(window < 2 for window in windows):
+            raise UsageError(f"evaluation windows {windows}: expected multiples of {base}; correct task.window_factors")
         odd = [window for window in windows if window % base]
         if odd or not windows:
             raise UsageError(
@@ -94,13 +133,25 @@ def _check_task(config: Config) -> None:
             )
         if not 0 < stride(config, task) < min(windows):
             raise UsageError(f"task.stride={task.stride} must be at least 1 and below every window {windows}")
+        cut = multiple(config, task.truncate_factor)
+        if cut is not None and cut + 1 < max(windows):
+            raise UsageError(
+                f"documents cut to {cut} tokens fill no window of {max(windows)}: raise task.truncate_factor or lower "
+                "task.window_factors"
+            )
+        if not task.protocols:
+            raise UsageError(f"task.protocols is empty: choose from {', '.join(PROTOCOLS)}")
         for protocol in task.protocols:
             _known("task.protocols", protocol, PROTOCOLS)
         corpora.require(config.data, task.corpus)
     if isinstance(task, PositionsTask):
         corpora.require(config.data, task.corpus)
-    if isinstance(task, PasskeyTask) and not 0 < task.threshold <= 1:
-        raise UsageError(f"task.threshold={task.threshold} is a success rate: expected above 0, at most 1")
+    if isinstance(task, PasskeyTask):
+        if not 0 < task.threshold <= 1:
+            raise UsageError(f"task.threshold={task.threshold} is a success rate: expected above 0, at most 1")
+        window = reach(config) if task.window is None else task.window
+        if window % task.distances:
+            raise UsageError(f"{task.distances} distances do not divide a window of {window}: change task.distances")
     if extension(config).steps:
         for name in config.train.mixture:
             if name != "recall":
@@ -112,6 +163,8 @@ def _check_choices(config: Config) -> None:
     _known("model.source", config.model.source, ("packaged", "wheel", "path", "hub", "random"))
     _known("data.source", config.data.source, ("hub", "local", "embedded"))
     _known("train.schedule", config.train.schedule, ("constant", "wsd"))
+    _known("compute.device", config.compute.device, ("auto", "cpu", "cuda"))
+    _known("compute.dtype", config.compute.dtype, ("auto", "float32", "bfloat16"))
     _known("wandb.mode", config.wandb.mode, ("offline", "online", "disabled"))
 
 

@@ -19,6 +19,7 @@ from position_interpolation.config import Train
 from position_interpolation.errors import UsageError
 
 DONE = "complete"  # a checkpoint folder without this file was cut off while it was written
+KEPT = "kept"  # written in that file: somebody asked for this step
 CURVE = "curve.jsonl"  # training loss by step
 DECAY_SHARE = 0.2  # of all steps, for the schedule wsd
 HEAD_ROWS = 1024  # positions whose logits are held at a time
@@ -91,10 +92,14 @@ class Checkpoints(TrainerCallback):
     def on_save(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         """Mark the new checkpoint whole, then drop older ones that nobody asked to keep."""
         _append_curve(self.folder, state.log_history)
-        files.write_text(checkpoint(self.folder, state.global_step) / DONE, "")
+        files.write_text(
+            checkpoint(self.folder, state.global_step) / DONE, KEPT if state.global_step in self.kept else ""
+        )
         for step in finished_steps(self.folder):
-            if step not in self.kept and step < state.global_step:
-                shutil.rmtree(checkpoint(self.folder, step))
+            place = checkpoint(self.folder, step)
+            # What another run of this folder asked to keep stays too.
+            if step < state.global_step and step not in self.kept and (place / DONE).read_text() != KEPT:
+                shutil.rmtree(place)
 
 
 class Forward(TrainerCallback):
@@ -201,8 +206,9 @@ def loss_curve(folder: Path) -> list[dict[str, float]]:
 
 
 def _append_curve(folder: Path, history: list[dict[str, float]]) -> None:
-    rows = [{"step": row["step"], "loss": row["loss"]} for row in history if "loss" in row]
-    files.write_text(folder / CURVE, "".join(json.dumps(row) + "\n" for row in rows))
+    known = {row["step"]: row for row in loss_curve(folder)}  # a longer run may have been here before
+    known |= {row["step"]: {"step": row["step"], "loss": row["loss"]} for row in history if "loss" in row}
+    files.write_text(folder / CURVE, "".join(json.dumps(known[step]) + "\n" for step in sorted(known)))
 
 
 def _remove_unfinished(folder: Path) -> None:

@@ -1,1 +1,1 @@
-"""Records made readable: tables, figures and pages. Nothing here computes a result."""
+"""Records made readable: tables, figures and pages. No model runs here; Figures 2 and 5 are computed when drawn."""

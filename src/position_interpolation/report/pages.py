@@ -1,4 +1,4 @@
-"""The page of a results folder, and the page over all of them. Nothing is measured: rows.jsonl has it all."""
+"""The page of a results folder, and the page over all of them. No model runs: every number is in rows.jsonl."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

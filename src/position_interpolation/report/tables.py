@@ -189,10 +189,17 @@ def _passkey_caption(records: Sequence[Record]) -> str:
     rates = [record for record in records if groups.SUCCESS.fullmatch(record.metric)]
     if not rates:
         return "Passkey retrieval was not measured."
-    extension, window = groups.asked(records)[0]
+    extension, window = groups.asked(records)[-1]
     distances = len(groups.successes(records, extension, window))
+    ends = [groups.find(records, extension, metric, window) for metric in ("nearest_key", "farthest_key")]
+    built = [whole(end.value) for end in ends if end is not None]
+    moved = (
+        f"In prompts of {whole(window)} the key stands {' to '.join(built)} tokens from the end: the prompt's fixed "
+        "lines leave no room outside, so distances beyond are moved there and keep their label. "
+    )
     return (
         f"Passkey retrieval: {distances} distances k, {plural(rates[0].n_documents or 0, 'trial')} at each. "
+        f"{moved if built else ''}"
         "k_max is the largest k up to which every distance reaches the threshold of success (task.threshold, "
         "20 % in the paper). In brackets 95 % intervals: bootstrap over trials for k_max, Wilson for "
         f"success. Paper: Table 4, LLaMA {paper.size(extension.model)}, PI after 1000 steps, FT after 10000."

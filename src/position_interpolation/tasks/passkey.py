@@ -3,8 +3,9 @@
 The paper does not state the prompt's length, the decoding or the matching rule. Here every prompt, with its answer,
 fills the window of L' positions; prompts are built from token ids, so that length and distance are exact; decoding is
 greedy and every digit must match. A key's distance k is counted in tokens from the end of the prompt back to the key's
-first digit in its first mention. The outermost distances are moved by the few tokens that the fixed lines need, and
-stay labelled k.
+first digit in its first mention. The prompt's fixed lines leave no room for the outermost distances (on tiny below 37
+tokens from the end, and in the first 57): these are moved inwards and keep their label k, and the records nearest_key
+and farthest_key say how far they reach.
 """
 
 import hashlib

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -97,13 +98,13 @@ def token_losses(
     for index, tokens in enumerate(corpus.tokens):
         path = folder / f"{index:05d}.npz"
         spans = planner(len(tokens), window, stride, bos is not None)
-        if path.is_file():
-            progress(_positions(spans, bos))
-        else:
+        scored = _kept(path)
+        if scored is None:
             losses = _document_losses(model, tokens, spans, bos, max(1, tokens_per_forward // window), progress)
-            _save(path, losses, spans)
-        with np.load(path) as saved:
-            results.append(Scored(saved["losses"].astype(np.float64), saved["counts"]))
+            scored = _save(path, losses, spans)
+        else:
+            progress(_positions(spans, bos))
+        results.append(scored)
     return results
 
 
@@ -146,9 +147,19 @@ def _equal_shapes(spans: list[Span], batch: int) -> Iterator[Sequence[int]]:
             yield members[first : first + batch]
 
 
-def _save(path: Path, losses: NDArray[np.float32], spans: list[Span]) -> None:
+def _save(path: Path, losses: NDArray[np.float32], spans: list[Span]) -> Scored:
     counts = np.array([span.scored for span in spans], np.int64)
     files.write(path, lambda place: np.savez(place, losses=losses, counts=counts), suffix=".npz")
+    return Scored(losses.astype(np.float64), counts)
+
+
+def _kept(path: Path) -> Scored | None:
+    """A document's losses from disk; None if they are not there, or damaged and so to be computed again."""
+    try:
+        with np.load(path) as saved:
+            return Scored(saved["losses"].astype(np.float64), saved["counts"])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
 
 
 def progress_bar(label: str, corpus: Tokenised, windows: list[int], stride: int, bos: int | None) -> Progress:

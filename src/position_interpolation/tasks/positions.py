@@ -30,6 +30,8 @@ def by_block(
             document.losses[max(0, len(document.losses) - (window - start)) : len(document.losses) - (window - stop)]
             for document in documents
         ]
+        if not sum(map(len, parts)):  # a block of position 0 alone, which no token is scored at
+            continue
         units = _segments(parts[0]) if len(parts) == 1 else parts
         scored = [Scored(unit, np.array([len(unit)])) for unit in units]
         yield start, stop, perplexity(scored, "token", samples), sum(len(part) for part in parts)

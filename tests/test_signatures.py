@@ -1,0 +1,98 @@
+"""Signatures: whatever can change a number changes the name it is kept under, and nothing else does."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from position_interpolation import extension, launch, records, training
+from position_interpolation.evaluation import measurements
+
+UNTUNED = ["model=tiny", "method=pi", "train=untuned", "task=pg19_short", "task.documents=2", "wandb=disabled"]
+TUNED = ["model=tiny", "method=pi", "train=tune", "data.corpora.mathematics.documents=1", "wandb=disabled"]
+
+
+def prepared(overrides: list[str], folder: Path) -> extension.Prepared:
+    launch.register()
+    places = [f"paths.{name}={folder / name}" for name in ("results", "runs", "cache")]
+    return extension.prepare(launch.typed(launch.composed([*overrides, *places])), lambda _: None)
+
+
+def measured(overrides: list[str], folder: Path) -> list[str]:
+    """Names of what a run measures."""
+    return [records.signature(item.parts) for item in measurements(prepared(overrides, folder))]
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """The name of the training that a run asks for; nothing is trained."""
+
+    def name(*overrides: str) -> str:
+        asked: list[Path] = []
+        monkeypatch.setattr(training, "tune", lambda build, data, train, folder, **_: asked.append(folder) or folder)
+        prepared([*TUNED, *overrides], tmp_path)
+        return asked[0].name
+
+    return name
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "task.stride=16", "task.bos=false", "task.truncate_factor=5", "task.minimum_factor=5", "task.documents=1",
+        "task.bootstrap=10", "task.protocols=[token]", "compute.dtype=CHANGED",
+        "method=none", "context=x8", "task.corpus=proof_pile",
+    ],
+)  # fmt: skip
+def test_what_changes_an_evaluation_changes_its_name(change: str, tmp_path: Path) -> None:
+    usual = measured([*UNTUNED, "compute.dtype=float32"], tmp_path)
+    other = measured([*UNTUNED, "compute.dtype=float32", change.replace("CHANGED", "bfloat16")], tmp_path)
+    assert not set(usual) & set(other)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["compute.tokens_per_forward=512", "compute.threads=1", "train.steps=7", "experiment_name=other", "seed=5"],
+)
+def test_what_changes_no_number_keeps_the_name(change: str, tmp_path: Path) -> None:
+    assert measured([*UNTUNED, change], tmp_path) == measured(UNTUNED, tmp_path / "elsewhere")
+
+
+def test_the_seed_draws_passkeys(tmp_path: Path) -> None:
+    passkeys = [*UNTUNED[:3], "task=passkey_short", "wandb=disabled"]
+    assert measured([*passkeys, "seed=1"], tmp_path) != measured(passkeys, tmp_path)
+
+
+def test_the_same_weights_under_another_configuration_are_another_base(tmp_path: Path) -> None:
+    from position_interpolation.models import ASSETS
+
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    for path in (ASSETS / "tiny").iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    copied = [*UNTUNED, "model.source=path", f"model.location={folder}"]
+    assert measured(copied, tmp_path) == measured(UNTUNED, tmp_path)
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace('"rope_theta": 365.0', '"rope_theta": 50.0'))
+    assert measured(copied, tmp_path) != measured(UNTUNED, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "train.learning_rate=1e-3", "train.batch_size=2", "train.warmup_steps=5", "train.weight_decay=0.1",
+        "train.mixture.books=0.5", "+train.mixture.recall=0.1", "train.schedule=wsd", "context=x8", "seed=1",
+        "method=extrapolation", "data.corpora.books.documents=3", "train.clip=0.5",
+    ],
+)  # fmt: skip
+def test_what_changes_a_training_changes_its_name(change: str, trained: Any) -> None:
+    assert trained(change) != trained()
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["train.steps=7", "train.save_every=3", "train.log_every=3", "train.checkpoints=[2]", "task=passkey"],
+)
+def test_steps_and_bookkeeping_share_one_training(change: str, trained: Any) -> None:
+    """With a constant rate the first k steps of a run are the run of k steps."""
+    assert trained(change) == trained()
