@@ -1,15 +1,20 @@
 """What the pages tell a reader to type can be typed, and what they show is what results/ holds."""
 
+import json
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 
-from position_interpolation import launch, settings
+from position_interpolation import launch, models, settings
 
 HOME = Path(__file__).resolve().parents[1]
-PAGES = [HOME / "README.md", *sorted(HOME.glob("experiments/*/README.md"))]
+PAGES = [
+    HOME / "README.md",
+    HOME / "src/position_interpolation/assets/tiny/README.md",
+    *sorted(HOME.glob("experiments/*/README.md")),
+]
 ENTRYPOINT = "-m position_interpolation "
 
 
@@ -51,6 +56,21 @@ def test_the_readme_shows_the_committed_table() -> None:
     shown = re.search(r"<!-- table:quickstart -->\n(.*?)<!-- /table:quickstart -->", readme, re.DOTALL)
     assert shown is not None
     assert shown.group(1).strip() == (HOME / "results/quickstart/tiny/table.md").read_text().strip()
+
+
+def test_the_model_card_quotes_its_records() -> None:
+    card = (HOME / "src/position_interpolation/assets/tiny/README.md").read_text()
+    rows = [json.loads(line) for line in (HOME / "results/tiny_card/tiny/rows.jsonl").read_text().splitlines()]
+    found = {row["metric"]: row for row in rows if row["protocol"] in ("token", None)}
+    assert found["perplexity"]["weights_sha256"] == models.weights_sha256(models.ASSETS / "tiny"), (
+        "measure the card again"
+    )
+    assert f"`{found['perplexity']['weights_sha256'][:16]}`" in card
+    for name, metric, digits in (("perplexity", "perplexity", 2), ("bits per byte", "bits_per_byte", 3)):
+        value, low, high = (f"{found[metric][key]:.{digits}f}" for key in ("value", "ci_low", "ci_high"))
+        assert f"| {name}, validation books | {value} | {low} to {high} |" in card
+    rate, low, high = (f"{100 * found['success'][key]:.1f}" for key in ("value", "ci_low", "ci_high"))
+    assert f"| passkey, all distances | {rate} % | {low} to {high} % |" in card
 
 
 def test_every_experiment_has_its_page() -> None:
