@@ -322,6 +322,15 @@ class TestFindings:
         assert verdict(found, "Untuned PI beats") == "not measured"
         assert not any("passkey" in finding.text for finding in found)
 
+    def test_a_base_that_retrieves_nothing_in_its_own_window_decides_no_passkey_claim(self) -> None:
+        inside = passkeys({CONTROL: lambda k: 0.0}, window=L)
+        found = findings(passkeys(PASSKEYS) + inside)
+        assert verdict(found, "Tuned PI retrieves the passkey") == "not measured"
+        assert verdict(found, "Tuned PI retrieves from farther") == "not measured"
+        assert all("retrieves no key inside its own window of 256 either" in finding.text for finding in found)
+        able = passkeys({CONTROL: lambda k: 1.0}, window=L)
+        assert verdict(findings(passkeys(PASSKEYS) + able), "Tuned PI retrieves the passkey") == "holds"
+
     def test_one_document_concludes_nothing(self) -> None:
         found = findings([row for row in perplexities(LOSSES) if row.n_documents != 1 or "kjv-01" in row.data["ids"]])
         assert verdict(found, "The untuned base explodes") == "within noise"

@@ -1,6 +1,7 @@
 """Claims about passkey retrieval (Table 4)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from position_interpolation.records import Record
 from position_interpolation.report import groups, paper
@@ -19,6 +20,7 @@ def passkey(rows: Sequence[Record]) -> list[Finding]:
         rows: one group of `groups.passkeys`.
     """
     found = []
+    blind = next(filter(None, (_blindness(rows, extension) for extension in ordered(rows))), None)
     for extension in ordered(rows):
         longest = groups.find(rows, extension, "k_max", extension.window)
         if extension.method == "pi" and extension.steps and longest is not None:
@@ -26,7 +28,20 @@ def passkey(rows: Sequence[Record]) -> list[Finding]:
                 _whole_window(rows, extension, longest),
                 _against_extrapolation(rows, extension, longest),
             ]
+    if blind is not None:
+        found = [replace(finding, text=f"{finding.text} {blind}", verdict="not measured") for finding in found]
     return found or [missing(WHOLE), missing(FARTHER)]
+
+
+def _blindness(rows: Sequence[Record], extension: Extension) -> str | None:
+    """A sentence if a base that is not extended retrieves nothing in its own window: then nothing is learnt here."""
+    inside = groups.find(rows, extension, "k_max", extension.base_window)
+    if extension.factor > 1 or inside is None or inside.value > 0:
+        return None
+    return (
+        f"But {names(ordered(rows))[extension]} retrieves no key inside its own window of {extension.base_window} "
+        "either, so this says nothing about extension."
+    )
 
 
 def _whole_window(rows: Sequence[Record], extension: Extension, longest: Record) -> Finding:

@@ -23,6 +23,10 @@ STYLES: dict[Verdict, str] = {
 }
 
 
+LOG_WIDTH = 120  # characters, where the output is no terminal
+WIDE = 100
+
+
 def print_summary(folders: Sequence[Path], console: Console | None = None) -> None:
     """Print what each results folder says; folders without records are passed over.
 
@@ -31,13 +35,15 @@ def print_summary(folders: Sequence[Path], console: Console | None = None) -> No
         console: where to print; the terminal by default.
     """
     console = console or Console()
+    if not console.is_terminal:
+        console = Console(file=console.file, width=LOG_WIDTH)
     for folder in folders:
         records = read(folder / ROWS)
         if not records:
             continue
         console.rule(f"[bold]{title(records)}")
         for part in sections(records):
-            console.print(grid(part.table, part.title))
+            console.print(grid(part.table, part.title, console.width))
             console.print(Text(part.table.caption, style="dim"), "")
         for finding in findings(records):
             verdict = Text(f"{finding.verdict:>13}  ", style=STYLES[finding.verdict])
@@ -47,8 +53,11 @@ def print_summary(folders: Sequence[Path], console: Console | None = None) -> No
         console.print(Text.assemble("\nPage, tables and figures: ", (str(folder / "README.md"), "bold")))
 
 
-def grid(table: Table, heading: str) -> Grid:
-    """A table for the terminal, kept narrow: intervals below their values, no column for a single model."""
+def grid(table: Table, heading: str, width: int = 120) -> Grid:
+    """A table for the terminal, kept narrow: intervals below their values, no column for a single model.
+
+    Where `width` characters are few, the paper's numbers are left to the page.
+    """
     models = {str(row[0].value) for row in table.rows if table.header[0] == "Model"}
     first = 1 if len(models) == 1 else 0
     shown = Grid(
@@ -57,10 +66,15 @@ def grid(table: Table, heading: str) -> Grid:
         box=SIMPLE_HEAD,
         padding=(0, 0, 0, 1),
     )
-    for column in table.columns[first:]:
+    places = [
+        place
+        for place, column in enumerate(table.columns)
+        if place >= first and (width >= WIDE or not column.name.startswith("paper"))
+    ]
+    for column in (table.columns[place] for place in places):
         left = column.name in ("Model", "Method", "Number")
         shown.add_column(column.name, justify="left" if left else "right", no_wrap=left)
     for row in table.rows:
         texts = [formats.text(cell, column, "\n") for cell, column in zip(row, table.columns, strict=True)]
-        shown.add_row(*map(Text, texts[first:]))
+        shown.add_row(*(Text(texts[place]) for place in places))
     return shown
