@@ -182,8 +182,7 @@ def main() -> None:
         evaluation("tiny", TINY, 1024, 128, 24),
         evaluation("SmolLM2-135M shape", SMOLLM2, 2048, 256, 3),
         *(
-            tuning(name, shape, 1024, batch, bf16)
-            for name, shape, batch in (("tiny", TINY, 4), ("SmolLM2-135M shape", SMOLLM2, 1))
+            tuning("tiny", TINY, 1024, 4, bf16)
             for bf16 in ([False, True] if compute.dtype(Compute()) == "bfloat16" else [False])
         ),
     ]
