@@ -5,8 +5,8 @@ paper's bases learn it from a trillion tokens; a small one is shown it. The pape
 left out on purpose, so that the test stays unseen.
 
 Three kinds. `buried`: a key or more among filler, asked for at the end, as the test does. `ledger`: many keys stated
-and asked for in another order. `echo`: a line said twice. The last two put many copied tokens into little text: from
-buried keys alone, five copied tokens in a hundred, a base of this size had learnt nothing after 8 million tokens.
+and asked for in another order. `echo`: a line said two or three times. The last two put many copied tokens into little
+text, where buried keys put few.
 """
 
 import random
