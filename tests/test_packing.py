@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from position_interpolation import packing
 from position_interpolation.corpora import Document, Documents
 from position_interpolation.errors import UsageError
-from position_interpolation.packing import PackedWindows, encode, recall_stream, stream
+from position_interpolation.packing import PackedWindows, encode, recall_stream, repeats_stream, stream
 
 BOS = 0
 
@@ -186,3 +186,26 @@ def test_a_stream_shorter_than_a_window_is_refused() -> None:
     with pytest.raises(UsageError, match="'books' has 14 tokens, fewer than a window of 16"):
         packed(1, tokens=14)
     assert rows(packed(2, tokens=15)) == [[BOS, *range(1000, 1015)]] * 2
+
+
+# Generated repeats
+
+
+def test_a_lesson_comes_first_and_the_mixture_after_it() -> None:
+    streams = {"books": counting(3000), "repeats": counting(3000, first=10_000)}
+    windows = rows(PackedWindows(streams, {"books": 1.0}, 16, 40, 0, BOS, lesson=10))
+    assert all(row[1] >= 10_000 for row in windows[:10])
+    assert all(row[1] < 10_000 for row in windows[10:])
+    without = rows(PackedWindows(streams, {"books": 1.0}, 16, 40, 0, BOS))
+    assert windows[10:] == without[:30]
+
+
+def test_each_row_of_repeats_says_one_random_sequence_again_and_again(tokenizer: Any) -> None:
+    table = repeats_stream(0, tokenizer, 255).reshape(-1, 255)[:200]
+    periods = [next(n for n in range(1, 255) if np.array_equal(row[n:], row[:-n])) for row in table]
+    assert min(periods) == 4
+    assert max(periods) == 47
+    # Single printable characters, digits among them: what the passkey test asks for.
+    characters = tokenizer.convert_ids_to_tokens(sorted(set(table.ravel().tolist())))
+    assert all(len(character) == 1 for character in characters)
+    assert set("0123456789") <= set(characters)

@@ -267,3 +267,44 @@ def test_a_micro_batch_that_does_not_divide_the_batch_is_refused(build: Build, t
 def test_going_on_from_something_else_is_refused(build: Build, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"resume_from=.* is no checkpoint"):
         run(build, recipe(6, resume_from=str(tmp_path)), tmp_path / "second")
+
+
+# Muon
+
+
+def muon_loop(model: Any, train: Train) -> list[float]:
+    """Two optimisers side by side: Muon on the layers' matrices, AdamW without decay on everything else."""
+    model.train()
+    matrices = [weight for name, weight in model.named_parameters() if "proj" in name]
+    others = [weight for name, weight in model.named_parameters() if "proj" not in name]
+    muon = torch.optim.Muon(matrices, lr=1.0, weight_decay=train.weight_decay, adjust_lr_fn="match_rms_adamw")
+    adamw = torch.optim.AdamW(others, lr=1.0, betas=(train.beta1, train.beta2), weight_decay=0.0)
+    windows, curve = dataset(train.steps), []
+    for step in range(train.steps):
+        for group in (*muon.param_groups, *adamw.param_groups):
+            group["lr"] = train.learning_rate * (0.1 + 0.9 * step / 3 if step < 3 else 1.0)
+        ids = torch.stack([windows[step * BATCH + row]["input_ids"] for row in range(BATCH)])
+        loss = cross_entropy(model(ids).logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), train.clip)
+        for optimizer in (muon, adamw):
+            optimizer.step()
+            optimizer.zero_grad()
+        curve.append(loss.item())
+    return curve
+
+
+def test_muon_trains_the_matrices_and_adamw_the_rest(build: Build, tmp_path: Path) -> None:
+    train = recipe(6, optimizer="muon", clip=1.0)
+    run(build, train, tmp_path)
+    assert losses(tmp_path) == pytest.approx(muon_loop(build(), train), rel=1e-3)
+    assert losses(tmp_path) != pytest.approx(plain_loop(build(), train), rel=1e-3)
+
+
+def test_muon_goes_on_from_its_own_state(build: Build, tmp_path: Path) -> None:
+    train = recipe(6, optimizer="muon", clip=1.0, checkpoints=[3])
+    run(build, train, tmp_path / "straight")
+    with pytest.raises(KeyboardInterrupt):
+        run(build, train, tmp_path / "cut", data=CutOff(dataset(6), step=5))
+    run(build, train, tmp_path / "cut")
+    assert_same_weights(checkpoint(tmp_path / "cut", 6), checkpoint(tmp_path / "straight", 6))

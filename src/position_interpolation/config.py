@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
+RECALL, REPEATS = GENERATED = ("recall", "repeats")  # streams of a training mixture that are made, not read
+
 
 @dataclass
 class Architecture:
@@ -80,6 +82,8 @@ class Train:
     steps: int = 0
     batch_size: int = 8  # sequences a step, whatever the number of micro-batches; on one device
     mixture: dict[str, float] = field(default_factory=dict)  # corpus: share of sequences
+    lesson_steps: int = 0  # before the mixture, so many steps on generated repeats: see recall.py
+    optimizer: str = "adamw"  # section 3.1; muon: for a base from random weights, see optimizers.py
     learning_rate: float = 2e-5
     schedule: str = "constant"  # after the warm-up: constant, or wsd (falls to 0 over the last fifth)
     warmup_steps: int = 20

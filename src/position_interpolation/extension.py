@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from position_interpolation import compute, corpora, models, packing, records, settings, training
-from position_interpolation.config import Config
+from position_interpolation.config import GENERATED, RECALL, REPEATS, Config
 from position_interpolation.settings import Extension
 
 # Settings of `Train` that change how a recipe is run, not what comes out.
@@ -107,13 +107,17 @@ def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict
 
 def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[dict[str, NDArray[np.uint32]], dict[str, str]]:
     """Token streams of the mixture, and the fingerprints of their text."""
-    names = [name for name in config.train.mixture if name != packing.RECALL]
+    names = [name for name in config.train.mixture if name not in GENERATED]
     texts = {name: corpora.load(config.data, name) for name in names}
     streams = {name: packing.stream(text, tokenizer, cache) for name, text in texts.items()}
     fingerprints = {name: text.sha256 for name, text in texts.items()}
-    if packing.RECALL in config.train.mixture:
-        streams[packing.RECALL] = packing.recall_stream(config.seed, texts[names[0]], tokenizer, cache)
-        fingerprints[packing.RECALL] = hashlib.sha256(streams[packing.RECALL].tobytes()).hexdigest()
+    if RECALL in config.train.mixture:
+        streams[RECALL] = packing.recall_stream(config.seed, texts[names[0]], tokenizer, cache)
+        fingerprints[RECALL] = hashlib.sha256(streams[RECALL].tobytes()).hexdigest()
+    if config.train.lesson_steps or REPEATS in config.train.mixture:
+        body = settings.reach(config) - (packing.bos(tokenizer) is not None)
+        streams[REPEATS] = packing.repeats_stream(config.seed, tokenizer, body)
+        fingerprints[REPEATS] = hashlib.sha256(streams[REPEATS].tobytes()).hexdigest()
     return streams, fingerprints
 
 
@@ -133,6 +137,7 @@ def _tune(
         train.steps * train.batch_size,
         config.seed,
         packing.bos(tokenizer),
+        train.lesson_steps * train.batch_size,
     )
     return training.tune(
         lambda: models.build(config.model, Path(config.paths.cache), wanted.method, wanted.factor, config.seed),

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from position_interpolation import files, recall
+from position_interpolation.config import REPEATS
 from position_interpolation.corpora import Documents
 from position_interpolation.errors import UsageError
 
-RECALL = "recall"
 RECALL_DOCUMENTS = 120_000
+REPEATS_ROWS = 20_000
 
 
 def stream(documents: Documents, tokenizer: Any, cache: Path) -> NDArray[np.uint32]:
@@ -35,6 +36,12 @@ def recall_stream(seed: int, prose: Documents, tokenizer: Any, cache: Path) -> N
     texts = islice(recall.documents(seed, [item.text for item in prose.items]), RECALL_DOCUMENTS)
     key = f"recall-{seed}-{RECALL_DOCUMENTS}-{prose.sha256}-{files.sha256(Path(recall.__file__))}"
     return _cached_stream(texts, key, tokenizer, cache)
+
+
+def repeats_stream(seed: int, tokenizer: Any, body: int) -> NDArray[np.uint32]:
+    """Token ids of generated repeats of printable characters, one row a window of `body` tokens."""
+    symbols = [tokenizer.convert_tokens_to_ids(chr(code)) for code in range(ord("!"), ord("~") + 1)]
+    return recall.repeats(seed, [symbol for symbol in symbols if symbol is not None], body, REPEATS_ROWS).ravel()
 
 
 def _cached_stream(texts: Iterable[str], key: str, tokenizer: Any, cache: Path) -> NDArray[np.uint32]:
@@ -79,20 +86,26 @@ class PackedWindows(Dataset[dict[str, torch.Tensor]]):
         length: int,
         seed: int,
         bos: int | None,
+        lesson: int = 0,
     ) -> None:
         """Plan `length` windows of `window` tokens; `mixture` gives each stream's share.
+
+        The first `lesson` windows come from the stream `repeats` instead.
 
         Raises:
             UsageError: a stream is shorter than a window.
         """
         self.window, self.bos = window, bos
-        self.streams = [streams[name] for name in mixture]
+        names = list(mixture) if lesson == 0 or REPEATS in mixture else [*mixture, REPEATS]
+        self.streams = [streams[name] for name in names]
         self.body = window - (bos is not None)
         shares = np.cumsum(list(mixture.values()))
         draws = np.random.default_rng([seed, 0]).random(length) * shares[-1]
         self.choice = np.searchsorted(shares, draws, side="right").astype(np.int16)
+        if lesson:
+            self.choice[:lesson] = names.index(REPEATS)
         self.position = np.zeros(length, np.int64)
-        for index, (name, tokens) in enumerate(zip(mixture, self.streams, strict=True)):
+        for index, (name, tokens) in enumerate(zip(names, self.streams, strict=True)):
             if len(tokens) < self.body:
                 raise UsageError(
                     f"corpus '{name}' has {len(tokens)} tokens, fewer than a window of {window}: "

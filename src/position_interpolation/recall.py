@@ -4,13 +4,19 @@ A base that cannot retrieve inside its own window could never pass the passkey t
 paper's bases learn it from a trillion tokens; a small one is shown it. The paper's own wording (`tasks/passkey`) is
 left out on purpose, so that the test stays unseen.
 
-Three kinds. `buried`: a key or more among filler, asked for at the end, as the test does. `ledger`: many keys stated
-and asked for in another order. `echo`: a line said two or three times. The last two put many copied tokens into little
-text, where buried keys put few.
+Before them may come a lesson of `repeats`: short random sequences of single characters said over and over, on which
+looking back for what followed last time is all there is to learn.
+
+Three kinds of document. `buried`: a key or more among filler, asked for at the end, as the test does. `ledger`: many
+keys stated and asked for in another order. `echo`: a line said two or three times. The last two put many copied tokens
+into little text, where buried keys put few.
 """
 
 import random
 from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
 
 SUBJECTS = (
     "secret number", "access code", "door code", "locker number", "account number", "serial number", "pin",
@@ -57,6 +63,13 @@ NAMES = (
     "Adam", "Bella", "Carl", "Dora", "Emil", "Fanny", "Gustav", "Hanna", "Igor", "Jane", "Karl", "Lucy", "Max", "Nora",
     "Otto", "Paula", "Quentin", "Rosa", "Simon", "Theo", "Ursula", "Victor", "Wanda", "Xaver", "Yvonne", "Zoe",
 )  # fmt: skip
+
+
+def repeats(seed: int, symbols: list[int], length: int, count: int) -> NDArray[np.uint32]:
+    """(count, length) token ids: each row a random sequence of 4 to 47 `symbols`, repeated until the row is full."""
+    generator = np.random.default_rng(seed)
+    rows = [generator.choice(symbols, generator.integers(4, 48)) for _ in range(count)]
+    return np.stack([np.resize(row, length) for row in rows]).astype(np.uint32)
 
 
 def documents(seed: int, passages: list[str]) -> Iterator[str]:

@@ -9,11 +9,10 @@ from itertools import chain
 from pathlib import Path
 
 from position_interpolation import compute, corpora, files, models, records, settings, tokenizer
-from position_interpolation.config import Config, ExportTask, TokenizerTask
+from position_interpolation.config import GENERATED, Config, ExportTask, TokenizerTask
 from position_interpolation.errors import UsageError
 from position_interpolation.evaluation import Measured, Measurement, measurements
 from position_interpolation.extension import Prepared, prepare
-from position_interpolation.packing import RECALL
 from position_interpolation.records import Record
 from position_interpolation.report.pages import ROWS
 from position_interpolation.report.theory_figures import figure_2_rows, figure_5_rows
@@ -172,7 +171,7 @@ def _export(config: Config, tracker: Tracker) -> None:
 def _tokenizer(config: Config, _: Tracker) -> None:
     """Train the tiny rung's tokenizer on parts of every document of the mixture."""
     assert isinstance(config.task, TokenizerTask)
-    names = [name for name in config.train.mixture if name != RECALL]
+    names = [name for name in config.train.mixture if name not in GENERATED]
     texts = chain.from_iterable(tokenizer.excerpts(corpora.load(config.data, name)) for name in names)
     tokenizer.save(tokenizer.train(texts, config.task.vocabulary), Path(config.task.folder))
 

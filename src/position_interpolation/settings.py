@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from position_interpolation import corpora
-from position_interpolation.config import Config, PasskeyTask, PerplexityTask, PositionsTask
+from position_interpolation.config import GENERATED, Config, PasskeyTask, PerplexityTask, PositionsTask
 from position_interpolation.errors import UsageError
 from position_interpolation.rope import METHODS
 from position_interpolation.tasks.windows import PROTOCOLS
@@ -18,7 +18,8 @@ LEAST: dict[str, dict[str, float]] = {
     "context": {"factor": 1, "window": 2},
     "train": {
         "steps": 0, "batch_size": 1, "learning_rate": 0, "warmup_steps": 0, "warmup_start": 0, "weight_decay": 0,
-        "beta1": 0, "beta2": 0, "clip": 0, "save_every": 1, "log_every": 1,
+        "beta1": 0, "beta2": 0, "clip": 0, "lesson_steps": 0, "save_every": 1,
+        "log_every": 1,
     },
     "task": {
         "documents": 1, "stride": 1, "truncate_factor": 1, "minimum_factor": 0, "bootstrap": 0, "window": 2,
@@ -92,8 +93,10 @@ def check(config: Config) -> None:
         raise UsageError(
             "method=extrapolation untuned is the base itself: set method=none, or train=tune and train.steps above 0"
         )
-    if extension(config).steps and not set(config.train.mixture) - {"recall"}:
-        raise UsageError("tuning needs text beside recall: set train.mixture, for example train.mixture.books=1.0")
+    if extension(config).steps and not set(config.train.mixture) - {*GENERATED}:
+        raise UsageError(
+            "tuning needs text beside generated streams: set train.mixture, for example train.mixture.books=1.0"
+        )
     _check_places(config)
     _check_task(config)
 
@@ -154,7 +157,7 @@ def _check_task(config: Config) -> None:
             raise UsageError(f"{task.distances} distances do not divide a window of {window}: change task.distances")
     if extension(config).steps:
         for name in config.train.mixture:
-            if name != "recall":
+            if name not in GENERATED:
                 corpora.require(config.data, name)
 
 
@@ -162,6 +165,7 @@ def _check_choices(config: Config) -> None:
     _known("method", config.method.name, METHODS)
     _known("model.source", config.model.source, ("packaged", "wheel", "path", "hub", "random"))
     _known("data.source", config.data.source, ("hub", "local", "embedded"))
+    _known("train.optimizer", config.train.optimizer, ("adamw", "muon"))
     _known("train.schedule", config.train.schedule, ("constant", "wsd"))
     _known("compute.device", config.compute.device, ("auto", "cpu", "cuda"))
     _known("compute.dtype", config.compute.dtype, ("auto", "float32", "bfloat16"))

@@ -17,6 +17,7 @@ from transformers.trainer_callback import PrinterCallback
 from position_interpolation import files
 from position_interpolation.config import Train
 from position_interpolation.errors import UsageError
+from position_interpolation.optimizers import MuonWithAdamW
 
 DONE = "complete"  # a checkpoint folder without this file was cut off while it was written
 KEPT = "kept"  # written in that file: somebody asked for this step
@@ -46,9 +47,9 @@ def learning_rate_factor(train: Train) -> Callable[[int], float]:
 class ChunkedLossTrainer(Trainer):
     """A Trainer whose head and loss work on a few positions at a time."""
 
-    def __init__(self, *arguments: Any, schedule: Callable[[int], float], **options: Any) -> None:
+    def __init__(self, *arguments: Any, recipe: Train, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.schedule = schedule
+        self.recipe = recipe
 
     def compute_loss(
         self,
@@ -73,9 +74,16 @@ class ChunkedLossTrainer(Trainer):
         loss = total / (labels != -100).sum() / self.current_gradient_accumulation_steps
         return (loss, None) if return_outputs else loss
 
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """The recipe's optimiser; AdamW is the Trainer's own."""
+        if self.recipe.optimizer == "adamw":
+            return super().create_optimizer(model)  # type: ignore[no-any-return]
+        self.optimizer = MuonWithAdamW(model or self.model, self.recipe)
+        return self.optimizer
+
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
         """The schedule of `learning_rate_factor`."""
-        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, self.schedule)
+        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, learning_rate_factor(self.recipe))
         return self.lr_scheduler
 
 
@@ -189,7 +197,7 @@ def tune(
         args=arguments,
         train_dataset=dataset,
         callbacks=listeners,
-        schedule=learning_rate_factor(train),
+        recipe=train,
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=None if start is None else str(start))
