@@ -1,7 +1,9 @@
 """Records: what is written is read back, a new measurement replaces the old, nothing is half-written."""
 
 import json
+import multiprocessing
 import stat
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -67,9 +69,16 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_record_comes_back_as_it_was_written(path: Path) -> None:
-    other = replace(RECORD, method=None, factor=None, window=None, data={}, value=float("inf"))
+    other = replace(RECORD, method=None, factor=None, window=None, data={}, value=-0.5)
     write(path, [RECORD, other])
     assert read(path) == [RECORD, other]
+
+
+def test_a_number_that_is_none_is_never_written(path: Path) -> None:
+    write(path, [RECORD])
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write(path, [replace(RECORD, value=float("nan"))])
+    assert read(path) == [RECORD]
 
 
 def test_a_line_has_the_fixed_fields_in_their_order(path: Path) -> None:
@@ -132,12 +141,29 @@ def test_records_that_measure_something_else_stand_side_by_side(name: str, path:
     assert read(path) == [RECORD, other]
 
 
-@pytest.mark.parametrize("part", [{"name": "books"}, {"source": "hub"}, {"ids": ["4300"]}])
+@pytest.mark.parametrize("part", [{"name": "books"}, {"source": "hub"}, {"ids": ["4300"], "sha256": "ef" * 32}])
 def test_other_documents_are_another_measurement(part: dict[str, Any], path: Path) -> None:
     other = replace(RECORD, data={**RECORD.data, **part})
     merge(path, [RECORD])
     merge(path, [other])
     assert read(path) == [RECORD, other]
+
+
+def test_a_document_of_a_smaller_set_does_not_replace_that_of_a_larger_one(path: Path) -> None:
+    def loss(document: str, of: str) -> Record:
+        return replace(RECORD, metric="document_loss", data={**RECORD.data, "ids": [document], "sha256": of})
+
+    three = [loss(name, "three") for name in "abc"]
+    merge(path, three)
+    merge(path, [loss("a", "one")])
+    assert read(path) == [*three, loss("a", "one")]
+
+
+def test_processes_that_merge_at_once_lose_no_row(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    with ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(merge, [path] * 12, [[replace(RECORD, seed=seed)] for seed in range(12)]))
+    assert sorted(record.seed for record in read(path)) == list(range(12))
 
 
 # Signatures

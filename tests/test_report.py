@@ -328,7 +328,8 @@ class TestFindings:
         assert verdict(found, "Tuned PI retrieves the passkey") == "not measured"
         assert verdict(found, "Tuned PI retrieves from farther") == "not measured"
         assert all("retrieves no key inside its own window of 256 either" in finding.text for finding in found)
-        able = passkeys({CONTROL: lambda k: 1.0}, window=L)
+        # Retrieving at most distances is not blindness, though k_max is 0 where the nearest one fails.
+        able = passkeys({CONTROL: lambda k: float(k > L // 32)}, window=L)
         assert verdict(findings(passkeys(PASSKEYS) + able), "Tuned PI retrieves the passkey") == "holds"
 
     def test_one_document_concludes_nothing(self) -> None:

@@ -1,5 +1,6 @@
 """RoPE methods, tested on the model that is built: a configuration that says `linear` proves nothing."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from transformers import GPT2Config
 
 from position_interpolation import models
@@ -239,3 +241,13 @@ def test_a_family_with_other_positions_is_refused(tmp_path: Path) -> None:
     base = Model(name="gpt2", rung="smoke", window=64, source="path", location=str(tmp_path))
     with pytest.raises(UsageError, match="'gpt2' are not supported: choose one of type llama, mistral"):
         models.extended_config(base, tmp_path, "pi", 4.0)
+
+
+def test_a_model_that_lost_a_weight_is_refused(llama: Any, tokenizer: Any, tmp_path: Path) -> None:
+    """transformers would fill the gap with random numbers."""
+    models.export(copy.deepcopy(llama), tokenizer, tmp_path, "float32")
+    weights = load_file(tmp_path / "model.safetensors")
+    lost = "model.layers.1.mlp.up_proj.weight"
+    save_file({name: weight for name, weight in weights.items() if name != lost}, tmp_path / "model.safetensors")
+    with pytest.raises(UsageError, match=f"missing weights \\({lost}"):
+        models.load(tmp_path)

@@ -226,6 +226,17 @@ def test_an_unfinished_checkpoint_is_removed_not_resumed_from(build: Build, stra
     assert_same_weights(checkpoint(tmp_path, 6), checkpoint(straight, 6))
 
 
+@pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt", "model.safetensors"])
+def test_a_checkpoint_that_lost_a_file_is_not_gone_on_from(
+    name: str, build: Build, straight: Path, tmp_path: Path
+) -> None:
+    run(build, recipe(4, checkpoints=[2]), tmp_path)
+    (checkpoint(tmp_path, 4) / name).unlink()
+    assert finished_steps(tmp_path) == [2]
+    run(build, recipe(6), tmp_path)
+    assert_same_weights(checkpoint(tmp_path, 6), checkpoint(straight, 6))
+
+
 def test_asked_for_checkpoints_stay_and_others_make_room(build: Build, tmp_path: Path) -> None:
     run(build, recipe(6, checkpoints=[2, 3], save_every=1), tmp_path)
     assert finished_steps(tmp_path) == [2, 3, 6]

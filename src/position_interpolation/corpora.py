@@ -7,6 +7,7 @@ names what it was measured on.
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -140,7 +141,7 @@ def _local_rows(data: Data, corpus: Corpus) -> Iterator[tuple[str, str]]:
                     if not isinstance(row["text"], str):
                         raise TypeError(f"the text of {row['id']} is {row['text']!r}")
                     yield str(row["id"]), row["text"]
-        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
             raise UsageError(
                 f"{path} cannot be read ({error!r}): expected gzipped JSON lines with 'id' and 'text'"
             ) from error

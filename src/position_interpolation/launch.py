@@ -119,23 +119,19 @@ def _one_line(error: Exception) -> str:
         re.S,
     )
     if choice is not None:
-        group, name, options = choice.group(1), choice.group(2), ", ".join(choice.group(3).split())
-        return f"there is no {group}={name}: choose one of {options}" + _meant(name)
+        group, name, options = choice.group(1), choice.group(2), choice.group(3).split()
+        close = difflib.get_close_matches(name, options, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        return f"there is no {group}={name}: choose one of {', '.join(options)}{hint}"
     lines = f"{message}\n{error.__cause__ or ''}".splitlines()
     return "; ".join(line.strip() for line in lines if line.strip() and "_type" not in line and "full_key" not in line)
 
 
-def _meant(word: str) -> str:
-    close = difflib.get_close_matches(word, _words(), n=1)
-    return f"; did you mean '{close[0]}'?" if close else "; see conf/ for what there is"
-
-
-def _words() -> list[str]:
-    """Every key of the schema and every option of a group."""
+def _meant(key: str) -> str:
     nodes: list[Any] = [value for value in vars(schema).values() if isinstance(value, type)]
-    keys = {name for node in nodes for name in getattr(node, "__dataclass_fields__", {})}
-    options = {path.stem for path in CONF.glob("*/*.yaml")} | {path.parent.name for path in EXPERIMENTS.glob("*/*")}
-    return sorted(keys | options)
+    keys = sorted({name for node in nodes for name in getattr(node, "__dataclass_fields__", {})})
+    close = difflib.get_close_matches(key, keys, n=1)
+    return f"; did you mean '{close[0]}'?" if close else "; see conf/ for what there is"
 
 
 def finish(configs: list[Config]) -> None:

@@ -118,8 +118,12 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
     """Load a causal language model for inference; `config` replaces the saved one.
 
     The rotary frequencies stay in float32 whatever the dtype of the weights.
+
+    Raises:
+        UsageError: not a model, or its weights are not exactly those that its configuration asks for: transformers
+            would fill a gap with random ones.
     """
-    model = _read(
+    model, report = _read(
         place,
         lambda: AutoModelForCausalLM.from_pretrained(
             place,
@@ -128,15 +132,22 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
             use_safetensors=True,
             trust_remote_code=False,
             attn_implementation="sdpa",  # no mask means causal to it, and that is what `scoring` passes
+            output_loading_info=True,
         ),
     )
+    for fault in ("missing", "unexpected", "mismatched"):
+        if names := report.get(f"{fault}_keys"):
+            raise UsageError(
+                f"{place} has {fault} weights ({', '.join(sorted(map(str, names))[:3])}): expected those of its "
+                "config.json; copy the model again or correct model.location"
+            )
     return model.eval()
 
 
 def _read(place: str | Path, reading: Callable[[], Any]) -> Any:
     try:
         return reading()
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UsageError(
             f"{place} cannot be read as a model ({first}): expected config.json, *.safetensors and tokenizer files; "

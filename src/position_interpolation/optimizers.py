@@ -1,7 +1,6 @@
-"""Optimisers: the paper's AdamW for tuning, and Muon for training a base from random weights on little compute.
+"""The optimiser of a base trained from random weights on little compute; tuning keeps the paper's AdamW.
 
-Muon (Jordan et al. 2024, torch.optim.Muon) orthogonalises the updates of weight matrices. With it a small base learns
-to copy by content in far fewer tokens than with AdamW, and without copying it could never retrieve a passkey.
+Muon (Jordan et al. 2024, torch.optim.Muon) orthogonalises the updates of weight matrices.
 """
 
 from typing import Any

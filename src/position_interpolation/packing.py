@@ -47,11 +47,20 @@ def repeats_stream(seed: int, tokenizer: Any, body: int) -> NDArray[np.uint32]:
 def _cached_stream(texts: Iterable[str], key: str, tokenizer: Any, cache: Path) -> NDArray[np.uint32]:
     fingerprint = hashlib.sha256((key + tokenizer_sha256(tokenizer)).encode()).hexdigest()[:24]
     path = cache / "tokens" / f"{fingerprint}.npy"
-    if not path.is_file():
+    if not _readable(path):
         ids = [np.asarray([*encode(tokenizer, text), tokenizer.eos_token_id], np.uint32) for text in texts]
         files.write(path, lambda temporary: np.save(temporary, np.concatenate(ids)), suffix=".npy")
     tokens: NDArray[np.uint32] = np.load(path, mmap_mode="r")
     return tokens
+
+
+def _readable(path: Path) -> bool:
+    """Whether tokens are there and whole: damaged ones are made again."""
+    try:
+        np.load(path, mmap_mode="r")
+        return True
+    except (OSError, ValueError, EOFError):
+        return False
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:

@@ -57,13 +57,14 @@ class Record:
     @property
     def identity(self) -> str:
         """What this record measures, whatever came out."""
-        return json.dumps([self.metric, self.measurement])
+        return json.dumps([self.metric, self.measurement, self.data.get("ids")])
 
     @property
     def measurement(self) -> str:
-        """What this record was measured with and on: its identity without the metric."""
+        """What this record was measured with and on: its identity without the metric and the single document."""
         what = {name: getattr(self, name) for name in MEASUREMENT}
-        return json.dumps([what, self.data.get("name"), self.data.get("source"), self.data.get("ids")])
+        text = self.data.get("sha256") if self.data.get("ids") else None  # generated prompts have no documents
+        return json.dumps([what, self.data.get("name"), self.data.get("source"), text])
 
 
 def signature(parts: dict[str, Any]) -> str:
@@ -77,13 +78,19 @@ def read(path: Path) -> list[Record]:
     Raises:
         UsageError: a line is no record.
     """
-    if not path.is_file():
+    if not path.exists():
         return []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read ({error}): expected JSON lines; repair or remove it") from error
     names = {item.name for item in fields(Record)}
     records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
+            if not isinstance(row["data"], dict) or not isinstance(row["value"], int | float):
+                raise TypeError("data or value")
             records.append(Record(**{name: row[name] for name in names}))
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{path}:{number} is no record ({error!r}): remove or repair the line") from error
@@ -92,7 +99,7 @@ def read(path: Path) -> list[Record]:
 
 def write(path: Path, records: Iterable[Record]) -> None:
     """Write all records of a file in one step."""
-    files.write_text(path, "".join(json.dumps(asdict(record)) + "\n" for record in records))
+    files.write_text(path, "".join(json.dumps(asdict(record), allow_nan=False) + "\n" for record in records))
 
 
 def merge(path: Path, new: list[Record]) -> int:
@@ -106,14 +113,15 @@ def merge(path: Path, new: list[Record]) -> int:
     coming = {record.identity: record for record in new}
     signatures = {record.measurement: record.signature for record in new}
     kept, other = [], 0
-    for record in read(path):
-        changed = signatures.get(record.measurement, record.signature) != record.signature
-        other += changed
-        if record.identity in coming:
-            kept.append(coming.pop(record.identity))
-        elif not changed:
-            kept.append(record)
-    write(path, [*kept, *coming.values()])
+    with files.locked(path):  # jobs of one experiment may run side by side
+        for record in read(path):
+            changed = signatures.get(record.measurement, record.signature) != record.signature
+            other += changed
+            if record.identity in coming:
+                kept.append(coming.pop(record.identity))
+            elif not changed:
+                kept.append(record)
+        write(path, [*kept, *coming.values()])
     return other
 
 

@@ -1,6 +1,7 @@
 """One run: build the extension, measure the task, write the records, mirror them to W&B."""
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -70,6 +71,12 @@ def _measure(prepared: Prepared, signature: str, measurement: Measurement) -> li
     started = time.perf_counter()
     measured = measurement.measure()
     seconds = time.perf_counter() - started
+    broken = [value.metric for value in measured if not math.isfinite(value.estimate.value)]
+    if broken:
+        raise UsageError(
+            f"{broken[0]} is not a finite number: the model's losses are NaN or infinite; lower train.learning_rate or "
+            "correct the model"
+        )
     found = [_record(config, value, signature, seconds, prepared) for value in measured]
     _keep(config, signature, found)
     return found

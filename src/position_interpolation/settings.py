@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from position_interpolation import corpora
-from position_interpolation.config import GENERATED, Config, PasskeyTask, PerplexityTask, PositionsTask
+from position_interpolation.config import GENERATED, Config, ExportTask, PasskeyTask, PerplexityTask, PositionsTask
 from position_interpolation.errors import UsageError
 from position_interpolation.rope import METHODS
 from position_interpolation.tasks.windows import PROTOCOLS
@@ -108,6 +108,9 @@ def _check_numbers(config: Config) -> None:
             value = getattr(getattr(config, group), key, None)
             if value is not None and not least <= value < math.inf:
                 raise UsageError(f"{group}.{key}={value} makes no sense: expected a number of at least {least}")
+    for key in ("beta1", "beta2", "warmup_start"):
+        if getattr(config.train, key) > 1 or (key != "warmup_start" and getattr(config.train, key) == 1):
+            raise UsageError(f"train.{key}={getattr(config.train, key)} makes no sense: expected a share below 1")
     shares = config.train.mixture
     if any(not 0 <= share < math.inf for share in shares.values()) or (shares and not sum(shares.values())):
         raise UsageError(f"train.mixture={dict(shares)}: expected shares of at least 0, and one above 0")
@@ -120,10 +123,18 @@ def _check_places(config: Config) -> None:
     start = config.train.resume_from
     if start is not None and not (Path(start) / "trainer_state.json").is_file():
         raise UsageError(f"train.resume_from={start} is no checkpoint: expected a folder checkpoint-<step>")
+    at = "" if start is None else Path(start).name.removeprefix("checkpoint-")
+    if at.isdigit() and int(at) >= config.train.steps:
+        raise UsageError(f"train.resume_from={start} is already there: raise train.steps={config.train.steps}")
 
 
 def _check_task(config: Config) -> None:
     task, base = config.task, config.model.window
+    ids = getattr(task, "ids", None) or []
+    if len(set(ids)) < len(ids):
+        raise UsageError(f"task.ids={ids} names a document twice: name each once")
+    if isinstance(task, ExportTask) and Path(task.folder).is_file():
+        raise UsageError(f"task.folder={task.folder} is a file: expected a folder to write")
     if isinstance(task, PerplexityTask):
         windows = evaluation_windows(config, task)
         if any(window < 2 for window in windows):

@@ -19,8 +19,7 @@ from position_interpolation.config import Train
 from position_interpolation.errors import UsageError
 from position_interpolation.optimizers import MuonWithAdamW
 
-DONE = "complete"  # a checkpoint folder without this file was cut off while it was written
-KEPT = "kept"  # written in that file: somebody asked for this step
+DONE = "complete"  # names the checkpoint's files and their sizes; without it the folder was cut off while written
 CURVE = "curve.jsonl"  # training loss by step
 DECAY_SHARE = 0.2  # of all steps, for the schedule wsd
 HEAD_ROWS = 1024  # positions whose logits are held at a time
@@ -100,13 +99,11 @@ class Checkpoints(TrainerCallback):
     def on_save(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         """Mark the new checkpoint whole, then drop older ones that nobody asked to keep."""
         _append_curve(self.folder, state.log_history)
-        files.write_text(
-            checkpoint(self.folder, state.global_step) / DONE, KEPT if state.global_step in self.kept else ""
-        )
+        _mark(checkpoint(self.folder, state.global_step), kept=state.global_step in self.kept)
         for step in finished_steps(self.folder):
             place = checkpoint(self.folder, step)
             # What another run of this folder asked to keep stays too.
-            if step < state.global_step and step not in self.kept and (place / DONE).read_text() != KEPT:
+            if step < state.global_step and step not in self.kept and not _marked(place)["kept"]:
                 shutil.rmtree(place)
 
 
@@ -128,7 +125,23 @@ def checkpoint(folder: Path, step: int) -> Path:
 
 def finished_steps(folder: Path) -> list[int]:
     """Steps that have a whole checkpoint, ascending."""
-    return sorted(int(path.parent.name.split("-")[1]) for path in folder.glob(f"checkpoint-*/{DONE}"))
+    whole = (path.parent for path in folder.glob(f"checkpoint-*/{DONE}") if _marked(path.parent))
+    return sorted(int(place.name.split("-")[1]) for place in whole)
+
+
+def _mark(place: Path, kept: bool) -> None:
+    """Call a checkpoint whole; `kept` if somebody asked for its step."""
+    sizes = {path.name: path.stat().st_size for path in place.iterdir() if path.is_file() and path.name != DONE}
+    files.write_text(place / DONE, json.dumps({"kept": kept, "sizes": sizes}))
+
+
+def _marked(place: Path) -> dict[str, Any]:
+    """What marks a checkpoint as whole; empty if it is not, or a file of it is gone or cut."""
+    try:
+        mark: dict[str, Any] = json.loads((place / DONE).read_text())
+        return mark if all((place / name).stat().st_size == size for name, size in mark["sizes"].items()) else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def tune(
@@ -162,7 +175,7 @@ def tune(
         UsageError: the micro-batch does not divide the batch, or `resume_from` is no checkpoint.
     """
     last = checkpoint(folder, train.steps)
-    if (last / DONE).is_file():
+    if _marked(last):
         return last
     if train.batch_size % micro_batch:
         raise UsageError(f"train.batch_size={train.batch_size} is not a multiple of the micro-batch {micro_batch}")

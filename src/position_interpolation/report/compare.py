@@ -47,7 +47,7 @@ def paired(
     samples: int = SAMPLES,
     seed: int = 0,
 ) -> Ratio | None:
-    """Ratio of two perplexities, left over right, on the documents that both scored.
+    """Ratio of two perplexities, left over right, on the documents of which both scored as many tokens.
 
     Each side is exp(sum of losses / tokens), as under protocol `token`. The bootstrap draws documents, the
     same for both sides: what makes a document hard cancels, which two separate intervals would count twice.
@@ -55,7 +55,7 @@ def paired(
     Returns:
         None if no document is common; a ratio without interval if only one is.
     """
-    common = sorted(left.keys() & right.keys())
+    common = sorted(name for name in left.keys() & right.keys() if left[name][1] == right[name][1])
     if not common:
         return None
     sides = []

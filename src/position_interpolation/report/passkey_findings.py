@@ -35,7 +35,7 @@ def passkey(rows: Sequence[Record]) -> list[Finding]:
 
 def _blindness(rows: Sequence[Record], extension: Extension) -> str | None:
     """A sentence if a base that is not extended retrieves nothing in its own window: then nothing is learnt here."""
-    inside = groups.find(rows, extension, "k_max", extension.base_window)
+    inside = groups.find(rows, extension, "success", extension.base_window)
     if extension.factor > 1 or inside is None or inside.value > 0:
         return None
     return (

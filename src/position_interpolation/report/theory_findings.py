@@ -30,7 +30,8 @@ def theory(rows: Sequence[Record]) -> list[Finding]:
             outside > EXPLOSION,
         ),
         exact(
-            f"Between integers the same score stays small: {between:.2f} times its largest value at integers (Fig. 2).",
+            f"Between integers the same score stays small: on spans 25 to 75 it reaches {between:.2f} times its "
+            "largest value at integers (Fig. 2).",
             between,
             between < EXPLOSION,
         ),
