@@ -109,7 +109,9 @@ def _record(config: Config, measured: Measured, signature: str, seconds: float, 
         commit=records.commit(),
         versions=records.versions(),
         device=compute.description(config.compute),
-        dtype=compute.dtype(config.compute),
+        dtype="float32 and float64"
+        if prepared is None  # theory: by solver
+        else compute.dtype(config.compute),
         seconds=round(seconds, 3),
     )
 
@@ -155,7 +157,7 @@ def _merge(config: Config, found: list[Record]) -> None:
 def _theory(config: Config, _: Tracker) -> None:
     """The numbers that Figures 2 and 5 state."""
     _check_results(results_folder(config))
-    signature = records.signature({"theory": 1, "versions": records.versions()})
+    signature = records.signature({"theory": 2, "versions": records.versions()})
     found = _recall(config, signature)
     if found is None:
         started = time.perf_counter()

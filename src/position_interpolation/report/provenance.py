@@ -26,13 +26,20 @@ def sources(records: Sequence[Record]) -> list[str]:
         text = f"**{name}**, source `{source}`, sha256 `{(sha256 or 'none')[:16]}`"
         largest = max(rows, key=lambda record: (record.n_documents or 0, record.n_tokens or 0))
         unit = "trial" if largest.task == "passkey" else "document"
-        text += f": {plural(largest.n_documents or 0, unit)}, {plural(largest.n_tokens or 0, 'token')}"
+        text += f": {plural(largest.n_documents or 0, unit)}, {plural(_tokens(largest, rows), 'token')}"
         protocols = _unique(record.protocol for record in rows)
         text += f"; protocol {', '.join(protocols)}" if protocols else ""
         strides = _unique(record.stride for record in rows)
         text += f"; stride {', '.join(strides)}" if strides else ""
         lines.append(f"- {text}.{_ids(largest)}")
     return lines
+
+
+def _tokens(largest: Record, rows: Sequence[Record]) -> int:
+    """Tokens behind the largest measurement: blocks of one forward add up, protocols of one text do not."""
+    if groups.BLOCK.fullmatch(largest.metric) is None:
+        return largest.n_tokens or 0
+    return sum(row.n_tokens or 0 for row in rows if row.signature == largest.signature)
 
 
 def conditions(records: Sequence[Record]) -> list[str]:
