@@ -18,8 +18,7 @@ LEAST: dict[str, dict[str, float]] = {
     "context": {"factor": 1, "window": 2},
     "train": {
         "steps": 0, "batch_size": 1, "learning_rate": 0, "warmup_steps": 0, "warmup_start": 0, "weight_decay": 0,
-        "beta1": 0, "beta2": 0, "clip": 0, "lesson_steps": 0, "save_every": 1,
-        "log_every": 1,
+        "beta1": 0, "beta2": 0, "clip": 0, "lesson_steps": 0, "save_every": 1, "log_every": 1,
     },
     "task": {
         "documents": 1, "stride": 1, "truncate_factor": 1, "minimum_factor": 0, "bootstrap": 0, "window": 2,
@@ -108,9 +107,9 @@ def _check_numbers(config: Config) -> None:
             value = getattr(getattr(config, group), key, None)
             if value is not None and not least <= value < math.inf:
                 raise UsageError(f"{group}.{key}={value} makes no sense: expected a number of at least {least}")
-    for key in ("beta1", "beta2", "warmup_start"):
-        if getattr(config.train, key) > 1 or (key != "warmup_start" and getattr(config.train, key) == 1):
-            raise UsageError(f"train.{key}={getattr(config.train, key)} makes no sense: expected a share below 1")
+    for key in ("beta1", "beta2"):
+        if getattr(config.train, key) >= 1:
+            raise UsageError(f"train.{key}={getattr(config.train, key)} makes no sense: expected a number below 1")
     shares = config.train.mixture
     if any(not 0 <= share < math.inf for share in shares.values()) or (shares and not sum(shares.values())):
         raise UsageError(f"train.mixture={dict(shares)}: expected shares of at least 0, and one above 0")
