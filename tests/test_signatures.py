@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from position_interpolation import extension, launch, records, training
-from position_interpolation.evaluation import measurements
+from position_interpolation.evaluation.choose import measurements
 
 UNTUNED = ["model=tiny", "method=pi", "train=untuned", "task=pg19_short", "task.documents=2", "wandb=disabled"]
 TUNED = ["model=tiny", "method=pi", "train=tune", "data.corpora.mathematics.documents=1", "wandb=disabled"]

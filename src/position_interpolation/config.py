@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
+from position_interpolation.task_config import TASKS, Task
+
 RECALL, REPEATS = GENERATED = ("recall", "repeats")  # streams of a training mixture that are made, not read
 
 
@@ -100,90 +102,6 @@ class Train:
 
 
 @dataclass
-class Task:
-    """What is measured. `kind` selects the code, `name` labels the records."""
-
-    name: str = MISSING
-    kind: str = MISSING
-
-
-@dataclass
-class PerplexityTask(Task):
-    """Sliding-window perplexity (section 3.2)."""
-
-    kind: str = "perplexity"
-    corpus: str = MISSING
-    documents: int | None = None
-    ids: list[str] | None = None
-    window_factors: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 16])  # W / L
-    windows: list[int] | None = None  # W in tokens; wins over window_factors
-    stride: int | None = None  # S in tokens; default L / 8
-    truncate_factor: int | None = None  # keep the first truncate_factor * L tokens of a document
-    minimum_factor: int | None = None  # leave out documents shorter than minimum_factor * L tokens
-    bos: bool = True
-    protocols: list[str] = field(default_factory=lambda: ["token", "window", "document"])
-    bootstrap: int = 1000
-
-
-@dataclass
-class PositionsTask(Task):
-    """Perplexity by position inside one long forward: where a model leaves what it was trained on."""
-
-    kind: str = "positions"
-    corpus: str = MISSING
-    documents: int | None = 1
-    ids: list[str] | None = None
-    window: int | None = None  # positions of the forward; default: 3/2 of L
-    block: int | None = None  # positions a point of the curve covers; default: L / 4
-    bos: bool = True
-
-
-@dataclass
-class TheoryTask(Task):
-    """The numbers stated by Figures 2 and 5; no model."""
-
-    kind: str = "theory"
-
-
-@dataclass
-class ExportTask(Task):
-    """Write the extension as a plain folder of weights, configuration and tokenizer."""
-
-    kind: str = "export"
-    folder: str = MISSING
-    dtype: str = "float16"
-
-
-@dataclass
-class TokenizerTask(Task):
-    """Train the tiny rung's tokenizer on the training mixture's text."""
-
-    kind: str = "tokenizer"
-    folder: str = MISSING
-    vocabulary: int = 4096
-
-
-@dataclass
-class ReportTask(Task):
-    """Render tables, figures and pages from rows.jsonl alone; runs no model."""
-
-    kind: str = "report"
-
-
-@dataclass
-class PasskeyTask(Task):
-    """Passkey retrieval (section 3.3)."""
-
-    kind: str = "passkey"
-    window: int | None = None  # tokens that a prompt and its answer fill; default: the context's L'
-    distances: int = 32
-    trials: int = 10
-    digits: int = 5
-    threshold: float = 0.2
-    generate: bool = False  # greedy decoding instead of one teacher-forced forward; same verdicts
-
-
-@dataclass
 class Compute:
     """Where and how fast; beyond rounding only `dtype` can change a number."""
 
@@ -227,17 +145,6 @@ class Config:
     paths: Paths = field(default_factory=Paths)
     experiment_name: str = "single"
     seed: int = 0
-
-
-TASKS: dict[str, type[Task]] = {
-    "perplexity": PerplexityTask,
-    "passkey": PasskeyTask,
-    "positions": PositionsTask,
-    "theory": TheoryTask,
-    "export": ExportTask,
-    "tokenizer": TokenizerTask,
-    "report": ReportTask,
-}
 
 
 def register() -> None:

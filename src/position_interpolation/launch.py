@@ -18,6 +18,7 @@ from position_interpolation import config as schema
 from position_interpolation import settings
 from position_interpolation.config import Config
 from position_interpolation.errors import UsageError
+from position_interpolation.task_config import TASKS
 from position_interpolation.tracking import Tracker
 
 PACKAGE = Path(__file__).resolve().parent
@@ -128,7 +129,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _meant(key: str) -> str:
-    nodes: list[Any] = [value for value in vars(schema).values() if isinstance(value, type)]
+    nodes: list[Any] = [value for value in vars(schema).values() if isinstance(value, type)] + [*TASKS.values()]
     keys = sorted({name for node in nodes for name in getattr(node, "__dataclass_fields__", {})})
     close = difflib.get_close_matches(key, keys, n=1)
     return f"; did you mean '{close[0]}'?" if close else "; see conf/ for what there is"

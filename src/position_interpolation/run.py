@@ -10,13 +10,15 @@ from itertools import chain
 from pathlib import Path
 
 from position_interpolation import compute, corpora, files, models, records, settings, tokenizer
-from position_interpolation.config import GENERATED, Config, ExportTask, TokenizerTask
+from position_interpolation.config import GENERATED, Config
 from position_interpolation.errors import UsageError
-from position_interpolation.evaluation import Measured, Measurement, measurements
+from position_interpolation.evaluation.choose import measurements
+from position_interpolation.evaluation.measurement import Measured, Measurement
 from position_interpolation.extension import Prepared, prepare
 from position_interpolation.records import Record
 from position_interpolation.report.pages import ROWS
 from position_interpolation.report.theory_figures import figure_2_rows, figure_5_rows
+from position_interpolation.task_config import ExportTask, TokenizerTask
 from position_interpolation.tasks.windows import Estimate
 from position_interpolation.tracking import Tracker
 

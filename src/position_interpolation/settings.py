@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from position_interpolation import corpora
-from position_interpolation.config import GENERATED, Config, ExportTask, PasskeyTask, PerplexityTask, PositionsTask
+from position_interpolation.config import GENERATED, Config
 from position_interpolation.errors import UsageError
 from position_interpolation.rope import METHODS
+from position_interpolation.task_config import ExportTask, PasskeyTask, PerplexityTask, PositionsTask
 from position_interpolation.tasks.windows import PROTOCOLS
 
 Choice = TypeVar("Choice")

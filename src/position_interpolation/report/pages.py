@@ -1,89 +1,21 @@
 """The page of a results folder, and the page over all of them. No model runs: every number is in rows.jsonl."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-
-from matplotlib.figure import Figure
 
 from position_interpolation import files
 from position_interpolation.errors import UsageError
 from position_interpolation.records import Record, read
-from position_interpolation.report import (
-    drawing,
-    figures,
-    formats,
-    groups,
-    provenance,
-    tables,
-    theory_figures,
-)
+from position_interpolation.report import drawing, formats, provenance
 from position_interpolation.report.findings import findings
 from position_interpolation.report.labels import ordered
-from position_interpolation.report.tables import Table
+from position_interpolation.report.sections import Section, sections
 from position_interpolation.report.verdicts import Finding
 
 ROWS = "rows.jsonl"
 PAPER = "[Position Interpolation](https://arxiv.org/abs/2306.15595) (arXiv:2306.15595v2)"
 UNNAMED = "single"  # runs outside any experiment: kept for their owner, left out of the overview
 FIRST = "quickstart"
-
-
-@dataclass(frozen=True)
-class Section:
-    """One part of a page: a table, the figures that go with it, and the stem of the table's files."""
-
-    title: str
-    stem: str
-    table: Table
-    drawings: tuple[tuple[str, Callable[[], Figure]], ...]  # file stem and how to draw it
-    more: tuple[Table, ...] = ()  # the same numbers read otherwise: folded away
-
-
-def sections(records: Sequence[Record]) -> list[Section]:
-    """What the records allow to show, in the order of the page; drawing waits until it is asked for."""
-    found: list[Section] = []
-    taken: set[str] = set()
-
-    def add(
-        title: str,
-        stem: str,
-        table: Table,
-        drawings: Sequence[tuple[str, Callable[[], Figure]]],
-        more: Sequence[Table] = (),
-    ) -> None:
-        found.append(Section(title, stem, table, tuple(drawings), tuple(more)))
-        taken.update((stem, *(name for name, _ in drawings)))
-
-    def free(stem: str, number: int = 1) -> str:
-        name = stem if number == 1 else f"{stem}_{number}"
-        return free(stem, number + 1) if name in taken else name
-
-    for group, rows in groups.perplexities(records).items():
-        first = not found
-        stem, picture = (free(word if first else f"{word}_{group.task}") for word in ("table", "perplexity"))
-        # `token` is the sound aggregation; it comes first unless it was not asked for.
-        known = {record.protocol: None for record in rows if record.protocol is not None}
-        main, *others = sorted(known, key=lambda protocol: protocol != "token")
-        more = [tables.perplexity_table(rows, protocol) for protocol in others]
-        title = f"Perplexity by evaluation window: {group.task}, {group.source} text"
-        draw = partial(figures.perplexity_figure, rows, main)
-        add(title, stem, tables.perplexity_table(rows, main), [(picture, draw)], more)
-    for rows in groups.passkeys(records).values():
-        stem = free("passkey")
-        draw = partial(figures.passkey_figure, rows)
-        add("Passkey retrieval", stem, tables.passkey_table(rows), [(stem, draw)])
-    for group, rows in groups.positions(records).items():
-        stem = free("positions")
-        draw = partial(figures.positions_figure, rows)
-        add(f"Perplexity by position: {group.source} text", stem, tables.positions_table(rows), [(stem, draw)])
-    theory = [record for record in records if record.task == "theory"]
-    if theory:
-        drawings: list[tuple[str, Callable[[], Figure]]] = [("figure_2", theory_figures.figure_2)]
-        drawings.append(("figure_5", theory_figures.figure_5))
-        add("Figures 2 and 5", free("theory"), tables.theory_table(theory), drawings)
-    return found
 
 
 def render(folder: Path) -> list[Path]:

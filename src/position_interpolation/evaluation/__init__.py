@@ -1,0 +1,1 @@
+"""From a prepared extension and a task to measurements: one module a task."""

@@ -1,0 +1,103 @@
+"""Sliding-window perplexity measured on an extension (Tables 1-3)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from position_interpolation import corpora, records, settings
+from position_interpolation.errors import UsageError
+from position_interpolation.evaluation.measurement import Measured, Measurement, bos_of, common, text
+from position_interpolation.extension import Prepared
+from position_interpolation.task_config import PerplexityTask
+from position_interpolation.tasks import perplexity, windows
+from position_interpolation.tasks.perplexity import Tokenised
+from position_interpolation.tasks.windows import Estimate, Scored
+
+
+def perplexities(prepared: Prepared, task: PerplexityTask) -> Iterator[Measurement]:
+    """One measurement an evaluation window (Tables 1-3)."""
+    config = prepared.config
+    documents = corpora.load(config.data, task.corpus, task.documents, task.ids)
+    minimum, truncate = (settings.multiple(config, factor) for factor in (task.minimum_factor, task.truncate_factor))
+    corpus = perplexity.tokenise(documents, prepared.tokenizer, minimum, truncate)
+    data = text(documents, corpus.ids)
+    stride, bos = settings.stride(config, task), bos_of(prepared, task.bos)
+    longest = max(map(len, corpus.tokens)) + (bos is not None)
+    for window in settings.evaluation_windows(config, task):
+        if window > longest:
+            raise UsageError(
+                f"no document of corpus '{task.corpus}' fills a window of {window}, the longest has {longest} "
+                "positions: lower task.window_factors or raise task.truncate_factor"
+            )
+    for window in settings.evaluation_windows(config, task):
+        losses_of = {
+            **common(prepared, documents),
+            "perplexity": 1,
+            "window": window,
+            "stride": stride,
+            "bos": bos,
+            "minimum": minimum,
+            "truncate": truncate,
+        }
+
+        def measure(window: int = window, losses_of: dict[str, Any] = losses_of) -> list[Measured]:
+            found: list[Measured] = []
+            for overlapping in (False, True):
+                protocols = [name for name in task.protocols if (name == "overlapping") == overlapping]
+                if protocols:
+                    scored = token_losses(prepared, corpus, losses_of, overlapping)
+                    found += _aggregate(scored, protocols, task.bootstrap, data, window, stride)
+                if "token" in protocols:
+                    sizes = perplexity.scored_bytes(corpus, prepared.tokenizer, bos)
+                    bits = windows.bits_per_byte(scored, sizes, task.bootstrap)
+                    found.append(Measured("bits_per_byte", bits, data, len(scored), None, window, stride, "token"))
+            return found
+
+        parts = {**losses_of, "protocols": list(task.protocols), "bootstrap": task.bootstrap}
+        yield Measurement(parts, measure)
+
+
+def token_losses(prepared: Prepared, corpus: Tokenised, losses_of: dict[str, Any], overlapping: bool) -> list[Scored]:
+    """Raw token losses at one window, from disk as far as they are there."""
+    window, stride, bos = losses_of["window"], losses_of["stride"], losses_of["bos"]
+    if overlapping:
+        corpus = Tokenised(("all",), (np.concatenate(corpus.tokens),))
+    key = records.signature({**losses_of, "overlapping": overlapping})
+    with perplexity.progress_bar(f"perplexity at {window}", corpus, [window], stride, bos) as bar:
+        return perplexity.token_losses(
+            prepared.model,
+            corpus,
+            window,
+            stride,
+            bos=bos,
+            overlapping=overlapping,
+            tokens_per_forward=prepared.config.compute.tokens_per_forward,
+            folder=Path(prepared.config.paths.runs) / "losses" / key,
+            progress=bar,
+        )
+
+
+def _aggregate(
+    scored: list[Scored],
+    protocols: list[str],
+    bootstrap: int,
+    data: dict[str, Any],
+    window: int,
+    stride: int,
+) -> list[Measured]:
+    """Perplexity under each protocol; under `token` also each document's mean loss, for paired comparisons."""
+    count = len(scored)
+    found = []
+    for protocol in protocols:
+        tokens = int(sum(windows.scored_tokens(document, protocol) for document in scored))
+        estimate = windows.perplexity(scored, protocol, bootstrap)
+        found.append(Measured("perplexity", estimate, data, count, tokens, window, stride, protocol))
+    if "token" in protocols:
+        for identifier, document in zip(data["ids"], scored, strict=True):
+            loss = Estimate(float(document.losses.mean()), None, None)
+            one = {**data, "ids": [identifier]}
+            tokens = len(document.losses)
+            found.append(Measured("document_loss", loss, one, 1, tokens, window, stride, "token"))
+    return found

@@ -1,0 +1,36 @@
+"""Perplexity by position inside one long forward, measured on an extension."""
+
+from collections.abc import Iterator
+
+from position_interpolation import corpora
+from position_interpolation.evaluation.measurement import Measured, Measurement, bos_of, common, text
+from position_interpolation.evaluation.perplexity import token_losses
+from position_interpolation.extension import Prepared
+from position_interpolation.task_config import PositionsTask
+from position_interpolation.tasks import perplexity
+from position_interpolation.tasks import positions as blocks
+
+
+def positions(prepared: Prepared, task: PositionsTask) -> Iterator[Measurement]:
+    """Perplexity by position inside one long forward a document."""
+    config = prepared.config
+    window = task.window or config.model.window * 3 // 2
+    block = task.block or config.model.window // 4
+    documents = corpora.load(config.data, task.corpus, task.documents, task.ids)
+    bos = bos_of(prepared, task.bos)
+    tokens = window - (bos is not None)
+    corpus = perplexity.tokenise(documents, prepared.tokenizer, minimum=tokens, truncate=tokens)
+    data = text(documents, corpus.ids)
+    losses_of = {
+        **common(prepared, documents), "positions": 1, "window": window, "stride": 1, "bos": bos,
+        "minimum": tokens, "truncate": tokens,
+    }  # fmt: skip
+
+    def measure() -> list[Measured]:
+        scored = token_losses(prepared, corpus, losses_of, overlapping=False)
+        return [
+            Measured(f"perplexity_{start}_{stop}", estimate, data, len(scored), count, window, None, "token")
+            for start, stop, estimate, count in blocks.by_block(scored, window, block)
+        ]
+
+    yield Measurement({**losses_of, "block": block}, measure)

@@ -1,0 +1,79 @@
+"""What a results folder shows, from its records: each part a table and the figures that go with it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from matplotlib.figure import Figure
+
+from position_interpolation.records import Record
+from position_interpolation.report import figures, groups, tables, theory_figures
+from position_interpolation.report.tables import Table
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of a page: a table, the figures that go with it, and the stem of the table's files."""
+
+    title: str
+    stem: str
+    table: Table
+    drawings: tuple[tuple[str, Callable[[], Figure]], ...]  # file stem and how to draw it
+    more: tuple[Table, ...] = ()  # the same numbers read otherwise: folded away
+
+
+def sections(records: Sequence[Record]) -> list[Section]:
+    """What the records allow to show, in the order of the page; drawing waits until it is asked for."""
+    found: list[Section] = []
+    taken: set[str] = set()
+    for build in BUILDERS:
+        for section in build(records):
+            drawings = tuple((_free(stem, taken), draw) for stem, draw in section.drawings)
+            stem = _free(section.stem, taken)
+            taken |= {stem, *(name for name, _ in drawings)}
+            found.append(replace(section, stem=stem, drawings=drawings))
+    return found
+
+
+def _free(stem: str, taken: set[str], number: int = 1) -> str:
+    """The file name itself, or the first of its numbered kind that no earlier section has."""
+    name = stem if number == 1 else f"{stem}_{number}"
+    return _free(stem, taken, number + 1) if name in taken else name
+
+
+def _perplexity(records: Sequence[Record]) -> Iterator[Section]:
+    for place, (group, rows) in enumerate(groups.perplexities(records).items()):
+        suffix = f"_{group.task}" if place else ""
+        # `token` is the sound aggregation; it comes first unless it was not asked for.
+        known = {record.protocol: None for record in rows if record.protocol is not None}
+        main, *others = sorted(known, key=lambda protocol: protocol != "token")
+        yield Section(
+            f"Perplexity by evaluation window: {group.task}, {group.source} text",
+            f"table{suffix}",
+            tables.perplexity_table(rows, main),
+            ((f"perplexity{suffix}", partial(figures.perplexity_figure, rows, main)),),
+            tuple(tables.perplexity_table(rows, protocol) for protocol in others),
+        )
+
+
+def _passkey(records: Sequence[Record]) -> Iterator[Section]:
+    for rows in groups.passkeys(records).values():
+        draw = partial(figures.passkey_figure, rows)
+        yield Section("Passkey retrieval", "passkey", tables.passkey_table(rows), (("passkey", draw),))
+
+
+def _positions(records: Sequence[Record]) -> Iterator[Section]:
+    for group, rows in groups.positions(records).items():
+        title = f"Perplexity by position: {group.source} text"
+        draw = partial(figures.positions_figure, rows)
+        yield Section(title, "positions", tables.positions_table(rows), (("positions", draw),))
+
+
+def _theory(records: Sequence[Record]) -> Iterator[Section]:
+    rows = [record for record in records if record.task == "theory"]
+    if rows:
+        drawn = (("figure_2", theory_figures.figure_2), ("figure_5", theory_figures.figure_5))
+        yield Section("Figures 2 and 5", "theory", tables.theory_table(rows), drawn)
+
+
+BUILDERS: tuple[Callable[[Sequence[Record]], Iterator[Section]], ...] = (_perplexity, _passkey, _positions, _theory)
