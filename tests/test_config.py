@@ -89,6 +89,16 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["context=x2,x4"], "context=x2,x4 is a sweep: add --multirun"),
         (["model.source=path", "model.location=/nowhere"], "no model in /nowhere"),
         (["train.resume_from=/nowhere"], "is no checkpoint"),
+        (["data.corpora.pg19.documents=-1"], "corpus 'pg19' has documents=-1: expected at least 1"),
+        (["task=export", "task.folder=new", "task.dtype=int4"], "choose one of float32, float16, bfloat16"),
+        (["model=smoke", "model.architecture.num_attention_heads=3"], "does not divide into 3 heads of even size"),
+        (["model=smoke", "model.architecture.num_hidden_layers=0"], "num_hidden_layers=0 makes no sense"),
+        (
+            ["model=smoke", "model.architecture.num_attention_heads=4", "model.architecture.num_key_value_heads=3"],
+            "3 key-value heads do not divide 4 heads",
+        ),
+        (["=3"], "must be a string"),
+        (["method=3"], "must be a string"),
     ],
 )
 def test_bad_input_is_one_clear_line(overrides: list[str], expected: str) -> None:

@@ -89,12 +89,11 @@ def test_a_tokenizers_fingerprint_sees_one_more_token(tokenizer: Any) -> None:
 def test_recall_documents_make_a_stream_of_their_own_by_seed(
     tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packing, "RECALL_DOCUMENTS", 20)
     prose = documents_of("The river runs to the sea, and the sea is not full. " * 60)
-    tokens = recall_stream(0, prose, tokenizer, tmp_path)
+    tokens = recall_stream(0, prose, tokenizer, tmp_path, 20)
     assert np.count_nonzero(tokens == tokenizer.eos_token_id) == 20
-    assert np.array_equal(tokens, recall_stream(0, prose, tokenizer, tmp_path / "elsewhere"))
-    assert not np.array_equal(tokens[:50], recall_stream(1, prose, tokenizer, tmp_path)[:50])
+    assert np.array_equal(tokens, recall_stream(0, prose, tokenizer, tmp_path / "elsewhere", 20))
+    assert not np.array_equal(tokens[:50], recall_stream(1, prose, tokenizer, tmp_path, 20)[:50])
     # Each key is said when it is stated and again when it is asked for.
     for text in tokenizer.decode(tokens).split("</s>")[:-1]:
         words = "".join(mark if mark.isdigit() else " " for mark in text).split()

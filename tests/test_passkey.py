@@ -237,10 +237,16 @@ def test_k_max_is_the_largest_k_up_to_which_all_succeed(rates: dict[int, float],
     assert k_max({k: round(10 * rate) for k, rate in rates.items()}, 10, 0.2).value == expected
 
 
-def test_k_max_has_an_interval_where_chance_had_a_say() -> None:
-    certain = k_max({64: 10, 128: 10, 192: 0, 256: 0}, 10, 0.2)
-    assert (certain.low, certain.value, certain.high) == (128, 128, 128)
+def test_k_max_is_as_uncertain_as_the_trials_leave_it() -> None:
+    plain = k_max({64: 100, 128: 100, 192: 0, 256: 0}, 100, 0.2)
+    assert (plain.low, plain.value, plain.high) == (128, 128, 128)
     wavering = k_max({64: 10, 128: 10, 192: 2, 256: 10}, 10, 0.2)
     assert wavering.value == 256
     assert (wavering.low, wavering.high) == (128, 256)
     assert wavering == k_max({64: 10, 128: 10, 192: 2, 256: 10}, 10, 0.2)
+
+
+def test_no_hit_in_a_few_trials_does_not_prove_that_there_is_none() -> None:
+    """With no hit in 4 trials a rate of 20 % is still possible; with none in 100 it is not."""
+    assert k_max({64: 0}, 4, 0.2).high == 64
+    assert k_max({64: 0}, 100, 0.2).high == 0

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from position_interpolation import extension, launch, records, training
+from position_interpolation.corpora import Document, Documents
+from position_interpolation.errors import UsageError
 from position_interpolation.evaluation.choose import measurements
+from position_interpolation.evaluation.measurement import text
 
 UNTUNED = ["model=tiny", "method=pi", "train=untuned", "task=pg19_short", "task.documents=2", "wandb=disabled"]
 TUNED = ["model=tiny", "method=pi", "train=tune", "data.corpora.mathematics.documents=1", "wandb=disabled"]
@@ -31,7 +34,7 @@ def trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     def name(*overrides: str) -> str:
         asked: list[Path] = []
         monkeypatch.setattr(training, "tune", lambda build, data, train, folder, **_: asked.append(folder) or folder)
-        prepared([*TUNED, *overrides], tmp_path)
+        assert prepared([*TUNED, *overrides], tmp_path).place is not None  # where tuning is asked for
         return asked[0].name
 
     return name
@@ -99,3 +102,23 @@ def test_what_changes_a_training_changes_its_name(change: str, trained: Any) -> 
 def test_steps_and_bookkeeping_share_one_training(change: str, trained: Any) -> None:
     """With a constant rate the first k steps of a run are the run of k steps."""
     assert trained(change) == trained()
+
+
+def test_what_a_task_lacks_is_found_before_anything_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> Path:
+        raise AssertionError("trained before the task was looked at")
+
+    monkeypatch.setattr(training, "tune", refuse)
+    with pytest.raises(UsageError, match="has no document nowhere"):
+        measured([*TUNED, "method=pi", "task=pg19_short", "task.ids=[nowhere]"], tmp_path)
+    measured([*TUNED, "method=pi", "task=pg19_short", "task.documents=1"], tmp_path)
+
+
+def test_a_text_cut_shorter_is_another_text(tmp_path: Path) -> None:
+    launch.register()
+    documents = Documents("pg19", "local", (Document("1", "Some text."),))
+    whole, cut, begun = (
+        text(documents, ("1",), truncate=truncate, bos=bos)["sha256"]
+        for truncate, bos in ((None, True), (512, True), (None, False))
+    )
+    assert len({whole, cut, begun}) == 3

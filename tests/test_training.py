@@ -280,6 +280,28 @@ def test_going_on_from_something_else_is_refused(build: Build, tmp_path: Path) -
         run(build, recipe(6, resume_from=str(tmp_path)), tmp_path / "second")
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_checkpoint_of_another_optimiser_is_refused(optimizer: str, build: Build, tmp_path: Path) -> None:
+    other = "muon" if optimizer == "adamw" else "adamw"
+    start = run(build, recipe(2, optimizer=other), tmp_path / "first")
+    with pytest.raises(UsageError, match="cannot be continued") as refused:
+        run(build, recipe(6, optimizer=optimizer, resume_from=str(start)), tmp_path / "second")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_checkpoint_of_another_shape_is_refused(
+    build: Build, random_base: Callable[..., Any], tmp_path: Path
+) -> None:
+    start = run(build, recipe(2), tmp_path / "first")
+    wider = random_base(hidden_size=64, num_hidden_layers=1)
+    with pytest.raises(UsageError, match="cannot be continued"):
+        run(
+            lambda: models.build(wider, tmp_path, "none", 1.0, 0),
+            recipe(6, resume_from=str(start)),
+            tmp_path / "second",
+        )
+
+
 # Muon
 
 

@@ -83,6 +83,9 @@ def require(data: Data, name: str) -> None:
         )
     if data.corpora[name].part not in PARTS:
         raise UsageError(f"corpus '{name}' has part={data.corpora[name].part}: choose one of {', '.join(PARTS)}")
+    most = data.corpora[name].documents
+    if most is not None and most < 1:
+        raise UsageError(f"corpus '{name}' has documents={most}: expected at least 1, or null for all")
     if data.source == "embedded" and data.corpora[name].collection not in COLLECTIONS:
         raise UsageError(
             f"corpus '{name}' has collection={data.corpora[name].collection}: choose one of {', '.join(COLLECTIONS)}"

@@ -1,9 +1,13 @@
-"""An extension made ready: base weights under a method's positions, tuned if asked for, named by what made it."""
+"""An extension made ready: base weights under a method's positions, tuned if asked for, named by what made it.
+
+Its name is known before its weights: what a task needs is read and checked first, and tuning waits for the first
+forward. What was measured under a name before needs no weights at all.
+"""
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +24,17 @@ RUNNING = ("tune", "save_every", "log_every", "checkpoints", "resume_from")
 
 @dataclass(frozen=True)
 class Prepared:
-    """An extension whose weights exist on disk (or are random), ready to be loaded."""
+    """An extension that is named; its weights are made, or found, when they are first asked for."""
 
     extension: Extension
-    parts: dict[str, Any]  # everything that made it, for signatures
-    place: Path | None  # folder of the weights; None for untuned random weights
+    parts: dict[str, Any]  # everything that makes it, for signatures
+    weights: Callable[[], Path | None]  # tunes if need be; the folder of the weights, None if they are random
     config: Config
+
+    @cached_property
+    def place(self) -> Path | None:
+        """Folder of the weights; None for untuned random weights."""
+        return self.weights()
 
     @property
     def cache(self) -> Path:
@@ -56,7 +65,7 @@ class Prepared:
 
 
 def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Prepared:
-    """Build the extension of a run: reuse or train the checkpoint that its signature names.
+    """Name the extension of a run; its checkpoint is reused, or trained, when its weights are needed.
 
     Args:
         config: the run.
@@ -73,14 +82,23 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
         "architecture": models.architecture_sha256(config.model, cache, wanted.method, wanted.factor),
     }
     if wanted.steps == 0:
-        return Prepared(wanted, parts, base, config)
+        return Prepared(wanted, parts, lambda: base, config)
     tokenizer = models.tokenizer(config.model, cache)
     streams, data = _training_text(config, tokenizer, cache)
     parts["training"] = _recipe(config, data, packing.tokenizer_sha256(tokenizer))
     folder = Path(config.paths.runs) / "training" / records.signature(parts)
     parts["steps"] = wanted.steps
-    place = _tune(config, wanted, streams, tokenizer, folder, listener)
-    return Prepared(wanted, parts, place, config)
+    train = config.train
+    dataset = packing.PackedWindows(
+        streams,
+        dict(train.mixture),
+        wanted.window,
+        train.steps * train.batch_size,
+        config.seed,
+        packing.bos(tokenizer),
+        train.lesson_steps * train.batch_size,
+    )
+    return Prepared(wanted, parts, partial(_tune, config, wanted, dataset, folder, listener), config)
 
 
 def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict[str, Any]:
@@ -112,7 +130,9 @@ def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[dict[st
     streams = {name: packing.stream(text, tokenizer, cache) for name, text in texts.items()}
     fingerprints = {name: text.sha256 for name, text in texts.items()}
     if RECALL in config.train.mixture:
-        streams[RECALL] = packing.recall_stream(config.seed, texts[names[0]], tokenizer, cache)
+        streams[RECALL] = packing.recall_stream(
+            config.seed, texts[names[0]], tokenizer, cache, config.train.recall_documents
+        )
         fingerprints[RECALL] = hashlib.sha256(streams[RECALL].tobytes()).hexdigest()
     if config.train.lesson_steps or REPEATS in config.train.mixture:
         body = settings.reach(config) - (packing.bos(tokenizer) is not None)
@@ -124,21 +144,11 @@ def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[dict[st
 def _tune(
     config: Config,
     wanted: Extension,
-    streams: dict[str, NDArray[np.uint32]],
-    tokenizer: Any,
+    dataset: packing.PackedWindows,
     folder: Path,
     listener: Callable[[dict[str, float]], None],
 ) -> Path:
     train, chosen = config.train, config.compute
-    dataset = packing.PackedWindows(
-        streams,
-        dict(train.mixture),
-        wanted.window,
-        train.steps * train.batch_size,
-        config.seed,
-        packing.bos(tokenizer),
-        train.lesson_steps * train.batch_size,
-    )
     return training.tune(
         lambda: models.build(config.model, Path(config.paths.cache), wanted.method, wanted.factor, config.seed),
         dataset,

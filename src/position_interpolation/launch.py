@@ -82,7 +82,7 @@ def composed(overrides: list[str], with_hydra: bool = False) -> DictConfig:
         if not with_hydra:
             OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         return config
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:  # Hydra raises the last for group=3
         raise UsageError(_one_line(error)) from error
 
 

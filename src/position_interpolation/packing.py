@@ -21,7 +21,6 @@ from position_interpolation.config import REPEATS
 from position_interpolation.corpora import Documents
 from position_interpolation.errors import UsageError
 
-RECALL_DOCUMENTS = 120_000
 REPEATS_ROWS = 20_000
 
 
@@ -31,10 +30,10 @@ def stream(documents: Documents, tokenizer: Any, cache: Path) -> NDArray[np.uint
     return _cached_stream(texts, documents.sha256, tokenizer, cache)
 
 
-def recall_stream(seed: int, prose: Documents, tokenizer: Any, cache: Path) -> NDArray[np.uint32]:
-    """Token ids of generated recall documents, their filler cut from `prose`."""
-    texts = islice(recall.documents(seed, [item.text for item in prose.items]), RECALL_DOCUMENTS)
-    key = f"recall-{seed}-{RECALL_DOCUMENTS}-{prose.sha256}-{files.sha256(Path(recall.__file__))}"
+def recall_stream(seed: int, prose: Documents, tokenizer: Any, cache: Path, count: int) -> NDArray[np.uint32]:
+    """Token ids of `count` generated recall documents, their filler cut from `prose`."""
+    texts = islice(recall.documents(seed, [item.text for item in prose.items]), count)
+    key = f"recall-{seed}-{count}-{prose.sha256}-{files.sha256(Path(recall.__file__))}"
     return _cached_stream(texts, key, tokenizer, cache)
 
 

@@ -38,15 +38,16 @@ def results_folder(config: Config) -> Path:
     return Path(config.paths.results) / config.experiment_name / config.model.rung
 
 
-def _check_results(folder: Path) -> None:
-    """Find out before computing whether records can be written there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        files.write_text(folder / ".writable", "")
-        (folder / ".writable").unlink()
-    except OSError as error:
-        raise UsageError(f"results cannot be written to {folder} ({error.strerror}): set paths.results") from error
-    records.read(folder / ROWS)
+def _check_folders(config: Config) -> None:
+    """Find out before computing whether what is computed can be kept."""
+    kept = {"results": results_folder(config), "runs": Path(config.paths.runs), "cache": Path(config.paths.cache)}
+    for key, folder in kept.items():
+        try:
+            files.write_text(folder / ".writable", "")
+            (folder / ".writable").unlink()
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be written ({error.strerror}): set paths.{key}") from error
+    records.read(kept["results"] / ROWS)
 
 
 def job_name(config: Config) -> str:
@@ -58,7 +59,7 @@ def job_name(config: Config) -> str:
 
 def _evaluate(config: Config, tracker: Tracker) -> None:
     """Measure the task on the extension, one signature at a time, so that a killed run keeps what it has."""
-    _check_results(results_folder(config))
+    _check_folders(config)
     prepared = prepare(config, tracker.log)
     for measurement in measurements(prepared):
         signature = records.signature(measurement.parts)
@@ -158,7 +159,7 @@ def _merge(config: Config, found: list[Record]) -> None:
 
 def _theory(config: Config, _: Tracker) -> None:
     """The numbers that Figures 2 and 5 state."""
-    _check_results(results_folder(config))
+    _check_folders(config)
     signature = records.signature({"theory": 2, "versions": records.versions()})
     found = _recall(config, signature)
     if found is None:

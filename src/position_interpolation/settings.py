@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from position_interpolation import corpora
-from position_interpolation.config import GENERATED, Config
+from position_interpolation.config import GENERATED, Architecture, Config
 from position_interpolation.errors import UsageError
 from position_interpolation.rope import METHODS
 from position_interpolation.task_config import ExportTask, PasskeyTask, PerplexityTask, PositionsTask
@@ -19,7 +19,7 @@ LEAST: dict[str, dict[str, float]] = {
     "context": {"factor": 1, "window": 2},
     "train": {
         "steps": 0, "batch_size": 1, "learning_rate": 0, "warmup_steps": 0, "warmup_start": 0, "weight_decay": 0,
-        "beta1": 0, "beta2": 0, "clip": 0, "lesson_steps": 0, "save_every": 1, "log_every": 1,
+        "beta1": 0, "beta2": 0, "clip": 0, "lesson_steps": 0, "recall_documents": 1, "save_every": 1, "log_every": 1,
     },
     "task": {
         "documents": 1, "stride": 1, "truncate_factor": 1, "minimum_factor": 0, "bootstrap": 0, "window": 2,
@@ -81,6 +81,7 @@ def check(config: Config) -> None:
     """
     _check_choices(config)
     _check_numbers(config)
+    _check_architecture(config.model.architecture)
     base, window = config.model.window, reach(config)
     if window < base or window % base:
         raise UsageError(
@@ -116,6 +117,23 @@ def _check_numbers(config: Config) -> None:
         raise UsageError(f"train.mixture={dict(shares)}: expected shares of at least 0, and one above 0")
 
 
+def _check_architecture(shape: Architecture | None) -> None:
+    """A model of this shape can be built."""
+    if shape is None:
+        return
+    for key, value in vars(shape).items():
+        if value < 1 and not isinstance(value, bool):
+            raise UsageError(f"model.architecture.{key}={value} makes no sense: expected a number of at least 1")
+    heads, shared = shape.num_attention_heads, shape.num_key_value_heads
+    if shape.hidden_size % heads or shape.hidden_size // heads % 2:
+        raise UsageError(
+            f"model.architecture.hidden_size={shape.hidden_size} does not divide into {heads} heads of even size: "
+            "change hidden_size or num_attention_heads"
+        )
+    if heads % shared:
+        raise UsageError(f"{shared} key-value heads do not divide {heads} heads: change num_key_value_heads")
+
+
 def _check_places(config: Config) -> None:
     """Folders that the run starts from exist."""
     if config.model.source == "path" and not (Path(str(config.model.location)) / "config.json").is_file():
@@ -133,8 +151,10 @@ def _check_task(config: Config) -> None:
     ids = getattr(task, "ids", None) or []
     if len(set(ids)) < len(ids):
         raise UsageError(f"task.ids={ids} names a document twice: name each once")
-    if isinstance(task, ExportTask) and Path(task.folder).is_file():
-        raise UsageError(f"task.folder={task.folder} is a file: expected a folder to write")
+    if isinstance(task, ExportTask):
+        _known("task.dtype", task.dtype, ("float32", "float16", "bfloat16"))
+        if Path(task.folder).is_file():
+            raise UsageError(f"task.folder={task.folder} is a file: expected a folder to write")
     if isinstance(task, PerplexityTask):
         windows = evaluation_windows(config, task)
         if any(window < 2 for window in windows):

@@ -181,7 +181,34 @@ def tune(
         raise UsageError(f"train.batch_size={train.batch_size} is not a multiple of the micro-batch {micro_batch}")
     _remove_unfinished(folder)
     start = _start(folder, train)
-    arguments = TrainingArguments(
+    arguments = _arguments(folder, train, micro_batch, device, bf16, seed)
+    listeners = [Checkpoints(folder, train), Forward(listener)]
+    model = build()
+    if compiled:
+        model.model.compile()  # the decoder alone: head and loss are one fused operation already
+    trainer = ChunkedLossTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        callbacks=listeners,
+        recipe=train,
+    )
+    trainer.remove_callback(PrinterCallback)
+    try:
+        trainer.train(resume_from_checkpoint=None if start is None else str(start))
+    except (ValueError, KeyError, RuntimeError) as error:
+        if start is None or trainer.state.global_step > int(start.name.split("-")[1]):
+            raise
+        raise UsageError(
+            f"{start} cannot be continued ({str(error).splitlines()[0]}): expected a checkpoint of the same model and "
+            "optimiser; correct train.resume_from, or remove the folder if a run made it"
+        ) from error
+    return last
+
+
+def _arguments(folder: Path, train: Train, micro_batch: int, device: str, bf16: bool, seed: int) -> TrainingArguments:
+    """The recipe in the Trainer's words; what it saves and reports is ours to decide."""
+    return TrainingArguments(
         output_dir=str(folder),
         max_steps=train.steps,
         per_device_train_batch_size=micro_batch,
@@ -201,20 +228,6 @@ def tune(
         dataloader_pin_memory=device != "cpu",
         seed=seed,
     )
-    listeners = [Checkpoints(folder, train), Forward(listener)]
-    model = build()
-    if compiled:
-        model.model.compile()  # the decoder alone: head and loss are one fused operation already
-    trainer = ChunkedLossTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=dataset,
-        callbacks=listeners,
-        recipe=train,
-    )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=None if start is None else str(start))
-    return last
 
 
 def loss_curve(folder: Path) -> list[dict[str, float]]:

@@ -1,5 +1,7 @@
 """A measurement: what is computed, and everything that can change its numbers. Shared by the modules of all tasks."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -42,9 +44,15 @@ def common(prepared: Prepared, documents: Documents | None) -> dict[str, Any]:
     }
 
 
-def text(documents: Documents, ids: tuple[str, ...]) -> dict[str, Any]:
-    """What a record says about its data."""
-    return {"name": documents.name, "source": documents.source, "sha256": documents.sha256, "ids": list(ids)}
+def text(documents: Documents, ids: tuple[str, ...], **cut: int | bool | None) -> dict[str, Any]:
+    """What a record says about its data: `ids` were measured, after `cut` (such as truncate=4096) had its way.
+
+    The fingerprint covers the documents and the cut, so that numbers of whole and of shortened documents are never
+    taken for numbers of one text.
+    """
+    whole = documents.sha256
+    sha256 = hashlib.sha256(json.dumps([whole, cut]).encode()).hexdigest() if cut else whole
+    return {"name": documents.name, "source": documents.source, "sha256": sha256, "ids": list(ids)}
 
 
 def bos_of(prepared: Prepared, wanted: bool) -> int | None:

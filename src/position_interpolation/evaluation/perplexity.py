@@ -22,8 +22,8 @@ def perplexities(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
     documents = corpora.load(config.data, task.corpus, task.documents, task.ids)
     minimum, truncate = (settings.multiple(config, factor) for factor in (task.minimum_factor, task.truncate_factor))
     corpus = perplexity.tokenise(documents, prepared.tokenizer, minimum, truncate)
-    data = text(documents, corpus.ids)
     stride, bos = settings.stride(config, task), bos_of(prepared, task.bos)
+    data = text(documents, corpus.ids, minimum=minimum, truncate=truncate, bos=bos is not None)
     longest = max(map(len, corpus.tokens)) + (bos is not None)
     for window in settings.evaluation_windows(config, task):
         if window > longest:

@@ -20,7 +20,7 @@ def positions(prepared: Prepared, task: PositionsTask) -> Iterator[Measurement]:
     bos = bos_of(prepared, task.bos)
     tokens = window - (bos is not None)
     corpus = perplexity.tokenise(documents, prepared.tokenizer, minimum=tokens, truncate=tokens)
-    data = text(documents, corpus.ids)
+    data = text(documents, corpus.ids, truncate=tokens, bos=bos is not None)
     losses_of = {
         **common(prepared, documents), "positions": 1, "window": window, "stride": 1, "bos": bos,
         "minimum": tokens, "truncate": tokens,

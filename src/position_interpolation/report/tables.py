@@ -201,6 +201,6 @@ def _passkey_caption(records: Sequence[Record]) -> str:
         f"Passkey retrieval: {distances} distances k, {plural(rates[0].n_documents or 0, 'trial')} at each. "
         f"{moved if built else ''}"
         "k_max is the largest k up to which every distance reaches the threshold of success (task.threshold, "
-        "20 % in the paper). In brackets 95 % intervals: bootstrap over trials for k_max, Wilson for "
-        f"success. Paper: Table 4, LLaMA {paper.size(extension.model)}, PI after 1000 steps, FT after 10000."
+        "20 % in the paper). In brackets 95 % intervals: of k_max over the rates that the trials leave possible, "
+        f"Wilson for success. Paper: Table 4, LLaMA {paper.size(extension.model)}, PI after 1000 steps, FT after 10000."
     )
