@@ -88,7 +88,7 @@ def _aggregate(
     stride: int,
 ) -> list[Measured]:
     """Perplexity under each protocol; under `token` also each document's mean loss, for paired comparisons."""
-    count = len(scored)
+    count = len(data["ids"])  # `overlapping` scores them as one text
     found = []
     for protocol in protocols:
         tokens = int(sum(windows.scored_tokens(document, protocol) for document in scored))
