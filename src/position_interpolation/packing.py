@@ -120,7 +120,7 @@ class PackedWindows(Dataset[dict[str, torch.Tensor]]):
                     "choose a larger corpus or a shorter context"
                 )
             chosen = np.flatnonzero(self.choice == index)
-            self.position[chosen] = _shuffled_starts(len(tokens) // self.body, len(chosen), [seed, 1, index])
+            self.position[chosen] = shuffled_passes(len(tokens) // self.body, len(chosen), [seed, 1, index])
 
     def __len__(self) -> int:
         return len(self.choice)
@@ -132,8 +132,8 @@ class PackedWindows(Dataset[dict[str, torch.Tensor]]):
         return {"input_ids": tokens, "labels": tokens}
 
 
-def _shuffled_starts(windows: int, count: int, seed: list[int]) -> NDArray[np.int64]:
-    """`count` window numbers: every window once, in random order, then every window again in another order."""
+def shuffled_passes(windows: int, count: int, seed: list[int]) -> NDArray[np.int64]:
+    """`count` numbers below `windows`: every one once, in random order, then every one again in another order."""
     if count == 0:
         return np.zeros(0, np.int64)
     passes = -(-count // windows)

@@ -23,6 +23,7 @@ from position_interpolation.tasks.windows import Estimate
 from position_interpolation.tracking import Tracker
 
 THEORY_DTYPE = "float32 and float64"  # which one, the metric says
+PLAIN_DTYPE = "float64"  # of numbers that no model has a part in
 
 
 def run(config: Config) -> None:
@@ -82,12 +83,16 @@ def _measure(prepared: Prepared, signature: str, measurement: Measurement) -> li
             f"{broken[0]} is not a finite number: the model's losses are NaN or infinite; lower train.learning_rate or "
             "correct the model"
         )
-    found = [_record(config, value, signature, seconds, prepared) for value in measured]
+    subject = measurement.subject(prepared)
+    dtype = PLAIN_DTYPE if subject is None else compute.dtype(config.compute)
+    found = [_record(config, value, signature, seconds, subject, dtype) for value in measured]
     _keep(config, signature, found)
     return found
 
 
-def _record(config: Config, measured: Measured, signature: str, seconds: float, prepared: Prepared | None) -> Record:
+def _record(
+    config: Config, measured: Measured, signature: str, seconds: float, prepared: Prepared | None, dtype: str
+) -> Record:
     wanted = None if prepared is None else prepared.extension
     return Record(
         experiment=config.experiment_name,
@@ -114,7 +119,7 @@ def _record(config: Config, measured: Measured, signature: str, seconds: float, 
         commit=records.commit(),
         versions=records.versions(),
         device=compute.description(config.compute),
-        dtype=THEORY_DTYPE if prepared is None else compute.dtype(config.compute),
+        dtype=dtype,
         seconds=round(seconds, 3),
     )
 
@@ -168,7 +173,7 @@ def _theory(config: Config, _: Tracker) -> None:
         seconds = time.perf_counter() - started
         data = {"name": "theory", "source": "generated", "sha256": None, "ids": None}
         measured = [Measured(metric, Estimate(value, None, None), data) for metric, value in numbers.items()]
-        found = [_record(config, value, signature, seconds, None) for value in measured]
+        found = [_record(config, value, signature, seconds, None, THEORY_DTYPE) for value in measured]
         _keep(config, signature, found)
     _merge(config, found)
 

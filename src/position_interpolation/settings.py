@@ -9,7 +9,8 @@ from position_interpolation import corpora
 from position_interpolation.config import GENERATED, Architecture, Config
 from position_interpolation.errors import UsageError
 from position_interpolation.rope import METHODS
-from position_interpolation.task_config import ExportTask, PasskeyTask, PerplexityTask, PositionsTask
+from position_interpolation.task_config import ExportTask, GovReportTask, PasskeyTask, PerplexityTask, PositionsTask
+from position_interpolation.tasks import rouge
 from position_interpolation.tasks.windows import PROTOCOLS
 
 Choice = TypeVar("Choice")
@@ -24,6 +25,7 @@ LEAST: dict[str, dict[str, float]] = {
     "task": {
         "documents": 1, "stride": 1, "truncate_factor": 1, "minimum_factor": 0, "bootstrap": 0, "window": 2,
         "block": 2, "distances": 1, "trials": 1, "digits": 1, "vocabulary": 300,
+        "input_tokens": 1, "summary_tokens": 1, "learning_rate": 0, "batch_size": 1,
     },
     "compute": {"threads": 1, "tokens_per_forward": 1},
 }  # fmt: skip
@@ -66,6 +68,13 @@ def evaluation_windows(config: Config, task: PerplexityTask) -> list[int]:
 def stride(config: Config, task: PerplexityTask) -> int:
     """S in tokens; by default L / 8, the paper's 256 for its 2048."""
     return config.model.window // 8 if task.stride is None else task.stride
+
+
+def summary_lengths(config: Config, task: GovReportTask) -> tuple[int, int]:
+    """Most tokens of a prompt and of a summary: by default the paper's shares of its L' = 16384."""
+    window = reach(config)
+    prompt = window * 15000 // 16384 if task.input_tokens is None else task.input_tokens
+    return prompt, window * 1000 // 16384 if task.summary_tokens is None else task.summary_tokens
 
 
 def multiple(config: Config, factor: int | None) -> int | None:
@@ -186,10 +195,34 @@ def _check_task(config: Config) -> None:
         window = reach(config) if task.window is None else task.window
         if window % task.distances:
             raise UsageError(f"{task.distances} distances do not divide a window of {window}: change task.distances")
+    if isinstance(task, GovReportTask):
+        _check_govreport(config, task)
     if extension(config).steps:
         for name in config.train.mixture:
             if name not in GENERATED:
                 corpora.require(config.data, name)
+
+
+def _check_govreport(config: Config, task: GovReportTask) -> None:
+    if config.data.source == "embedded":
+        raise UsageError(
+            "task=govreport needs reports with their summaries, which no installed package brings: set data=hub, or "
+            "data=local data.root=<directory>"
+        )
+    for name in (task.corpus, task.training) if task.tune else (task.corpus,):
+        corpora.require(config.data, name)
+    for key in ("epochs", "temperature"):
+        if not 0 < getattr(task, key) < math.inf:
+            raise UsageError(f"task.{key}={getattr(task, key)} makes no sense: expected a number above 0")
+    if not 0 < task.top_p <= 1:
+        raise UsageError(f"task.top_p={task.top_p} is a share of probability: expected above 0, at most 1")
+    prompt, summary = summary_lengths(config, task)
+    if summary < 1 or prompt + summary > reach(config):
+        raise UsageError(
+            f"a prompt of {prompt} and a summary of {summary} tokens do not fit a window of {reach(config)}: "
+            "set a longer context, or lower task.input_tokens or task.summary_tokens"
+        )
+    rouge.require()
 
 
 def _check_choices(config: Config) -> None:

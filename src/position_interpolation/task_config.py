@@ -89,9 +89,30 @@ class PasskeyTask(Task):
     generate: bool = False  # greedy decoding instead of one teacher-forced forward; same verdicts
 
 
+@dataclass
+class GovReportTask(Task):
+    """Summaries of long reports, after tuning on pairs of report and summary (Table 6)."""
+
+    kind: str = "govreport"
+    corpus: str = MISSING  # pairs that are scored
+    training: str = MISSING  # pairs that are tuned on
+    documents: int | None = None  # score the first so many; None scores all
+    ids: list[str] | None = None
+    input_tokens: int | None = None  # a prompt is cut to; default: 15000 / 16384 of L', as in the paper
+    summary_tokens: int | None = None  # a summary has at most; default: 1000 / 16384 of L'
+    tune: bool = True  # false: the extension writes without having been tuned on summaries
+    epochs: float = 10
+    learning_rate: float = MISSING
+    batch_size: int = MISSING
+    temperature: float = 0.5
+    top_p: float = 0.95
+    bootstrap: int = 1000
+
+
 TASKS: dict[str, type[Task]] = {
     "perplexity": PerplexityTask,
     "passkey": PasskeyTask,
+    "govreport": GovReportTask,
     "positions": PositionsTask,
     "theory": TheoryTask,
     "export": ExportTask,

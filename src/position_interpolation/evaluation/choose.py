@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from position_interpolation.evaluation.govreport import summaries
 from position_interpolation.evaluation.measurement import Measurement
 from position_interpolation.evaluation.passkey import retrieval
 from position_interpolation.evaluation.perplexity import perplexities
@@ -12,6 +13,7 @@ from position_interpolation.extension import Prepared
 TASKS: dict[str, Callable[[Prepared, Any], Iterator[Measurement]]] = {
     "perplexity": perplexities,
     "passkey": retrieval,
+    "govreport": summaries,
     "positions": positions,
 }
 

@@ -26,12 +26,19 @@ class Measured:
     protocol: str | None = None
 
 
+def itself(prepared: Prepared) -> Prepared:
+    """What is measured, unless a measurement says otherwise: the run's own extension."""
+    return prepared
+
+
 @dataclass(frozen=True)
 class Measurement:
     """One thing to measure: everything that can change its numbers, and how to get them."""
 
     parts: dict[str, Any]
     measure: Callable[[], list[Measured]]
+    # From the run's extension to the one whose weights are measured; to None where no model is.
+    subject: Callable[[Prepared], Prepared | None] = itself
 
 
 def common(prepared: Prepared, documents: Documents | None) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from position_interpolation.report.labels import Extension, extension_of, ordere
 
 BLOCK = re.compile(r"perplexity_(\d+)_(\d+)")
 SUCCESS = re.compile(r"success_at_(\d+)")
+ROUGE = re.compile(r"(document_)?rouge(1|2|L|Lsum)")
+SUMMARY_TUNING = re.compile(r"summary_(steps|epochs)")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,17 @@ def passkeys(records: Iterable[Record]) -> dict[Group, list[Record]]:
 def positions(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity by position, by text and length of the forward."""
     return _grouped(records, lambda record: BLOCK.fullmatch(record.metric) is not None, by_length=True)
+
+
+def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
+    """Records of summaries by text and window; how the extensions were tuned on summaries goes into every group."""
+    rows = list(records)
+    tuned = [record for record in rows if SUMMARY_TUNING.fullmatch(record.metric)]
+    scored = _grouped(rows, lambda record: ROUGE.fullmatch(record.metric) is not None, by_length=True)
+    return {
+        group: [*own, *(record for record in tuned if extension_of(record) in {extension_of(row) for row in own})]
+        for group, own in scored.items()
+    }
 
 
 def block(record: Record) -> tuple[int, int]:

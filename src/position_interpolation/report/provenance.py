@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from position_interpolation.records import Record
-from position_interpolation.report import groups
+from position_interpolation.report import groups, paper
 from position_interpolation.report.labels import METHODS, extension_of, ordered, plural, thousands
 
 # What `data=embedded` and `data=local` bring in the place of the paper's corpora (conf/data).
@@ -26,7 +26,8 @@ def sources(records: Sequence[Record]) -> list[str]:
         text = f"**{name}**, source `{source}`, sha256 `{(sha256 or 'none')[:16]}`"
         largest = max(rows, key=lambda record: (record.n_documents or 0, record.n_tokens or 0))
         unit = "trial" if largest.task == "passkey" else "document"
-        text += f": {plural(largest.n_documents or 0, unit)}, {plural(_tokens(largest, rows), 'token')}"
+        text += f": {plural(largest.n_documents or 0, unit)}"
+        text += f", {plural(tokens, 'token')}" if (tokens := _tokens(largest, rows)) else ""
         protocols = _unique(record.protocol for record in rows)
         text += f"; protocol {', '.join(protocols)}" if protocols else ""
         strides = _unique(record.stride for record in rows)
@@ -76,6 +77,11 @@ def deviations(records: Sequence[Record]) -> list[str]:
             lines.append(f"Text: {STAND_INS[source, task]}.")
         if task in DOCUMENTS and count != DOCUMENTS[task]:
             lines.append(f"Documents of {task}: {count}, for {DOCUMENTS[task]}.")
+    for rows in groups.summaries(records).values():
+        counts = {record.metric: record.n_documents or 0 for record in rows}
+        printed, tuned = paper.printed()["govreport"], counts.get("summary_steps")
+        pairs = f", fine-tuned on {plural(tuned, 'pair')} for {thousands(printed['train_documents'])}" if tuned else ""
+        lines.append(f"Summaries: {plural(counts['rouge1'], 'report')} for {printed['eval_documents']}{pairs}.")
     if groups.perplexities(records):
         lines.append("Aggregation: the paper does not state it; here every scored token counts alike (`token`).")
     if groups.passkeys(records):

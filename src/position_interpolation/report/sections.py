@@ -7,7 +7,7 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from position_interpolation.records import Record
-from position_interpolation.report import figures, groups, tables, theory_figures
+from position_interpolation.report import figures, govreport_tables, groups, tables, theory_figures
 from position_interpolation.report.tables import Table
 
 
@@ -69,6 +69,13 @@ def _positions(records: Sequence[Record]) -> Iterator[Section]:
         yield Section(title, "positions", tables.positions_table(rows), (("positions", draw),))
 
 
+def _summaries(records: Sequence[Record]) -> Iterator[Section]:
+    for group, rows in groups.summaries(records).items():
+        draw = partial(govreport_tables.govreport_figure, rows)
+        table = govreport_tables.govreport_table(rows)
+        yield Section(f"Summaries of reports: {group.source} text", "govreport", table, (("govreport", draw),))
+
+
 def _theory(records: Sequence[Record]) -> Iterator[Section]:
     rows = [record for record in records if record.task == "theory"]
     if rows:
@@ -76,4 +83,10 @@ def _theory(records: Sequence[Record]) -> Iterator[Section]:
         yield Section("Figures 2 and 5", "theory", tables.theory_table(rows), drawn)
 
 
-BUILDERS: tuple[Callable[[Sequence[Record]], Iterator[Section]], ...] = (_perplexity, _passkey, _positions, _theory)
+BUILDERS: tuple[Callable[[Sequence[Record]], Iterator[Section]], ...] = (
+    _perplexity,
+    _passkey,
+    _positions,
+    _summaries,
+    _theory,
+)

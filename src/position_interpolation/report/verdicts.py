@@ -18,7 +18,7 @@ EXPLOSION = 2.0
 class Finding:
     """One claim with its numbers in words, the verdict, and the effect behind it with its 95 % interval.
 
-    The effect is a ratio, or in tokens or a share of the window where k_max is compared.
+    The effect is a ratio, or in tokens or a share of the window where k_max is compared, or in points of ROUGE.
     """
 
     text: str

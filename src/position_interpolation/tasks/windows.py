@@ -4,6 +4,7 @@ Windows of W positions start every S tokens of one document. BOS, if there is on
 tokens that no earlier window scored count: the first window whole, each later one its last S tokens.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,6 +118,11 @@ def bits_per_byte(documents: list[Scored], sizes: list[int], samples: int, seed:
     """
     pairs = [(document.losses.sum() / np.log(2), size) for document, size in zip(documents, sizes, strict=True)]
     return _ratio_of_sums(np.array(pairs, np.float64), samples, seed)
+
+
+def mean(values: Sequence[float], samples: int, seed: int = 0) -> Estimate:
+    """Mean over documents of one value each, with a bootstrap interval over documents."""
+    return _ratio_of_sums(np.array([(value, 1.0) for value in values], np.float64), samples, seed)
 
 
 def _ratio_of_sums(pairs: Floats, samples: int, seed: int) -> Estimate:

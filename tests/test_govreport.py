@@ -1,0 +1,342 @@
+"""Summaries of reports (Table 6): what is tuned on, what is written, how it is scored and shown."""
+
+import gzip
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rouge_score import rouge_scorer
+from torch.nn.functional import cross_entropy
+
+from position_interpolation import launch, records, settings
+from position_interpolation.config import Train
+from position_interpolation.errors import UsageError
+from position_interpolation.packing import encode
+from position_interpolation.pairs import Pair
+from position_interpolation.records import Record
+from position_interpolation.report import govreport_tables
+from position_interpolation.report.findings import findings
+from position_interpolation.run import run
+from position_interpolation.task_config import GovReportTask
+from position_interpolation.tasks import govreport, rouge, windows
+from position_interpolation.tasks.govreport import AFTER, BEFORE, IGNORED, Examples, Lengths, Sampling
+from position_interpolation.training import loss_curve, tune
+
+WORDS = [
+    "report",
+    "agency",
+    "budget",
+    "law",
+    "program",
+    "federal",
+    "fund",
+    "state",
+    "review",
+    "cost",
+    "plan",
+    "audit",
+    "grant",
+]
+REPORT = "The agency did not review the cost of the program. " * 20
+PAIRS = [Pair(f"p{number}", f"Report {number}. {REPORT}", f"The cost of {number}.") for number in range(5)]
+TIGHT = Lengths(prompt=60, summary=12)
+
+
+# Prompts and labels
+
+
+def test_the_prompt_is_the_papers_template(tokenizer: Any) -> None:
+    ids = govreport.prompt(tokenizer, "Costs rose.", most=500)
+    assert ids[0] == tokenizer.bos_token_id
+    assert tokenizer.decode(ids[1:], clean_up_tokenization_spaces=False) == (
+        "Read the following article and then summarize it.\n# Costs rose.\nNow summarize the above article.\nSummary:"
+    )
+
+
+def test_the_report_alone_is_cut(tokenizer: Any) -> None:
+    """60 tokens: BOS, the lines before, as much of the report as fits, the lines after."""
+    ids = govreport.prompt(tokenizer, REPORT, most=60)
+    before, after = encode(tokenizer, BEFORE), encode(tokenizer, AFTER)
+    room = 60 - 1 - len(before) - len(after)
+    assert ids == [0, *before, *encode(tokenizer, " " + REPORT)[:room], *after]
+
+
+def test_a_prompt_without_room_for_a_report_says_how_many_tokens_it_needs(tokenizer: Any) -> None:
+    least = 1 + len(encode(tokenizer, BEFORE)) + len(encode(tokenizer, AFTER)) + 1
+    assert len(govreport.prompt(tokenizer, REPORT, least)) == least
+    with pytest.raises(UsageError, match=f"its fixed lines need {least}"):
+        govreport.prompt(tokenizer, REPORT, least - 1)
+
+
+def test_a_whole_summary_is_closed_by_eos_and_a_cut_one_is_not(tokenizer: Any) -> None:
+    ids = encode(tokenizer, " Costs rose.")
+    assert govreport.target(tokenizer, "Costs rose.", most=len(ids)) == [*ids, tokenizer.eos_token_id]
+    assert govreport.target(tokenizer, "Costs rose.", most=len(ids) - 1) == ids[:-1]
+
+
+def test_labels_count_the_summary_and_its_eos_alone(tokenizer: Any) -> None:
+    item = govreport.example(tokenizer, PAIRS[0], TIGHT)
+    ids, labels = item["input_ids"].tolist(), item["labels"].tolist()
+    summary = encode(tokenizer, " The cost of 0.")
+    assert labels == [IGNORED] * 60 + [*summary, tokenizer.eos_token_id]
+    assert ids == [*govreport.prompt(tokenizer, PAIRS[0].text, 60), *summary, tokenizer.eos_token_id]
+
+
+def test_the_loss_tuned_on_is_the_mean_over_summary_tokens(
+    build_llama: Callable[..., Any], tokenizer: Any, tmp_path: Path
+) -> None:
+    """Against logits of the whole sequence: two pairs a batch, each weighing alike, report tokens not at all."""
+    data = Examples(PAIRS, tokenizer, TIGHT, length=2, seed=0)
+    expected = []
+    for item in (data[0], data[1]):
+        start = 60  # of the summary, which position 59 is the first to predict
+        with torch.inference_mode():
+            logits = build_llama("pi", 2.0)(input_ids=item["input_ids"][None]).logits[0]
+        expected.append(float(cross_entropy(logits[start - 1 : -1].float(), item["input_ids"][start:])))
+    train = Train(steps=1, batch_size=2, log_every=1)
+    options = {"micro_batch": 1, "device": "cpu", "bf16": False, "compiled": False, "seed": 0}
+    tune(lambda: build_llama("pi", 2.0), data, train, tmp_path, **options)
+    assert loss_curve(tmp_path)[0]["loss"] == pytest.approx(sum(expected) / 2, rel=1e-3)
+
+
+def test_every_epoch_has_every_pair_once_in_an_order_of_its_own(tokenizer: Any) -> None:
+    order = Examples(PAIRS, tokenizer, TIGHT, length=12, seed=0).order.tolist()
+    assert sorted(order[:5]) == sorted(order[5:10]) == [0, 1, 2, 3, 4]
+    assert order[:5] != order[5:10]
+    assert Examples(PAIRS, tokenizer, TIGHT, length=7, seed=0).order.tolist() == order[:7]
+    assert Examples(PAIRS, tokenizer, TIGHT, length=12, seed=1).order.tolist() != order
+
+
+# Writing
+
+
+SAMPLING = Sampling(temperature=0.5, top_p=0.95, most=8, seed=0)
+
+
+def test_a_summary_depends_on_seed_and_document_but_not_on_what_was_written_before(llama: Any, tokenizer: Any) -> None:
+    ids = govreport.prompt(tokenizer, REPORT, 60)
+    eos = tokenizer.eos_token_id
+    first = govreport.write(llama, ids, eos, SAMPLING, "a")
+    state = torch.random.get_rng_state()
+    other = govreport.write(llama, ids, eos, SAMPLING, "b")
+    assert govreport.write(llama, ids, eos, SAMPLING, "a") == first
+    assert other != first
+    assert govreport.write(llama, ids, eos, Sampling(0.5, 0.95, 8, seed=1), "a") != first
+    assert torch.equal(torch.random.get_rng_state(), state), "the run's own random numbers were used up"
+    assert len(first) <= 8
+
+
+def test_hardly_any_temperature_writes_what_greedy_decoding_without_cache_writes(llama: Any, tokenizer: Any) -> None:
+    ids = govreport.prompt(tokenizer, REPORT, 60)
+    expected = list(ids)
+    with torch.inference_mode():
+        for _ in range(6):
+            expected.append(int(llama(input_ids=torch.tensor([expected]), use_cache=False).logits[0, -1].argmax()))
+    written = govreport.write(llama, ids, tokenizer.eos_token_id, Sampling(1e-4, 0.95, 6, seed=0), "a")
+    assert written == expected[len(ids) :]
+
+
+def test_eos_ends_a_summary_and_is_no_part_of_it(llama: Any, tokenizer: Any) -> None:
+    ids = govreport.prompt(tokenizer, REPORT, 60)
+    greedy = Sampling(1e-4, 0.95, 6, seed=0)
+    free = govreport.write(llama, ids, -1, greedy, "a")
+    end = free[3]
+    assert govreport.write(llama, ids, end, greedy, "a") == free[: free.index(end)]
+
+
+def test_the_lead_is_the_reports_first_tokens(tokenizer: Any) -> None:
+    ids = govreport.lead(tokenizer, REPORT, 7)
+    assert ids == encode(tokenizer, REPORT)[:7]
+    assert REPORT.startswith(govreport.text_of(tokenizer, ids))
+
+
+# Scores
+
+
+def test_rouge_by_hand() -> None:
+    """Two of three words, one of two pairs: precision 1, recall 2/3 and 1/2; an F-measure of 4/5 and 2/3."""
+    found = rouge.scores(["the cat"], ["the cat sat"])
+    assert found["rouge1"] == [pytest.approx(80)]
+    assert found["rouge2"] == [pytest.approx(200 / 3)]
+    assert found["rougeL"] == found["rougeLsum"] == [pytest.approx(80)]
+
+
+def test_rouge_is_rouge_score_with_the_stemmer() -> None:
+    left = ["Agencies reviewed costs.\nFunding rose.", "", "The plan."]
+    right = ["Funding rises.\nThe agency reviews its costs.", "A reference.", "The plan."]
+    scorer = rouge_scorer.RougeScorer(["rouge1", "rouge2", "rougeL", "rougeLsum"], use_stemmer=True)
+    found = rouge.scores(left, right)
+    for place, (prediction, reference) in enumerate(zip(left, right, strict=True)):
+        for variant, score in scorer.score(reference, prediction).items():
+            assert found[variant][place] == pytest.approx(100 * score.fmeasure)
+    assert found["rougeLsum"][0] > found["rougeL"][0], "lines in another order still match"
+    assert found["rouge1"][1] == 0
+    assert found["rouge1"][2] == 100
+
+
+def test_the_interval_of_a_mean() -> None:
+    alike = windows.mean([3.0] * 5, 100)
+    assert (alike.value, alike.low, alike.high) == (3, 3, 3)
+    spread = windows.mean([0.0, 1.0] * 50, 4000)
+    assert spread.value == 0.5
+    assert spread.low == pytest.approx(0.5 - 1.96 * 0.05, abs=0.015)
+    assert windows.mean([1.0], 100).low is None
+
+
+# Settings
+
+
+def config_of(*overrides: str) -> Any:
+    launch.register()
+    return launch.typed(launch.composed(["task=govreport", "context=x8", *overrides]))
+
+
+def test_lengths_are_the_papers_shares_of_the_window() -> None:
+    tiny, llama = config_of("model=tiny"), config_of("model=llama_7b")
+    assert settings.summary_lengths(llama, llama.task) == (15000, 1000)
+    assert settings.summary_lengths(tiny, tiny.task) == (1875, 125)
+    assert isinstance(tiny.task, GovReportTask)
+    assert (tiny.task.epochs, tiny.task.temperature, tiny.task.top_p) == (10, 0.5, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["data=embedded"], "which no installed package brings: set data=hub, or data=local"),
+        (["data=local"], "set data.root=<directory>"),
+        (["data=hub", "task.epochs=0"], "task.epochs=0.0 makes no sense: expected a number above 0"),
+        (["data=hub", "task.temperature=0"], "task.temperature=0.0 makes no sense"),
+        (["data=hub", "task.top_p=1.5"], "task.top_p=1.5 is a share of probability"),
+        (["data=hub", "task.summary_tokens=300"], "do not fit a window of 2048"),
+        (["data=hub", "task.training=reports"], "corpus 'reports' is not in data=hub"),
+        (["data=hub", "task.epoch=3"], "did you mean 'epochs'?"),
+    ],
+)
+def test_bad_settings_are_refused_before_anything_is_computed(overrides: list[str], expected: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        launch.prepare(["task=govreport", "context=x8", *overrides])
+    assert expected in str(refused.value)
+
+
+# A whole run
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve reports of random words in the layout of data=local, in each of the two files."""
+    folder, generator = tmp_path_factory.mktemp("data"), random.Random(0)
+    (folder / "govreport").mkdir()
+    for name in ("govreport", "crs_gao"):
+        with gzip.open(folder / "govreport" / f"{name}.jsonl.gz", "wt") as lines:
+            for number in range(12):
+                report, summary = (" ".join(generator.choices(WORDS, k=count)) for count in (600, 60))
+                lines.write(json.dumps({"id": f"{name}-{number}", "report": report, "summary": summary}) + "\n")
+    return folder
+
+
+def measured(data: Path, folder: Path, *overrides: str) -> list[Record]:
+    """Records of a run of the smoke model under PI x8, L' = 512; its cache and training may be there."""
+    places = [f"paths.{name}={folder / name}" for name in ("results", "runs", "cache")]
+    run(
+        config_of(
+            "model=smoke", "train=untuned", "data=local", f"data.root={data}", "wandb=disabled", "task.documents=4",
+            "task.epochs=0.5", "task.batch_size=2", "task.learning_rate=0.01", "compute.dtype=float32", *places,
+            *overrides,
+        )
+    )  # fmt: skip
+    return records.read(folder / "results" / "single" / "smoke" / "rows.jsonl")
+
+
+def numbers(rows: list[Record]) -> list[tuple[str, str | None, Any, float]]:
+    return [(row.metric, row.protocol, row.data["ids"], row.value) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def unbroken(reports: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Record]]:
+    folder = tmp_path_factory.mktemp("unbroken")
+    measured(reports, folder)
+    return folder, measured(reports, folder, "task.tune=false")
+
+
+def test_lead_fine_tuned_and_not_stand_side_by_side(unbroken: tuple[Path, list[Record]]) -> None:
+    _, rows = unbroken
+    for protocol in ("lead", "generated", "generated_untuned"):
+        own = [row for row in rows if row.protocol == protocol]
+        for variant in rouge.VARIANTS:
+            mean = next(row for row in own if row.metric == variant)
+            each = [row for row in own if row.metric == f"document_{variant}"]
+            assert [row.data["ids"] for row in each] == [[name] for name in mean.data["ids"]]
+            assert mean.value == pytest.approx(sum(row.value for row in each) / 4)
+            assert mean.ci_low is not None
+            assert mean.ci_low <= mean.value <= (mean.ci_high or 0)
+        assert {row.eval_window for row in own if "rouge" in row.metric} == {512}
+        assert {row.method for row in own} == {None if protocol == "lead" else "pi"}
+    weights = {row.protocol: row.weights_sha256 for row in rows}
+    assert weights["lead"] is None
+    assert weights["generated"] != weights["generated_untuned"], "each row names the weights that wrote it"
+    steps = next(row for row in rows if row.metric == "summary_steps")
+    assert steps.value == -(-(steps.n_documents or 0) * 0.5 // 2), "half an epoch in batches of two"
+
+
+def test_what_is_scored_is_never_tuned_on(reports: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'govreport' and 'govreport' share 4 reports"):
+        measured(reports, tmp_path, "task.training=govreport")
+
+
+def test_a_run_that_lost_half_of_what_it_wrote_goes_on_with_the_same_numbers(
+    reports: Path, unbroken: tuple[Path, list[Record]]
+) -> None:
+    folder, rows = unbroken
+    written = sorted((folder / "runs" / "summaries").glob("*/*.json"))
+    assert len(written) == 8, "one file a document, for each of two writers"
+    before = {path: path.read_text() for path in written}
+    for path in written[::2]:
+        path.unlink()
+    written[1].write_text(before[written[1]][:20])  # cut off in the middle
+    for path in (folder / "runs" / "records").iterdir():
+        path.unlink()
+    trained = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("*.safetensors")}
+    measured(reports, folder)
+    assert numbers(measured(reports, folder, "task.tune=false")) == numbers(rows)
+    assert {path: path.read_text() for path in written} == before
+    assert {path: path.stat().st_mtime_ns for path in trained} == trained, "tuning was done again"
+
+
+# What is shown
+
+
+def test_the_table_is_table_6_with_ours_above_the_papers(unbroken: tuple[Path, list[Record]]) -> None:
+    _, rows = unbroken
+    table = govreport_tables.govreport_table(rows)
+    assert table.header == ("Model", "Window", "Method", "ROUGE-1", "ROUGE-2", "ROUGE-L", "ROUGE-Lsum")
+    named = {(row[0].value, row[2].value): row for row in table.rows}
+    assert len(named) == 6
+    lead = named["smoke", "the report's first tokens"]
+    assert lead[3].value == next(r.value for r in rows if (r.metric, r.protocol) == ("rouge1", "lead"))
+    assert ("smoke", "PI x8, untuned, fine-tuned on summaries") in named
+    printed = named["paper: LLaMA-7B PI", "fine-tuned on summaries"]
+    assert [cell.value for cell in printed[3:]] == [60.0, 28.0, 29.5, None]
+
+
+def test_findings_compare_the_same_documents(unbroken: tuple[Path, list[Record]]) -> None:
+    _, rows = unbroken
+    found = {finding.text.split(" of PI")[0]: finding for finding in findings(rows)}
+    finding = found["Fine-tuning on summaries beats none: ROUGE-1"]
+    ours, other = (
+        next(r.value for r in rows if (r.metric, r.protocol) == ("rouge1", protocol))
+        for protocol in ("generated", "generated_untuned")
+    )
+    assert finding.effect == pytest.approx(ours - other)
+    assert "over 4 documents" in finding.text
+    lead = found["PI fine-tuned on summaries beats the report's first tokens: ROUGE-2"]
+    assert "The paper prints 28.0 for LLaMA-7B PI." in lead.text
+
+
+def test_a_finding_needs_both_sides(unbroken: tuple[Path, list[Record]]) -> None:
+    _, rows = unbroken
+    alone = [row for row in rows if row.protocol == "generated_untuned"]
+    assert {finding.verdict for finding in findings(alone)} == {"not measured"}

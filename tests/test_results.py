@@ -1,0 +1,65 @@
+"""The committed results: no number without its record, and a record's number comes out again."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from position_interpolation import compute, launch
+from position_interpolation.config import Compute
+from position_interpolation.records import Record, read
+from position_interpolation.report import formats
+from position_interpolation.report.sections import sections
+from position_interpolation.run import run
+
+HOME = Path(__file__).resolve().parents[1]
+FOLDERS = sorted(path.parent for path in HOME.glob("results/*/*/rows.jsonl"))
+
+
+def named(folder: Path) -> str:
+    return f"{folder.parent.name}-{folder.name}"
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=named)
+def test_every_measured_number_of_every_table_has_its_record(folder: Path) -> None:
+    records = read(folder / "rows.jsonl")
+    known = {str(value) for record in records for value in (record.value, record.ci_low, record.ci_high)}
+    for path in folder.glob("*.csv"):
+        rows = list(csv.DictReader(path.open()))
+        measured = [name.removesuffix(" low") for name in rows[0] if name.endswith(" low")]
+        assert measured, path
+        for row in rows:
+            for name in measured:
+                for field in (name, f"{name} low", f"{name} high"):
+                    assert not row[field] or row[field] in known, f"{path.name}: {field} of {row}"
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=named)
+def test_the_committed_tables_are_those_of_the_records(folder: Path) -> None:
+    """Tables are written from records alone, so rendering again changes nothing."""
+    for section in sections(read(folder / "rows.jsonl")):
+        for suffix, render in ((".csv", formats.to_csv), (".md", formats.to_markdown), (".tex", formats.to_latex)):
+            assert (folder / f"{section.stem}{suffix}").read_text() == render(section.table)
+
+
+def test_a_cell_measured_again_is_the_same_number(tmp_path: Path) -> None:
+    """The quick start's first cell: the same command leads to the same signature, and that to the same number."""
+
+    def cell(records: list[Record]) -> Record:
+        return next(
+            record
+            for record in records
+            if (record.method, record.metric, record.eval_window, record.protocol)
+            == ("none", "perplexity", 256, "token")
+        )
+
+    committed = cell(read(HOME / "results/quickstart/tiny/rows.jsonl"))
+    if committed.dtype != compute.dtype(Compute()):
+        pytest.skip(f"measured in {committed.dtype}, which this machine does not multiply fast")
+    launch.register()
+    places = [f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")]
+    asked = ["extension=none", "task=pg19_short", "task.window_factors=[1]", "wandb=disabled", *places]
+    run(launch.typed(launch.composed(asked)))
+    again = cell(read(tmp_path / "results/single/tiny/rows.jsonl"))
+    assert again.signature == committed.signature
+    assert again.value == pytest.approx(committed.value, rel=1e-6)
