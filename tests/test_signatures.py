@@ -1,7 +1,10 @@
 """Signatures: whatever can change a number changes the name it is kept under, and nothing else does."""
 
+import atexit
 import json
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -16,9 +19,17 @@ UNTUNED = ["model=tiny", "method=pi", "train=untuned", "task=pg19_short", "task.
 TUNED = ["model=tiny", "method=pi", "train=tune", "data.corpora.mathematics.documents=1", "wandb=disabled"]
 
 
+@cache
+def shared_cache() -> str:
+    """Tokenised text is the same for every test: once is enough."""
+    kept = TemporaryDirectory()
+    atexit.register(kept.cleanup)
+    return kept.name
+
+
 def prepared(overrides: list[str], folder: Path) -> extension.Prepared:
     launch.register()
-    places = [f"paths.{name}={folder / name}" for name in ("results", "runs", "cache")]
+    places = [f"paths.results={folder / 'results'}", f"paths.runs={folder / 'runs'}", f"paths.cache={shared_cache()}"]
     return extension.prepare(launch.typed(launch.composed([*overrides, *places])), lambda _: None)
 
 
