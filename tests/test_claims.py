@@ -232,7 +232,7 @@ class TestPerplexity:
         assert verdict("extends_to_4_windows", []).verdict == UNKNOWN
         assert verdict("extends_to_4_windows", base()).verdict == UNKNOWN
         part = verdict("extends_to_4_windows", [*base(), *pi()])
-        assert (part.verdict, part.measured, part.cases) == (HOLDS, 1, 2)
+        assert (part.verdict, len(part.measured), part.cases) == (HOLDS, 1, 2)
 
     def test_one_document_concludes_nothing(self) -> None:
         assert verdict("extends_to_4_windows", [*base(documents=1), *pi(documents=1)]).verdict == NOISE
@@ -326,7 +326,7 @@ class TestWhichRecords:
         values = {0: 200.0, 200: 45.0, 400: 42.0, 600: 41.0, 800: 40.0, 1000: 39.0}
         rows = [one for steps, value in values.items() for one in pi(steps=steps, value=value)]
         found = verdict("improves_steadily", rows)
-        assert (found.verdict, found.measured, found.cases) == (HOLDS, 5, 10)
+        assert (found.verdict, len(found.measured), found.cases) == (HOLDS, 5, 10)
         assert verdict("improves_steadily", pi(steps=80)).verdict == UNKNOWN
 
     def test_each_model_of_a_rung_is_a_case(self) -> None:
@@ -443,6 +443,15 @@ class TestPage:
         assert "below 0 %" in ours
         assert "38.00 against 40.00, PI x4 tuned 1,000 steps, 8 documents of local text" in ours
         assert ours.endswith("| table1_pg19 | 1 of 2 |")
+
+    def test_every_measured_case_is_folded_below(self) -> None:
+        details = page.render({"tiny": [*base(), *pi()]}).split('<a id="pi_beats_extrapolation">')[1].split("###")[0]
+        folded = details.split("<details>")[1].splitlines()
+        assert (
+            "| Paper's own numbers | 7B, pg19: PI against FT at 8192 | holds | -9.6 % | below 0 % | 6.95 against 7.69 |"
+            in folded
+        )
+        assert sum(line.startswith("| Paper's own numbers |") for line in folded) == 6
 
     def test_contradictions_are_listed(self) -> None:
         heading = "## Where a rung says the reverse of the paper's own numbers"

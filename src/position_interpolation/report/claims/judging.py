@@ -77,13 +77,13 @@ class Outcome:
 
     verdict: Verdict
     worst: Case | None  # the case that decides; None if nothing was measured
-    measured: int
+    measured: tuple[Case, ...]
     missing: tuple[str, ...]  # names of the cases that were not measured
 
     @property
     def cases(self) -> int:
         """How many cases the claim speaks of."""
-        return self.measured + len(self.missing)
+        return len(self.measured) + len(self.missing)
 
 
 def outcome(cases: Sequence[Case]) -> Outcome:
@@ -91,9 +91,9 @@ def outcome(cases: Sequence[Case]) -> Outcome:
     known = [(case, case.effect) for case in cases if case.effect is not None]
     missing = tuple(case.name for case in cases if case.effect is None)
     if not known:
-        return Outcome("not measured", None, 0, missing)
+        return Outcome("not measured", None, (), missing)
     worst, _ = min(known, key=lambda pair: (WORST_FIRST.index(pair[0].verdict), pair[0].bar.margin(pair[1].value)))
-    return Outcome(worst.verdict, worst, len(known), missing)
+    return Outcome(worst.verdict, worst, tuple(case for case, _ in known), missing)
 
 
 def percent(ratio: float) -> str:

@@ -39,7 +39,7 @@ LEGEND = """\
 each is a case, and the worst one decides. *Holds* and *does not hold* mean that the whole 95 % interval lies on one
 side; else the claim is *within noise*. Perplexities are compared on the same documents. Numbers that the paper prints
 have no interval: they are taken as exact, and its `> 10^3` as 10^3. "(2 of 6)" means that two of the six cases were
-measured. L is the window that a model was trained for, L' that to which it was extended, FT the paper's name for
+measured; a cell that the paper leaves blank is no case. L is the window that a model was trained for, L' that to which it was extended, FT the paper's name for
 tuning at L' without interpolating. A rung's PI and FT are tuned for as many steps as the paper's if that was
 measured, else for as long as the longest there; the details say how long.
 """
@@ -143,8 +143,23 @@ def _details(entry: Entry, titles: Mapping[str, str]) -> str:
             f"*Would have to be seen:* {claim.needed}\n",
             _table(header, rows),
             *remarks,
+            *_every_case(entry, titles),
         ]
     )
+
+
+def _every_case(entry: Entry, titles: Mapping[str, str]) -> list[str]:
+    """All measured cases, folded away, if any column has more than the one that decides."""
+    if all(len(found.measured) < 2 for found in entry.outcomes.values()):
+        return []
+    rows = [
+        [_heading(name, titles[name]), case.name, case.verdict, case.shown, case.needed, case.effect.detail]
+        for name, found in entry.outcomes.items()
+        for case in found.measured
+        if case.effect is not None
+    ]
+    table = _table(["Evidence", "Case", "Verdict", "Effect", "Needed", "Numbers"], rows)
+    return [f"<details><summary>Every case that was measured</summary>\n\n{table}\n</details>\n"]
 
 
 def _case(found: Outcome) -> list[str]:
@@ -155,7 +170,7 @@ def _case(found: Outcome) -> list[str]:
 
 
 def _cases(found: Outcome) -> str:
-    return f"{found.measured} of {found.cases}" if found.measured else "none"
+    return f"{len(found.measured)} of {found.cases}" if found.measured else "none"
 
 
 def _deciding(found: Outcome) -> str:
@@ -166,7 +181,7 @@ def _verdict(found: Outcome) -> str:
     """The verdict, with how much of the claim it rests on if that is not all."""
     if found.verdict == "not measured":
         return found.verdict
-    return f"**{found.verdict}**" + (f" ({found.measured} of {found.cases})" if found.missing else "")
+    return f"**{found.verdict}**" + (f" ({len(found.measured)} of {found.cases})" if found.missing else "")
 
 
 def _heading(name: str, title: str) -> str:
