@@ -39,9 +39,9 @@ LEGEND = """\
 each is a case, and the worst one decides. *Holds* and *does not hold* mean that the whole 95 % interval lies on one
 side; else the claim is *within noise*. Perplexities are compared on the same documents. Numbers that the paper prints
 have no interval: they are taken as exact, and its `> 10^3` as 10^3. "(2 of 6)" means that two of the six cases were
-measured; a cell that the paper leaves blank is no case. L is the window that a model was trained for, L' that to which it was extended, FT the paper's name for
-tuning at L' without interpolating. A rung's PI and FT are tuned for as many steps as the paper's if that was
-measured, else for as long as the longest there; the details say how long.
+measured; a cell that the paper leaves blank is no case. L is the window that a model was trained for, L' that to which
+it was extended, FT the paper's name for tuning at L' without interpolating. A rung's PI and FT are tuned for as many
+steps as the paper's if that was measured, else for as long as the longest there; the details say how long.
 """
 SOURCES = f"""\
 ## Where the numbers come from
