@@ -72,6 +72,25 @@ def paired(
     return Ratio(value, float(low), float(high), count)
 
 
+def difference(
+    left: dict[str, float], right: dict[str, float], samples: int = SAMPLES, seed: int = 0
+) -> tuple[float, float | None, float | None, int] | None:
+    """Mean of left minus right over the documents that both have, its 95 % interval, and how many they are.
+
+    Returns:
+        None if no document is common; no interval if only one is.
+    """
+    common = sorted(left.keys() & right.keys())
+    if not common:
+        return None
+    values, count = np.array([left[name] - right[name] for name in common]), len(common)
+    if count < 2:
+        return float(values.mean()), None, None, count
+    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=samples)
+    low, high = np.quantile(weights @ values / count, (0.025, 0.975))
+    return float(values.mean()), float(low), float(high), count
+
+
 def blocks(left: Sequence[Record], right: Sequence[Record]) -> Ratio | None:
     """Ratio of the mean perplexities of two sets of position blocks, left over right.
 

@@ -7,6 +7,7 @@ from position_interpolation import files
 from position_interpolation.errors import UsageError
 from position_interpolation.records import Record, read
 from position_interpolation.report import drawing, formats, provenance
+from position_interpolation.report.claims import page as ledger
 from position_interpolation.report.findings import findings
 from position_interpolation.report.labels import ordered
 from position_interpolation.report.sections import Section, sections
@@ -16,6 +17,7 @@ ROWS = "rows.jsonl"
 PAPER = "[Position Interpolation](https://arxiv.org/abs/2306.15595) (arXiv:2306.15595v2)"
 UNNAMED = "single"  # runs outside any experiment: kept for their owner, left out of the overview
 FIRST = "quickstart"
+LEDGER = "claims.md"
 
 
 def render(folder: Path) -> list[Path]:
@@ -42,22 +44,29 @@ def render(folder: Path) -> list[Path]:
 
 
 def render_index(results: Path) -> Path:
-    """Write results/README.md: each experiment's first table and figure, the findings, where to read on."""
+    """Write results/README.md: each experiment's first table and figure, the findings, where to read on.
+
+    The ledger of claims is written beside it, from the same records.
+    """
     folders = sorted(
         (path.parent for path in results.glob(f"*/*/{ROWS}") if path.parent.parent.name != UNNAMED),
         key=lambda folder: (folder.parent.name != FIRST, folder.as_posix()),
     )
     parts = [
         f"# Results\n\nOurs beside the paper's: {PAPER}. Each number is a line of a `rows.jsonl`; "
-        "`python -m position_interpolation task=report experiment_name=<name>` renders a page from it.\n"
+        "`python -m position_interpolation task=report experiment_name=<name>` renders a page from it. What the "
+        f"numbers say about each claim of the paper: [the ledger of claims]({LEDGER}).\n"
     ]
+    rungs: dict[str, list[Record]] = {}
     for folder in folders:
         records = read(folder / ROWS)
+        rungs.setdefault(folder.name, []).extend(records)
         shown = sections(records)
         if shown:
             parts.append(_entry(folder, folder.relative_to(results).as_posix(), records, shown[0]))
     if len(parts) == 1:
         parts.append("Nothing yet: run `python -m position_interpolation experiment=quickstart`.\n")
+    files.write_text(results / LEDGER, ledger.render(rungs))
     page = results / "README.md"
     files.write_text(page, "\n".join(parts))
     return page

@@ -20,7 +20,7 @@ def passkey(rows: Sequence[Record]) -> list[Finding]:
         rows: one group of `groups.passkeys`.
     """
     found = []
-    blind = next(filter(None, (_blindness(rows, extension) for extension in ordered(rows))), None)
+    blind = next(filter(None, (blindness(rows, extension) for extension in ordered(rows))), None)
     for extension in ordered(rows):
         longest = groups.find(rows, extension, "k_max", extension.window)
         if extension.method == "pi" and extension.steps and longest is not None:
@@ -33,7 +33,7 @@ def passkey(rows: Sequence[Record]) -> list[Finding]:
     return found or [missing(WHOLE), missing(FARTHER)]
 
 
-def _blindness(rows: Sequence[Record], extension: Extension) -> str | None:
+def blindness(rows: Sequence[Record], extension: Extension) -> str | None:
     """A sentence if a base that is not extended retrieves nothing in its own window: then nothing is learnt here."""
     inside = groups.find(rows, extension, "success", extension.base_window)
     if extension.factor > 1 or inside is None or inside.value > 0:

@@ -55,6 +55,15 @@ def reaching(limit: float) -> Judge:
     return judge
 
 
+def within(limit: float) -> Judge:
+    """The claim is an effect of at most `limit`."""
+
+    def judge(low: float, high: float) -> Verdict:
+        return "holds" if high <= limit else "does not hold" if low > limit else "within noise"
+
+    return judge
+
+
 def judged(text: str, ratio: Ratio, judge: Judge) -> Finding:
     """A finding whose whole interval decides; without an interval nothing can be told from noise."""
     if ratio.low is None or ratio.high is None:

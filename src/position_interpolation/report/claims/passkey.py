@@ -1,0 +1,28 @@
+"""Checks of section 3.3, Table 4: from how far a passkey is retrieved."""
+
+from collections.abc import Iterator, Sequence
+
+from position_interpolation.report.claims.evidence import Evidence, apart
+from position_interpolation.report.claims.judging import Bar, Case, share, times
+
+
+def passkey_whole_window(
+    evidence: Evidence, sizes: Sequence[str], factors: Sequence[int], steps: Sequence[int]
+) -> Iterator[Case]:
+    """PI's k_max as a share of L' after each number of steps."""
+    for model in evidence.models(sizes):
+        for factor in factors:
+            for number in steps:
+                name = f"{model}: k_max of PI x{factor} after {number} steps, of {evidence.window(model, factor)}"
+                effect = evidence.k_max(model, "pi", factor, number)
+                yield Case(name, effect, Bar("at least", 1.0), share)
+
+
+def passkey_extrapolation_slow(evidence: Evidence, sizes: Sequence[str], factor: int, most: float) -> Iterator[Case]:
+    """FT's k_max after its longest tuning, as a multiple of L; and whether PI reaches farther at all."""
+    for model in evidence.models(sizes):
+        found, ours = (evidence.k_max(model, method, factor) for method in ("extrapolation", "pi"))
+        name = f"{model}: k_max of FT x{factor} after its longest tuning, against {evidence.window(model, 1)}"
+        yield Case(name, None if found is None else found.scaled(factor), Bar("at most", most), times)
+        name = f"{model}: k_max of PI x{factor} less that of FT, as a share of {evidence.window(model, factor)}"
+        yield Case(name, None if found is None or ours is None else apart(ours, found), Bar("above", 0.0), share)

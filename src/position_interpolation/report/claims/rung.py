@@ -1,0 +1,270 @@
+"""The records of one rung as evidence, from the experiments that are shaped as the paper's.
+
+Where several experiments measured the same, the first of `EXPERIMENTS` answers; a comparison is made inside one
+experiment if it can be, else across those that read the same text. Experiments that vary what the paper does not
+(learning rates, the age of the base) are no evidence for its claims and are not read.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+from position_interpolation.records import Record
+from position_interpolation.report import compare, groups
+from position_interpolation.report.claims.evidence import Cell, Effect, exact
+from position_interpolation.report.labels import Extension, extension_of, ordered, perplexity_text, plural
+from position_interpolation.report.passkey_findings import blindness
+from position_interpolation.report.provenance import TUNED
+
+EXPERIMENTS = (
+    "table1_pg19", "table2_proof_pile", "table3_steps", "table4_passkey", "table5_benchmarks", "table6_govreport",
+    "theory", "heads", "quickstart", "quickstart_smollm2",
+)  # fmt: skip
+Losses = dict[str, tuple[float, int]]  # mean loss in nats per token and scored tokens, by document
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Text:
+    """What two perplexities must share to be compared by document; which documents, is seen from their ids."""
+
+    task: str
+    source: str | None
+    stride: int | None
+    seed: int
+
+
+@dataclass
+class Measured:
+    """One perplexity and the document losses behind it."""
+
+    experiment: str
+    extension: Extension
+    losses: Losses = field(default_factory=dict)
+    perplexity: Record | None = None
+
+
+class Rung:
+    """Answers from the records of one rung."""
+
+    printed = False
+
+    def __init__(self, title: str, records: Iterable[Record]) -> None:
+        self.title = title
+        kept = [record for record in records if record.experiment in EXPERIMENTS]
+        self.records = sorted(kept, key=lambda record: EXPERIMENTS.index(record.experiment))
+        self.experiments = tuple(dict.fromkeys(record.experiment for record in self.records))
+
+    def models(self, sizes: Sequence[str] = ()) -> Sequence[str]:
+        """Every model of the rung, whatever size the paper speaks of."""
+        return tuple(self._windows)
+
+    def window(self, model: str, multiple: int) -> int:
+        """A multiple of the model's own window."""
+        return multiple * self._windows[model]
+
+    def perplexity(self, cell: Cell) -> Effect | None:
+        """Protocol `token`, with the interval of its record."""
+        for measured in self._everywhere(cell):
+            found = measured.perplexity
+            if found is not None:
+                return Effect(found.value, found.ci_low, found.ci_high, measured.experiment, _shown([measured]))
+        return None
+
+    def ratio(self, over: Sequence[Cell], under: Sequence[Cell]) -> Effect | None:
+        """Bootstrap over the documents that all cells share."""
+        for experiments in (*((name,) for name in self.experiments), self.experiments):
+            for text in self._texts:
+                above, below = ([self._find(cell, text, experiments) for cell in cells] for cells in (over, under))
+                found = _compared(text, [*filter(None, above)], [*filter(None, below)])
+                if found is not None and None not in (*above, *below):
+                    return found
+        return None
+
+    def past_window(self, model: str) -> Effect | None:
+        """From the blocks of positions inside the window and past it."""
+        for group, rows in groups.positions(self.records).items():
+            for extension in ordered(rows):
+                if (extension.model, extension.method, extension.steps) != (model, "none", 0):
+                    continue
+                inside, past = compare.position_blocks(rows, extension)
+                found = compare.blocks(past, inside)
+                if found is not None:
+                    detail = f"perplexity by position up to {group.length}, {plural(found.documents, 'document')}"
+                    return Effect(found.value, found.low, found.high, past[0].experiment, detail)
+        return None
+
+    def k_max(self, model: str, method: str, factor: int, steps: int | None = None) -> Effect | None:
+        """None as well if the base retrieves nothing in its own window: then nothing is learnt of extensions."""
+        for experiment in self.experiments:
+            rows = [
+                record
+                for record in self.records
+                if (record.experiment, record.task, record.model) == (experiment, "passkey", model)
+            ]
+            known = {
+                record.steps: record
+                for record in rows
+                if (record.metric, record.method, record.factor) == ("k_max", method, factor)
+                and record.eval_window == record.window
+            }
+            found = _at_steps(known, method, steps)
+            if found is not None and not any(blindness(rows, extension) for extension in ordered(rows)):
+                window = self.window(model, factor)
+                detail = f"{found.value:.0f} of {window}, {plural(found.steps or 0, 'step')}"
+                tokens = Effect(found.value, found.ci_low, found.ci_high, experiment, detail)
+                return tokens.scaled(1 / window)
+        return None
+
+    def accuracy(self, model: str, test: str, factor: int, text: str = "pile") -> Effect | None:
+        """Accuracy as recorded, which is a share."""
+        return self._benchmark("accuracy", model, test, factor, text)
+
+    def accuracy_change(self, model: str, test: str, factor: int, text: str = "pile") -> Effect | None:
+        """Paired by question against the base, as recorded."""
+        return self._benchmark("accuracy_change", model, test, factor, text)
+
+    def rouge_lead(self, metric: str) -> Effect | None:
+        """Against the report's first tokens taken as its summary; bootstrap over the reports that both have."""
+        for experiment in self.experiments:
+            rows = [record for record in self.records if (record.experiment, record.task) == (experiment, "govreport")]
+            ours, lead = (_by_document(rows, metric, protocol) for protocol in ("generated", "lead"))
+            found = compare.difference(ours, lead)
+            if found is not None:
+                value, low, high, count = found
+                means = " against ".join(f"{sum(side.values()) / len(side):.1f}" for side in (ours, lead))
+                detail = f"{means} of the report's first tokens, {plural(count, 'report')}"
+                return Effect(value, low, high, experiment, detail)
+        return None
+
+    def theory(self, metric: str) -> Effect | None:
+        """A computed number, without interval."""
+        for record in self.records:
+            if (record.task, record.metric) == ("theory", metric):
+                return exact(record.value, record.experiment)
+        return None
+
+    @cached_property
+    def _windows(self) -> dict[str, int]:
+        """L of every model, in tokens."""
+        return {extension.model: extension.base_window for extension in map(extension_of, self.records) if extension}
+
+    @cached_property
+    def _texts(self) -> tuple[Text, ...]:
+        return tuple(dict.fromkeys(text for _, text, *_ in self._cells))
+
+    @cached_property
+    def _cells(self) -> dict[tuple[str, Text, str, str, float, float], dict[int | None, Measured]]:
+        """Every perplexity by experiment, text, model, method, factor and W / L, then by steps of tuning."""
+        cells: dict[tuple[str, Text, str, str, float, float], dict[int | None, Measured]] = {}
+        for record in self.records:
+            extension = extension_of(record)
+            if extension is None or record.eval_window is None or record.protocol != "token":
+                continue
+            if record.metric not in ("perplexity", "document_loss"):
+                continue
+            text = Text(record.task, record.data.get("source"), record.stride, record.seed)
+            at = record.eval_window / extension.base_window
+            key = (record.experiment, text, extension.model, extension.method, extension.factor, at)
+            measured = cells.setdefault(key, {}).setdefault(
+                extension.steps, Measured(record.experiment, extension)
+            )  # fmt: skip
+            if record.metric == "perplexity":
+                measured.perplexity = record
+            else:
+                measured.losses[str(record.data["ids"][0])] = (record.value, record.n_tokens or 0)
+        return cells
+
+    def _everywhere(self, cell: Cell) -> Iterable[Measured]:
+        found = (self._find(cell, text, (name,)) for name in self.experiments for text in self._texts)
+        return (measured for measured in found if measured is not None)
+
+    def _find(self, cell: Cell, text: Text, experiments: Sequence[str]) -> Measured | None:
+        """The first of some experiments that measured a cell on a text."""
+        if text.task != cell.task:
+            return None
+        for experiment in experiments:
+            known = self._cells.get((experiment, text, cell.model, cell.method, cell.factor, cell.at), {})
+            found = _at_steps(known, cell.method, cell.steps)
+            if found is not None:
+                return found
+        return None
+
+    def _benchmark(self, metric: str, model: str, test: str, factor: int, text: str) -> Effect | None:
+        """One record of Table 5; the text that the models here are tuned on stands for the Pile."""
+        method = "pi" if factor > 1 else "none"
+        for experiment in self.experiments if text == "pile" else ():
+            known = {
+                record.steps: record
+                for record in self.records
+                if (record.experiment, record.task, record.metric) == (experiment, test, metric)
+                and (record.model, record.method, record.factor) == (model, method, factor)
+            }
+            found = _at_steps(known, method, None)
+            if found is not None:
+                questions = plural(found.n_documents or 0, "question")
+                tuned = f", {plural(found.steps, 'step')}" if found.steps else ""
+                measured = Effect(found.value, found.ci_low, found.ci_high, experiment, f"{questions}{tuned}")
+                return measured.scaled(100)
+        return None
+
+
+def _at_steps(known: Mapping[int | None, Found], method: str, steps: int | None) -> Found | None:
+    """What was measured after so many steps; for None after the paper's number, or else the longest tuning."""
+    if steps is not None or method == "none":
+        return known.get(steps or 0)
+    tuned, usual = [number for number in known if number], TUNED[method]
+    return known[usual if usual in tuned else max(tuned)] if tuned else None
+
+
+def _compared(text: Text, over: Sequence[Measured], under: Sequence[Measured]) -> Effect | None:
+    """Ratio of two products of perplexities on the documents that all have in common."""
+    above, below = _summed(over), _summed(under)
+    found = compare.paired(above, below)
+    if found is None:
+        return None
+    steps = dict.fromkeys(_tuning(item.extension) for item in (*over, *under) if item.extension.steps)
+    detail = [
+        f"{_shown(over)} against {_shown(under)}",
+        *steps,
+        f"{plural(found.documents, 'document')} of {text.source} text",
+    ]
+    sources = dict.fromkeys(item.experiment for item in (*over, *under))
+    return Effect(found.value, found.low, found.high, ", ".join(sources), ", ".join(detail))
+
+
+def _summed(sides: Sequence[Measured]) -> Losses:
+    """Losses added up by document, which multiplies perplexities; only documents scored alike by all."""
+    first, *others = [item.losses for item in sides] or [{}]
+    total = dict(first)
+    for losses in others:
+        total = {
+            name: (total[name][0] + losses[name][0], total[name][1])
+            for name in total.keys() & losses.keys()
+            if total[name][1] == losses[name][1]
+        }
+    return total
+
+
+def _tuning(extension: Extension) -> str:
+    if extension.control:
+        return f"base tuned {plural(extension.steps, 'step')}"
+    name = "PI" if extension.method == "pi" else "FT"
+    return f"{name} x{extension.factor:g} tuned {plural(extension.steps, 'step')}"
+
+
+def _shown(sides: Sequence[Measured]) -> str:
+    """The perplexities as their records have them."""
+    return " x ".join(
+        "not recorded" if item.perplexity is None else perplexity_text(item.perplexity.value) for item in sides
+    )  # fmt: skip
+
+
+def _by_document(records: Sequence[Record], metric: str, protocol: str) -> dict[str, float]:
+    """ROUGE of every report's summary, by id."""
+    return {
+        str(record.data["ids"][0]): record.value
+        for record in records
+        if (record.metric, record.protocol) == (f"document_{metric}", protocol)
+    }
