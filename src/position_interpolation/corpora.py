@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from position_interpolation.config import Corpus, Data
 from position_interpolation.embedded import COLLECTIONS
@@ -68,6 +69,24 @@ def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None 
     if len({document.id for document in items}) < len(items):
         raise UsageError(f"corpus '{name}' of data={data.source} has two documents of one id: make ids unique")
     return Documents(name=name, source=data.source, items=items)
+
+
+def rows(data: Data, name: str) -> Iterator[dict[str, Any]]:
+    """Every row of a corpus with all its fields, for tasks whose data is more than one text.
+
+    Args:
+        data: the configured source, `local` or `hub`.
+        name: the corpus.
+
+    Raises:
+        UsageError: no such corpus, its files are missing or damaged, or the source has texts alone.
+    """
+    if data.source == "embedded":
+        raise UsageError(f"data=embedded has no '{name}': set data=local data.root=<directory>, or data=hub")
+    require(data, name)
+    corpus = data.corpora[name]
+    found = (row for _, row in _json_lines(data, corpus)) if data.source == "local" else _hub_table(corpus)
+    yield from islice(found, corpus.documents)
 
 
 def require(data: Data, name: str) -> None:
@@ -132,39 +151,53 @@ def _rows(data: Data, corpus: Corpus) -> Iterator[tuple[str, str]]:
 
 
 def _local_rows(data: Data, corpus: Corpus) -> Iterator[tuple[str, str]]:
+    for path, row in _json_lines(data, corpus):
+        try:
+            if not isinstance(row["text"], str):
+                raise TypeError(f"the text of {row['id']} is {row['text']!r}")
+            yield str(row["id"]), row["text"]
+        except (KeyError, TypeError) as error:
+            raise UsageError(_unreadable(path, error)) from error
+
+
+def _json_lines(data: Data, corpus: Corpus) -> Iterator[tuple[Path, Any]]:
+    """Every row of the corpus's files, as it is, with the file it comes from."""
     for relative in corpus.files:
         path = Path(str(data.root)) / relative
         try:
             with gzip.open(path, "rt", encoding="utf-8") as lines:
                 for line in lines:
-                    row = json.loads(line)
-                    if not isinstance(row["text"], str):
-                        raise TypeError(f"the text of {row['id']} is {row['text']!r}")
-                    yield str(row["id"]), row["text"]
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
-            raise UsageError(
-                f"{path} cannot be read ({error!r}): expected gzipped JSON lines with 'id' and 'text'"
-            ) from error
+                    yield path, json.loads(line)
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise UsageError(_unreadable(path, error)) from error
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    return f"{path} cannot be read ({error!r}): expected gzipped JSON lines, texts with 'id' and 'text'"
 
 
 def _hub_rows(corpus: Corpus) -> Iterator[tuple[str, str]]:
+    for index, row in enumerate(_hub_table(corpus)):
+        identifier = str(row[corpus.id_field]) if corpus.id_field else f"{corpus.split}-{index}"
+        # PG-19 rows on the hub carry the book's number as the last part of its address.
+        yield identifier.rstrip("/").rsplit("/", 1)[-1].removesuffix(".txt"), row[corpus.text_field]
+
+
+def _hub_table(corpus: Corpus) -> Iterator[dict[str, Any]]:
     """Stream rows from the hub; loading scripts are never run."""
     try:
         import datasets
     except ImportError as error:
         raise UsageError("data=hub needs the package datasets: run pip install datasets") from error
     try:
-        rows = datasets.load_dataset(
+        yield from datasets.load_dataset(
             corpus.dataset,
+            corpus.subset,
             data_files=list(corpus.files) or None,
             split=corpus.split,
             streaming=True,
             trust_remote_code=False,
         )
-        for index, row in enumerate(rows):
-            identifier = str(row[corpus.id_field]) if corpus.id_field else f"{corpus.split}-{index}"
-            # PG-19 rows on the hub carry the book's number as the last part of its address.
-            yield identifier.rstrip("/").rsplit("/", 1)[-1].removesuffix(".txt"), row[corpus.text_field]
     except (ConnectionError, OSError) as error:
         raise UsageError(
             f"the hub data set {corpus.dataset} could not be read ({type(error).__name__}): "

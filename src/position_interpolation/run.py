@@ -66,7 +66,7 @@ def _evaluate(config: Config, tracker: Tracker) -> None:
         if found is None:
             found = _measure(prepared, signature, measurement)
             tracker.log_records(found)
-        _merge(config, found)
+        _merge(config, found, measurement.task)
 
 
 def _measure(prepared: Prepared, signature: str, measurement: Measurement) -> list[Record]:
@@ -81,12 +81,19 @@ def _measure(prepared: Prepared, signature: str, measurement: Measurement) -> li
             f"{broken[0]} is not a finite number: the model's losses are NaN or infinite; lower train.learning_rate or "
             "correct the model"
         )
-    found = [_record(config, value, signature, seconds, prepared) for value in measured]
+    found = [_record(config, value, signature, seconds, prepared, measurement.task) for value in measured]
     _keep(config, signature, found)
     return found
 
 
-def _record(config: Config, measured: Measured, signature: str, seconds: float, prepared: Prepared | None) -> Record:
+def _record(
+    config: Config,
+    measured: Measured,
+    signature: str,
+    seconds: float,
+    prepared: Prepared | None,
+    task: str | None = None,
+) -> Record:
     wanted = None if prepared is None else prepared.extension
     return Record(
         experiment=config.experiment_name,
@@ -97,7 +104,7 @@ def _record(config: Config, measured: Measured, signature: str, seconds: float, 
         factor=None if wanted is None else wanted.factor,
         window=None if wanted is None else wanted.window,
         steps=None if wanted is None else wanted.steps,
-        task=config.task.name,
+        task=task or config.task.name,
         eval_window=measured.eval_window,
         stride=measured.stride,
         protocol=measured.protocol,
@@ -134,7 +141,7 @@ def _kept(config: Config, signature: str) -> Path:
     return Path(config.paths.runs) / "records" / f"{signature}.json"
 
 
-def _merge(config: Config, found: list[Record]) -> None:
+def _merge(config: Config, found: list[Record], task: str | None = None) -> None:
     """Put records into the experiment's rows, named as this run names things: kept ones may have other names."""
     named = [
         replace(
@@ -142,7 +149,7 @@ def _merge(config: Config, found: list[Record]) -> None:
             experiment=config.experiment_name,
             rung=config.model.rung,
             model=config.model.name,
-            task=config.task.name,
+            task=task or config.task.name,
             seed=config.seed,
         )
         for record in found

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from position_interpolation import corpora
+from position_interpolation import corpora, questions
 from position_interpolation.config import GENERATED, Config
 from position_interpolation.errors import UsageError
 from position_interpolation.rope import METHODS
-from position_interpolation.task_config import ExportTask, PasskeyTask, PerplexityTask, PositionsTask
+from position_interpolation.task_config import BenchmarksTask, ExportTask, PasskeyTask, PerplexityTask, PositionsTask
 from position_interpolation.tasks.windows import PROTOCOLS
 
 Choice = TypeVar("Choice")
@@ -23,7 +23,7 @@ LEAST: dict[str, dict[str, float]] = {
     },
     "task": {
         "documents": 1, "stride": 1, "truncate_factor": 1, "minimum_factor": 0, "bootstrap": 0, "window": 2,
-        "block": 2, "distances": 1, "trials": 1, "digits": 1, "vocabulary": 300,
+        "block": 2, "distances": 1, "trials": 1, "digits": 1, "vocabulary": 300, "questions": 1,
     },
     "compute": {"threads": 1, "tokens_per_forward": 1},
 }  # fmt: skip
@@ -160,6 +160,8 @@ def _check_task(config: Config) -> None:
         corpora.require(config.data, task.corpus)
     if isinstance(task, PositionsTask):
         corpora.require(config.data, task.corpus)
+    if isinstance(task, BenchmarksTask):
+        _check_benchmarks(config, task)
     if isinstance(task, PasskeyTask):
         if not 0 < task.threshold <= 1:
             raise UsageError(f"task.threshold={task.threshold} is a success rate: expected above 0, at most 1")
@@ -170,6 +172,19 @@ def _check_task(config: Config) -> None:
         for name in config.train.mixture:
             if name not in GENERATED:
                 corpora.require(config.data, name)
+
+
+def _check_benchmarks(config: Config, task: BenchmarksTask) -> None:
+    if not task.sets or len(set(task.sets)) < len(task.sets):
+        raise UsageError(
+            f"task.sets={task.sets}: name each of {', '.join(questions.SETS)} at most once, and one of them"
+        )
+    for name in task.sets:
+        _known("task.sets", name, tuple(questions.SETS))
+    if config.data.source == "embedded":
+        raise UsageError("data=embedded has no benchmark questions: set data=local data.root=<directory>, or data=hub")
+    for name in task.sets:
+        corpora.require(config.data, name)
 
 
 def _check_choices(config: Config) -> None:
