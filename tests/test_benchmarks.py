@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from position_interpolation import launch
+from position_interpolation import extension, launch, records
 from position_interpolation.errors import UsageError
 from position_interpolation.evaluation import benchmarks as evaluation
 from position_interpolation.questions import SETS, Question
@@ -231,6 +231,28 @@ def test_damaged_scores_are_computed_again(folder: Path) -> None:
 def test_a_sample_lists_its_questions(folder: Path) -> None:
     rows = records_of(folder, "method=none", "task.questions=5")
     assert {(row.n_documents, len(row.data["ids"])) for row in rows} == {(5, 5)}
+
+
+def signatures(folder: Path, *overrides: str) -> list[str]:
+    launch.register()
+    usual = ["model=smoke", "task=benchmarks", "task.sets=[piqa,winogrande]", "data=local", f"data.root={folder}"]
+    config = launch.typed(launch.composed([*usual, "method=pi", "train=untuned", *overrides]))
+    prepared = extension.prepare(config, lambda _: None)
+    return [records.signature(item.parts) for item in evaluation.benchmarks(prepared, config.task)]
+
+
+def test_each_set_has_a_name_of_its_own_that_what_changes_its_numbers_changes(folder: Path) -> None:
+    usual = signatures(folder, "compute.dtype=float32")
+    assert len(set(usual)) == 2
+    for change in ("task.questions=5", "task.bootstrap=10", "compute.dtype=bfloat16", "context=x8"):
+        assert not set(signatures(folder, "compute.dtype=float32", change)) & set(usual)
+    for change in ("compute.tokens_per_forward=64", "experiment_name=other", "task.sets=[winogrande,piqa]"):
+        assert set(signatures(folder, "compute.dtype=float32", change)) == set(usual)
+
+
+def test_a_sample_can_be_asked_of_the_whole_experiment() -> None:
+    launch.register()
+    assert len(launch.jobs(["experiment=table5_benchmarks", "task.questions=200"])) == 4
 
 
 @pytest.mark.parametrize(
