@@ -2,7 +2,7 @@
 
 import pytest
 
-from position_interpolation import launch, settings
+from position_interpolation import checks, launch, settings
 from position_interpolation.errors import UsageError
 
 OPTIONS = sorted(
@@ -32,11 +32,11 @@ def test_every_task_composes(task: str) -> None:
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_job_of_every_experiment_can_run(experiment: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings.corpora, "require", lambda data, name: data.corpora[name])
+    monkeypatch.setattr(checks.corpora, "require", lambda data, name: data.corpora[name])
     found = launch.jobs([f"experiment={experiment}"])
     assert found
     for overrides in found:
-        settings.check(launch.typed(launch.composed(overrides)))
+        checks.check(launch.typed(launch.composed(overrides)))
 
 
 def test_an_experiment_sweeps_over_all_combinations() -> None:
@@ -82,7 +82,7 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["compute.dtype=int8"], "choose one of auto, float32, bfloat16"),
         (["compute.threads=0"], "expected a number of at least 1"),
         (["task.protocols=[]"], "task.protocols is empty"),
-        (["task.window_factors=[0]"], "expected multiples of 256"),
+        (["task.window_factors=[0]"], "expected multiples of the base's window 256"),
         (["task=pg19_short", "task.truncate_factor=2"], "fill no window of 1024"),
         (["task=passkey", "task.distances=31"], "31 distances do not divide a window of 1024"),
         (["task=positions", "task.block=1"], "expected a number of at least 2"),

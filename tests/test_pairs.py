@@ -79,12 +79,12 @@ def test_the_hub_has_the_official_splits_in_plain_files() -> None:
     launch.register()
     data = launch.typed(launch.composed(["data=hub"])).data
     scored, tuned = data.corpora["govreport"], data.corpora["govreport_train"]
-    assert (scored.dataset, scored.configuration, scored.split) == (
+    assert (scored.dataset, scored.subset, scored.split) == (
         "ccdv/govreport-summarization",
         "document",
         "test",
     )
-    assert (tuned.dataset, tuned.configuration, tuned.split) == ("ccdv/govreport-summarization", "document", "train")
+    assert (tuned.dataset, tuned.subset, tuned.split) == ("ccdv/govreport-summarization", "document", "train")
 
 
 def test_rows_of_a_data_set_become_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from position_interpolation import launch, models, settings
+from position_interpolation import checks, launch, models
 
 HOME = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -31,11 +31,11 @@ TARGETS = [(page, line) for page in PAGES for line in commands(page) if line.sta
 
 @pytest.mark.parametrize(("page", "line"), RUNS, ids=lambda value: str(value)[-60:])
 def test_every_shown_run_composes(page: Path, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings.corpora, "require", lambda data, name: data.corpora[name])
+    monkeypatch.setattr(checks.corpora, "require", lambda data, name: data.corpora[name])
     launch.register()
     shown = re.sub(r"<[^>]+>", "somewhere", line.split(ENTRYPOINT)[1])
     for overrides in launch.jobs(shlex.split(shown)):
-        settings.check(launch.typed(launch.composed(overrides)))
+        checks.check(launch.typed(launch.composed(overrides)))
 
 
 @pytest.mark.parametrize(("page", "line"), TARGETS, ids=lambda value: str(value)[-40:])

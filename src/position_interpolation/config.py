@@ -60,7 +60,7 @@ class Corpus:
     files: list[str] = field(default_factory=list)  # local: below data.root; hub: data_files
     collection: str = ""  # embedded: a name in embedded.COLLECTIONS
     dataset: str = ""  # hub
-    configuration: str | None = None  # hub: which of the data set's configurations
+    subset: str | None = None  # hub: the data set's configuration, where it has several
     split: str = "train"  # hub
     text_field: str = "text"  # hub
     id_field: str | None = None  # hub; None numbers the rows

@@ -84,6 +84,24 @@ def select(
     return items
 
 
+def rows(data: Data, name: str, texts: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
+    """Rows of a corpus with all their fields and an `id`, for tasks whose data is more than one text.
+
+    Args:
+        data: the configured source, `local` or `hub`.
+        name: the corpus.
+        texts: fields that must hold text.
+
+    Raises:
+        UsageError: no such corpus, its files are missing or damaged, or the source has texts alone.
+    """
+    if data.source == "embedded":
+        raise UsageError(f"data=embedded has no '{name}': set data=local data.root=<directory>, or data=hub")
+    require(data, name)
+    corpus = data.corpora[name]
+    return _local_rows(data, corpus, texts) if data.source == "local" else _hub_rows(corpus)
+
+
 def require(data: Data, name: str) -> None:
     """Make sure, without reading it, that a corpus can be had.
 
@@ -144,11 +162,11 @@ def _rows(data: Data, corpus: Corpus) -> Iterator[tuple[str, str]]:
     if data.source == "embedded":
         return COLLECTIONS[corpus.collection]()
     if data.source == "local":
-        return ((row["id"], row["text"]) for row in local_rows(data, corpus, ("text",)))
-    return ((row["id"], row[corpus.text_field]) for row in hub_rows(corpus))
+        return ((row["id"], row["text"]) for row in _local_rows(data, corpus, ("text",)))
+    return ((row["id"], row[corpus.text_field]) for row in _hub_rows(corpus))
 
 
-def local_rows(data: Data, corpus: Corpus, texts: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def _local_rows(data: Data, corpus: Corpus, texts: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Rows of a local corpus, their `id` as text.
 
     Raises:
@@ -171,7 +189,7 @@ def local_rows(data: Data, corpus: Corpus, texts: tuple[str, ...]) -> Iterator[d
             ) from error
 
 
-def hub_rows(corpus: Corpus) -> Iterator[dict[str, Any]]:
+def _hub_rows(corpus: Corpus) -> Iterator[dict[str, Any]]:
     """Stream rows from the hub, with an `id`; loading scripts are never run.
 
     Raises:
@@ -184,7 +202,7 @@ def hub_rows(corpus: Corpus) -> Iterator[dict[str, Any]]:
     try:
         rows = datasets.load_dataset(
             corpus.dataset,
-            corpus.configuration,
+            corpus.subset,
             data_files=list(corpus.files) or None,
             split=corpus.split,
             streaming=True,

@@ -14,8 +14,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from position_interpolation import checks
 from position_interpolation import config as schema
-from position_interpolation import settings
 from position_interpolation.config import Config
 from position_interpolation.errors import UsageError
 from position_interpolation.task_config import TASKS
@@ -45,7 +45,7 @@ def prepare(arguments: list[str]) -> list[Config]:
         raise UsageError(f"{swept[0]} is a sweep: add --multirun to run one job for each choice")
     configs = [typed(composed(overrides)) for overrides in jobs(parsed.overrides)]
     for config in configs:
-        settings.check(config)
+        checks.check(config)
     return configs
 
 

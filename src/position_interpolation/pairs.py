@@ -44,10 +44,8 @@ def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None 
     Raises:
         UsageError: no such corpus, its files are missing, a row is no pair, or an id is not in it.
     """
-    corpora.require(data, name)
-    corpus = data.corpora[name]
-    rows = corpora.hub_rows(corpus) if data.source == "hub" else corpora.local_rows(data, corpus, TEXTS)
-    return Pairs(name, data.source, corpora.select(_pairs(rows, name), data, name, limit, ids))
+    found = _pairs(corpora.rows(data, name, TEXTS), name)
+    return Pairs(name, data.source, corpora.select(found, data, name, limit, ids))
 
 
 def _pairs(rows: Iterator[dict[str, Any]], name: str) -> Iterator[Pair]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 
-from position_interpolation import compute, corpora, files, models, records, settings, tokenizer
+from position_interpolation import checks, compute, corpora, files, models, records, settings, tokenizer
 from position_interpolation.config import GENERATED, Config
 from position_interpolation.errors import UsageError
 from position_interpolation.evaluation.choose import measurements
@@ -28,7 +28,7 @@ PLAIN_DTYPE = "float64"  # of numbers that no model has a part in
 
 def run(config: Config) -> None:
     """Carry out one run; what an earlier run measured under the same signature is reused."""
-    settings.check(config)
+    checks.check(config)
     compute.prepare(config.compute)
     with Tracker(config, job_name(config)) as tracker:
         JOBS.get(config.task.kind, _evaluate)(config, tracker)
@@ -68,7 +68,7 @@ def _evaluate(config: Config, tracker: Tracker) -> None:
         if found is None:
             found = _measure(prepared, signature, measurement)
             tracker.log_records(found)
-        _merge(config, found)
+        _merge(config, found, measurement.task or config.task.name)
 
 
 def _measure(prepared: Prepared, signature: str, measurement: Measurement) -> list[Record]:
@@ -85,13 +85,20 @@ def _measure(prepared: Prepared, signature: str, measurement: Measurement) -> li
         )
     subject = measurement.subject(prepared)
     dtype = PLAIN_DTYPE if subject is None else compute.dtype(config.compute)
-    found = [_record(config, value, signature, seconds, subject, dtype) for value in measured]
+    task = measurement.task or config.task.name
+    found = [_record(config, value, signature, seconds, subject, dtype, task) for value in measured]
     _keep(config, signature, found)
     return found
 
 
 def _record(
-    config: Config, measured: Measured, signature: str, seconds: float, prepared: Prepared | None, dtype: str
+    config: Config,
+    measured: Measured,
+    signature: str,
+    seconds: float,
+    prepared: Prepared | None,
+    dtype: str,
+    task: str,
 ) -> Record:
     wanted = None if prepared is None else prepared.extension
     return Record(
@@ -103,7 +110,7 @@ def _record(
         factor=None if wanted is None else wanted.factor,
         window=None if wanted is None else wanted.window,
         steps=None if wanted is None else wanted.steps,
-        task=config.task.name,
+        task=task,
         eval_window=measured.eval_window,
         stride=measured.stride,
         protocol=measured.protocol,
@@ -140,7 +147,7 @@ def _kept(config: Config, signature: str) -> Path:
     return Path(config.paths.runs) / "records" / f"{signature}.json"
 
 
-def _merge(config: Config, found: list[Record]) -> None:
+def _merge(config: Config, found: list[Record], task: str) -> None:
     """Put records into the experiment's rows, named as this run names things: kept ones may have other names."""
     named = [
         replace(
@@ -148,7 +155,7 @@ def _merge(config: Config, found: list[Record]) -> None:
             experiment=config.experiment_name,
             rung=config.model.rung,
             model=config.model.name,
-            task=config.task.name,
+            task=task,
             seed=config.seed,
         )
         for record in found
@@ -173,9 +180,9 @@ def _theory(config: Config, _: Tracker) -> None:
         seconds = time.perf_counter() - started
         data = {"name": "theory", "source": "generated", "sha256": None, "ids": None}
         measured = [Measured(metric, Estimate(value, None, None), data) for metric, value in numbers.items()]
-        found = [_record(config, value, signature, seconds, None, THEORY_DTYPE) for value in measured]
+        found = [_record(config, value, signature, seconds, None, THEORY_DTYPE, config.task.name) for value in measured]
         _keep(config, signature, found)
-    _merge(config, found)
+    _merge(config, found, config.task.name)
 
 
 def _export(config: Config, tracker: Tracker) -> None:

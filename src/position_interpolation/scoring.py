@@ -26,13 +26,36 @@ def scored_losses(model: Any, ids: torch.Tensor, scored: int) -> torch.Tensor:
         (B, scored) float32 losses in nats, on the model's device.
     """
     hidden = _last_rows(model, ids[:, :-1], scored).flatten(0, 1)
-    targets = ids[:, -scored:].reshape(-1)
+    return _losses(model, hidden, ids[:, -scored:].reshape(-1)).view(len(ids), scored)
+
+
+def marked_losses(model: Any, ids: torch.Tensor, marked: torch.Tensor) -> torch.Tensor:
+    """Negative log-likelihoods of the marked tokens of sequences of different lengths, padded on the right.
+
+    No attention mask is needed: no position sees what stands behind it.
+
+    Args:
+        model: a causal language model of transformers.
+        ids: (B, T) token ids in the computer's own memory; any id pads.
+        marked: (B, T) booleans there, true where a token counts; never the first of a sequence.
+
+    Returns:
+        (N,) float32 losses in nats on the model's device, sequence after sequence.
+    """
+    first = int(marked.any(dim=0).nonzero()[0])
+    hidden = _last_rows(model, ids[:, :-1].to(model.device), ids.shape[1] - first).flatten(0, 1)
+    picked = marked[:, first:].flatten().nonzero().squeeze(1)  # row t of a sequence predicts its token first + t
+    return _losses(model, hidden[picked.to(model.device)], ids[marked].to(model.device))
+
+
+def _losses(model: Any, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """(N,) losses of N targets from their (N, d) hidden states, the head on a few rows at a time."""
     rows = max(1, HEAD_VALUES // model.config.vocab_size)
     losses = [
         cross_entropy(model.lm_head(chunk).float(), goal, reduction="none")
         for chunk, goal in zip(hidden.split(rows), targets.split(rows), strict=True)
     ]
-    return torch.cat(losses).view(len(ids), scored)
+    return torch.cat(losses)
 
 
 def greedy_matches(model: Any, ids: torch.Tensor, answer: int) -> torch.Tensor:

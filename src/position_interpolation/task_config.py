@@ -109,11 +109,22 @@ class GovReportTask(Task):
     bootstrap: int = 1000
 
 
+@dataclass
+class BenchmarksTask(Task):
+    """Zero-shot multiple choice at the base's own window L, before and after extension (section 3.4, Table 5)."""
+
+    kind: str = "benchmarks"
+    sets: list[str] = field(default_factory=lambda: ["boolq", "piqa", "race_middle", "race_high", "winogrande"])
+    questions: int | None = None  # of each set, so many drawn by a hash of their ids; None asks all
+    bootstrap: int = 1000
+
+
 TASKS: dict[str, type[Task]] = {
     "perplexity": PerplexityTask,
     "passkey": PasskeyTask,
     "govreport": GovReportTask,
     "positions": PositionsTask,
+    "benchmarks": BenchmarksTask,
     "theory": TheoryTask,
     "export": ExportTask,
     "tokenizer": TokenizerTask,

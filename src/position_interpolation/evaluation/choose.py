@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from position_interpolation.evaluation.benchmarks import benchmarks
 from position_interpolation.evaluation.govreport import summaries
 from position_interpolation.evaluation.measurement import Measurement
 from position_interpolation.evaluation.passkey import retrieval
@@ -15,6 +16,7 @@ TASKS: dict[str, Callable[[Prepared, Any], Iterator[Measurement]]] = {
     "passkey": retrieval,
     "govreport": summaries,
     "positions": positions,
+    "benchmarks": benchmarks,
 }
 
 

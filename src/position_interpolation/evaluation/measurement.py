@@ -39,6 +39,7 @@ class Measurement:
     measure: Callable[[], list[Measured]]
     # From the run's extension to the one whose weights are measured; to None where no model is.
     subject: Callable[[Prepared], Prepared | None] = itself
+    task: str | None = None  # what its records call their task; None: the name of the run's task
 
 
 def common(prepared: Prepared, documents: Documents | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from position_interpolation.records import Record
 from position_interpolation.report import compare, groups, paper
+from position_interpolation.report.benchmark_findings import benchmarks
 from position_interpolation.report.govreport_findings import summaries
 from position_interpolation.report.labels import Extension, extension_of, names, ordered, plural
 from position_interpolation.report.passkey_findings import passkey
@@ -28,6 +29,8 @@ def findings(records: Sequence[Record]) -> list[Finding]:
         found += positions(rows)
     for rows in groups.summaries(records).values():
         found += summaries(rows)
+    for rows in groups.benchmarks(records):
+        found += benchmarks(rows)
     return found + theory([record for record in records if record.task == "theory"])
 
 

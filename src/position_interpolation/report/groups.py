@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from position_interpolation.questions import SETS
 from position_interpolation.records import Record
 from position_interpolation.report.labels import Extension, extension_of, ordered
 
@@ -49,6 +50,20 @@ def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
         group: [*own, *(record for record in tuned if extension_of(record) in {extension_of(row) for row in own})]
         for group, own in scored.items()
     }
+
+
+def benchmarks(records: Iterable[Record]) -> list[list[Record]]:
+    """Records of zero-shot benchmarks, one list a table: each set stands in it with one sample of its questions."""
+    samples: dict[tuple[object, ...], list[str | None]] = {}
+    found: dict[tuple[object, ...], list[Record]] = {}
+    for record in records:
+        if record.task in SETS:
+            where, text = (record.data.get("source"), record.seed), record.data.get("sha256")
+            known = samples.setdefault((*where, record.task), [])
+            if text not in known:
+                known.append(text)
+            found.setdefault((*where, known.index(text)), []).append(record)
+    return list(found.values())
 
 
 def block(record: Record) -> tuple[int, int]:

@@ -80,6 +80,23 @@ def longest_passkey(extension: Extension) -> tuple[int, int] | None:
     return None
 
 
+def accuracy(extension: Extension, task: str) -> float | None:
+    """The accuracy that Table 5 prints for the corresponding extension, as a share of one; PI tuned on the Pile."""
+    table = printed()["table5_benchmarks"]
+    if (
+        extension.method not in ("none", "pi")
+        or extension.control
+        or (extension.method == "pi" and not extension.steps)
+    ):
+        return None
+    text = "none" if extension.method == "none" else "pile"
+    wanted = (size(extension.model), window(extension.window, extension.base_window), text)
+    for row in table["rows"]:
+        if (row["size"], row["window"], row["data"]) == wanted:
+            return float(row["accuracy"][table["tasks"].index(task)]) / 100
+    return None
+
+
 def _is(row: dict[str, Any], extension: Extension, wanted: int) -> bool:
     method = METHODS.get(extension.method)
     return (row["size"], row["window"], row["method"]) == (size(extension.model), wanted, method)

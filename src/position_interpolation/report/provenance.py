@@ -13,6 +13,8 @@ STAND_INS = {
     ("local", "proof_pile"): "LaTeX and Isabelle documents alone stand in for Proof-pile",
 }
 DOCUMENTS = {"pg19": 100, "proof_pile": 128}
+# Rows of each benchmark's split that the paper's harness would have asked.
+QUESTIONS = {"boolq": 3270, "piqa": 1838, "race_middle": 1436, "race_high": 3498, "winogrande": 1267}
 TUNED = {"pi": 1000, "extrapolation": 10_000}
 IDS_SHOWN = 12
 
@@ -25,7 +27,7 @@ def sources(records: Sequence[Record]) -> list[str]:
         name, source, sha256 = group
         text = f"**{name}**, source `{source}`, sha256 `{(sha256 or 'none')[:16]}`"
         largest = max(rows, key=lambda record: (record.n_documents or 0, record.n_tokens or 0))
-        unit = "trial" if largest.task == "passkey" else "document"
+        unit = "trial" if largest.task == "passkey" else "question" if largest.task in QUESTIONS else "document"
         text += f": {plural(largest.n_documents or 0, unit)}"
         text += f", {plural(tokens, 'token')}" if (tokens := _tokens(largest, rows)) else ""
         protocols = _unique(record.protocol for record in rows)
@@ -88,6 +90,14 @@ def deviations(records: Sequence[Record]) -> list[str]:
         lines.append(
             "Passkey: the paper states neither prompt length nor matching rule; here prompt and answer fill "
             "the window, decoding is greedy and every digit must match."
+        )
+    for task, asked in dict.fromkeys((record.task, record.n_documents) for record in records):
+        if task in QUESTIONS and asked != QUESTIONS[task]:
+            lines.append(f"Questions of {task}: {asked}, for {QUESTIONS[task]}.")
+    if groups.benchmarks(records):
+        lines.append(
+            "Benchmarks: the paper states neither harness nor scoring rule; here the choice with the largest summed "
+            "log-likelihood is the answer, in the templates at the top of questions.py. Compare within the table."
         )
     if groups.positions(records):
         lines.append("Perplexity by position is no experiment of the paper.")

@@ -7,7 +7,15 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from position_interpolation.records import Record
-from position_interpolation.report import figures, govreport_tables, groups, tables, theory_figures
+from position_interpolation.report import (
+    benchmark_figures,
+    benchmark_tables,
+    figures,
+    govreport_tables,
+    groups,
+    tables,
+    theory_figures,
+)
 from position_interpolation.report.tables import Table
 
 
@@ -76,6 +84,22 @@ def _summaries(records: Sequence[Record]) -> Iterator[Section]:
         yield Section(f"Summaries of reports: {group.source} text", "govreport", table, (("govreport", draw),))
 
 
+def _benchmarks(records: Sequence[Record]) -> Iterator[Section]:
+    for rows in groups.benchmarks(records):
+        compared = any(record.metric == "accuracy_change" for record in rows)
+        draw = partial(benchmark_figures.changes_figure, rows)
+        yield Section(
+            "Zero-shot benchmarks at the base's window",
+            "benchmarks",
+            benchmark_tables.accuracy_table(rows),
+            (("benchmark_changes", draw),) if compared else (),
+            (benchmark_tables.accuracy_table(rows, "accuracy_normalised"),),
+        )
+        if compared:
+            title = "Zero-shot benchmarks: each extension against its base"
+            yield Section(title, "changes", benchmark_tables.changes_table(rows), ())
+
+
 def _theory(records: Sequence[Record]) -> Iterator[Section]:
     rows = [record for record in records if record.task == "theory"]
     if rows:
@@ -87,6 +111,7 @@ BUILDERS: tuple[Callable[[Sequence[Record]], Iterator[Section]], ...] = (
     _perplexity,
     _passkey,
     _positions,
+    _benchmarks,
     _summaries,
     _theory,
 )

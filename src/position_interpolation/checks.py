@@ -1,0 +1,224 @@
+"""What cannot be run, or would mislead, is refused in one line before anything is computed."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from position_interpolation import corpora, questions
+from position_interpolation.config import GENERATED, Architecture, Config
+from position_interpolation.errors import UsageError
+from position_interpolation.rope import METHODS
+from position_interpolation.settings import evaluation_windows, extension, multiple, reach, stride, summary_lengths
+from position_interpolation.task_config import (
+    BenchmarksTask,
+    ExportTask,
+    GovReportTask,
+    PasskeyTask,
+    PerplexityTask,
+    PositionsTask,
+    Task,
+)
+from position_interpolation.tasks import rouge
+from position_interpolation.tasks.windows import PROTOCOLS
+
+Choice = TypeVar("Choice")
+# The least that each number of the configuration can be; one that is None is not given.
+LEAST: dict[str, dict[str, float]] = {
+    "model": {"window": 2},
+    "context": {"factor": 1, "window": 2},
+    "train": {
+        "steps": 0, "batch_size": 1, "learning_rate": 0, "warmup_steps": 0, "warmup_start": 0, "weight_decay": 0,
+        "beta1": 0, "beta2": 0, "clip": 0, "lesson_steps": 0, "recall_documents": 1, "save_every": 1, "log_every": 1,
+    },
+    "task": {
+        "documents": 1, "stride": 1, "truncate_factor": 1, "minimum_factor": 0, "bootstrap": 0, "window": 2,
+        "block": 2, "distances": 1, "trials": 1, "digits": 1, "vocabulary": 300, "questions": 1,
+        "input_tokens": 1, "summary_tokens": 1, "learning_rate": 0, "batch_size": 1,
+    },
+    "compute": {"threads": 1, "tokens_per_forward": 1},
+}  # fmt: skip
+
+
+def check(config: Config) -> None:
+    """Refuse what cannot be run or would mislead.
+
+    Raises:
+        UsageError: with what was wrong, what was expected and what to do.
+    """
+    _check_choices(config)
+    _check_numbers(config)
+    _check_architecture(config.model.architecture)
+    base, window = config.model.window, reach(config)
+    if window < base or window % base:
+        raise UsageError(
+            f"the extended window {window} is not a multiple of the base's window {base}: "
+            f"set context=x2, x4, ... or context.window to a multiple of {base}"
+        )
+    if config.method.name == "pi" and window == base:
+        raise UsageError("method=pi with factor 1 is the base itself: set context=x2 or more, or method=none")
+    if config.method.name == "extrapolation" and extension(config).steps == 0:
+        raise UsageError(
+            "method=extrapolation untuned is the base itself: set method=none, or train=tune and train.steps above 0"
+        )
+    if extension(config).steps and not set(config.train.mixture) - {*GENERATED}:
+        raise UsageError(
+            "tuning needs text beside generated streams: set train.mixture, for example train.mixture.books=1.0"
+        )
+    _check_places(config)
+    _check_task(config)
+
+
+def _check_numbers(config: Config) -> None:
+    """Every number is one that it can be: finite, and not below the least that makes sense."""
+    for group, keys in LEAST.items():
+        for key, least in keys.items():
+            value = getattr(getattr(config, group), key, None)
+            if value is not None and not least <= value < math.inf:
+                raise UsageError(f"{group}.{key}={value} makes no sense: expected a number of at least {least}")
+    for key in ("beta1", "beta2"):
+        if getattr(config.train, key) >= 1:
+            raise UsageError(f"train.{key}={getattr(config.train, key)} makes no sense: expected a number below 1")
+    shares = config.train.mixture
+    if any(not 0 <= share < math.inf for share in shares.values()) or (shares and not sum(shares.values())):
+        raise UsageError(f"train.mixture={dict(shares)}: expected shares of at least 0, and one above 0")
+
+
+def _check_architecture(shape: Architecture | None) -> None:
+    """A model of this shape can be built."""
+    if shape is None:
+        return
+    for key, value in vars(shape).items():
+        if value < 1 and not isinstance(value, bool):
+            raise UsageError(f"model.architecture.{key}={value} makes no sense: expected a number of at least 1")
+    heads, shared = shape.num_attention_heads, shape.num_key_value_heads
+    if shape.hidden_size % heads or shape.hidden_size // heads % 2:
+        raise UsageError(
+            f"model.architecture.hidden_size={shape.hidden_size} does not divide into {heads} heads of even size: "
+            "change hidden_size or num_attention_heads"
+        )
+    if heads % shared:
+        raise UsageError(f"{shared} key-value heads do not divide {heads} heads: change num_key_value_heads")
+
+
+def _check_places(config: Config) -> None:
+    """Folders that the run starts from exist."""
+    if config.model.source == "path" and not (Path(str(config.model.location)) / "config.json").is_file():
+        raise UsageError(f"no model in {config.model.location}: expected a folder with config.json; set model.location")
+    start = config.train.resume_from
+    if start is not None and not (Path(start) / "trainer_state.json").is_file():
+        raise UsageError(f"train.resume_from={start} is no checkpoint: expected a folder checkpoint-<step>")
+    at = "" if start is None else Path(start).name.removeprefix("checkpoint-")
+    if at.isdigit() and int(at) >= config.train.steps:
+        raise UsageError(f"train.resume_from={start} is already there: raise train.steps={config.train.steps}")
+
+
+def _check_task(config: Config) -> None:
+    task = config.task
+    ids = getattr(task, "ids", None) or []
+    if len(set(ids)) < len(ids):
+        raise UsageError(f"task.ids={ids} names a document twice: name each once")
+    if isinstance(task, PerplexityTask | PositionsTask):
+        corpora.require(config.data, task.corpus)
+    if type(task) in TASK_CHECKS:
+        TASK_CHECKS[type(task)](config, task)
+    if extension(config).steps:
+        for name in config.train.mixture:
+            if name not in GENERATED:
+                corpora.require(config.data, name)
+
+
+def _check_perplexity(config: Config, task: PerplexityTask) -> None:
+    base, windows = config.model.window, evaluation_windows(config, task)
+    odd = [window for window in windows if window < 2 or window % base]
+    if odd or not windows:
+        raise UsageError(
+            f"evaluation windows {odd or windows}: expected multiples of the base's window {base}; "
+            "correct task.windows or task.window_factors"
+        )
+    if not 0 < stride(config, task) < min(windows):
+        raise UsageError(f"task.stride={task.stride} must be at least 1 and below every window {windows}")
+    cut = multiple(config, task.truncate_factor)
+    if cut is not None and cut + 1 < max(windows):
+        raise UsageError(
+            f"documents cut to {cut} tokens fill no window of {max(windows)}: raise task.truncate_factor or lower "
+            "task.window_factors"
+        )
+    if not task.protocols:
+        raise UsageError(f"task.protocols is empty: choose from {', '.join(PROTOCOLS)}")
+    for protocol in task.protocols:
+        _known("task.protocols", protocol, PROTOCOLS)
+
+
+def _check_passkey(config: Config, task: PasskeyTask) -> None:
+    if not 0 < task.threshold <= 1:
+        raise UsageError(f"task.threshold={task.threshold} is a success rate: expected above 0, at most 1")
+    window = reach(config) if task.window is None else task.window
+    if window % task.distances:
+        raise UsageError(f"{task.distances} distances do not divide a window of {window}: change task.distances")
+
+
+def _check_export(_: Config, task: ExportTask) -> None:
+    _known("task.dtype", task.dtype, ("float32", "float16", "bfloat16"))
+    if Path(task.folder).is_file():
+        raise UsageError(f"task.folder={task.folder} is a file: expected a folder to write")
+
+
+def _check_govreport(config: Config, task: GovReportTask) -> None:
+    if config.data.source == "embedded":
+        raise UsageError(
+            "task=govreport needs reports with their summaries, which no installed package brings: set data=hub, or "
+            "data=local data.root=<directory>"
+        )
+    for name in (task.corpus, task.training) if task.tune else (task.corpus,):
+        corpora.require(config.data, name)
+    for key in ("epochs", "temperature"):
+        if not 0 < getattr(task, key) < math.inf:
+            raise UsageError(f"task.{key}={getattr(task, key)} makes no sense: expected a number above 0")
+    if not 0 < task.top_p <= 1:
+        raise UsageError(f"task.top_p={task.top_p} is a share of probability: expected above 0, at most 1")
+    prompt, summary = summary_lengths(config, task)
+    if summary < 1 or prompt + summary > reach(config):
+        raise UsageError(
+            f"a prompt of {prompt} and a summary of {summary} tokens do not fit a window of {reach(config)}: "
+            "set a longer context, or lower task.input_tokens or task.summary_tokens"
+        )
+    rouge.require()
+
+
+def _check_benchmarks(config: Config, task: BenchmarksTask) -> None:
+    if not task.sets or len(set(task.sets)) < len(task.sets):
+        raise UsageError(
+            f"task.sets={task.sets}: name each of {', '.join(questions.SETS)} at most once, and one of them"
+        )
+    for name in task.sets:
+        _known("task.sets", name, tuple(questions.SETS))
+    if config.data.source == "embedded":
+        raise UsageError("data=embedded has no benchmark questions: set data=local data.root=<directory>, or data=hub")
+    for name in task.sets:
+        corpora.require(config.data, name)
+
+
+def _check_choices(config: Config) -> None:
+    _known("method", config.method.name, METHODS)
+    _known("model.source", config.model.source, ("packaged", "wheel", "path", "hub", "random"))
+    _known("data.source", config.data.source, ("hub", "local", "embedded"))
+    _known("train.optimizer", config.train.optimizer, ("adamw", "muon"))
+    _known("train.schedule", config.train.schedule, ("constant", "wsd"))
+    _known("compute.device", config.compute.device, ("auto", "cpu", "cuda"))
+    _known("compute.dtype", config.compute.dtype, ("auto", "float32", "bfloat16"))
+    _known("wandb.mode", config.wandb.mode, ("offline", "online", "disabled"))
+
+
+def _known(what: str, value: Choice, choices: "tuple[Choice, ...] | list[Choice]") -> None:
+    if value not in choices:
+        raise UsageError(f"{what}={value} is not known: choose one of {', '.join(map(str, choices))}")
+
+
+TASK_CHECKS: dict[type[Task], Callable[[Config, Any], None]] = {
+    PerplexityTask: _check_perplexity,
+    PasskeyTask: _check_passkey,
+    ExportTask: _check_export,
+    GovReportTask: _check_govreport,
+    BenchmarksTask: _check_benchmarks,
+}
