@@ -9,7 +9,7 @@ from position_interpolation import corpora
 from position_interpolation.config import GENERATED, Config
 from position_interpolation.errors import UsageError
 from position_interpolation.rope import METHODS
-from position_interpolation.task_config import ExportTask, PasskeyTask, PerplexityTask, PositionsTask
+from position_interpolation.task_config import ExportTask, HeadsTask, PasskeyTask, PerplexityTask, PositionsTask
 from position_interpolation.tasks.windows import PROTOCOLS
 
 Choice = TypeVar("Choice")
@@ -24,6 +24,7 @@ LEAST: dict[str, dict[str, float]] = {
     "task": {
         "documents": 1, "stride": 1, "truncate_factor": 1, "minimum_factor": 0, "bootstrap": 0, "window": 2,
         "block": 2, "distances": 1, "trials": 1, "digits": 1, "vocabulary": 300,
+        "pairs": 1, "spans": 16,
     },
     "compute": {"threads": 1, "tokens_per_forward": 1},
 }  # fmt: skip
@@ -160,6 +161,8 @@ def _check_task(config: Config) -> None:
         corpora.require(config.data, task.corpus)
     if isinstance(task, PositionsTask):
         corpora.require(config.data, task.corpus)
+    if isinstance(task, HeadsTask):
+        _check_heads(config, task)
     if isinstance(task, PasskeyTask):
         if not 0 < task.threshold <= 1:
             raise UsageError(f"task.threshold={task.threshold} is a success rate: expected above 0, at most 1")
@@ -170,6 +173,19 @@ def _check_task(config: Config) -> None:
         for name in config.train.mixture:
             if name not in GENERATED:
                 corpora.require(config.data, name)
+
+
+def _check_heads(config: Config, task: HeadsTask) -> None:
+    """Queries and keys are those of a base inside its own window, with the frequencies of its own theta."""
+    base = config.model.window
+    if config.method.name != "none":
+        raise UsageError(f"task=heads measures the base itself, not method={config.method.name}: set method=none")
+    if task.window is not None and task.window > base:
+        raise UsageError(
+            f"task.window={task.window} is past the base's own window {base}: expected at most {base}; spans reach to "
+            "4 L whatever it is"
+        )
+    corpora.require(config.data, task.corpus)
 
 
 def _check_choices(config: Config) -> None:

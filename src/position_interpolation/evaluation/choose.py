@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from position_interpolation.evaluation.heads import real_heads
 from position_interpolation.evaluation.measurement import Measurement
 from position_interpolation.evaluation.passkey import retrieval
 from position_interpolation.evaluation.perplexity import perplexities
@@ -13,6 +14,7 @@ TASKS: dict[str, Callable[[Prepared, Any], Iterator[Measurement]]] = {
     "perplexity": perplexities,
     "passkey": retrieval,
     "positions": positions,
+    "heads": real_heads,
 }
 
 

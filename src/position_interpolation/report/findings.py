@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from position_interpolation.records import Record
 from position_interpolation.report import compare, groups, paper
+from position_interpolation.report.heads_findings import heads
 from position_interpolation.report.labels import Extension, extension_of, names, ordered, plural
 from position_interpolation.report.passkey_findings import passkey
 from position_interpolation.report.position_findings import positions
@@ -25,6 +26,8 @@ def findings(records: Sequence[Record]) -> list[Finding]:
         found += passkey(rows)
     for rows in groups.positions(records).values():
         found += positions(rows)
+    for rows in groups.heads(records).values():
+        found += heads(rows)
     return found + theory([record for record in records if record.task == "theory"])
 
 

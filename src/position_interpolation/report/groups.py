@@ -9,6 +9,8 @@ from position_interpolation.report.labels import Extension, extension_of, ordere
 
 BLOCK = re.compile(r"perplexity_(\d+)_(\d+)")
 SUCCESS = re.compile(r"success_at_(\d+)")
+SCORE = re.compile(r"score_median_(\d+)_(\d+)")
+LAYER = re.compile(r"error_median_layer_(\d+)")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,23 @@ def passkeys(records: Iterable[Record]) -> dict[Group, list[Record]]:
 def positions(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity by position, by text and length of the forward."""
     return _grouped(records, lambda record: BLOCK.fullmatch(record.metric) is not None, by_length=True)
+
+
+def heads(records: Iterable[Record]) -> dict[Group, list[Record]]:
+    """Records of real heads, by text."""
+    return _grouped(records, lambda record: record.task == "heads")
+
+
+def span_blocks(records: Iterable[Record]) -> list[tuple[int, int]]:
+    """(start, stop) of every block of spans whose scores were measured on real heads, ascending."""
+    found = (SCORE.fullmatch(record.metric) for record in records)
+    return sorted({(int(match.group(1)), int(match.group(2))) for match in found if match is not None})
+
+
+def layers(records: Iterable[Record]) -> list[int]:
+    """Every layer whose interpolation error was measured, ascending."""
+    found = (LAYER.fullmatch(record.metric) for record in records)
+    return sorted({int(match.group(1)) for match in found if match is not None})
 
 
 def block(record: Record) -> tuple[int, int]:
