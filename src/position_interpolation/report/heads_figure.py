@@ -25,7 +25,7 @@ def heads_figure(records: Sequence[Record]) -> Figure:
     """
     found = {record.metric: record for record in records}
     extension = ordered(records)[0]
-    figure = Figure(figsize=(16, 5), layout="constrained")
+    figure = Figure(figsize=(16, 5.4), layout="constrained")
     scores, errors, ratio = figure.subplots(1, 3)
     _draw_scores(scores, found, groups.span_blocks(records))
     _draw_errors(errors, found, groups.layers(records))
@@ -34,10 +34,10 @@ def heads_figure(records: Sequence[Record]) -> Figure:
     for axes in (scores, ratio):
         axes.axvline(window, color=VERMILION, linestyle="--", linewidth=1.2, label=f"end of the window, L = {window}")
         axes.set_xlabel("span s (tokens)")
-    for axes, place in ((scores, "best"), (errors, "center right"), (ratio, "upper right")):
+    for axes in (scores, errors, ratio):
         axes.grid(axis="y", color="0.9", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize="small", loc=place)
+        axes.legend(frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
     first = found["error_median"]
     figure.suptitle(
         f"The heads of {extension.model}: d = {whole(found['head_dim'].value)}, base {found['rope_theta'].value:g}; "
