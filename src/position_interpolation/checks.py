@@ -14,6 +14,7 @@ from position_interpolation.task_config import (
     BenchmarksTask,
     ExportTask,
     GovReportTask,
+    HeadsTask,
     PasskeyTask,
     PerplexityTask,
     PositionsTask,
@@ -34,6 +35,7 @@ LEAST: dict[str, dict[str, float]] = {
     "task": {
         "documents": 1, "stride": 1, "truncate_factor": 1, "minimum_factor": 0, "bootstrap": 0, "window": 2,
         "block": 2, "distances": 1, "trials": 1, "digits": 1, "vocabulary": 300, "questions": 1,
+        "pairs": 1, "spans": 16,
         "input_tokens": 1, "summary_tokens": 1, "learning_rate": 0, "batch_size": 1,
     },
     "compute": {"threads": 1, "tokens_per_forward": 1},
@@ -118,7 +120,7 @@ def _check_task(config: Config) -> None:
     ids = getattr(task, "ids", None) or []
     if len(set(ids)) < len(ids):
         raise UsageError(f"task.ids={ids} names a document twice: name each once")
-    if isinstance(task, PerplexityTask | PositionsTask):
+    if isinstance(task, PerplexityTask | PositionsTask | HeadsTask):
         corpora.require(config.data, task.corpus)
     if type(task) in TASK_CHECKS:
         TASK_CHECKS[type(task)](config, task)
@@ -162,6 +164,18 @@ def _check_export(_: Config, task: ExportTask) -> None:
     _known("task.dtype", task.dtype, ("float32", "float16", "bfloat16"))
     if Path(task.folder).is_file():
         raise UsageError(f"task.folder={task.folder} is a file: expected a folder to write")
+
+
+def _check_heads(config: Config, task: HeadsTask) -> None:
+    """Queries and keys are those of a base inside its own window, with the frequencies of its own theta."""
+    base = config.model.window
+    if config.method.name != "none":
+        raise UsageError(f"task=heads measures the base itself, not method={config.method.name}: set method=none")
+    if task.window is not None and task.window > base:
+        raise UsageError(
+            f"task.window={task.window} is past the base's own window {base}: expected at most {base}; spans reach to "
+            "4 L whatever it is"
+        )
 
 
 def _check_govreport(config: Config, task: GovReportTask) -> None:
@@ -220,5 +234,6 @@ TASK_CHECKS: dict[type[Task], Callable[[Config, Any], None]] = {
     PasskeyTask: _check_passkey,
     ExportTask: _check_export,
     GovReportTask: _check_govreport,
+    HeadsTask: _check_heads,
     BenchmarksTask: _check_benchmarks,
 }

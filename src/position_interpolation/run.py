@@ -20,6 +20,7 @@ from position_interpolation.report.pages import ROWS
 from position_interpolation.report.theory_figures import figure_2_rows, figure_5_rows
 from position_interpolation.task_config import ExportTask, TokenizerTask
 from position_interpolation.tasks.windows import Estimate
+from position_interpolation.theory import audit_rows
 from position_interpolation.tracking import Tracker
 
 THEORY_DTYPE = "float32 and float64"  # which one, the metric says
@@ -170,13 +171,13 @@ def _merge(config: Config, found: list[Record], task: str) -> None:
 
 
 def _theory(config: Config, _: Tracker) -> None:
-    """The numbers that Figures 2 and 5 state."""
+    """The numbers that Figures 2 and 5 state, and the audit of the bounds by head dimension."""
     _check_folders(config)
-    signature = records.signature({"theory": 2, "versions": records.versions()})
+    signature = records.signature({"theory": 3, "versions": records.versions()})
     found = _recall(config, signature)
     if found is None:
         started = time.perf_counter()
-        numbers = {**figure_2_rows(), **figure_5_rows()}
+        numbers = {**figure_2_rows(), **figure_5_rows(), **audit_rows()}
         seconds = time.perf_counter() - started
         data = {"name": "theory", "source": "generated", "sha256": None, "ids": None}
         measured = [Measured(metric, Estimate(value, None, None), data) for metric, value in numbers.items()]

@@ -45,8 +45,23 @@ class PositionsTask(Task):
 
 
 @dataclass
+class HeadsTask(Task):
+    """The h_j of a base's own queries and keys, against the bounds of section 2."""
+
+    kind: str = "heads"
+    corpus: str = MISSING
+    documents: int | None = 8
+    ids: list[str] | None = None
+    window: int | None = None  # positions of a document that run through the base; default: L
+    pairs: int = 64  # a query and a key before it, drawn for each head
+    spans: int = 4096  # about so many evenly spaced spans of [0, 4 L) are scored; every one if 4 L is no larger
+    bos: bool = True
+    bootstrap: int = 1000
+
+
+@dataclass
 class TheoryTask(Task):
-    """The numbers stated by Figures 2 and 5; no model."""
+    """The numbers stated by Figures 2 and 5, and the bounds by head dimension; no model."""
 
     kind: str = "theory"
 
@@ -125,6 +140,7 @@ TASKS: dict[str, type[Task]] = {
     "govreport": GovReportTask,
     "positions": PositionsTask,
     "benchmarks": BenchmarksTask,
+    "heads": HeadsTask,
     "theory": TheoryTask,
     "export": ExportTask,
     "tokenizer": TokenizerTask,

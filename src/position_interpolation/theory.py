@@ -22,6 +22,8 @@ Floats = NDArray[np.float64]
 Solver = Literal["normal_float32", "normal_float64", "svd", "ridge"]
 
 BASE = 10000.0  # the paper's c
+HEAD_DIMS = (16, 32, 64, 80, 96, 128, 256)  # audited: those of common models, the paper's 128 among them
+PLOTTED, EXTENDED = 4096, 32768  # spans of Fig. 5, and of the paper's longest extended window
 BETWEEN_SPANS: Floats = np.arange(25, 75.125, 0.125)  # of Fig. 2's right panel: 25 .. 75, shape (401,)
 
 
@@ -137,7 +139,7 @@ class Audit:
     share_below_one: float
 
 
-def audit(head_dims: Iterable[int], base: float = BASE, spans: int = 4096) -> list[Audit]:
+def audit(head_dims: Iterable[int], base: float = BASE, spans: int = PLOTTED) -> list[Audit]:
     """Check eqs. 7 and 8 for each head dimension, on the integer spans 0 .. `spans` - 1 (Fig. 5 has 4096)."""
     rows = []
     for head_dim in head_dims:
@@ -155,6 +157,22 @@ def audit(head_dims: Iterable[int], base: float = BASE, spans: int = 4096) -> li
             )
         )
     return rows
+
+
+def audit_rows() -> dict[str, float]:
+    """Return the audit of every head dimension in `HEAD_DIMS` by metric name, `audit_<d>_<field of Audit>`.
+
+    At d = 128 the minimum of B(s) / d is also taken over all spans of the paper's longest window:
+    `audit_128_smallest_ratio_to_32768` and `audit_128_smallest_ratio_span_to_32768`.
+    """
+    found: dict[str, float] = {}
+    for row in audit(HEAD_DIMS):
+        fields = {name: float(value) for name, value in vars(row).items() if name != "head_dim"}
+        found |= {f"audit_{row.head_dim}_{name}": value for name, value in fields.items()}
+    (longest,) = audit([128], spans=EXTENDED)
+    found[f"audit_128_smallest_ratio_to_{EXTENDED}"] = longest.smallest_ratio
+    found[f"audit_128_smallest_ratio_span_to_{EXTENDED}"] = float(longest.smallest_ratio_span)
+    return found
 
 
 @dataclass(frozen=True)

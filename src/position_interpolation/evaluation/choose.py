@@ -5,6 +5,7 @@ from typing import Any
 
 from position_interpolation.evaluation.benchmarks import benchmarks
 from position_interpolation.evaluation.govreport import summaries
+from position_interpolation.evaluation.heads import real_heads
 from position_interpolation.evaluation.measurement import Measurement
 from position_interpolation.evaluation.passkey import retrieval
 from position_interpolation.evaluation.perplexity import perplexities
@@ -17,6 +18,7 @@ TASKS: dict[str, Callable[[Prepared, Any], Iterator[Measurement]]] = {
     "govreport": summaries,
     "positions": positions,
     "benchmarks": benchmarks,
+    "heads": real_heads,
 }
 
 

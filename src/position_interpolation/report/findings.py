@@ -10,6 +10,7 @@ from position_interpolation.records import Record
 from position_interpolation.report import compare, groups, paper
 from position_interpolation.report.benchmark_findings import benchmarks
 from position_interpolation.report.govreport_findings import summaries
+from position_interpolation.report.heads_findings import heads
 from position_interpolation.report.labels import Extension, extension_of, names, ordered, plural
 from position_interpolation.report.passkey_findings import passkey
 from position_interpolation.report.position_findings import positions
@@ -31,6 +32,8 @@ def findings(records: Sequence[Record]) -> list[Finding]:
         found += summaries(rows)
     for rows in groups.benchmarks(records):
         found += benchmarks(rows)
+    for rows in groups.heads(records).values():
+        found += heads(rows)
     return found + theory([record for record in records if record.task == "theory"])
 
 

@@ -12,6 +12,8 @@ BLOCK = re.compile(r"perplexity_(\d+)_(\d+)")
 SUCCESS = re.compile(r"success_at_(\d+)")
 ROUGE = re.compile(r"(document_)?rouge(1|2|L|Lsum)")
 SUMMARY_TUNING = re.compile(r"summary_(steps|epochs)")
+SCORE = re.compile(r"score_median_(\d+)_(\d+)")
+LAYER = re.compile(r"error_median_layer_(\d+)")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,23 @@ def benchmarks(records: Iterable[Record]) -> list[list[Record]]:
                 known.append(text)
             found.setdefault((*where, known.index(text)), []).append(record)
     return list(found.values())
+
+
+def heads(records: Iterable[Record]) -> dict[Group, list[Record]]:
+    """Records of real heads, by text."""
+    return _grouped(records, lambda record: record.task == "heads")
+
+
+def span_blocks(records: Iterable[Record]) -> list[tuple[int, int]]:
+    """(start, stop) of every block of spans whose scores were measured on real heads, ascending."""
+    found = (SCORE.fullmatch(record.metric) for record in records)
+    return sorted({(int(match.group(1)), int(match.group(2))) for match in found if match is not None})
+
+
+def layers(records: Iterable[Record]) -> list[int]:
+    """Every layer whose interpolation error was measured, ascending."""
+    found = (LAYER.fullmatch(record.metric) for record in records)
+    return sorted({int(match.group(1)) for match in found if match is not None})
 
 
 def block(record: Record) -> tuple[int, int]:

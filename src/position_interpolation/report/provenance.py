@@ -101,6 +101,8 @@ def deviations(records: Sequence[Record]) -> list[str]:
         )
     if groups.positions(records):
         lines.append("Perplexity by position is no experiment of the paper.")
+    if groups.heads(records):
+        lines.append("Queries and keys of real heads are measured nowhere in the paper.")
     return [f"- {line}" for line in dict.fromkeys(lines)]
 
 

@@ -13,9 +13,13 @@ from position_interpolation.report import (
     figures,
     govreport_tables,
     groups,
+    heads_figure,
+    heads_tables,
     tables,
     theory_figures,
+    theory_tables,
 )
+from position_interpolation.report.labels import extension_of, ordered
 from position_interpolation.report.tables import Table
 
 
@@ -100,11 +104,30 @@ def _benchmarks(records: Sequence[Record]) -> Iterator[Section]:
             yield Section(title, "changes", benchmark_tables.changes_table(rows), ())
 
 
+def _heads(records: Sequence[Record]) -> Iterator[Section]:
+    for group, rows in groups.heads(records).items():
+        drawings = []
+        for extension in ordered(rows):
+            own = [record for record in rows if extension_of(record) == extension]
+            drawings.append((f"heads_{extension.model}", partial(heads_figure.heads_figure, own)))
+        title = f"Real heads against the bounds: {group.source} text"
+        yield Section(title, "heads", heads_tables.heads_table(rows), tuple(drawings))
+        yield Section("Real heads: scores by span", "heads_spans", heads_tables.spans_table(rows), ())
+        yield Section("Real heads: interpolation error by layer", "heads_layers", heads_tables.layers_table(rows), ())
+
+
 def _theory(records: Sequence[Record]) -> Iterator[Section]:
     rows = [record for record in records if record.task == "theory"]
-    if rows:
-        drawn = (("figure_2", theory_figures.figure_2), ("figure_5", theory_figures.figure_5))
-        yield Section("Figures 2 and 5", "theory", tables.theory_table(rows), drawn)
+    stated = [record for record in rows if theory_tables.AUDITED.fullmatch(record.metric) is None]
+    if stated:
+        drawn = (
+            ("figure_1", theory_figures.figure_1),
+            ("figure_2", theory_figures.figure_2),
+            ("figure_5", theory_figures.figure_5),
+        )
+        yield Section("Figures 1, 2 and 5", "theory", tables.theory_table(stated), drawn)
+    if theory_tables.audited(rows):
+        yield Section("The bounds by head dimension", "audit", theory_tables.audit_table(rows), ())
 
 
 BUILDERS: tuple[Callable[[Sequence[Record]], Iterator[Section]], ...] = (
@@ -113,5 +136,6 @@ BUILDERS: tuple[Callable[[Sequence[Record]], Iterator[Section]], ...] = (
     _positions,
     _benchmarks,
     _summaries,
+    _heads,
     _theory,
 )

@@ -1,4 +1,4 @@
-"""Figures 2 and 5 of the paper, which need no model, and the numbers that they state.
+"""Figures 1, 2 and 5 of the paper, which need no model, and the numbers that the last two state.
 
 Figures are plain `matplotlib.figure.Figure` objects: nothing is shown, saved or kept in global state.
 `figure_2_rows` and `figure_5_rows` take the arguments of their figure and return its numbers by metric name.
@@ -6,6 +6,7 @@ Figures are plain `matplotlib.figure.Figure` objects: nothing is shown, saved or
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from position_interpolation.theory import (
     BASE,
@@ -14,13 +15,14 @@ from position_interpolation.theory import (
     Solver,
     corrected_curvature,
     fit_random_scores,
+    frequencies,
     grid_bound,
     partial_sum_magnitude,
     printed_curvature,
 )
 
 # From Okabe and Ito's palette, distinguishable with colour blindness.
-GREY, BLUE, VERMILION = "#999999", "#0072B2", "#D55E00"
+GREY, BLUE, VERMILION, GREEN = "#999999", "#0072B2", "#D55E00", "#009E73"
 
 SOLVER_NAMES: dict[Solver, str] = {
     "normal_float32": "float32 normal equations",
@@ -28,6 +30,43 @@ SOLVER_NAMES: dict[Solver, str] = {
     "svd": "SVD cut at 1e-7",
     "ridge": "float64 ridge of 1",
 }
+
+
+def figure_1(window: int = 2048, *, head_dim: int = 128, base: float = BASE) -> Figure:
+    """Draw Fig. 1: where a text of twice the window puts its position indices; an illustration, nothing is measured.
+
+    Rows: the window as trained, extrapolation, Position Interpolation. Left: the whole text, each dot on the cosine of
+    one slowly turning pair; right: around the end of the window, every index drawn.
+    """
+    figure = Figure(figsize=(12, 6), layout="constrained")
+    rows = figure.subplots(3, 2, width_ratios=[2, 1], sharey=True)
+    theta = frequencies(head_dim, base)
+    slow = theta[np.abs(2 * np.pi / theta - 2.5 * window).argmin()]  # does not finish a turn inside the window
+    step = window // 32 - 1  # odd, or every dot drawn of the third row would fall on an integer
+    titles = ("Trained: indices 0 .. L - 1", "Extrapolation: indices 0 .. 2L - 1", "Position Interpolation: m L / L'")
+    tokens = np.arange(2 * window)
+    for (whole, close), title, indices in zip(rows, titles, (tokens[:window], tokens, tokens / 2), strict=True):
+        colours = np.where(indices >= window, VERMILION, np.where(indices % 1 == 0, BLUE, GREEN))
+        for axes, shown in ((whole, slice(0, None, step)), (close, np.abs(indices - window) <= 4.5)):
+            axes.plot(tokens, np.cos(slow * tokens), color=GREY, linewidth=0.8, zorder=0)
+            axes.scatter(indices[shown], np.cos(slow * indices[shown]), s=16, c=colours[shown])
+            axes.axvline(window - 0.25, color=VERMILION, linestyle="--", linewidth=1)
+            axes.set_yticks([])
+            axes.spines[["top", "right", "left"]].set_visible(False)
+        whole.set_title(f"{title}; one in {step} drawn", loc="left", fontsize="medium")
+        whole.set_xlim(-window / 50, 2.02 * window)
+        whole.set_xticks([0, window // 2, window, 3 * window // 2, 2 * window])
+        close.set_xlim(window - 5, window + 5)
+        close.set_xticks(np.arange(window - 4, window + 5, 2))
+    rows[0, 1].set_title("around the end of the window, every index", loc="left", fontsize="medium")
+    for axes in rows[-1]:
+        axes.set_xlabel("position index (tokens)")
+    meanings = {BLUE: "trained index", VERMILION: "unseen index", GREEN: "between two trained indices"}
+    handles = [Line2D([], [], marker="o", linestyle="", color=colour, label=name) for colour, name in meanings.items()]
+    handles.append(Line2D([], [], color=GREY, label="cosine of one slowly turning pair"))
+    handles.append(Line2D([], [], color=VERMILION, linestyle="--", label=f"end of the window, L = {window}"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
+    return figure
 
 
 def figure_2(

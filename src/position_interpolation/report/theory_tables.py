@@ -1,0 +1,50 @@
+"""The audit of section 2 by head dimension as a table."""
+
+import re
+from collections.abc import Sequence
+
+from position_interpolation.records import Record
+from position_interpolation.report.labels import rate_text, whole
+from position_interpolation.report.tables import Cell, Column, Table
+from position_interpolation.theory import EXTENDED, PLOTTED
+
+AUDITED = re.compile(r"audit_(\d+)_(\w+)")
+
+COLUMNS = {
+    "printed_bound": Column("Printed bound", lambda value: f"{value:.5f}"),
+    "corrected_bound": Column("Corrected bound", lambda value: f"{value:.5f}"),
+    "worst_midpoint_deviation": Column("Worst midpoint deviation", lambda value: f"{value:.5f}"),
+    "smallest_ratio": Column("Smallest B(s) / d", lambda value: f"{value:.4f}"),
+    "smallest_ratio_span": Column("at s", whole),
+    "share_below_one": Column("Share of s with B(s) / d < 1", rate_text),
+}
+
+
+def audited(records: Sequence[Record]) -> dict[int, dict[str, float]]:
+    """The audit's numbers by head dimension d and name, d ascending; empty if it was not recorded."""
+    found: dict[int, dict[str, float]] = {}
+    for record in records:
+        parts = AUDITED.fullmatch(record.metric)
+        if parts is not None:
+            found.setdefault(int(parts.group(1)), {})[parts.group(2)] = record.value
+    return dict(sorted(found.items()))
+
+
+def audit_table(records: Sequence[Record]) -> Table:
+    """One row a head dimension: both interpolation bounds, what comes nearest to them, and the least of B(s) / d.
+
+    Args:
+        records: those of the task `theory`.
+    """
+    by_dimension = audited(records)
+    rows = tuple((Cell(d), *(Cell(numbers.get(name)) for name in COLUMNS)) for d, numbers in by_dimension.items())
+    caption = (
+        "Bounds on the interpolation error between neighbouring integers (eq. 7: as printed, and with eq. 14 put "
+        "right) and the largest error that any query and key have half way, in units of max|h_j|; base 10000. "
+        f"B(s) / d on the spans s < {PLOTTED} of Fig. 5."
+    )
+    numbers = by_dimension.get(128, {})
+    least, span = (numbers.get(f"smallest_ratio{name}_to_{EXTENDED}") for name in ("", "_span"))
+    if least is not None and span is not None:
+        caption += f" At d = 128 and s < {EXTENDED} the smallest is {least:.4f}, at s = {whole(span)}."
+    return Table((Column("d"), *COLUMNS.values()), rows, caption)
