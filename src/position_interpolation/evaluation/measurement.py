@@ -30,6 +30,7 @@ class Measurement:
 
     parts: dict[str, Any]
     measure: Callable[[], list[Measured]]
+    task: str | None = None  # what the records are labelled with, where it is not the run's task
 
 
 def common(prepared: Prepared, documents: Documents | None) -> dict[str, Any]:
