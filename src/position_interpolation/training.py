@@ -128,7 +128,7 @@ class Bar(ProgressCallback):
 
     def on_log(self, arguments: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
         """Write what is due."""
-        if state.global_step % self.every == 0:
+        if state.global_step % self.every == 0 or "loss" not in (logs or {}):
             super().on_log(arguments, state, control, logs=logs, **rest)
 
 
@@ -215,7 +215,7 @@ def tune(
         dataloader_pin_memory=device != "cpu",
         seed=seed,
     )
-    listeners = [Checkpoints(folder, train), Forward(listener, train.log_every), Bar(train.log_every)]
+    listeners = [Checkpoints(folder, train), Forward(listener, train.log_every)]
     model = build()
     if compiled:
         model.model.compile()  # the decoder alone: head and loss are one fused operation already
@@ -228,6 +228,7 @@ def tune(
     )
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
+    trainer.add_callback(Bar(train.log_every))
     trainer.train(resume_from_checkpoint=None if start is None else str(start))
     return last
 

@@ -6,7 +6,7 @@ from statistics import fmean
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from position_interpolation.records import Record
 from position_interpolation.report import base_tokens, variants
@@ -28,8 +28,9 @@ def base_tokens_figure(rows: Sequence[Record], metric: str = "perplexity") -> Fi
     for treatment in base_tokens.treatments(rows):
         _draw(axes, rows, treatment, metric, window)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator([variants.tokens_of(base) or 1 for base in base_tokens.bases(rows)]))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1e6:g} M")
-    axes.xaxis.set_minor_formatter(lambda *_: "")
     axes.set_xlabel("training tokens of the base")
     axes.set_ylabel("perplexity" if metric == "perplexity" else "$k_{max}$ (tokens)")
     if metric == "perplexity":
