@@ -51,7 +51,7 @@ def perplexities(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
                 protocols = [name for name in task.protocols if (name == "overlapping") == overlapping]
                 if protocols:
                     scored = token_losses(prepared, corpus, losses_of, overlapping)
-                    found += _aggregate(scored, protocols, task.bootstrap, data, window, stride)
+                    found += aggregate(scored, protocols, task.bootstrap, data, window, stride)
                 if "token" in protocols:
                     sizes = perplexity.scored_bytes(corpus, prepared.tokenizer, bos)
                     bits = windows.bits_per_byte(scored, sizes, task.bootstrap)
@@ -82,7 +82,7 @@ def token_losses(prepared: Prepared, corpus: Tokenised, losses_of: dict[str, Any
         )
 
 
-def _aggregate(
+def aggregate(
     scored: list[Scored],
     protocols: list[str],
     bootstrap: int,
