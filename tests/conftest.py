@@ -1,6 +1,6 @@
 """A random Llama sharp enough that every position and every token shows in its losses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,15 @@ settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
 torch.set_num_threads(1)  # the tensors are too small to share
+
+
+def covering(jobs: list[list[str]]) -> Iterator[list[str]]:
+    """As many of a sweep's jobs as it takes to see each choice once."""
+    seen: set[str] = set()
+    for job in jobs:
+        if not set(job) <= seen:
+            seen |= set(job)
+            yield job
 
 
 def base(window: int = WINDOW, **shape: Any) -> Model:

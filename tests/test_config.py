@@ -1,6 +1,7 @@
 """Every shipped configuration composes, and bad input is refused in one clear line before anything is computed."""
 
 import pytest
+from conftest import covering
 
 from position_interpolation import checks, launch, settings
 from position_interpolation.errors import UsageError
@@ -35,7 +36,7 @@ def test_every_job_of_every_experiment_can_run(experiment: str, monkeypatch: pyt
     monkeypatch.setattr(checks.corpora, "require", lambda data, name: data.corpora[name])
     found = launch.jobs([f"experiment={experiment}"])
     assert found
-    for overrides in found:
+    for overrides in covering(found):
         checks.check(launch.typed(launch.composed(overrides)))
 
 

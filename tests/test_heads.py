@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
-from position_interpolation import launch, settings, theory
+from position_interpolation import checks, launch, theory
 from position_interpolation.errors import UsageError
 from position_interpolation.evaluation.heads import projections, require_plain_llama
 from position_interpolation.tasks import heads
@@ -224,4 +224,4 @@ def test_layers_are_told_apart() -> None:
 def test_what_cannot_be_measured_is_refused(overrides: list[str], expected: str) -> None:
     launch.register()
     with pytest.raises(UsageError, match=expected):
-        settings.check(launch.typed(launch.composed(["task=heads", *overrides])))
+        checks.check(launch.typed(launch.composed(["task=heads", *overrides])))

@@ -10,6 +10,7 @@ import torch
 
 from position_interpolation.corpora import Document, Documents
 from position_interpolation.errors import UsageError
+from position_interpolation.evaluation.perplexity import aggregate
 from position_interpolation.tasks.perplexity import (
     Tokenised,
     planned_positions,
@@ -266,3 +267,16 @@ def test_a_document_is_judged_by_its_whole_length_even_if_little_of_it_is_kept(t
 def test_a_corpus_without_a_long_enough_document_is_refused(tokenizer: Any) -> None:
     with pytest.raises(UsageError, match=r"'prose' has 50 tokens.*minimum"):
         tokenise(documents_of("Amen.", "Selah."), tokenizer, minimum=50, truncate=None)
+
+
+def test_each_document_leaves_its_mean_over_tokens_and_over_windows() -> None:
+    """Two windows that score 3 tokens and 1: losses 1, 2, 3 and 6 are 3 a token, and (2 + 6) / 2 = 4 a window."""
+    document = Scored(np.array([1.0, 2.0, 3.0, 6.0]), np.array([3, 1]))
+    data = {"name": "books", "source": "local", "sha256": "0", "ids": ["a"]}
+    found = aggregate([document], ["token", "window"], 0, data, window=4, stride=1)
+    single = {item.metric: item for item in found if item.metric.startswith("document_")}
+    assert {metric: item.estimate.value for metric, item in single.items()} == {
+        "document_loss": 3.0, "document_window_loss": 4.0,
+    }  # fmt: skip
+    assert single["document_window_loss"].protocol == "window"
+    assert [item.estimate.value for item in found if item.metric == "perplexity"] == pytest.approx(np.exp([3, 4]))

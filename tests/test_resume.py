@@ -75,6 +75,7 @@ def test_a_killed_run_ends_with_the_records_of_an_unbroken_one(tmp_path: Path, t
 
     subprocess.run(command(killed, text_folder), check=True, capture_output=True)
     assert numbers(killed) == numbers(unbroken)
+    assert sum(row["task"] == "tuning" for row in numbers(killed)) == 40, "a loss for each step"
     for path, written in done.items():
         assert path.stat().st_mtime_ns == written, "a finished document was computed again"
 

@@ -13,12 +13,12 @@ from position_interpolation.errors import UsageError
 
 
 @hydra.main(version_base="1.3", config_path=str(launch.CONF), config_name="config")
-def job(config: DictConfig) -> None:
-    """One job of one or many."""
+def job(config: DictConfig) -> float | None:
+    """One job of one or many; what it returns is what a searching sweeper minimises."""
     from position_interpolation.run import run  # torch takes seconds to import: after composition only
 
     try:
-        run(launch.typed(config))
+        return run(launch.typed(config))
     except UsageError as error:
         sys.exit(f"error: {error}")
 

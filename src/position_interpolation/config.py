@@ -35,6 +35,7 @@ class Model:
     # random: built from `architecture` with the tokenizer shipped in this package.
     source: str = MISSING
     location: str | None = None
+    tokenizer: str | None = None  # a packaged model or a folder, where the model's own folder has no tokenizer
     architecture: Architecture | None = None
 
 
@@ -100,7 +101,7 @@ class Train:
     resume_from: str | None = None  # a checkpoint folder of the same recipe to go on from
     # What follows changes no number.
     save_every: int = 100
-    log_every: int = 10
+    log_every: int = 10  # what the terminal and W&B are told; curve.jsonl has every step
 
 
 @dataclass

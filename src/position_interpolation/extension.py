@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from position_interpolation import compute, corpora, models, packing, records, settings, training
+from position_interpolation import compute, corpora, files, models, packing, records, settings, training
 from position_interpolation.config import GENERATED, RECALL, REPEATS, Config
 from position_interpolation.settings import Extension
 
@@ -149,18 +149,19 @@ def _tune(
     listener: Callable[[dict[str, float]], None],
 ) -> Path:
     train, chosen = config.train, config.compute
-    return training.tune(
-        lambda: models.build(config.model, Path(config.paths.cache), wanted.method, wanted.factor, config.seed),
-        dataset,
-        train,
-        folder,
-        micro_batch=_micro_batch(train.batch_size, max(1, chosen.tokens_per_forward // wanted.window)),
-        device=compute.device(chosen),
-        bf16=compute.dtype(chosen) == "bfloat16",
-        compiled=chosen.compile,
-        seed=config.seed,
-        listener=listener,
-    )
+    with files.locked(folder / "training"):  # jobs of a parallel sweep may ask for different steps of one training
+        return training.tune(
+            lambda: models.build(config.model, Path(config.paths.cache), wanted.method, wanted.factor, config.seed),
+            dataset,
+            train,
+            folder,
+            micro_batch=_micro_batch(train.batch_size, max(1, chosen.tokens_per_forward // wanted.window)),
+            device=compute.device(chosen),
+            bf16=compute.dtype(chosen) == "bfloat16",
+            compiled=chosen.compile,
+            seed=config.seed,
+            listener=listener,
+        )
 
 
 def _micro_batch(batch: int, most: int) -> int:

@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -87,25 +88,36 @@ def composed(overrides: list[str], with_hydra: bool = False) -> DictConfig:
 
 
 def jobs(overrides: list[str]) -> list[list[str]]:
-    """The command lines of all jobs: the overrides themselves, times the sweep of their experiment."""
+    """The command lines of all jobs: the overrides themselves, times the sweep of their experiment.
+
+    A key given on the command line takes the place of the experiment's choices for it, as in Hydra's sweepers.
+    """
     plain = [text for text in overrides if not _choices(text)]
     full = composed(plain, with_hydra=True)
     swept = [f"{key}={value}" for key, value in (full.hydra.sweeper.get("params") or {}).items()]
-    return [
-        [*combination]
-        for combination in itertools.product(*(_choices(text) or [text] for text in [*swept, *overrides]))
-    ]
+    texts = {_parsed(text).get_key_element(): text for text in [*swept, *overrides]}
+    return [[*combination] for combination in itertools.product(*(_choices(text) or [text] for text in texts.values()))]
 
 
 def _choices(override: str) -> list[str]:
-    """The single overrides that a sweep such as `context=x2,x4` stands for; none if it is no sweep."""
-    try:
-        parsed = OverridesParser.create().parse_override(override)
-    except HydraException as error:
-        raise UsageError(_one_line(error)) from error
+    """The single overrides that a sweep such as `context=x2,x4` stands for; none if it is no sweep.
+
+    Of an interval, which only a searching sweeper such as Optuna can take, both ends: what lies between is as valid.
+    """
+    parsed = _parsed(override)
     if not parsed.is_sweep_override():
         return []
+    value = parsed.value()
+    if isinstance(value, IntervalSweep):
+        return [f"{parsed.get_key_element()}={end}" for end in (value.start, value.end)]
     return [f"{parsed.get_key_element()}={value}" for value in parsed.sweep_string_iterator()]
+
+
+def _parsed(override: str) -> Override:
+    try:
+        return OverridesParser.create().parse_override(override)
+    except HydraException as error:
+        raise UsageError(_one_line(error)) from error
 
 
 def _one_line(error: Exception) -> str:

@@ -68,8 +68,11 @@ def _download(repository: str) -> Path:
 
 
 def tokenizer(model: Model, cache: Path) -> Any:
-    """The base's tokenizer; a randomly initialised model uses the tiny one."""
+    """The base's tokenizer, or the one that `model.tokenizer` names; random weights use the tiny one."""
     place = folder(model, cache) or ASSETS / "tiny"
+    if model.tokenizer is not None:
+        packaged = ASSETS / model.tokenizer
+        place = packaged if packaged.is_dir() else Path(model.tokenizer)
     return _read(place, lambda: AutoTokenizer.from_pretrained(place, trust_remote_code=False))
 
 

@@ -4,7 +4,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
@@ -27,12 +27,22 @@ THEORY_DTYPE = "float32 and float64"  # which one, the metric says
 PLAIN_DTYPE = "float64"  # of numbers that no model has a part in
 
 
-def run(config: Config) -> None:
-    """Carry out one run; what an earlier run measured under the same signature is reused."""
+def run(config: Config) -> float | None:
+    """Carry out one run; what an earlier run measured under the same signature is reused.
+
+    Returns:
+        What a search over settings minimises: `objective` of what was measured.
+    """
     checks.check(config)
     compute.prepare(config.compute)
     with Tracker(config, job_name(config)) as tracker:
-        JOBS.get(config.task.kind, _evaluate)(config, tracker)
+        return objective(JOBS.get(config.task.kind, _evaluate)(config, tracker))
+
+
+def objective(measured: Sequence[Record]) -> float | None:
+    """Perplexity, protocol `token`, at the largest window measured; None if there is none."""
+    found = [record for record in measured if (record.metric, record.protocol) == ("perplexity", "token")]
+    return max(found, key=lambda record: record.eval_window or 0).value if found else None
 
 
 def results_folder(config: Config) -> Path:
@@ -59,10 +69,11 @@ def job_name(config: Config) -> str:
     return f"{config.model.name}-{wanted.method}-x{wanted.factor:g}-{tuned}-{config.task.name}"
 
 
-def _evaluate(config: Config, tracker: Tracker) -> None:
+def _evaluate(config: Config, tracker: Tracker) -> list[Record]:
     """Measure the task on the extension, one signature at a time, so that a killed run keeps what it has."""
     _check_folders(config)
     prepared = prepare(config, tracker.log)
+    everything = []
     for measurement in measurements(prepared):
         signature = records.signature(measurement.parts)
         found = _recall(config, signature)
@@ -70,6 +81,8 @@ def _evaluate(config: Config, tracker: Tracker) -> None:
             found = _measure(prepared, signature, measurement)
             tracker.log_records(found)
         _merge(config, found, measurement.task or config.task.name)
+        everything += found
+    return everything
 
 
 def _measure(prepared: Prepared, signature: str, measurement: Measurement) -> list[Record]:
@@ -170,7 +183,7 @@ def _merge(config: Config, found: list[Record], task: str) -> None:
         )
 
 
-def _theory(config: Config, _: Tracker) -> None:
+def _theory(config: Config, _: Tracker) -> list[Record]:
     """The numbers that Figures 2 and 5 state, and the audit of the bounds by head dimension."""
     _check_folders(config)
     signature = records.signature({"theory": 3, "versions": records.versions()})
@@ -184,30 +197,34 @@ def _theory(config: Config, _: Tracker) -> None:
         found = [_record(config, value, signature, seconds, None, THEORY_DTYPE, config.task.name) for value in measured]
         _keep(config, signature, found)
     _merge(config, found, config.task.name)
+    return found
 
 
-def _export(config: Config, tracker: Tracker) -> None:
+def _export(config: Config, tracker: Tracker) -> list[Record]:
     """Write the extension as a plain folder."""
     assert isinstance(config.task, ExportTask)
     prepared = prepare(config, tracker.log)
     models.export(prepared.model, prepared.tokenizer, Path(config.task.folder), config.task.dtype)
+    return []
 
 
-def _tokenizer(config: Config, _: Tracker) -> None:
+def _tokenizer(config: Config, _: Tracker) -> list[Record]:
     """Train the tiny rung's tokenizer on parts of every document of the mixture."""
     assert isinstance(config.task, TokenizerTask)
     names = [name for name in config.train.mixture if name not in GENERATED]
     texts = chain.from_iterable(tokenizer.excerpts(corpora.load(config.data, name)) for name in names)
     tokenizer.save(tokenizer.train(texts, config.task.vocabulary), Path(config.task.folder))
+    return []
 
 
-def _report(config: Config, _: Tracker) -> None:
+def _report(config: Config, _: Tracker) -> list[Record]:
     """Make sure that there is something to render: rendering is how every run ends."""
     if not (results_folder(config) / ROWS).is_file():
         raise UsageError(f"{results_folder(config) / ROWS} holds no records: run the experiment first")
+    return []
 
 
-JOBS: dict[str, Callable[[Config, Tracker], None]] = {
+JOBS: dict[str, Callable[[Config, Tracker], list[Record]]] = {
     "theory": _theory,
     "export": _export,
     "tokenizer": _tokenizer,

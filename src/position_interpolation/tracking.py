@@ -53,7 +53,8 @@ class Tracker:
         for record in records:
             where = "" if record.eval_window is None else f"@{record.eval_window}"
             protocol = "" if record.protocol is None else f"/{record.protocol}"
-            if record.metric != "document_loss":
+            # Single documents would crowd the summary; training losses are there as a curve.
+            if not record.metric.startswith(("document_", "training_loss_at_")):
                 self.run.summary[f"{record.task}/{record.metric}{where}{protocol}"] = record.value
         rows = [[asdict(record)[column] for column in COLUMNS] for record in records]
         self.run.log({"records": wandb.Table(columns=list(COLUMNS), data=rows)})

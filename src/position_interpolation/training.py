@@ -12,7 +12,7 @@ from torch.nn.functional import linear_cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset
 from transformers import Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from position_interpolation import files
 from position_interpolation.config import Train
@@ -108,14 +108,28 @@ class Checkpoints(TrainerCallback):
 
 
 class Forward(TrainerCallback):
-    """Hand each logged loss to a listener (W&B)."""
+    """Hand every `every`-th log to a listener (W&B)."""
 
-    def __init__(self, listener: Callable[[dict[str, float]], None]) -> None:
-        self.listener = listener
+    def __init__(self, listener: Callable[[dict[str, float]], None], every: int) -> None:
+        self.listener, self.every = listener, every
 
     def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
         """Pass on what the Trainer logs, with the step."""
-        self.listener({**{f"train/{key}": value for key, value in logs.items()}, "step": state.global_step})
+        if state.global_step % self.every == 0 or "loss" not in logs:
+            self.listener({**{f"train/{key}": value for key, value in logs.items()}, "step": state.global_step})
+
+
+class Bar(ProgressCallback):
+    """The Trainer's progress bar, which writes out every `every`-th log."""
+
+    def __init__(self, every: int) -> None:
+        super().__init__()
+        self.every = every
+
+    def on_log(self, arguments: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
+        """Write what is due."""
+        if state.global_step % self.every == 0 or "loss" not in (logs or {}):
+            super().on_log(arguments, state, control, logs=logs, **rest)
 
 
 def checkpoint(folder: Path, step: int) -> Path:
@@ -169,7 +183,7 @@ def tune(
         bf16: autocast matrix products to bfloat16.
         compiled: torch.compile the model.
         seed: of the Trainer (no random operation is left to it; kept for completeness).
-        listener: is told every logged loss.
+        listener: is told every `log_every`-th step's loss.
 
     Raises:
         UsageError: the micro-batch does not divide the batch, or `resume_from` is no checkpoint.
@@ -182,7 +196,7 @@ def tune(
     _remove_unfinished(folder)
     start = _start(folder, train)
     arguments = _arguments(folder, train, micro_batch, device, bf16, seed)
-    listeners = [Checkpoints(folder, train), Forward(listener)]
+    listeners = [Checkpoints(folder, train), Forward(listener, train.log_every)]
     model = build()
     if compiled:
         model.model.compile()  # the decoder alone: head and loss are one fused operation already
@@ -193,7 +207,9 @@ def tune(
         callbacks=listeners,
         recipe=train,
     )
-    trainer.remove_callback(PrinterCallback)
+    for callback in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(callback)
+    trainer.add_callback(Bar(train.log_every))
     try:
         trainer.train(resume_from_checkpoint=None if start is None else str(start))
     except (ValueError, KeyError, RuntimeError) as error:
@@ -220,7 +236,7 @@ def _arguments(folder: Path, train: Train, micro_batch: int, device: str, bf16: 
         max_grad_norm=train.clip,
         train_sampling_strategy="sequential",
         save_strategy="no",
-        logging_steps=train.log_every,
+        logging_steps=1,  # a mean over several steps would lose those before a resume
         report_to=[],
         disable_tqdm=False,
         use_cpu=device == "cpu",

@@ -10,6 +10,7 @@ from position_interpolation.evaluation.measurement import Measurement
 from position_interpolation.evaluation.passkey import retrieval
 from position_interpolation.evaluation.perplexity import perplexities
 from position_interpolation.evaluation.positions import positions
+from position_interpolation.evaluation.tuning_curve import tuning_curve
 from position_interpolation.extension import Prepared
 
 TASKS: dict[str, Callable[[Prepared, Any], Iterator[Measurement]]] = {
@@ -23,6 +24,10 @@ TASKS: dict[str, Callable[[Prepared, Any], Iterator[Measurement]]] = {
 
 
 def measurements(prepared: Prepared) -> Iterator[Measurement]:
-    """What the run's task asks of the extension, in order."""
+    """What the run's task asks of the extension, in order; last, of a tuned one, its loss curve.
+
+    A task reads and checks what it needs before the first measurement, which is when tuning starts.
+    """
     task = prepared.config.task
     yield from TASKS[task.kind](prepared, task)
+    yield from tuning_curve(prepared)

@@ -15,6 +15,9 @@ from position_interpolation.tasks import perplexity, windows
 from position_interpolation.tasks.perplexity import Tokenised
 from position_interpolation.tasks.windows import Estimate, Scored
 
+# Mean loss of one document, over its tokens or over its windows' means.
+BY_DOCUMENT = {"token": "document_loss", "window": "document_window_loss"}
+
 
 def perplexities(prepared: Prepared, task: PerplexityTask) -> Iterator[Measurement]:
     """One measurement an evaluation window (Tables 1-3)."""
@@ -48,14 +51,14 @@ def perplexities(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
                 protocols = [name for name in task.protocols if (name == "overlapping") == overlapping]
                 if protocols:
                     scored = token_losses(prepared, corpus, losses_of, overlapping)
-                    found += _aggregate(scored, protocols, task.bootstrap, data, window, stride)
+                    found += aggregate(scored, protocols, task.bootstrap, data, window, stride)
                 if "token" in protocols:
                     sizes = perplexity.scored_bytes(corpus, prepared.tokenizer, bos)
                     bits = windows.bits_per_byte(scored, sizes, task.bootstrap)
                     found.append(Measured("bits_per_byte", bits, data, len(scored), None, window, stride, "token"))
             return found
 
-        parts = {**losses_of, "protocols": list(task.protocols), "bootstrap": task.bootstrap}
+        parts = {**losses_of, "protocols": list(task.protocols), "bootstrap": task.bootstrap, "by_document": 2}
         yield Measurement(parts, measure)
 
 
@@ -79,7 +82,7 @@ def token_losses(prepared: Prepared, corpus: Tokenised, losses_of: dict[str, Any
         )
 
 
-def _aggregate(
+def aggregate(
     scored: list[Scored],
     protocols: list[str],
     bootstrap: int,
@@ -87,17 +90,17 @@ def _aggregate(
     window: int,
     stride: int,
 ) -> list[Measured]:
-    """Perplexity under each protocol; under `token` also each document's mean loss, for paired comparisons."""
+    """Perplexity under each protocol; under `token` and `window` also each document's, for paired comparisons."""
     count = len(data["ids"])  # `overlapping` scores them as one text
     found = []
     for protocol in protocols:
         tokens = int(sum(windows.scored_tokens(document, protocol) for document in scored))
         estimate = windows.perplexity(scored, protocol, bootstrap)
         found.append(Measured("perplexity", estimate, data, count, tokens, window, stride, protocol))
-    if "token" in protocols:
+    for protocol in [name for name in BY_DOCUMENT if name in protocols]:
         for identifier, document in zip(data["ids"], scored, strict=True):
-            loss = Estimate(float(document.losses.mean()), None, None)
-            one = {**data, "ids": [identifier]}
+            total, weight = windows.ratio(document, protocol)
+            loss, one = Estimate(total / weight, None, None), {**data, "ids": [identifier]}
             tokens = len(document.losses)
-            found.append(Measured("document_loss", loss, one, 1, tokens, window, stride, "token"))
+            found.append(Measured(BY_DOCUMENT[protocol], loss, one, 1, tokens, window, stride, protocol))
     return found

@@ -32,12 +32,17 @@ class Ratio:
         return f"{self.value:.3g} times{interval}"
 
 
-def document_losses(records: Sequence[Record], extension: Extension, eval_window: int) -> dict[str, tuple[float, int]]:
-    """(mean loss in nats per token, scored tokens) of every document under one extension at one window."""
+def document_losses(
+    records: Sequence[Record], extension: Extension, eval_window: int, metric: str = "document_loss"
+) -> dict[str, tuple[float, int]]:
+    """(mean loss in nats per token, scored tokens) of every document under one extension at one window.
+
+    `document_window_loss` as metric gives the mean of a document's window means in place of the mean over its tokens.
+    """
     return {
         str(record.data["ids"][0]): (record.value, record.n_tokens or 0)
         for record in records
-        if record.metric == "document_loss" and record.eval_window == eval_window and extension_of(record) == extension
+        if record.metric == metric and record.eval_window == eval_window and extension_of(record) == extension
     }
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from position_interpolation.questions import SETS
 from position_interpolation.records import Record
+from position_interpolation.report import variants
 from position_interpolation.report.labels import Extension, extension_of, ordered
 
 BLOCK = re.compile(r"perplexity_(\d+)_(\d+)")
+PERPLEXITIES = ("perplexity", "document_loss", "document_window_loss")
 SUCCESS = re.compile(r"success_at_(\d+)")
 ROUGE = re.compile(r"(document_)?rouge(1|2|L|Lsum)")
 SUMMARY_TUNING = re.compile(r"summary_(steps|epochs)")
@@ -24,18 +26,32 @@ class Group:
     source: str | None
     fingerprint: str | None  # of the text, so that different documents never share a table
     stride: int | None
-    seed: int
+    seed: int | None  # None where seeds are compared
     length: int | None = None  # of the forward whose positions are compared
 
 
 def perplexities(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of sliding-window perplexity, with the document losses behind them, by text."""
-    return _grouped(records, lambda record: record.metric in ("perplexity", "document_loss"))
+    return _grouped(records, lambda record: record.metric in PERPLEXITIES and variants.plain(record))
+
+
+def compared(records: Iterable[Record]) -> dict[Group, list[Record]]:
+    """Records of perplexity whose task carries a setting (`variants`), all settings of one text together."""
+    return _grouped(records, lambda record: record.metric in PERPLEXITIES and bool(variants.settings_of(record)))
+
+
+def stopped(records: Iterable[Record]) -> dict[Group, list[Record]]:
+    """Records of perplexity on bases stopped after so many tokens, all bases and seeds of one text together."""
+    return _grouped(
+        records,
+        lambda record: record.metric in PERPLEXITIES and variants.tokens_of(record.model) is not None,
+        by_seed=False,
+    )
 
 
 def passkeys(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of passkey retrieval; the prompts' fingerprint is ignored, as they differ by window."""
-    return _grouped(records, lambda record: record.task == "passkey", by_text=False)
+    return _grouped(records, lambda record: record.task == "passkey" and variants.plain(record), by_text=False)
 
 
 def positions(records: Iterable[Record]) -> dict[Group, list[Record]]:
@@ -144,12 +160,14 @@ def _grouped(
     belongs: Callable[[Record], bool],
     by_text: bool = True,
     by_length: bool = False,
+    by_seed: bool = True,
 ) -> dict[Group, list[Record]]:
     """Groups in the order in which rows.jsonl has them."""
     groups: dict[Group, list[Record]] = {}
     for record in filter(belongs, records):
         text = record.data.get("sha256") if by_text else None
         length = record.eval_window if by_length else None
-        group = Group(record.task, record.data.get("source"), text, record.stride, record.seed, length)
+        seed = record.seed if by_seed else None
+        group = Group(variants.task_of(record), record.data.get("source"), text, record.stride, seed, length)
         groups.setdefault(group, []).append(record)
     return groups

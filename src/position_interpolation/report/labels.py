@@ -55,6 +55,15 @@ class Extension:
         return (self.model, not (self.control or self.method == "none"), order, self.factor, self.steps)
 
 
+def method_label(extension: Extension) -> str:
+    """Method and factor without the steps: what is called so at every step count."""
+    if extension.control:
+        return "base trained at L"
+    if extension.method == "none":
+        return f"none (L = {extension.window})"
+    return f"{METHODS.get(extension.method, extension.method)} x{extension.factor:g}"
+
+
 def extension_of(record: Record) -> Extension | None:
     """The extension a record was measured on; None for a record without a model (theory)."""
     if record.method is None or record.factor is None or record.window is None or record.steps is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from position_interpolation import files
 from position_interpolation.errors import UsageError
 from position_interpolation.records import Record, read
-from position_interpolation.report import drawing, formats, provenance
+from position_interpolation.report import drawing, formats, provenance, variants
 from position_interpolation.report.claims import page as ledger
 from position_interpolation.report.findings import findings
 from position_interpolation.report.labels import ordered
@@ -97,7 +97,8 @@ def _page(records: Sequence[Record], parts: Sequence[Section]) -> str:
 def _command(records: Sequence[Record]) -> str:
     """How to measure and how to render again."""
     first = records[0]
-    rung = f" model={model}" if (model := next((item.model for item in ordered(records)), None)) else ""
+    base = next((variants.family_of(item.model) for item in ordered(records)), None)
+    rung = f" model={base}" if base else ""
     again = f"python -m position_interpolation task=report experiment_name={first.experiment}{rung}"
     if first.experiment == UNNAMED:
         return f"Runs outside any experiment.\n\n```bash\n{again}   # this page, from the records alone\n```\n"

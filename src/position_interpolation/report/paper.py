@@ -97,6 +97,36 @@ def accuracy(extension: Extension, task: str) -> float | None:
     return None
 
 
+def step_counts() -> list[int]:
+    """Tuning steps after which Tables 3 and 4 print numbers, ascending."""
+    found: set[int] = {*printed()["table3_steps"]["steps"], *printed()["table4_passkey_kmax"]["steps"]}
+    return sorted(found)
+
+
+def perplexity_after(extension: Extension, task: str) -> float | None:
+    """Table 3: perplexity of PI at its own window after the extension's steps (PG-19, 7B); None if not printed."""
+    counts = printed()["table3_steps"]["steps"]
+    if (task, extension.method) != ("pg19", "pi") or extension.steps not in counts:
+        return None
+    wanted = window(extension.window, extension.base_window)
+    for row in printed()["table3_steps"]["rows"]:
+        if row["window"] == wanted:
+            return _number(row["ppl"][counts.index(extension.steps)])
+    return None
+
+
+def passkey_after(extension: Extension) -> float | None:
+    """Table 4: k_max after the extension's steps, in the paper's tokens; None if not printed."""
+    counts = printed()["table4_passkey_kmax"]["steps"]
+    if extension.control or extension.steps not in counts:
+        return None
+    wanted = window(extension.window, extension.base_window)
+    for row in printed()["table4_passkey_kmax"]["rows"]:
+        if _is(row, extension, wanted):
+            return _number(row["kmax"][counts.index(extension.steps)])
+    return None
+
+
 def _is(row: dict[str, Any], extension: Extension, wanted: int) -> bool:
     method = METHODS.get(extension.method)
     return (row["size"], row["window"], row["method"]) == (size(extension.model), wanted, method)

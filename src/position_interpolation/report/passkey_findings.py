@@ -19,8 +19,7 @@ def passkey(rows: Sequence[Record]) -> list[Finding]:
     Args:
         rows: one group of `groups.passkeys`.
     """
-    found = []
-    blind = next(filter(None, (blindness(rows, extension) for extension in ordered(rows))), None)
+    found: list[Finding] = []
     for extension in ordered(rows):
         longest = groups.find(rows, extension, "k_max", extension.window)
         if extension.method == "pi" and extension.steps and longest is not None:
@@ -28,9 +27,15 @@ def passkey(rows: Sequence[Record]) -> list[Finding]:
                 _whole_window(rows, extension, longest),
                 _against_extrapolation(rows, extension, longest),
             ]
-    if blind is not None:
-        found = [replace(finding, text=f"{finding.text} {blind}", verdict="not measured") for finding in found]
-    return found or [missing(WHOLE), missing(FARTHER)]
+    return sighted(rows, found) or [missing(WHOLE), missing(FARTHER)]
+
+
+def sighted(rows: Sequence[Record], found: Sequence[Finding]) -> list[Finding]:
+    """The findings; where the base retrieves nothing even inside its own window, none of them decides anything."""
+    blind = next(filter(None, (blindness(rows, extension) for extension in ordered(rows))), None)
+    if blind is None:
+        return list(found)
+    return [replace(finding, text=f"{finding.text} {blind}", verdict="not measured") for finding in found]
 
 
 def blindness(rows: Sequence[Record], extension: Extension) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from position_interpolation.records import Record
-from position_interpolation.report import groups, paper
+from position_interpolation.report import curves, groups, paper, steps
 from position_interpolation.report.labels import METHODS, extension_of, ordered, plural, thousands
 
 # What `data=embedded` and `data=local` bring in the place of the paper's corpora (conf/data).
@@ -22,7 +22,11 @@ IDS_SHOWN = 12
 def sources(records: Sequence[Record]) -> list[str]:
     """One markdown line for each text: its name, source, fingerprint, documents, tokens and protocols."""
     lines = []
-    measured = [record for record in records if record.metric != "document_loss" and record.task != "theory"]
+    measured = [
+        record
+        for record in records
+        if not (record.metric.startswith("document_") or record.task == "theory" or curves.is_loss(record))
+    ]
     for group, rows in _by_text(measured).items():
         name, source, sha256 = group
         text = f"**{name}**, source `{source}`, sha256 `{(sha256 or 'none')[:16]}`"
@@ -35,6 +39,19 @@ def sources(records: Sequence[Record]) -> list[str]:
         strides = _unique(record.stride for record in rows)
         text += f"; stride {', '.join(strides)}" if strides else ""
         lines.append(f"- {text}.{_ids(largest)}")
+    return [*lines, *_tuning(records)]
+
+
+def _tuning(records: Sequence[Record]) -> list[str]:
+    """What the extensions were tuned on, one markdown line a mixture."""
+    lines = []
+    for (name, source, sha256), rows in _by_text(filter(curves.is_loss, records)).items():
+        tokens = max(record.n_tokens or 0 for record in rows)
+        lines.append(
+            f"- Tuned on **{name}** (shares of sequences), source `{source}`, sha256 of its fingerprints "
+            f"`{(sha256 or 'none')[:16]}`, up to {plural(tokens, 'token')}; a training loss is the mean over a block "
+            "of steps."
+        )
     return lines
 
 
@@ -68,7 +85,7 @@ def conditions(records: Sequence[Record]) -> list[str]:
 def deviations(records: Sequence[Record]) -> list[str]:
     """What differs from the paper's setup, as far as records tell; markdown lines."""
     lines = []
-    for item in ordered(records):
+    for item in ordered(steps.ends(records)):
         if "llama" not in item.model.lower():
             lines.append(f"Model: {item.model} with L = {item.base_window}, for LLaMA with L = 2048.")
         wanted = TUNED.get(item.method)

@@ -8,16 +8,26 @@ from matplotlib.figure import Figure
 
 from position_interpolation.records import Record
 from position_interpolation.report import (
+    aggregation,
+    base_tokens,
+    base_tokens_figures,
     benchmark_figures,
     benchmark_tables,
+    curves,
     figures,
     govreport_tables,
     groups,
     heads_figure,
     heads_tables,
+    settings_figures,
+    settings_tables,
+    steps,
+    steps_figures,
+    steps_tables,
     tables,
     theory_figures,
     theory_tables,
+    variants,
 )
 from position_interpolation.report.labels import extension_of, ordered
 from position_interpolation.report.tables import Table
@@ -63,7 +73,7 @@ def _perplexity(records: Sequence[Record]) -> Iterator[Section]:
             f"Perplexity by evaluation window: {group.task}, {group.source} text",
             f"table{suffix}",
             tables.perplexity_table(rows, main),
-            ((f"perplexity{suffix}", partial(figures.perplexity_figure, rows, main)),),
+            ((f"perplexity{suffix}", partial(figures.perplexity_figure, steps.ends(rows), main)),),
             tuple(tables.perplexity_table(rows, protocol) for protocol in others),
         )
 
@@ -130,12 +140,70 @@ def _theory(records: Sequence[Record]) -> Iterator[Section]:
         yield Section("The bounds by head dimension", "audit", theory_tables.audit_table(rows), ())
 
 
+def _steps(records: Sequence[Record]) -> Iterator[Section]:
+    """Tables 3 and 4, wherever an extension was measured after three or more step counts."""
+    for group, rows in groups.perplexities(records).items():
+        if steps.families(rows):
+            draw = partial(steps_figures.perplexity_steps_figure, rows)
+            title = f"Perplexity by tuning steps: {group.task}, {group.source} text"
+            yield Section(title, "steps", steps_tables.perplexity_steps_table(rows), (("perplexity_steps", draw),))
+    for rows in groups.passkeys(records).values():
+        if steps.families(rows):
+            draw = partial(steps_figures.passkey_steps_figure, rows)
+            table = steps_tables.passkey_steps_table(rows)
+            yield Section("Passkey retrieval by tuning steps", "passkey_steps", table, (("k_max_steps", draw),))
+
+
+def _aggregation(records: Sequence[Record]) -> Iterator[Section]:
+    for rows in groups.perplexities(records).values():
+        if aggregation.asked(rows):
+            yield Section(aggregation.QUESTION, "aggregation", aggregation.aggregation_table(rows), ())
+
+
+def _settings(records: Sequence[Record]) -> Iterator[Section]:
+    """A sweep over learning rates, or choices compared."""
+    for group, rows in groups.compared(records).items():
+        where = f"{group.task}, {group.source} text"
+        if settings_tables.is_sweep(rows):
+            draw = partial(settings_figures.sweep_figure, rows)
+            title = f"Learning rate by steps: {where}"
+            yield Section(title, "learning_rate", settings_tables.sweep_table(rows), (("learning_rate", draw),))
+        else:
+            yield Section(f"Choices: {where}", "choices", settings_tables.choices_table(rows), ())
+
+
+def _bases(records: Sequence[Record]) -> Iterator[Section]:
+    """Bases stopped after growing numbers of tokens, all seeds together."""
+    for group, rows in groups.stopped(records).items():
+        draw = partial(base_tokens_figures.base_tokens_figure, rows)
+        title = f"Perplexity by training tokens of the base: {group.task}, {group.source} text"
+        yield Section(title, "base_tokens", base_tokens.base_tokens_table(rows), (("base_tokens", draw),))
+    retrieved = [row for row in records if row.metric == "k_max" and variants.tokens_of(row.model) is not None]
+    if retrieved:
+        draw = partial(base_tokens_figures.base_tokens_figure, retrieved, "k_max")
+        title = "Passkey retrieval by training tokens of the base"
+        table = base_tokens.base_tokens_table(retrieved, "k_max")
+        yield Section(title, "base_tokens_passkey", table, (("base_tokens_passkey", draw),))
+
+
+def _curves(records: Sequence[Record]) -> Iterator[Section]:
+    for rows in curves.curves(records).values():
+        draw = partial(steps_figures.curves_figure, rows)
+        yield Section("Tuning curves", "tuning", curves.curves_table(rows), (("tuning", draw),))
+
+
+# The first section of a page stands for it on the overview.
 BUILDERS: tuple[Callable[[Sequence[Record]], Iterator[Section]], ...] = (
+    _steps,
+    _settings,
+    _bases,
     _perplexity,
+    _aggregation,
     _passkey,
     _positions,
     _benchmarks,
     _summaries,
     _heads,
     _theory,
+    _curves,
 )

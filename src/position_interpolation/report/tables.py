@@ -69,7 +69,7 @@ def perplexity_table(records: Sequence[Record], protocol: str = "token") -> Tabl
     rows, printed = [], []
     for extension in extensions:
         found = [groups.find(shown, extension, "perplexity", window, protocol) for window in windows]
-        rows.append([*_extension(extension), *(_cell(record) for record in found)])
+        rows.append([*extension_cells(extension), *(cell_of(record) for record in found)])
         printed.append([paper.perplexity(extension, shown[0].task, window) for window in windows])
     columns = [*EXTENSION, *(Column(str(window), perplexity_text, measured=True) for window in windows)]
     kept = [place for place in range(len(windows)) if any(row[place] is not None for row in printed)]
@@ -96,11 +96,11 @@ def passkey_table(records: Sequence[Record]) -> Table:
         printed = paper.longest_passkey(extension)
         rows.append(
             (
-                *_extension(extension),
+                *extension_cells(extension),
                 Cell(window),
-                _cell(longest),
+                cell_of(longest),
                 Cell(None if longest is None else longest.value / window),
-                _cell(groups.find(records, extension, "success", window)),
+                cell_of(groups.find(records, extension, "success", window)),
                 Cell(None if printed is None else printed[0]),
                 Cell(None if printed is None else printed[0] / printed[1]),
             )
@@ -127,8 +127,8 @@ def positions_table(records: Sequence[Record]) -> Table:
     columns = [Column(f"{start}-{stop - 1}", perplexity_text, measured=True) for start, stop in blocks]
     rows = tuple(
         (
-            *_extension(extension),
-            *(_cell(groups.find(records, extension, f"perplexity_{start}_{stop}")) for start, stop in blocks),
+            *extension_cells(extension),
+            *(cell_of(groups.find(records, extension, f"perplexity_{start}_{stop}")) for start, stop in blocks),
         )
         for extension in ordered(records)
     )
@@ -155,12 +155,18 @@ def theory_table(records: Sequence[Record]) -> Table:
     return Table(columns, rows, THEORY)
 
 
-def _extension(extension: Extension) -> tuple[Cell, ...]:
-    method = "trained at L" if extension.control else METHODS.get(extension.method, extension.method)
-    return Cell(extension.model), Cell(extension.window), Cell(method), Cell(extension.steps)
+def extension_cells(extension: Extension) -> tuple[Cell, ...]:
+    """The cells under `EXTENSION`."""
+    return Cell(extension.model), Cell(extension.window), Cell(method_name(extension)), Cell(extension.steps)
 
 
-def _cell(record: Record | None) -> Cell:
+def method_name(extension: Extension) -> str:
+    """What the column Method says of an extension."""
+    return "trained at L" if extension.control else METHODS.get(extension.method, extension.method)
+
+
+def cell_of(record: Record | None) -> Cell:
+    """A record's value with its interval; an empty cell if it was not measured."""
     return Cell() if record is None else Cell(record.value, record.ci_low, record.ci_high, record.n_documents)
 
 

@@ -64,6 +64,17 @@ def within(limit: float) -> Judge:
     return judge
 
 
+def between(least: float, most: float) -> Judge:
+    """The claim is an effect inside a band."""
+
+    def judge(low: float, high: float) -> Verdict:
+        if least < low and high < most:
+            return "holds"
+        return "does not hold" if high < least or low > most else "within noise"
+
+    return judge
+
+
 def judged(text: str, ratio: Ratio, judge: Judge) -> Finding:
     """A finding whose whole interval decides; without an interval nothing can be told from noise."""
     if ratio.low is None or ratio.high is None:

@@ -1,0 +1,53 @@
+"""The training losses of an extension as records, so that its curve is drawn from rows.jsonl like everything else."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from position_interpolation import records
+from position_interpolation.evaluation.measurement import Measured, Measurement
+from position_interpolation.extension import Prepared
+from position_interpolation.tasks.windows import Estimate
+from position_interpolation.training import loss_curve
+
+POINTS = 50  # at most; a curve needs no more
+TASK = "tuning"
+
+
+def tuning_curve(prepared: Prepared) -> Iterator[Measurement]:
+    """Metric `training_loss_at_<step>`: the mean loss of a block of steps that ends there; none if untuned.
+
+    They are labelled `tuning`, with the settings of the task that asks (`heldout@clip=1` gives `tuning@clip=1`), so
+    that several tasks of one extension share a curve.
+    """
+    steps, train, window = prepared.extension.steps, prepared.config.train, prepared.extension.window
+    if steps == 0:
+        return
+    data = {
+        "name": ", ".join(f"{name} {share:g}" for name, share in train.mixture.items()),
+        "source": prepared.config.data.source,
+        "sha256": records.signature(prepared.parts["training"]["data"]),
+        "ids": None,
+    }
+
+    def measure() -> list[Measured]:
+        assert prepared.place is not None  # a tuned extension has a checkpoint, and beside it the training's curve
+        curve = [row for row in loss_curve(prepared.place.parent) if row["step"] <= steps]
+        return [
+            Measured(
+                f"training_loss_at_{step}", Estimate(loss, None, None), data, None, step * train.batch_size * window
+            )
+            for step, loss in averaged(curve)
+        ]
+
+    _, at, settings = prepared.config.task.name.partition("@")
+    parts = {"extension": prepared.parts, "curve": 1, "points": POINTS}
+    yield Measurement(parts, measure, task=f"{TASK}{at}{settings}")
+
+
+def averaged(curve: Sequence[dict[str, float]], points: int = POINTS) -> list[tuple[int, float]]:
+    """(last step, mean loss) of at most `points` blocks of equally many steps; the curve is ascending."""
+    if not curve:
+        return []
+    blocks = np.array_split(np.array([(row["step"], row["loss"]) for row in curve]), min(points, len(curve)))
+    return [(round(block[-1, 0]), float(block[:, 1].mean())) for block in blocks]

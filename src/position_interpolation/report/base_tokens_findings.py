@@ -1,0 +1,86 @@
+"""From how many training tokens of the base on tuned PI beats tuned extrapolation."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from position_interpolation.records import Record
+from position_interpolation.report import base_tokens, compare, variants
+from position_interpolation.report.base_tokens import Treatment
+from position_interpolation.report.labels import plural, thousands
+from position_interpolation.report.verdicts import Finding, below, judged, missing
+
+AHEAD = "Tuned PI beats extrapolation tuned for as many steps"
+TURNS = "The order of tuned PI and tuned extrapolation turns with the base's training tokens"
+Losses = dict[str, tuple[float, int]]
+
+
+def base_tokens_findings(rows: Sequence[Record]) -> list[Finding]:
+    """For each budget of tuning: who is ahead on each base, and whether that turns.
+
+    Args:
+        rows: one group of `groups.stopped`.
+    """
+    found = []
+    for ours, other in _pairs(rows):
+        singles = [_ahead(rows, base, ours, other) for base in base_tokens.bases(rows)]
+        found += [*singles, _turn(base_tokens.bases(rows), singles, ours.steps)]
+    return found
+
+
+def _pairs(rows: Sequence[Record]) -> list[tuple[Treatment, Treatment]]:
+    """Tuned PI with the extrapolation of the same window and steps."""
+    known = base_tokens.treatments(rows)
+    pairs = [(item, replace(item, method="extrapolation")) for item in known if item.method == "pi" and item.steps]
+    return [(ours, other) for ours, other in pairs if other in known]
+
+
+def _ahead(rows: Sequence[Record], base: str, ours: Treatment, other: Treatment) -> Finding:
+    """Perplexity of PI over extrapolation at L': documents paired, their losses averaged over the seeds of both."""
+    claim = f"{AHEAD}, base after {thousands(variants.tokens_of(base) or 0)} tokens, {ours.steps} steps"
+    pairs = [[_losses(rows, base, treatment, seed) for treatment in (ours, other)] for seed in base_tokens.seeds(rows)]
+    both = [(left, right) for left, right in pairs if left and right]
+    if not both:
+        return missing(claim)
+    ratio = compare.paired(_averaged([left for left, _ in both]), _averaged([right for _, right in both]))
+    if ratio is None:
+        return missing(claim)
+    alone = [compare.paired(left, right) for left, right in both]
+    wins = sum(one is not None and one.value < 1 for one in alone)
+    text = (
+        f"{claim}: at {ours.window} by {ratio.percent()} over {plural(ratio.documents, 'document')} and "
+        f"{plural(len(both), 'seed')}; ahead in {wins} of them."
+    )
+    found = judged(text, ratio, below(1.0))
+    agreed = wins in (0, len(both))  # the bootstrap draws documents, not seeds: those must agree
+    return found if agreed else replace(found, verdict="within noise")
+
+
+def _losses(rows: Sequence[Record], base: str, treatment: Treatment, seed: int) -> Losses:
+    own = [record for record in rows if record.seed == seed]
+    return compare.document_losses(own, base_tokens.extension(base, treatment), treatment.window)
+
+
+def _averaged(seeds: Sequence[Losses]) -> Losses:
+    """Each document's mean over seeds; documents that a seed lacks are left out."""
+    common = set.intersection(*(set(losses) for losses in seeds))
+    return {name: (sum(losses[name][0] for losses in seeds) / len(seeds), seeds[0][name][1]) for name in sorted(common)}
+
+
+def _turn(bases: Sequence[str], singles: Sequence[Finding], steps: int) -> Finding:
+    """Where the order turns: a base on which PI is behind, followed by one on which it is ahead."""
+    decided = [
+        (base, finding.verdict == "holds")
+        for base, finding in zip(bases, singles, strict=True)
+        if finding.verdict in ("holds", "does not hold")
+    ]
+    claim = f"{TURNS}, {steps} steps"
+    if len(decided) < 2:
+        text = f"{claim}: fewer than two bases tell the two apart."
+        return Finding(text, "within noise" if any(one.effect for one in singles) else "not measured")
+    turns = [(one, later) for (one, was), (later, now) in pairwise(decided) if was != now]
+    if not turns:
+        ahead = "ahead" if decided[0][1] else "behind"
+        return Finding(f"{claim}: PI is {ahead} from {decided[0][0]} to {decided[-1][0]}.", "does not hold")
+    places = "; ".join(f"between {one} and {later}" for one, later in turns)
+    return Finding(f"{claim}: {places}; PI ends {'ahead' if decided[-1][1] else 'behind'}.", "holds")

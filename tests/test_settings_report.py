@@ -1,0 +1,190 @@
+"""Settings and stopped bases compared: names are read, cells are records, and noise is called noise."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from matplotlib.patches import Rectangle
+from test_report import BASE, L, column, passkeys, perplexities, verdict, write
+
+from position_interpolation.records import Record
+from position_interpolation.report import (
+    base_tokens,
+    base_tokens_figures,
+    groups,
+    settings_figures,
+    settings_tables,
+    variants,
+)
+from position_interpolation.report.findings import findings
+from position_interpolation.report.labels import Extension
+from position_interpolation.report.pages import render
+
+
+def pi(count: int, model: str = "tiny") -> Extension:
+    return Extension(model, "pi", 4.0, 4 * L, count)
+
+
+def tuned(count: int, model: str = "tiny") -> Extension:
+    return Extension(model, "extrapolation", 4.0, 4 * L, count)
+
+
+def at_rate(rate: str, *at_four: float, spread: float = 0.02) -> list[Record]:
+    """PI x4 after 100 and 200 steps of one learning rate; losses at 4 L as given."""
+    losses = {pi(100 * (place + 1)): (3.2, 3.2, loss) for place, loss in enumerate(at_four)}
+    return perplexities(losses, task=f"heldout@learning_rate={rate}", spread=spread)
+
+
+def only(rows: list[Record]) -> list[Record]:
+    """The one group of compared settings."""
+    (group,) = groups.compared(rows).values()
+    return group
+
+
+class TestNames:
+    def test_settings_and_tokens_are_read_from_names(self) -> None:
+        (row, *_) = perplexities({BASE: (3.2,)}, task="pg19@schedule=wsd,clip=1.0")
+        assert variants.task_of(row) == "pg19"
+        assert variants.settings_of(row) == {"schedule": "wsd", "clip": "1.0"}
+        assert [variants.tokens_of(name) for name in ("tiny-8M", "tiny-0.5M", "tiny-500K", "tiny-1B")] == [
+            8_000_000, 500_000, 500_000, 10**9,
+        ]  # fmt: skip
+        assert variants.family_of("tiny-8M") == "tiny"
+
+    @pytest.mark.parametrize("name", ["tiny", "llama_7b", "smollm2_135m", "smollm2-135m"])
+    def test_other_names_hold_no_tokens(self, name: str) -> None:
+        assert variants.tokens_of(name) is None
+
+    def test_they_stay_out_of_the_plain_tables(self) -> None:
+        rows = at_rate("0.001", 3.1) + perplexities({pi(80, "tiny-8M"): (3.2, 3.2, 3.1)})
+        assert groups.perplexities(rows) == {}
+        assert groups.passkeys(passkeys({pi(80, "tiny-8M"): lambda k: 1.0})) == {}
+
+
+SWEEP = [*at_rate("0.001", 3.2, 3.0), *at_rate("0.0001", 3.5, 3.4), *at_rate("0.01", 3.6, 3.7)]
+
+
+class TestSweep:
+    def test_rows_are_rates_columns_are_steps_cells_are_records(self) -> None:
+        table = settings_tables.sweep_table(only(SWEEP))
+        assert [row[3].value for row in table.rows] == ["0.0001", "0.001", "0.01"]
+        (behind,) = (
+            row
+            for row in SWEEP
+            if (row.task, row.steps, row.eval_window) == ("heldout@learning_rate=0.001", 200, 4 * L)
+            and (row.metric, row.protocol) == ("perplexity", "token")
+        )
+        cell = column(table, 1, "200 steps")
+        assert (cell.value, cell.low, cell.high) == (behind.value, behind.ci_low, behind.ci_high)
+
+    def test_the_heat_map_frames_the_lowest(self) -> None:
+        (axes,) = settings_figures.sweep_figure(only(SWEEP)).axes
+        assert len(axes.texts) == 6
+        (frame,) = (patch for patch in axes.patches if isinstance(patch, Rectangle))
+        assert (round(frame.get_x() + 0.48), round(frame.get_y() + 0.47)) == (1, 1)  # 200 steps, 0.001
+
+    def test_the_best_is_named(self) -> None:
+        found = findings(SWEEP)
+        assert verdict(found, "The best learning rate is better") == "holds"
+        assert "tiny, PI x4 is best at 0.001 after 200 steps" in found[0].text
+        assert "next 0.0001 after 200 steps" in found[0].text
+        assert "edge" not in found[0].text
+
+    def test_close_rates_are_noise_and_an_edge_is_said(self) -> None:
+        other = at_rate("0.01", 3.101)
+        documents = [row for row in other if (row.metric, row.eval_window) == ("document_loss", 4 * L)]
+        moved = {id(row): replace(row, value=row.value + 0.1 * (-1) ** place) for place, row in enumerate(documents)}
+        found = findings(at_rate("0.001", 3.1) + [moved.get(id(row), row) for row in other])
+        assert verdict(found, "The best learning rate is better") == "within noise"
+        assert "edge of what was tried" in found[0].text
+
+    def test_page(self, tmp_path: Path) -> None:
+        written = {path.name for path in render(write(tmp_path / "sweep" / "tiny", SWEEP))}
+        assert {"learning_rate.csv", "learning_rate.png", "README.md"} <= written
+        assert "table.csv" not in written
+
+
+class TestChoices:
+    def rows(self, wsd: float, bos: float) -> list[Record]:
+        losses = {"wsd,bos=True": wsd, "constant,bos=False": bos, "wsd,bos=False": 2.0}
+        first = perplexities({pi(200): (3.2, 3.2, 3.1)}, task="pg19@schedule=constant,bos=True")
+        others = [
+            perplexities({pi(200): (3.2, 3.2, loss)}, task=f"pg19@schedule={name}", spread=0.021)
+            for name, loss in losses.items()
+        ]
+        return first + [row for rows in others for row in rows]
+
+    def test_one_choice_at_a_time_against_ours(self) -> None:
+        found = findings(self.rows(wsd=2.9, bos=3.1))
+        claim = "Perplexity at L' moves by less than 1 % with"
+        assert verdict(found, f"{claim} schedule wsd for constant") == "does not hold"
+        assert verdict(found, f"{claim} bos False for True") == "holds"
+        assert len(found) == 2  # both changed at once say nothing about either
+
+    def test_table(self) -> None:
+        rows = only(self.rows(wsd=2.9, bos=3.1))
+        table = settings_tables.choices_table(rows)
+        assert [row[4].value for row in table.rows][:2] == ["schedule constant, bos True", "schedule wsd, bos True"]
+        assert column(table, 0, "Change at L'").value is None
+        change = column(table, 1, "Change at L'")
+        assert change.value == pytest.approx(100 * (math.exp(-0.2) - 1), abs=2)
+        assert isinstance(change.low, float)
+        assert isinstance(change.high, float)
+        assert isinstance(change.value, float)
+        assert change.low < change.value < change.high
+
+
+def stopped(model: str, ours: float, other: float, seeds: int = 3, swing: float = 0.0) -> list[Record]:
+    """A base with tuned PI and tuned extrapolation at 4 L under some seeds; odd seeds move PI by `swing`."""
+    rows = []
+    for seed in range(seeds):
+        losses = {pi(80, model): (3.2, 3.2, ours + swing * (seed % 2)), tuned(80, model): (3.2, 3.2, other)}
+        rows += [replace(row, seed=seed) for row in perplexities(losses, task="heldout")]
+    return rows
+
+
+STOPPED = [*stopped("tiny-1M", 4.2, 4.0), *stopped("tiny-8M", 3.0, 3.3)]
+
+
+class TestBaseTokens:
+    def test_the_order_turns_between_two_bases(self) -> None:
+        found = findings(STOPPED)
+        claim = "Tuned PI beats extrapolation tuned for as many steps, base after"
+        assert verdict(found, f"{claim} 1,000,000 tokens") == "does not hold"
+        assert verdict(found, f"{claim} 8,000,000 tokens") == "holds"
+        assert verdict(found, "The order of tuned PI and tuned extrapolation turns") == "holds"
+        assert "between tiny-1M and tiny-8M; PI ends ahead" in found[-1].text
+
+    def test_or_it_does_not_within_reach(self) -> None:
+        found = findings([*stopped("tiny-1M", 3.9, 4.0), *stopped("tiny-8M", 3.0, 3.3)])
+        assert verdict(found, "The order of tuned PI and tuned extrapolation turns") == "does not hold"
+        assert "PI is ahead from tiny-1M to tiny-8M" in found[-1].text
+
+    def test_seeds_that_disagree_are_noise(self) -> None:
+        found = findings(stopped("tiny-8M", 3.0, 3.3, swing=0.4))
+        assert verdict(found, "Tuned PI beats extrapolation") == "within noise"
+        assert "ahead in 2 of them" in found[0].text
+
+    def test_table_and_figure_are_by_tokens_and_seed(self) -> None:
+        ((_, rows),) = groups.stopped(STOPPED).items()
+        table = base_tokens.base_tokens_table(rows)
+        assert [(row[0].value, row[1].value, row[2].value) for row in table.rows] == [
+            ("tiny-1M", 1_000_000, "extrapolation"), ("tiny-1M", 1_000_000, "PI"),
+            ("tiny-8M", 8_000_000, "extrapolation"), ("tiny-8M", 8_000_000, "PI"),
+        ]  # fmt: skip
+        assert table.header[-3:] == ("seed 0", "seed 1", "seed 2")
+        values = [row.value for row in rows if (row.model, row.method, row.metric, row.eval_window, row.protocol)
+                  == ("tiny-8M", "pi", "perplexity", 4 * L, "token")]  # fmt: skip
+        assert [cell.value for cell in table.rows[3][-3:]] == values
+        (axes,) = base_tokens_figures.base_tokens_figure(rows).axes
+        (line,) = (line for line in axes.lines if line.get_label() == "PI x4, tuned 80 steps")
+        assert list(line.get_xdata()) == [10**6, 8 * 10**6]
+        assert line.get_ydata()[1] == pytest.approx(math.exp(sum(map(math.log, values)) / 3))
+
+    def test_page_with_passkeys(self, tmp_path: Path) -> None:
+        retrieved = passkeys({pi(80, "tiny-1M"): lambda k: 0.0, pi(80, "tiny-8M"): lambda k: 1.0})
+        folder = write(tmp_path / "base_tokens" / "tiny", [*STOPPED, *retrieved])
+        written = {path.name for path in render(folder)}
+        assert {"base_tokens.csv", "base_tokens.png", "base_tokens_passkey.csv", "base_tokens_passkey.png"} <= written
+        assert "model=tiny " in (folder / "README.md").read_text()

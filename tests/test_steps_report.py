@@ -1,0 +1,222 @@
+"""Tables 3 and 4 by tuning steps, Table 2 by aggregation, tuning curves: made-up records in, the paper's layout out."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_report import BASE, CONTROL, DOCUMENTS, L, passkeys, perplexities, record, verdict, write
+
+from position_interpolation.records import Record
+from position_interpolation.report import aggregation, curves, steps, steps_figures, steps_tables
+from position_interpolation.report.findings import findings
+from position_interpolation.report.labels import Extension, ordered
+from position_interpolation.report.pages import render
+from position_interpolation.report.sections import sections
+
+
+def pi(count: int, factor: int = 4) -> Extension:
+    return Extension("tiny", "pi", float(factor), factor * L, count)
+
+
+def tuned(count: int) -> Extension:
+    return Extension("tiny", "extrapolation", 4.0, 4 * L, count)
+
+
+# Losses at L, 2 L, 4 L: PI is above the base's 3.2 untuned, below from step 200 on.
+STEPS = {BASE: (3.2, 5.1, 7.3), pi(0): (4.3, 4.2, 4.1), pi(200): (3.2, 3.1, 3.0), pi(400): (3.1, 3.0, 2.9)}
+RETRIEVED = {
+    BASE: lambda k: 1.0 if k <= L else 0.0,
+    **{pi(count): lambda k: 1.0 for count in (200, 400, 600)},
+    **{tuned(count): lambda k: 1.0 if k <= 288 else 0.0 for count in (200, 400, 600)},
+}
+
+
+class TestFamilies:
+    def test_three_step_counts_make_a_family_two_do_not(self) -> None:
+        rows = perplexities(STEPS)
+        assert steps.families(rows) == [[pi(0), pi(200), pi(400)]]
+        assert steps.families([row for row in rows if row.steps != 200]) == []
+
+    def test_plain_figures_keep_untuned_and_longest_tuned(self) -> None:
+        assert ordered(steps.ends(perplexities(STEPS))) == [BASE, pi(0), pi(400)]
+
+    def test_within_is_the_longest_tuned_so_far(self) -> None:
+        family = [pi(0), pi(150), pi(400)]
+        assert steps.within(family, 200) == pi(150)
+        assert steps.within(family, 100) is None
+
+
+class TestTables:
+    def test_table_3_has_steps_as_columns_and_the_papers_numbers_beside(self) -> None:
+        rows = perplexities(STEPS)
+        table = steps_tables.perplexity_steps_table(rows)
+        assert table.header[:6] == ("Model", "Window L'", "Method", "0", "200", "400")
+        (line,) = table.rows
+        recorded = {
+            row.steps: row
+            for row in rows
+            if (row.metric, row.protocol, row.eval_window, row.method) == ("perplexity", "token", 4 * L, "pi")
+        }
+        assert [cell.value for cell in line[3:6]] == [recorded[count].value for count in (0, 200, 400)]
+        assert (line[4].low, line[4].high, line[4].n) == (recorded[200].ci_low, recorded[200].ci_high, DOCUMENTS)
+        assert table.header[6:] == tuple(f"paper {count}" for count in (0, 200, 400, 600, 800, 1000))
+        assert [cell.value for cell in line[6:]] == [16.10, 7.12, 7.10, 7.02, 6.99, 6.95]
+
+    def test_the_paper_prints_no_steps_for_other_texts(self) -> None:
+        table = steps_tables.perplexity_steps_table(perplexities(STEPS, task="proof_pile"))
+        assert not any(name.startswith("paper") for name in table.header)
+
+    def test_table_4_has_a_row_for_each_method_and_the_papers_10000_steps(self) -> None:
+        table = steps_tables.passkey_steps_table(passkeys(RETRIEVED))
+        assert [[cell.value for cell in row[1:6]] for row in table.rows] == [
+            [1024, "extrapolation", 288, 288, 288],
+            [1024, "PI", 1024, 1024, 1024],
+        ]
+        assert table.header[6:] == tuple(f"paper {count}" for count in (200, 400, 600, 800, 1000, 10000))
+        printed = [[cell.value for cell in row[6:]] for row in table.rows]
+        assert printed == [[1792, 2048, 2048, 2048, 2304, 2560], [8192] * 5 + [None]]
+
+
+class TestFindings:
+    def test_pi_below_the_base_within_200_steps(self) -> None:
+        found = findings(perplexities(STEPS))
+        assert verdict(found, "PI's perplexity at L' falls below") == "holds"
+        assert any("below from step 200 on" in finding.text for finding in found)
+
+    def test_later_than_200_steps_is_too_late(self) -> None:
+        found = findings(perplexities({**STEPS, pi(200): (3.5, 3.4, 3.3)}))
+        assert verdict(found, "PI's perplexity at L' falls below") == "does not hold"
+        assert any("below from step 400 on" in finding.text for finding in found)
+
+    def test_as_good_as_the_base_is_noise(self) -> None:
+        found = findings(perplexities({**STEPS, pi(200): (3.2, 3.2, 3.17)}, spread=0.05))
+        assert verdict(found, "PI's perplexity at L' falls below") == "within noise"
+
+    def test_nothing_measured_within_200_steps(self) -> None:
+        late = {BASE: STEPS[BASE], pi(0): STEPS[pi(0)], pi(300): STEPS[pi(200)], pi(400): STEPS[pi(400)]}
+        assert verdict(findings(perplexities(late)), "PI's perplexity at L' falls below") == "not measured"
+
+    def test_passkeys_by_steps(self) -> None:
+        found = findings(passkeys(RETRIEVED))
+        assert verdict(found, "PI reaches k_max = L' within 200 steps") == "holds"
+        assert verdict(found, "Extrapolation's k_max stays near L") == "holds"
+        far = {**RETRIEVED, tuned(600): lambda k: 1.0 if k <= 640 else 0.0, pi(200): lambda k: float(k < 900)}
+        other = findings(passkeys(far))
+        assert verdict(other, "PI reaches k_max = L' within 200 steps") == "does not hold"
+        assert verdict(other, "Extrapolation's k_max stays near L") == "does not hold"  # 640 of 256, from 576 on
+
+    def test_a_blind_base_decides_nothing(self) -> None:
+        blind = passkeys(RETRIEVED) + passkeys({CONTROL: lambda k: 0.0}, window=L)
+        assert verdict(findings(blind), "PI reaches k_max = L' within 200 steps") == "not measured"
+
+    def test_general_claims_are_made_of_the_longest_tuning_alone(self) -> None:
+        said = [finding.text for finding in findings(perplexities(STEPS)) if finding.text.startswith("Tuning improves")]
+        assert len(said) == 1
+        assert "tuned 400 steps" in said[0]
+
+
+class TestFigures:
+    def test_perplexity_against_steps_beside_the_paper(self) -> None:
+        rows = perplexities(STEPS)
+        ours, theirs = steps_figures.perplexity_steps_figure(rows).axes
+        line = ours.lines[0]
+        assert list(line.get_xdata()) == [0, 200, 400]
+        assert list(line.get_ydata()) == [cell.value for cell in steps_tables.perplexity_steps_table(rows).rows[0][3:6]]
+        assert list(theirs.lines[0].get_ydata()) == [16.10, 7.12, 7.10, 7.02, 6.99, 6.95]
+
+    def test_k_max_is_a_share_of_the_window(self) -> None:
+        (axes,) = steps_figures.passkey_steps_figure(passkeys(RETRIEVED)).axes
+        drawn = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
+        assert drawn["PI x4"] == [1, 1, 1]
+        assert drawn["extrapolation x4"] == [288 / 1024] * 3
+
+    def test_a_page_by_steps_keeps_the_plain_table(self, tmp_path: Path) -> None:
+        rows = perplexities(STEPS) + passkeys(RETRIEVED)
+        written = {path.name for path in render(write(tmp_path / "table3_steps" / "tiny", rows))}
+        assert {"steps.csv", "perplexity_steps.png", "passkey_steps.csv", "k_max_steps.png"} <= written
+        assert {"table.csv", "perplexity.png", "passkey.csv", "passkey.png"} <= written
+        assert sections(rows)[0].stem == "steps"
+
+
+PI16 = Extension("tiny", "pi", 16.0, 16 * L, 1000)
+
+
+def aggregated(token: tuple[float, float], window: tuple[float, float]) -> list[Record]:
+    """Losses at 8 L and 16 L under two protocols; documents differ in level, not in the difference."""
+    rows = []
+    for place, at in enumerate((8 * L, 16 * L)):
+        for protocol, metric, mean in (
+            ("token", "document_loss", token[place]),
+            ("window", "document_window_loss", window[place]),
+        ):
+            where: dict[str, Any] = {"task": "proof_pile", "eval_window": at, "stride": 32, "protocol": protocol}
+            data = {"name": "proof_pile", "source": "local", "sha256": "d" * 64}
+            ids = [f"doc-{number}" for number in range(4)]
+            rows.append(record(PI16, "perplexity", math.exp(mean), data={**data, "ids": ids}, n_documents=4, **where))
+            for number, name in enumerate(ids):
+                loss = mean + 0.1 * (number - 1.5)
+                one = {**data, "ids": [name]}
+                rows.append(record(PI16, metric, loss, data=one, n_documents=1, n_tokens=4096, **where))
+    return rows
+
+
+class TestAggregation:
+    def test_a_rise_that_only_window_averages_show_is_explained(self) -> None:
+        found = findings(aggregated(token=(3.0, 2.9), window=(2.9, 3.1)))
+        assert verdict(found, "Window aggregation explains") == "holds"
+        (said,) = [finding for finding in found if finding.text.startswith("Window aggregation")]
+        assert said.effect == pytest.approx(math.exp(0.2))
+        assert "The paper prints 2.24 and 2.48" in said.text
+
+    @pytest.mark.parametrize(
+        ("token", "window"), [((3.0, 3.1), (2.9, 3.1)), ((3.0, 2.9), (3.0, 2.9))], ids=["both rise", "neither rises"]
+    )
+    def test_a_rise_under_both_or_none_is_not(self, token: tuple[float, float], window: tuple[float, float]) -> None:
+        assert verdict(findings(aggregated(token, window)), "Window aggregation explains") == "does not hold"
+
+    def test_table(self) -> None:
+        rows = aggregated(token=(3.0, 2.9), window=(2.9, 3.1))
+        table = aggregation.aggregation_table(rows)
+        by_protocol = {row[4].value: row for row in table.rows}
+        assert table.header[5:] == ("2048", "4096", "Change", "paper 16384", "paper 32768", "paper change")
+        assert [cell.value for cell in by_protocol["window"][5:8]] == pytest.approx(
+            [math.exp(2.9), math.exp(3.1), 100 * (math.exp(0.2) - 1)]
+        )
+        assert [cell.value for cell in by_protocol["token"][8:]] == pytest.approx([2.24, 2.48, 100 * (2.48 / 2.24 - 1)])
+        assert by_protocol["document"][5].value is None
+
+    def test_other_texts_are_not_asked(self) -> None:
+        rows = [replace(row, task="pg19") for row in aggregated((3.0, 2.9), (2.9, 3.1))]
+        assert aggregation.asked(rows) == []
+
+
+def losses(extension: Extension, values: dict[int, float], task: str = "tuning") -> list[Record]:
+    data = {"name": "books 0.8, mathematics 0.2", "source": "local", "sha256": "e" * 64, "ids": None}
+    return [
+        record(extension, f"training_loss_at_{step}", value, task=task, data=data, n_tokens=step * 4 * extension.window)
+        for step, value in values.items()
+    ]
+
+
+class TestCurves:
+    def test_the_longest_tuning_stands_for_its_start(self) -> None:
+        rows = losses(pi(200), {100: 4.0, 200: 3.5}) + losses(pi(400), {400: 3.0, 100: 4.0, 200: 3.5})
+        ((_, kept),) = curves.curves(rows).items()
+        assert curves.points(kept, pi(400)) == [(100, 4.0), (200, 3.5), (400, 3.0)]
+        assert ordered(kept) == [pi(400)]
+        (line,) = curves.curves_table(kept).rows
+        assert [cell.value for cell in line[4:]] == [400 * 4 * 1024, 100, 4.0, 200, 3.5, 400, 3.0]
+        (axes,) = steps_figures.curves_figure(kept).axes
+        assert list(axes.lines[0].get_ydata()) == [4.0, 3.5, 3.0]
+
+    def test_the_page_shows_them_and_says_what_text_they_are_of(self, tmp_path: Path) -> None:
+        folder = write(tmp_path / "some" / "tiny", losses(pi(200), {100: 4.0, 200: 3.5}))
+        assert {"tuning.csv", "tuning.png"} <= {path.name for path in render(folder)}
+        page = (folder / "README.md").read_text()
+        assert "Tuned on **books 0.8, mathematics 0.2**" in page
+        assert "up to 819,200 tokens" in page
+
+    def test_settings_keep_their_curves_out(self) -> None:
+        assert curves.curves(losses(pi(200), {100: 4.0}, task="tuning@learning_rate=0.001")) == {}

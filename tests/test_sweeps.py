@@ -1,0 +1,118 @@
+"""Sweeps as users run them: what a command line replaces, what a search minimises, what tuning leaves as records."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_report import BASE, perplexities
+
+from position_interpolation import corpora, files, launch, models, settings
+from position_interpolation.config import Model
+from position_interpolation.evaluation import tuning_curve
+from position_interpolation.extension import Prepared
+from position_interpolation.run import objective
+
+RATES = "experiment=sweep_learning_rate"
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    launch.register()
+    monkeypatch.setattr(corpora, "require", lambda data, name: data.corpora[name])
+
+
+def test_a_key_on_the_command_line_replaces_the_experiments_choices() -> None:
+    found = launch.jobs([RATES, "extension=pi_x4", "train.steps=200"])
+    assert sorted(text for job in found for text in job if text.startswith("train.learning_rate")) == [
+        "train.learning_rate=0.0001", "train.learning_rate=0.0003", "train.learning_rate=0.001",
+        "train.learning_rate=0.003",
+    ]  # fmt: skip
+    assert all({"extension=pi_x4", "train.steps=200"} <= set(job) for job in found)
+
+
+def test_the_task_is_named_after_the_rate_so_that_no_rate_replaces_another() -> None:
+    names = {launch.typed(launch.composed(job)).task.name for job in launch.jobs([RATES, "train.steps=100"])}
+    assert names == {f"heldout@learning_rate={rate}" for rate in ("0.0001", "0.0003", "0.001", "0.003")}
+
+
+def test_both_ends_of_an_interval_are_checked() -> None:
+    interval = "train.learning_rate=tag(log,interval(1e-4,1e-2))"
+    found = launch.jobs([RATES, "extension=pi_x4", "train.steps=200", interval])
+    assert [job[1] for job in found] == ["train.learning_rate=0.0001", "train.learning_rate=0.01"]
+
+
+@pytest.mark.parametrize("plugin", ["hydra/launcher=joblib", "hydra/sweeper=optuna"])
+def test_the_plugins_compose(plugin: str) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    assert launch.jobs([RATES, plugin])
+
+
+def test_tuned_rows_share_one_training_and_untuned_rows_stay_untuned() -> None:
+    """An experiment's budget replaces every other choice of `train`, but not that an extension is untuned."""
+    for extension, steps in (("none_x16", 0), ("pi_x16", 1000)):
+        config = launch.typed(launch.composed(["experiment=table1_pg19", f"extension={extension}"]))
+        assert settings.extension(config).steps == steps
+        assert settings.evaluation_windows(config, config.task) == [256, 512, 1024, 2048, 4096]  # type: ignore[arg-type]
+    untuned = launch.typed(launch.composed(["experiment=table1_pg19", "extension=pi_x8_untuned"]))
+    assert settings.extension(untuned) == settings.Extension("pi", 8.0, 2048, 0)
+
+
+def test_the_objective_is_the_perplexity_at_the_largest_window() -> None:
+    rows = perplexities({BASE: (3.2, 5.1, 7.3)})
+    (wanted,) = (
+        row.value for row in rows if (row.metric, row.protocol, row.eval_window) == ("perplexity", "token", 1024)
+    )
+    assert objective(rows) == wanted
+    assert objective([row for row in rows if row.metric == "document_loss"]) is None
+
+
+# Loss curves
+
+
+def test_blocks_of_equally_many_steps_by_hand() -> None:
+    curve = [{"step": float(step), "loss": float(step)} for step in range(1, 7)]
+    assert tuning_curve.averaged(curve, points=3) == [(2, 1.5), (4, 3.5), (6, 5.5)]
+    assert tuning_curve.averaged(curve, points=50) == [(step, float(step)) for step in range(1, 7)]
+    assert tuning_curve.averaged([]) == []
+
+
+def prepared(folder: Path, *overrides: str) -> Prepared:
+    """An extension tuned 3 steps whose training folder has a curve of 5: a longer run went on from there."""
+    lines = [f'{{"step": {step}, "loss": {5 - step / 10}}}\n' for step in range(1, 6)]
+    files.write_text(folder / "curve.jsonl", "".join(lines))
+    config = launch.typed(launch.composed(["task=pg19_short", "train.steps=3", *overrides]))
+    parts: dict[str, Any] = {"training": {"data": {"books": "a", "mathematics": "b"}}, "steps": 3}
+    return Prepared(settings.extension(config), parts, lambda: folder / "checkpoint-3", config)
+
+
+def test_a_tuned_extension_leaves_its_losses_as_records(tmp_path: Path) -> None:
+    (measurement,) = tuning_curve.tuning_curve(prepared(tmp_path))
+    found = measurement.measure()
+    assert measurement.task == "tuning"
+    assert [(item.metric, item.estimate.value) for item in found] == [
+        ("training_loss_at_1", 4.9), ("training_loss_at_2", 4.8), ("training_loss_at_3", 4.7),
+    ]  # fmt: skip
+    assert [item.n_tokens for item in found] == [4 * 1024, 8 * 1024, 12 * 1024]  # batches of 4 windows of 1024
+    assert found[0].data["name"] == "books 0.8, mathematics 0.2"
+
+
+def test_losses_of_a_setting_carry_it(tmp_path: Path) -> None:
+    (measurement,) = tuning_curve.tuning_curve(prepared(tmp_path, "task.name='pg19@clip=2.0'"))
+    assert measurement.task == "tuning@clip=2.0"
+
+
+def test_an_untuned_extension_has_no_losses(tmp_path: Path) -> None:
+    assert list(tuning_curve.tuning_curve(prepared(tmp_path, "extension=pi_x4_untuned"))) == []
+
+
+# Bases on their way
+
+
+def test_a_checkpoint_without_a_tokenizer_borrows_one(tmp_path: Path) -> None:
+    for name in ("config.json",):
+        (tmp_path / name).write_bytes((models.ASSETS / "tiny" / name).read_bytes())
+    config = launch.typed(launch.composed(["model=tiny_at", f"model.location={tmp_path}", "model.name=tiny-8M"]))
+    assert isinstance(config.model, Model)
+    borrowed = models.tokenizer(config.model, tmp_path)
+    assert borrowed.encode("12") == models.tokenizer(Model(source="packaged", location="tiny"), tmp_path).encode("12")
