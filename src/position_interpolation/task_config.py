@@ -39,7 +39,7 @@ class PositionsTask(Task):
     corpus: str = MISSING
     documents: int | None = 1
     ids: list[str] | None = None
-    window: int | None = None  # positions of the forward; default: 3/2 of L
+    window: int | None = None  # positions of the forward; default: the context's L'
     block: int | None = None  # positions a point of the curve covers; default: L / 4
     bos: bool = True
 

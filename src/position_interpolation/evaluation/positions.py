@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from position_interpolation import corpora
+from position_interpolation import corpora, settings
 from position_interpolation.evaluation.measurement import Measured, Measurement, bos_of, common, text
 from position_interpolation.evaluation.perplexity import token_losses
 from position_interpolation.extension import Prepared
@@ -14,7 +14,7 @@ from position_interpolation.tasks import positions as blocks
 def positions(prepared: Prepared, task: PositionsTask) -> Iterator[Measurement]:
     """Perplexity by position inside one long forward a document."""
     config = prepared.config
-    window = task.window or config.model.window * 3 // 2
+    window = task.window or settings.reach(config)
     block = task.block or config.model.window // 4
     documents = corpora.load(config.data, task.corpus, task.documents, task.ids)
     bos = bos_of(prepared, task.bos)
@@ -33,4 +33,4 @@ def positions(prepared: Prepared, task: PositionsTask) -> Iterator[Measurement]:
             for start, stop, estimate, count in blocks.by_block(scored, window, block)
         ]
 
-    yield Measurement({**losses_of, "block": block}, measure)
+    yield Measurement({**losses_of, "block": block, "described": 2}, measure)
