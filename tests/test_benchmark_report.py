@@ -11,12 +11,12 @@ from position_interpolation import records
 from position_interpolation.questions import SETS
 from position_interpolation.records import Record
 from position_interpolation.report import formats, groups, paper
-from position_interpolation.report.benchmark_figures import changes_figure
-from position_interpolation.report.benchmark_findings import benchmarks
-from position_interpolation.report.benchmark_tables import accuracy_table, changes_table, printed_change
-from position_interpolation.report.findings import findings
+from position_interpolation.report.benchmarks.figures import changes_figure
+from position_interpolation.report.benchmarks.findings import benchmarks
+from position_interpolation.report.benchmarks.tables import accuracy_table, changes_table, printed_change
 from position_interpolation.report.labels import Extension
 from position_interpolation.report.pages import render
+from position_interpolation.report.parts import findings
 from position_interpolation.report.verdicts import Verdict
 
 L = 256

@@ -18,8 +18,8 @@ from position_interpolation.errors import UsageError
 from position_interpolation.packing import encode
 from position_interpolation.pairs import Pair
 from position_interpolation.records import Record
-from position_interpolation.report import govreport_tables
-from position_interpolation.report.findings import findings
+from position_interpolation.report.govreport import tables as govreport_tables
+from position_interpolation.report.parts import findings
 from position_interpolation.run import run
 from position_interpolation.task_config import GovReportTask
 from position_interpolation.tasks import govreport, rouge, windows

@@ -17,10 +17,13 @@ from rich.console import Console
 from position_interpolation import records
 from position_interpolation.errors import UsageError
 from position_interpolation.records import Record
-from position_interpolation.report import compare, drawing, figures, formats, paper, tables
-from position_interpolation.report.findings import findings
+from position_interpolation.report import compare, drawing, formats, paper, tables
 from position_interpolation.report.labels import Extension, colour, names, ordered, perplexity_text
 from position_interpolation.report.pages import render, render_index
+from position_interpolation.report.parts import findings
+from position_interpolation.report.passkey.tables import passkey_table
+from position_interpolation.report.perplexity.tables import perplexity_table
+from position_interpolation.report.positions.figures import positions_figure
 from position_interpolation.report.summary import print_summary
 
 L = 256
@@ -183,7 +186,7 @@ def verdict(found: list[Any], text: str) -> str:
 class TestTables:
     def test_every_number_is_a_record(self) -> None:
         rows = perplexities(LOSSES)
-        table = tables.perplexity_table(rows)
+        table = perplexity_table(rows)
         assert [row[2].value for row in table.rows] == ["none", "extrapolation", "PI", "PI"]
         for number, extension in enumerate(ordered(rows)):
             for window in (L, 2 * L, 4 * L):
@@ -199,7 +202,7 @@ class TestTables:
                 )  # fmt: skip
 
     def test_papers_counterpart_is_the_same_multiple_of_the_window(self) -> None:
-        table = tables.perplexity_table(perplexities(LOSSES))
+        table = perplexity_table(perplexities(LOSSES))
         assert table.header[-3:] == ("paper 2048", "paper 4096", "paper 8192")
         printed = [[cell.value for cell in row[-3:]] for row in table.rows]
         assert printed == [
@@ -216,7 +219,7 @@ class TestTables:
         assert CONTROL.label == "base trained at L, 100 steps"
 
     def test_missing_cells_are_blank_not_zero(self) -> None:
-        table = tables.perplexity_table(perplexities({BASE: (3.2, 5.1, 7.3), PI: (3.2,)}))
+        table = perplexity_table(perplexities({BASE: (3.2, 5.1, 7.3), PI: (3.2,)}))
         assert column(table, 1, "1024") == tables.Cell()
         (line,) = (line for line in formats.to_markdown(table).splitlines() if "| PI |" in line)
         assert line.split("|")[6:8] == ["  ", "  "]
@@ -225,7 +228,7 @@ class TestTables:
     def test_above_a_thousand_reads_as_the_paper_prints_it_and_the_csv_keeps_the_number(self) -> None:
         assert perplexity_text(999.994) == "999.99"
         assert perplexity_text(1000.01) == "> 10^3"
-        table = tables.perplexity_table(perplexities(LOSSES))
+        table = perplexity_table(perplexities(LOSSES))
         cell = column(table, 0, "1024")
         assert isinstance(cell.value, float)
         assert cell.value > 1000
@@ -235,7 +238,7 @@ class TestTables:
         assert "$> 10^3$" in formats.to_latex(table)
 
     def test_passkey_beside_the_paper_as_a_share_of_the_window(self) -> None:
-        table = tables.passkey_table(passkeys(PASSKEYS))
+        table = passkey_table(passkeys(PASSKEYS))
         assert column(table, 3, "k_max").value == 1024
         assert column(table, 3, "k_max / prompt").value == 1.0
         assert column(table, 1, "paper k_max").value == 2560
@@ -454,12 +457,12 @@ class TestPages:
         folder = write(tmp_path / "quickstart" / "tiny", perplexities(LOSSES) + passkeys(PASSKEYS))
         stream = io.StringIO()
         print_summary([folder, tmp_path / "absent"], Console(file=stream, width=160))
-        value = column(tables.perplexity_table(perplexities(LOSSES)), 3, "1024").value
+        value = column(perplexity_table(perplexities(LOSSES)), 3, "1024").value
         assert f"{value:.2f}" in stream.getvalue()
         assert "holds" in stream.getvalue()
         assert "README.md" in stream.getvalue()
 
     def test_saved_figures_keep_no_date(self, tmp_path: Path) -> None:
-        written = drawing.save(figures.positions_figure(positions(CURVES)), tmp_path / "positions")
+        written = drawing.save(positions_figure(positions(CURVES)), tmp_path / "positions")
         assert [path.name for path in written] == ["positions.png", "positions.pdf"]
         assert b"CreationDate" not in written[1].read_bytes()

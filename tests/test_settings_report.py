@@ -9,17 +9,14 @@ from matplotlib.patches import Rectangle
 from test_report import BASE, L, column, passkeys, perplexities, verdict, write
 
 from position_interpolation.records import Record
-from position_interpolation.report import (
-    base_tokens,
-    base_tokens_figures,
-    groups,
-    settings_figures,
-    settings_tables,
-    variants,
-)
-from position_interpolation.report.findings import findings
+from position_interpolation.report import groups, variants
+from position_interpolation.report.base_tokens import figures as base_tokens_figures
+from position_interpolation.report.base_tokens import tables as base_tokens
 from position_interpolation.report.labels import Extension
 from position_interpolation.report.pages import render
+from position_interpolation.report.parts import findings
+from position_interpolation.report.settings import figures as settings_figures
+from position_interpolation.report.settings import tables as settings_tables
 
 
 def pi(count: int, model: str = "tiny") -> Extension:

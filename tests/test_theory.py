@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from position_interpolation.report.theory_figures import figure_2, figure_2_rows, figure_5, figure_5_rows
+from position_interpolation.report.theory.figures import figure_2, figure_5
+from position_interpolation.tasks.theory import figure_2_rows, figure_5_rows
 from position_interpolation.theory import (
     BETWEEN_SPANS,
     Audit,

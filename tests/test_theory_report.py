@@ -11,12 +11,12 @@ from matplotlib.colors import to_hex
 from position_interpolation import launch, records
 from position_interpolation.records import Record
 from position_interpolation.report import formats
-from position_interpolation.report.findings import findings
-from position_interpolation.report.heads_figure import heads_figure
-from position_interpolation.report.heads_tables import heads_table, layers_table, spans_table
+from position_interpolation.report.heads.figures import heads_figure
+from position_interpolation.report.heads.tables import heads_table, layers_table, spans_table
 from position_interpolation.report.pages import render
-from position_interpolation.report.theory_figures import BLUE, GREEN, VERMILION, figure_1
-from position_interpolation.report.theory_tables import audit_table
+from position_interpolation.report.parts import findings
+from position_interpolation.report.theory.figures import BLUE, GREEN, VERMILION, figure_1
+from position_interpolation.report.theory.tables import audit_table
 from position_interpolation.report.verdicts import Finding
 from position_interpolation.run import run
 from position_interpolation.tasks import heads

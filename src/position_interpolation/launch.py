@@ -149,12 +149,13 @@ def _meant(key: str) -> str:
 
 def finish(configs: list[Config]) -> None:
     """When a run or a sweep has ended: render its tables, figures and pages, mirror them, and say what came out."""
+    from position_interpolation import records
     from position_interpolation.report import pages, summary
 
     folders: dict[Path, Config] = {}
     for config in configs:
         folder = Path(config.paths.results) / config.experiment_name / config.model.rung
-        if (folder / pages.ROWS).is_file():
+        if (folder / records.ROWS).is_file():
             folders.setdefault(folder, config)
     for folder, config in folders.items():
         rendered = pages.render(folder)

@@ -14,6 +14,7 @@ from typing import Any
 from position_interpolation import files
 from position_interpolation.errors import UsageError
 
+ROWS = "rows.jsonl"  # in results/<experiment>/<rung>/
 LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
 # Fields that say what was measured; records that agree on these, the metric and the text measure one number.
 MEASUREMENT = (

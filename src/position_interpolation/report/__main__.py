@@ -3,12 +3,13 @@
 import sys
 from pathlib import Path
 
+from position_interpolation.records import ROWS
 from position_interpolation.report import pages
 
 
 def main(results: Path) -> None:
     """Render each folder that has records, then the page over all of them."""
-    for rows in sorted(results.glob(f"*/*/{pages.ROWS}")):
+    for rows in sorted(results.glob(f"*/*/{ROWS}")):
         pages.render(rows.parent)
     pages.render_index(results)
 

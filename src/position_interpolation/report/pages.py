@@ -5,15 +5,14 @@ from pathlib import Path
 
 from position_interpolation import files
 from position_interpolation.errors import UsageError
-from position_interpolation.records import Record, read
+from position_interpolation.records import ROWS, Record, read
 from position_interpolation.report import drawing, formats, provenance, variants
 from position_interpolation.report.claims import page as ledger
-from position_interpolation.report.findings import findings
 from position_interpolation.report.labels import ordered
-from position_interpolation.report.sections import Section, sections
+from position_interpolation.report.parts import findings, sections
+from position_interpolation.report.section import Section
 from position_interpolation.report.verdicts import Finding
 
-ROWS = "rows.jsonl"
 PAPER = "[Position Interpolation](https://arxiv.org/abs/2306.15595) (arXiv:2306.15595v2)"
 UNNAMED = "single"  # runs outside any experiment: kept for their owner, left out of the overview
 FIRST = "quickstart"

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from position_interpolation.records import Record
-from position_interpolation.report import curves, groups, paper, steps
+from position_interpolation.report import groups, paper
 from position_interpolation.report.labels import METHODS, extension_of, ordered, plural, thousands
+from position_interpolation.report.steps import counts, curves
 
 # What `data=embedded` and `data=local` bring in the place of the paper's corpora (conf/data).
 STAND_INS = {
@@ -85,7 +86,7 @@ def conditions(records: Sequence[Record]) -> list[str]:
 def deviations(records: Sequence[Record]) -> list[str]:
     """What differs from the paper's setup, as far as records tell; markdown lines."""
     lines = []
-    for item in ordered(steps.ends(records)):
+    for item in ordered(counts.ends(records)):
         if "llama" not in item.model.lower():
             lines.append(f"Model: {item.model} with L = {item.base_window}, for LLaMA with L = 2048.")
         wanted = TUNED.get(item.method)
@@ -97,10 +98,10 @@ def deviations(records: Sequence[Record]) -> list[str]:
         if task in DOCUMENTS and count != DOCUMENTS[task]:
             lines.append(f"Documents of {task}: {count}, for {DOCUMENTS[task]}.")
     for rows in groups.summaries(records).values():
-        counts = {record.metric: record.n_documents or 0 for record in rows}
-        printed, tuned = paper.printed()["govreport"], counts.get("summary_steps")
+        numbers = {record.metric: record.n_documents or 0 for record in rows}
+        printed, tuned = paper.printed()["govreport"], numbers.get("summary_steps")
         pairs = f", fine-tuned on {plural(tuned, 'pair')} for {thousands(printed['train_documents'])}" if tuned else ""
-        lines.append(f"Summaries: {plural(counts['rouge1'], 'report')} for {printed['eval_documents']}{pairs}.")
+        lines.append(f"Summaries: {plural(numbers['rouge1'], 'report')} for {printed['eval_documents']}{pairs}.")
     if groups.perplexities(records):
         lines.append("Aggregation: the paper does not state it; here every scored token counts alike (`token`).")
     if groups.passkeys(records):

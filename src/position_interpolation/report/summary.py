@@ -8,11 +8,10 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from position_interpolation.records import read
+from position_interpolation.records import ROWS, read
 from position_interpolation.report import formats
-from position_interpolation.report.findings import findings
-from position_interpolation.report.pages import ROWS, title
-from position_interpolation.report.sections import sections
+from position_interpolation.report.pages import title
+from position_interpolation.report.parts import findings, sections
 from position_interpolation.report.tables import Table
 from position_interpolation.report.verdicts import Verdict
 

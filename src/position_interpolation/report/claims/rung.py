@@ -14,7 +14,7 @@ from position_interpolation.records import Record
 from position_interpolation.report import compare, groups
 from position_interpolation.report.claims.evidence import Cell, Effect, exact
 from position_interpolation.report.labels import Extension, extension_of, ordered, perplexity_text, plural
-from position_interpolation.report.passkey_findings import blindness
+from position_interpolation.report.passkey.findings import blindness
 from position_interpolation.report.provenance import TUNED
 
 EXPERIMENTS = (

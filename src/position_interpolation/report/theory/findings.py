@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from position_interpolation.records import Record
 from position_interpolation.report import paper
-from position_interpolation.report.theory_tables import audited
+from position_interpolation.report.theory.tables import audited
 from position_interpolation.report.verdicts import EXPLOSION, Finding, exact
 from position_interpolation.theory import EXTENDED, PLOTTED
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from position_interpolation.records import Record
 from position_interpolation.report import paper
 from position_interpolation.report.compare import SAMPLES, Ratio
-from position_interpolation.report.govreport_tables import (
+from position_interpolation.report.govreport.tables import (
     LEAD,
     PRINTED,
     TUNED,

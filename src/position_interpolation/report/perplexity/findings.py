@@ -1,51 +1,14 @@
-"""What the records say about the paper's claims: each a sentence with its numbers, and whether it holds.
+"""Claims about Tables 1 and 2: the base explodes, PI does not, and what it costs at the old window.
 
 A comparison of two perplexities is paired: same documents, and a bootstrap over documents of the difference.
-A claim holds, or does not, only if the whole 95 % interval lies on one side; else it is within noise.
 """
 
 from collections.abc import Sequence
 
 from position_interpolation.records import Record
-from position_interpolation.report import compare, groups, paper, steps
-from position_interpolation.report.aggregation import aggregation
-from position_interpolation.report.base_tokens_findings import base_tokens_findings
-from position_interpolation.report.benchmark_findings import benchmarks
-from position_interpolation.report.govreport_findings import summaries
-from position_interpolation.report.heads_findings import heads
+from position_interpolation.report import compare, groups, paper
 from position_interpolation.report.labels import Extension, extension_of, names, ordered, plural
-from position_interpolation.report.passkey_findings import passkey, sighted
-from position_interpolation.report.position_findings import positions
-from position_interpolation.report.settings_findings import compared
-from position_interpolation.report.steps_findings import passkey_steps, perplexity_steps
-from position_interpolation.report.theory_findings import theory
 from position_interpolation.report.verdicts import EXPLOSION, Finding, above, below, judged, missing
-
-
-def findings(records: Sequence[Record]) -> list[Finding]:
-    """Everything that the records of one results folder say, by text, in the paper's order."""
-    found: list[Finding] = []
-    for rows in groups.perplexities(records).values():
-        found += perplexity_steps(rows)
-        if any(extension.factor > 1 for extension in ordered(rows)):
-            found += perplexity(steps.ends(rows))
-        found += aggregation(rows)
-    for rows in groups.passkeys(records).values():
-        found += sighted(rows, passkey_steps(rows))
-        found += passkey(steps.ends(rows))
-    for rows in groups.compared(records).values():
-        found += compared(rows)
-    for rows in groups.stopped(records).values():
-        found += base_tokens_findings(rows)
-    for rows in groups.positions(records).values():
-        found += positions(rows)
-    for rows in groups.summaries(records).values():
-        found += summaries(rows)
-    for rows in groups.benchmarks(records):
-        found += benchmarks(rows)
-    for rows in groups.heads(records).values():
-        found += heads(rows)
-    return found + theory([record for record in records if record.task == "theory"])
 
 
 def perplexity(rows: Sequence[Record]) -> list[Finding]:

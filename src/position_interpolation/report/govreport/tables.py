@@ -1,16 +1,11 @@
-"""Summaries of reports shown: the layout of Table 6 with the paper's rows below ours, and ROUGE as bars."""
+"""Summaries of reports: the layout of Table 6 with the paper's rows below ours."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matplotlib.figure import Figure
-
 from position_interpolation.records import Record
 from position_interpolation.report import paper
 from position_interpolation.report.labels import (
-    BLUE,
-    GREY,
-    VERMILION,
     Extension,
     extension_of,
     names,
@@ -24,7 +19,6 @@ VARIANTS = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "roug
 PRINTED = ("rouge1", "rouge2", "rougeL")  # what the paper has
 LEAD, TUNED, UNTUNED = "lead", "generated", "generated_untuned"
 LEADS = "the report's first tokens"
-COLOURS = {LEAD: GREY, UNTUNED: VERMILION, TUNED: BLUE}
 
 
 @dataclass(frozen=True)
@@ -88,35 +82,6 @@ def govreport_table(records: Sequence[Record]) -> Table:
     return Table(columns, tuple(rows), _caption(records))
 
 
-def govreport_figure(records: Sequence[Record]) -> Figure:
-    """ROUGE of every writer as bars with 95 % intervals.
-
-    Args:
-        records: one group of `groups.summaries`.
-    """
-    names_of = called(records)
-    figure = Figure(figsize=(8, 4.2), layout="constrained")
-    axes = figure.subplots()
-    width = 0.8 / max(1, len(names_of))
-    for place, (writer, name) in enumerate(names_of.items()):
-        found = {column: score(records, writer, metric) for column, metric in enumerate(VARIANTS)}
-        shift = (place - (len(names_of) - 1) / 2) * width
-        bars = {column + shift: record for column, record in found.items() if record is not None}
-        label, shade = name, COLOURS[writer.protocol]
-        axes.bar(list(bars), [record.value for record in bars.values()], 0.9 * width, color=shade, label=label)
-        for middle, record in bars.items():
-            if record.ci_low is not None and record.ci_high is not None:
-                axes.plot([middle] * 2, [record.ci_low, record.ci_high], color="black", linewidth=1, marker="_")
-    axes.set_xticks(range(len(VARIANTS)), list(VARIANTS.values()))
-    axes.set_ylabel("F-measure x 100")
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=1, frameon=False)
-    figure.suptitle(
-        f"Summaries of {_documents(records)}; bars: 95 % bootstrap over documents", fontsize="small", color="0.35"
-    )
-    return figure
-
-
 def _window(records: Sequence[Record]) -> int | None:
     return next((record.eval_window for record in records if record.eval_window is not None), None)
 
@@ -130,7 +95,8 @@ def _points(value: float) -> str:
     return f"{value:.1f}"
 
 
-def _documents(records: Sequence[Record]) -> str:
+def documents(records: Sequence[Record]) -> str:
+    """How many reports, of which source."""
     shown = [record for record in records if record.metric in VARIANTS]
     count = max((record.n_documents or 0 for record in shown), default=0)
     return f"{plural(count, 'report')} ({shown[0].data.get('source')} text)"
@@ -142,7 +108,7 @@ def _caption(records: Sequence[Record]) -> str:
     counts = " to ".join(dict.fromkeys(map(whole, (min(tokens), max(tokens))))) if tokens else ""
     length = f" of {counts} tokens on average" if counts else ""
     return (
-        f"ROUGE (F-measure x 100, stemmed) of summaries{length} of {_documents(records)} against whole reference "
+        f"ROUGE (F-measure x 100, stemmed) of summaries{length} of {documents(records)} against whole reference "
         f"summaries. {_tuning(records)}In brackets the 95 % interval of a bootstrap over documents. The paper does not "
         "say which of the last two its ROUGE-L is."
     )

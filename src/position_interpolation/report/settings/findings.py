@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from position_interpolation.records import Record
 from position_interpolation.report import compare
 from position_interpolation.report.labels import Extension, ordered, plural
-from position_interpolation.report.settings_tables import (
+from position_interpolation.report.settings.tables import (
     Setting,
     against_first,
     at_own_window,

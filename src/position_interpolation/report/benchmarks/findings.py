@@ -6,7 +6,7 @@ from dataclasses import replace
 from position_interpolation.questions import SETS
 from position_interpolation.records import Record
 from position_interpolation.report import paper
-from position_interpolation.report.benchmark_tables import (
+from position_interpolation.report.benchmarks.tables import (
     TITLES,
     YES,
     asked,

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from position_interpolation.records import Record
-from position_interpolation.report import base_tokens, variants
-from position_interpolation.report.base_tokens import Treatment
+from position_interpolation.report import variants
+from position_interpolation.report.base_tokens import tables
+from position_interpolation.report.base_tokens.tables import Treatment
 from position_interpolation.report.drawing import style, tick
 from position_interpolation.report.labels import Extension, colour
 
@@ -22,13 +23,13 @@ def base_tokens_figure(rows: Sequence[Record], metric: str = "perplexity") -> Fi
         rows: one group of `groups.stopped`, or the passkey records of such bases.
         metric: `perplexity` or `k_max`.
     """
-    window = base_tokens.compared_window(rows)
+    window = tables.compared_window(rows)
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
-    for treatment in base_tokens.treatments(rows):
+    for treatment in tables.treatments(rows):
         _draw(axes, rows, treatment, metric, window)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator([variants.tokens_of(base) or 1 for base in base_tokens.bases(rows)]))
+    axes.xaxis.set_major_locator(FixedLocator([variants.tokens_of(base) or 1 for base in tables.bases(rows)]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1e6:g} M")
     axes.set_xlabel("training tokens of the base")
@@ -47,12 +48,12 @@ def base_tokens_figure(rows: Sequence[Record], metric: str = "perplexity") -> Fi
 
 
 def _draw(axes: Axes, rows: Sequence[Record], treatment: Treatment, metric: str, window: int) -> None:
-    alike = [base_tokens.extension("", other) for other in base_tokens.treatments(rows)]
-    this = base_tokens.extension("", treatment)
+    alike = [tables.extension("", other) for other in tables.treatments(rows)]
+    this = tables.extension("", treatment)
     means: list[tuple[float, float]] = []
-    for base in base_tokens.bases(rows):
-        item = base_tokens.extension(base, treatment)
-        values = [record.value for record in base_tokens.by_seed(rows, item, metric, window).values()]
+    for base in tables.bases(rows):
+        item = tables.extension(base, treatment)
+        values = [record.value for record in tables.by_seed(rows, item, metric, window).values()]
         tokens = variants.tokens_of(base)
         if values and tokens is not None:
             axes.plot([tokens] * len(values), values, ".", color=colour(this, alike), alpha=0.5, markersize=5)

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from position_interpolation.records import Record
 from position_interpolation.report.labels import VERMILION, Extension, perplexity_text, plural
-from position_interpolation.report.settings_tables import at_own_window, by_rate, family_label, rate, swept
+from position_interpolation.report.settings.tables import at_own_window, by_rate, family_label, rate, swept
 
 COLOURS = "cividis_r"  # dark is worse; made to read the same with colour blindness
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from position_interpolation.records import Record
-from position_interpolation.report import compare, groups, steps
+from position_interpolation.report import compare, groups
 from position_interpolation.report.compare import Ratio
 from position_interpolation.report.labels import Extension, method_label, ordered, plural, rate_text, whole
+from position_interpolation.report.steps import counts
 from position_interpolation.report.verdicts import Finding, below, judged, missing, reaching
 
 SOON = 200  # steps, as the paper says
@@ -21,7 +22,7 @@ def perplexity_steps(rows: Sequence[Record]) -> list[Finding]:
         rows: one group of `groups.perplexities`.
     """
     found = []
-    for family in [family for family in steps.families(rows) if family[0].method == "pi"]:
+    for family in [family for family in counts.families(rows) if family[0].method == "pi"]:
         base = next((item for item in ordered(rows) if (item.model, item.method) == (family[0].model, "none")), None)
         found.append(_recovers(rows, family, base))
     return found
@@ -34,7 +35,7 @@ def passkey_steps(rows: Sequence[Record]) -> list[Finding]:
         rows: one group of `groups.passkeys`.
     """
     found = []
-    for family in steps.families(rows):
+    for family in counts.families(rows):
         if family[0].method == "pi":
             found.append(_reaches(rows, family))
         if family[0].method == "extrapolation" and not family[0].control:
@@ -43,7 +44,7 @@ def passkey_steps(rows: Sequence[Record]) -> list[Finding]:
 
 
 def _recovers(rows: Sequence[Record], family: list[Extension], base: Extension | None) -> Finding:
-    early, name = steps.within(family, SOON), method_label(family[0])
+    early, name = counts.within(family, SOON), method_label(family[0])
     ratio = None if early is None or base is None else _against(rows, early, base)
     if early is None or base is None or ratio is None:
         return missing(f"{RECOVERS} ({name})")
@@ -72,7 +73,7 @@ def _below_one(ratio: Ratio) -> bool:
 
 
 def _reaches(rows: Sequence[Record], family: list[Extension]) -> Finding:
-    early, name = steps.within(family, SOON), method_label(family[0])
+    early, name = counts.within(family, SOON), method_label(family[0])
     longest = None if early is None else groups.find(rows, early, "k_max", early.window)
     if early is None or longest is None:
         return missing(f"{REACHES} ({name})")

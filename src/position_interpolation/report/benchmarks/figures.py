@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from position_interpolation.records import Record
-from position_interpolation.report.benchmark_tables import TITLES, asked, find, printed_change
+from position_interpolation.report.benchmarks.tables import TITLES, asked, find, printed_change
 from position_interpolation.report.drawing import style
 from position_interpolation.report.labels import GREY, VERMILION, Extension, colour, names, ordered, thousands
 

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from position_interpolation.records import Record
-from position_interpolation.report import curves, groups, paper, steps
+from position_interpolation.report import groups, paper
 from position_interpolation.report.drawing import line, style, tick
 from position_interpolation.report.labels import GREY, Extension, method_label, ordered, plural, rate_text
+from position_interpolation.report.steps import counts, curves
 
 Printed = Callable[[Extension, int], float | None]
 
@@ -19,10 +20,10 @@ def perplexity_steps_figure(rows: Sequence[Record]) -> Figure:
     """Perplexity at the extension's own window against steps (Table 3), with the base at L as a band.
 
     Args:
-        rows: one group of `groups.perplexities` in which `steps.families` finds some.
+        rows: one group of `groups.perplexities` in which `counts.families` finds some.
     """
     task = rows[0].task
-    families = steps.families(rows)
+    families = counts.families(rows)
 
     def printed(extension: Extension, count: int) -> float | None:
         return paper.perplexity_after(_after(extension, count), task)
@@ -53,9 +54,9 @@ def passkey_steps_figure(rows: Sequence[Record]) -> Figure:
     """k_max as a share of the own window against steps (Table 4); the paper's as thin dashed lines.
 
     Args:
-        rows: one group of `groups.passkeys` in which `steps.families` finds some.
+        rows: one group of `groups.passkeys` in which `counts.families` finds some.
     """
-    families = steps.families(rows)
+    families = counts.families(rows)
     figure = Figure(figsize=(8, 4.8), layout="constrained")
     axes = figure.subplots()
     _draw(axes, rows, families, "k_max", None)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from position_interpolation.records import Record
+from position_interpolation.report import paper
 from position_interpolation.report.labels import rate_text, whole
 from position_interpolation.report.tables import Cell, Column, Table
 from position_interpolation.theory import EXTENDED, PLOTTED
@@ -48,3 +49,24 @@ def audit_table(records: Sequence[Record]) -> Table:
     if least is not None and span is not None:
         caption += f" At d = 128 and s < {EXTENDED} the smallest is {least:.4f}, at s = {whole(span)}."
     return Table((Column("d"), *COLUMNS.values()), rows, caption)
+
+
+THEORY = (
+    "Figure 2, largest |a(s)|: of the draw shown, and outside the window over all draws, by solver. "
+    "Figure 5: the ratio B(s) / d, and where it is smallest the factor between the two bounds."
+)
+
+
+def theory_table(records: Sequence[Record]) -> Table:
+    """The numbers that Figures 2 and 5 state, the paper's beside them."""
+    printed = {"factor_printed": float(paper.printed()["theory"]["claimed_ratio"])}
+    rows = tuple(
+        (Cell(record.metric.replace("_", " ")), Cell(record.value), Cell(printed.get(record.metric)))
+        for record in records
+    )
+    columns = (
+        Column("Number"),
+        Column("Value", lambda value: f"{value:,.4g}", measured=True),
+        Column("paper"),
+    )
+    return Table(columns, rows, THEORY)

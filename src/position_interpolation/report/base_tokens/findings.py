@@ -5,8 +5,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 from position_interpolation.records import Record
-from position_interpolation.report import base_tokens, compare, variants
-from position_interpolation.report.base_tokens import Treatment
+from position_interpolation.report import compare, variants
+from position_interpolation.report.base_tokens import tables
+from position_interpolation.report.base_tokens.tables import Treatment
 from position_interpolation.report.labels import plural, thousands
 from position_interpolation.report.verdicts import Finding, below, judged, missing
 
@@ -23,14 +24,14 @@ def base_tokens_findings(rows: Sequence[Record]) -> list[Finding]:
     """
     found = []
     for ours, other in _pairs(rows):
-        singles = [_ahead(rows, base, ours, other) for base in base_tokens.bases(rows)]
-        found += [*singles, _turn(base_tokens.bases(rows), singles, ours.steps)]
+        singles = [_ahead(rows, base, ours, other) for base in tables.bases(rows)]
+        found += [*singles, _turn(tables.bases(rows), singles, ours.steps)]
     return found
 
 
 def _pairs(rows: Sequence[Record]) -> list[tuple[Treatment, Treatment]]:
     """Tuned PI with the extrapolation of the same window and steps."""
-    known = base_tokens.treatments(rows)
+    known = tables.treatments(rows)
     pairs = [(item, replace(item, method="extrapolation")) for item in known if item.method == "pi" and item.steps]
     return [(ours, other) for ours, other in pairs if other in known]
 
@@ -38,7 +39,7 @@ def _pairs(rows: Sequence[Record]) -> list[tuple[Treatment, Treatment]]:
 def _ahead(rows: Sequence[Record], base: str, ours: Treatment, other: Treatment) -> Finding:
     """Perplexity of PI over extrapolation at L': documents paired, their losses averaged over the seeds of both."""
     claim = f"{AHEAD}, base after {thousands(variants.tokens_of(base) or 0)} tokens, {ours.steps} steps"
-    pairs = [[_losses(rows, base, treatment, seed) for treatment in (ours, other)] for seed in base_tokens.seeds(rows)]
+    pairs = [[_losses(rows, base, treatment, seed) for treatment in (ours, other)] for seed in tables.seeds(rows)]
     both = [(left, right) for left, right in pairs if left and right]
     if not both:
         return missing(claim)
@@ -58,7 +59,7 @@ def _ahead(rows: Sequence[Record], base: str, ours: Treatment, other: Treatment)
 
 def _losses(rows: Sequence[Record], base: str, treatment: Treatment, seed: int) -> Losses:
     own = [record for record in rows if record.seed == seed]
-    return compare.document_losses(own, base_tokens.extension(base, treatment), treatment.window)
+    return compare.document_losses(own, tables.extension(base, treatment), treatment.window)
 
 
 def _averaged(seeds: Sequence[Losses]) -> Losses:

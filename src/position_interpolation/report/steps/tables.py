@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from position_interpolation.records import Record
-from position_interpolation.report import groups, paper, steps
+from position_interpolation.report import groups, paper
 from position_interpolation.report.labels import Extension, perplexity_text, plural, whole
+from position_interpolation.report.steps import counts
 from position_interpolation.report.tables import Cell, Column, Table, cell_of, method_name
 
 ROW = (Column("Model"), Column("Window L'"), Column("Method"))
@@ -14,7 +15,7 @@ def perplexity_steps_table(rows: Sequence[Record]) -> Table:
     """The layout of Table 3: perplexity at the extension's own window, one row a family, one column a step count.
 
     Args:
-        rows: one group of `groups.perplexities` in which `steps.families` finds some.
+        rows: one group of `groups.perplexities` in which `counts.families` finds some.
     """
     task = rows[0].task
 
@@ -37,7 +38,7 @@ def passkey_steps_table(rows: Sequence[Record]) -> Table:
     """The layout of Table 4: k_max by steps, one row a family.
 
     Args:
-        rows: one group of `groups.passkeys` in which `steps.families` finds some.
+        rows: one group of `groups.passkeys` in which `counts.families` finds some.
     """
 
     def measured(extension: Extension) -> Record | None:
@@ -58,9 +59,9 @@ def _by_steps(
     caption: str,
 ) -> Table:
     """One row a family; the paper's columns are the step counts at which it prints something for any of them."""
-    families = steps.families(rows)
-    counts = sorted({extension.steps for family in families for extension in family})
-    columns = [*ROW, *(Column(str(count), show, measured=True) for count in counts)]
+    families = counts.families(rows)
+    taken = sorted({extension.steps for family in families for extension in family})
+    columns = [*ROW, *(Column(str(count), show, measured=True) for count in taken)]
     theirs = [
         count
         for count in paper.step_counts()
@@ -75,7 +76,7 @@ def _by_steps(
                 Cell(last.model),
                 Cell(last.window),
                 Cell(method_name(last)),
-                *(cell_of(measured(_after(last, count))) for count in counts),
+                *(cell_of(measured(_after(last, count))) for count in taken),
                 *(Cell(printed(_after(last, count))) for count in theirs),
             )
         )

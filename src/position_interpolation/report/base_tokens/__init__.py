@@ -1,0 +1,1 @@
+"""Bases stopped after growing numbers of training tokens, on a page."""

@@ -1,0 +1,1 @@
+"""Zero-shot benchmarks (Table 5) on a page."""

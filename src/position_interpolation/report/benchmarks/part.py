@@ -1,0 +1,34 @@
+"""What a page shows of zero-shot benchmarks, and what it finds."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from position_interpolation.records import Record
+from position_interpolation.report import groups
+from position_interpolation.report.benchmarks import figures, tables
+from position_interpolation.report.benchmarks.findings import benchmarks
+from position_interpolation.report.section import Section
+from position_interpolation.report.verdicts import Finding
+
+
+def sections(records: Sequence[Record]) -> Iterator[Section]:
+    """Accuracy by set, and the paired changes against the base."""
+    for rows in groups.benchmarks(records):
+        compared = any(record.metric == "accuracy_change" for record in rows)
+        draw = partial(figures.changes_figure, rows)
+        yield Section(
+            "Zero-shot benchmarks at the base's window",
+            "benchmarks",
+            tables.accuracy_table(rows),
+            (("benchmark_changes", draw),) if compared else (),
+            (tables.accuracy_table(rows, "accuracy_normalised"),),
+        )
+        if compared:
+            title = "Zero-shot benchmarks: each extension against its base"
+            yield Section(title, "changes", tables.changes_table(rows), ())
+
+
+def findings(records: Sequence[Record]) -> Iterator[Finding]:
+    """What holds, by sample of questions."""
+    for rows in groups.benchmarks(records):
+        yield from benchmarks(rows)

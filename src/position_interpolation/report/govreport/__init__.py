@@ -1,0 +1,1 @@
+"""Summaries of reports (Table 6) on a page."""

@@ -1,0 +1,1 @@
+"""The h_j of real heads on a page."""

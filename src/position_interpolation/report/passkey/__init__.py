@@ -1,0 +1,1 @@
+"""Passkey retrieval on a page."""

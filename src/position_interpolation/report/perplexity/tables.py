@@ -1,0 +1,61 @@
+"""The layout of Tables 1 and 2."""
+
+from collections.abc import Sequence
+
+from position_interpolation.records import Record
+from position_interpolation.report import groups, paper
+from position_interpolation.report.labels import (
+    extension_of,
+    ordered,
+    perplexity_text,
+    plural,
+)
+from position_interpolation.report.tables import EXTENSION, Cell, Column, Table, cell_of, extension_cells
+
+
+def perplexity_table(records: Sequence[Record], protocol: str = "token") -> Table:
+    """The layout of Tables 1 and 2: extensions by evaluation windows, the paper's numbers behind ours.
+
+    Args:
+        records: one group of `groups.perplexities`.
+        protocol: which aggregation to show.
+    """
+    shown = [record for record in records if record.metric == "perplexity" and record.protocol == protocol]
+    windows, extensions = groups.windows(shown), ordered(shown)
+    rows, printed = [], []
+    for extension in extensions:
+        found = [groups.find(shown, extension, "perplexity", window, protocol) for window in windows]
+        rows.append([*extension_cells(extension), *(cell_of(record) for record in found)])
+        printed.append([paper.perplexity(extension, shown[0].task, window) for window in windows])
+    columns = [*EXTENSION, *(Column(str(window), perplexity_text, measured=True) for window in windows)]
+    kept = [place for place in range(len(windows)) if any(row[place] is not None for row in printed)]
+    if protocol == "token":  # the paper does not say how it aggregates: its numbers stand once, beside the sound one
+        base = extensions[0].base_window if extensions else 1
+        columns += [Column(f"paper {paper.window(windows[place], base)}", perplexity_text) for place in kept]
+        rows = [[*row, *(Cell(cells[place]) for place in kept)] for row, cells in zip(rows, printed, strict=True)]
+    return Table(
+        tuple(columns),
+        tuple(map(tuple, rows)),
+        _perplexity_caption(shown, protocol, len(columns) > len(EXTENSION) + len(windows)),
+    )
+
+
+def _perplexity_caption(records: Sequence[Record], protocol: str, compared: bool) -> str:
+    if not records:
+        return "No perplexity was measured."
+    first = records[0]
+    documents = max(record.n_documents or 0 for record in records)
+    tokens = max(record.n_tokens or 0 for record in records)
+    caption = (
+        f"Perplexity on {first.task} ({first.data.get('source')} text, {plural(documents, 'document')}, "
+        f"{plural(tokens, 'scored token')}) by evaluation window in tokens; stride {first.stride}, "
+        f"protocol {protocol}. In brackets the 95 % interval of a bootstrap over documents."
+    )
+    if compared:
+        extension = extension_of(first)
+        model = paper.size(extension.model if extension else "")
+        caption += (
+            f" Paper: LLaMA {model}, {paper.TITLES[first.task]}, windows at the same multiples of L; PI "
+            "tuned 1000 steps, FT 10000" + (", untuned PI from Table 3." if first.task == "pg19" else ".")
+        )
+    return caption

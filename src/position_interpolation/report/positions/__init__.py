@@ -1,0 +1,1 @@
+"""Perplexity by position on a page."""

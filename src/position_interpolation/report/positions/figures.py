@@ -1,0 +1,57 @@
+"""Perplexity by position inside one long forward."""
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from position_interpolation.records import Record
+from position_interpolation.report import groups
+from position_interpolation.report.drawing import line, tick
+from position_interpolation.report.labels import (
+    VERMILION,
+    extension_of,
+    names,
+    ordered,
+    plural,
+)
+
+
+def positions_figure(records: Sequence[Record]) -> Figure:
+    """Perplexity by position inside one long forward, with the end of the trained window.
+
+    Args:
+        records: one group of `groups.positions`.
+    """
+    extensions = ordered(records)
+    called = names(extensions)
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for extension in extensions:
+        own = sorted(
+            (record for record in records if extension_of(record) == extension),
+            key=lambda item: groups.block(item),
+        )
+        middles = [sum(groups.block(record)) / 2 for record in own]
+        line(axes, own, middles, extension, extensions, called[extension])
+    edges = sorted({edge for record in records for edge in groups.block(record)})
+    for window in sorted({extension.base_window for extension in extensions}):
+        axes.axvline(window, color=VERMILION, linestyle="--", linewidth=1.2, label=f"end of the window, L = {window}")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(tick))
+    axes.yaxis.set_minor_formatter(FuncFormatter(tick))
+    axes.set_xticks(edges if len(edges) <= 12 else edges[:: math.ceil(len(edges) / 12)])
+    axes.set_xlabel("position (tokens)")
+    axes.set_ylabel("perplexity")
+    axes.grid(axis="y", color="0.9", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    documents = max(record.n_documents or 0 for record in records)
+    axes.set_title(
+        f"One forward of {edges[-1]} tokens, {plural(documents, 'document')} "
+        f"({records[0].data.get('source')} text); bars: 95 % intervals",
+        fontsize="small",
+        color="0.35",
+    )
+    return figure

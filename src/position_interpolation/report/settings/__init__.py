@@ -1,0 +1,1 @@
+"""Settings compared on a page: learning rates, choices that the paper leaves open."""
