@@ -96,8 +96,8 @@ def test_the_same_weights_under_another_configuration_are_another_base(tmp_path:
 @pytest.mark.parametrize(
     "change",
     [
-        "train.learning_rate=1e-3", "train.batch_size=2", "train.warmup_steps=5", "train.weight_decay=0.1",
-        "train.mixture.books=0.5", "+train.mixture.recall=0.1", "train.schedule=wsd", "context=x8", "seed=1",
+        "train.learning_rate=3e-3", "train.batch_size=2", "train.warmup_steps=5", "train.weight_decay=0.1",
+        "train.mixture.books=0.5", "train.mixture.recall=0.1", "train.schedule=wsd", "context=x8", "seed=1",
         "method=extrapolation", "data.corpora.books.documents=3", "train.clip=0.5",
         "train.optimizer=muon", "train.lesson_steps=1",
     ],

@@ -94,7 +94,7 @@ def test_a_tuned_extension_leaves_its_losses_as_records(tmp_path: Path) -> None:
         ("training_loss_at_1", 4.9), ("training_loss_at_2", 4.8), ("training_loss_at_3", 4.7),
     ]  # fmt: skip
     assert [item.n_tokens for item in found] == [4 * 1024, 8 * 1024, 12 * 1024]  # batches of 4 windows of 1024
-    assert found[0].data["name"] == "books 0.8, mathematics 0.2"
+    assert found[0].data["name"] == "books 0.6, mathematics 0.15, recall 0.25"
 
 
 def test_losses_of_a_setting_carry_it(tmp_path: Path) -> None:
