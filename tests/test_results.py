@@ -9,7 +9,7 @@ from position_interpolation import compute, launch
 from position_interpolation.config import Compute
 from position_interpolation.records import Record, read
 from position_interpolation.report import formats
-from position_interpolation.report.sections import sections
+from position_interpolation.report.parts import sections
 from position_interpolation.run import run
 
 HOME = Path(__file__).resolve().parents[1]
