@@ -16,7 +16,8 @@ from position_interpolation.evaluation import benchmarks as evaluation
 from position_interpolation.questions import SETS, Question
 from position_interpolation.records import Record, read
 from position_interpolation.run import run
-from position_interpolation.tasks.benchmarks import Prompt, Scores, log_likelihoods, margins, mean, prompts, right
+from position_interpolation.tasks.benchmarks import Prompt, Scores, log_likelihoods, margins, prompts, right
+from position_interpolation.tasks.windows import mean
 
 BOS = 0
 WORDS = ["the", "old", "house", "stood", "near", "a", "river", "and", "nobody", "had", "lived", "in", "it", "since"]

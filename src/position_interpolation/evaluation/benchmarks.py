@@ -18,7 +18,7 @@ from position_interpolation.task_config import BenchmarksTask
 from position_interpolation.tasks import benchmarks as choices
 from position_interpolation.tasks.benchmarks import Scores
 from position_interpolation.tasks.passkey import wilson
-from position_interpolation.tasks.windows import Estimate
+from position_interpolation.tasks.windows import Estimate, mean
 
 
 def benchmarks(prepared: Prepared, task: BenchmarksTask) -> Iterator[Measurement]:
@@ -100,14 +100,14 @@ def _alone(own: Scores, bootstrap: int) -> dict[str, Estimate]:
     return {
         "accuracy": wilson(int(right.sum()), len(right)),
         "accuracy_normalised": wilson(int(normalised.sum()), len(normalised)),
-        "margin": choices.mean(choices.margins(own), bootstrap),
+        "margin": mean(choices.margins(own), bootstrap),
         "truncated": Estimate(float(own.cut.mean()), None, None),
     }
 
 
 def _change(own: Scores, base: Scores, bootstrap: int) -> dict[str, Estimate]:
-    """Extension minus base, question by question."""
+    """Extension minus base, question by question: drawing questions again, both at once, is the paired bootstrap."""
     return {
-        "accuracy_change": choices.mean(choices.right(own) - choices.right(base), bootstrap),
-        "margin_change": choices.mean(choices.margins(own) - choices.margins(base), bootstrap),
+        "accuracy_change": mean(choices.right(own) - choices.right(base), bootstrap),
+        "margin_change": mean(choices.margins(own) - choices.margins(base), bootstrap),
     }

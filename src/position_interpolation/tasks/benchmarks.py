@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from position_interpolation.questions import Question
 from position_interpolation.scoring import marked_losses
-from position_interpolation.tasks.windows import Estimate, Floats
+from position_interpolation.tasks.windows import Floats
 
 
 @dataclass(frozen=True)
@@ -119,19 +119,6 @@ def margins(scores: Scores) -> Floats:
     wrong[rows, scores.answers] = -np.inf
     difference: Floats = scores.per_byte[rows, scores.answers] - wrong.max(axis=1)
     return difference
-
-
-def mean(values: Floats, samples: int, seed: int = 0) -> Estimate:
-    """Mean over questions with a 95 % bootstrap interval over questions.
-
-    Of differences between two models on the same questions this is the paired bootstrap.
-    """
-    count = len(values)
-    if count < 2 or samples < 2:
-        return Estimate(float(values.mean()), None, None)
-    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=samples)
-    low, high = np.quantile(weights @ values / count, (0.025, 0.975))
-    return Estimate(float(values.mean()), float(low), float(high))
 
 
 def _common(left: Sequence[int], right: Sequence[int]) -> int:

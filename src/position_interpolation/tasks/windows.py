@@ -120,8 +120,8 @@ def bits_per_byte(documents: list[Scored], sizes: list[int], samples: int, seed:
     return _ratio_of_sums(np.array(pairs, np.float64), samples, seed)
 
 
-def mean(values: Sequence[float], samples: int, seed: int = 0) -> Estimate:
-    """Mean over documents of one value each, with a bootstrap interval over documents."""
+def mean(values: Sequence[float] | Floats, samples: int, seed: int = 0) -> Estimate:
+    """Mean of one value a document (or question), with a bootstrap interval over documents."""
     return _ratio_of_sums(np.array([(value, 1.0) for value in values], np.float64), samples, seed)
 
 

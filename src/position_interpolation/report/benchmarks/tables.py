@@ -6,7 +6,7 @@ from position_interpolation.questions import SETS
 from position_interpolation.records import Record
 from position_interpolation.report import groups, paper
 from position_interpolation.report.labels import METHODS, Extension, names, ordered, rate_text, thousands, whole
-from position_interpolation.report.tables import EXTENSION, Cell, Column, Table
+from position_interpolation.report.tables import EXTENSION, Cell, Column, Table, cell_of
 
 TITLES = {"boolq": "BoolQ", "piqa": "PIQA", "race_middle": "RACE-M", "race_high": "RACE-H", "winogrande": "WinoGrande"}
 YES = 2033 / 3270  # share of BoolQ's validation questions whose answer is yes
@@ -69,7 +69,7 @@ def accuracy_table(records: Sequence[Record], metric: str = "accuracy") -> Table
     rows = tuple(
         (
             *_named(extension),
-            *(_cell(find(records, extension, name, metric)) for name in sets),
+            *(cell_of(find(records, extension, name, metric)) for name in sets),
             *(Cell(printed[name][place]) for name in compared),
         )
         for place, extension in enumerate(extensions)
@@ -100,9 +100,9 @@ def changes_table(records: Sequence[Record]) -> Table:
                         Cell(called[extension]),
                         Cell(TITLES[name]),
                         Cell(accuracy.n_documents),
-                        _cell(accuracy),
-                        _cell(margin),
-                        _cell(find(records, extension, name, "truncated")),
+                        cell_of(accuracy),
+                        cell_of(margin),
+                        cell_of(find(records, extension, name, "truncated")),
                         Cell(printed_change(extension, name)),
                     )
                 )
@@ -121,10 +121,6 @@ def changes_table(records: Sequence[Record]) -> Table:
 def _named(extension: Extension) -> tuple[Cell, ...]:
     method = "trained at L" if extension.control else METHODS.get(extension.method, extension.method)
     return Cell(extension.model), Cell(extension.window), Cell(method), Cell(extension.steps)
-
-
-def _cell(record: Record | None) -> Cell:
-    return Cell() if record is None else Cell(record.value, record.ci_low, record.ci_high, record.n_documents)
 
 
 def _caption(records: Sequence[Record], metric: str, compared: bool) -> str:

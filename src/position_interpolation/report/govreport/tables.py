@@ -13,7 +13,7 @@ from position_interpolation.report.labels import (
     plural,
     whole,
 )
-from position_interpolation.report.tables import Cell, Column, Table
+from position_interpolation.report.tables import Cell, Column, Table, cell_of
 
 VARIANTS = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "rougeLsum": "ROUGE-Lsum"}
 PRINTED = ("rouge1", "rouge2", "rougeL")  # what the paper has
@@ -67,7 +67,7 @@ def govreport_table(records: Sequence[Record]) -> Table:
     rows = []
     for writer, name in called(records).items():
         found = [score(records, writer, metric) for metric in VARIANTS]
-        rows.append((Cell(writer.model), Cell(_window(records)), Cell(name), *map(_cell, found)))
+        rows.append((Cell(writer.model), Cell(_window(records)), Cell(name), *map(cell_of, found)))
     for row in paper.printed()["table6_govreport"]["rows"]:
         values = [Cell(float(value)) for value in row["rouge"]]
         rows.append(
@@ -84,10 +84,6 @@ def govreport_table(records: Sequence[Record]) -> Table:
 
 def _window(records: Sequence[Record]) -> int | None:
     return next((record.eval_window for record in records if record.eval_window is not None), None)
-
-
-def _cell(record: Record | None) -> Cell:
-    return Cell() if record is None else Cell(record.value, record.ci_low, record.ci_high, record.n_documents)
 
 
 def _points(value: float) -> str:
