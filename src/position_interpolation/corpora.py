@@ -181,6 +181,7 @@ def _local_rows(data: Data, corpus: Corpus, texts: tuple[str, ...]) -> Iterator[
                     for name in texts:
                         if not isinstance(row[name], str):
                             raise TypeError(f"the {name} of {row['id']} is {row[name]!r}")
+                        row[name].encode()  # half of a surrogate pair is no text, and no tokenizer takes it
                     yield {**row, "id": str(row["id"])}
         except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
             raise UsageError(

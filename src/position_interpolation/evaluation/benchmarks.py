@@ -74,8 +74,9 @@ def _score(prepared: Prepared, asked: Questions) -> Scores:
     config = prepared.config
     built = choices.prompts(prepared.tokenizer, asked.items, config.model.window, bos_of(prepared, True))
     label = f"{asked.name}, {prepared.extension.method} x{prepared.extension.factor:g}"
+    model = prepared.model  # tuned, if need be, before the bar starts
     with Progress(label, sum(len(prompt.tokens) for prompt in built), "tokens") as bar:
-        found = choices.log_likelihoods(prepared.model, built, config.compute.tokens_per_forward, bar)
+        found = choices.log_likelihoods(model, built, config.compute.tokens_per_forward, bar)
     shape = (len(asked.items), -1)
     return Scores(
         found.reshape(shape),

@@ -41,8 +41,9 @@ def real_heads(prepared: Prepared, task: HeadsTask) -> Iterator[Measurement]:
         shape = (built.num_hidden_layers, built.num_attention_heads, task.pairs)
         pairs = heads.draw(shape, count, window, config.seed)
         rows = [([] if bos is None else [bos]) + list(map(int, ids)) for ids in corpus.tokens]
+        model = prepared.model  # tuned, if need be, before the bar starts
         with Progress("queries and keys", count * window, "tokens") as bar:
-            queries, keys = projections(prepared.model, rows, pairs, bar)
+            queries, keys = projections(model, rows, pairs, bar)
         with Progress("scores of real heads", pairs.documents.size, "pairs") as bar:
             found = heads.measure(heads.coefficients(queries, keys), geometry, bar)
         return [

@@ -23,8 +23,9 @@ def retrieval(prepared: Prepared, task: PasskeyTask) -> Iterator[Measurement]:
 
     def measure() -> list[Measured]:
         trials = passkey.probes(prepared.tokenizer, window, task.distances, task.trials, task.digits, config.seed)
+        model = prepared.model  # tuned, if need be, before the bar starts
         with Progress(f"passkey at {window}", sum(len(probe.prompt) for probe in trials), "tokens") as bar:
-            hits = passkey.verdicts(prepared.model, trials, config.compute.tokens_per_forward, task.generate, bar)
+            hits = passkey.verdicts(model, trials, config.compute.tokens_per_forward, task.generate, bar)
         wins = passkey.successes(trials, hits)
         data = {"name": "passkey", "source": "generated", "sha256": passkey.fingerprint(trials), "ids": None}
         length = len(trials[0].prompt)

@@ -68,9 +68,10 @@ def token_losses(prepared: Prepared, corpus: Tokenised, losses_of: dict[str, Any
     if overlapping:
         corpus = Tokenised(("all",), (np.concatenate(corpus.tokens),))
     key = records.signature({**losses_of, "overlapping": overlapping})
+    model = prepared.model  # tuned, if need be, before the bar starts
     with perplexity.progress_bar(f"perplexity at {window}", corpus, [window], stride, bos) as bar:
         return perplexity.token_losses(
-            prepared.model,
+            model,
             corpus,
             window,
             stride,
