@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -315,6 +316,14 @@ class TestWhichRecords:
         assert short is not None
         assert short.value == 37.5
         assert rung.perplexity(Cell("tiny", "pg19", "pi", 4, 4, 600)) is None
+
+    def test_of_two_sets_of_documents_the_larger_counts(self) -> None:
+        """A trial on one document beside the eight of the table is no evidence against them, whichever came last."""
+        trial = [replace(record, data={**record.data, "sha256": "b" * 64}) for record in base(value=99.0, documents=1)]
+        for rows in ([*base(), *trial], [*trial, *base()]):
+            found = Rung("tiny", rows).perplexity(Cell("tiny", "pg19", "none", 1, 1))
+            assert found is not None
+            assert found.value == 40.0
 
     def test_experiments_on_the_same_text_are_compared_others_are_not(self) -> None:
         after = pi(steps=200, value=39.0, experiment="table3_steps")

@@ -228,5 +228,5 @@ def test_a_corpus_without_documents_is_refused(local: Data) -> None:
 def test_a_damaged_file_is_named_with_what_is_wrong(local: Data, content: bytes, reason: str) -> None:
     place = Path(str(local.root)) / "books" / "three.jsonl.gz"
     place.write_bytes(content)
-    with pytest.raises(UsageError, match=rf"three\.jsonl\.gz cannot be read .*{reason}"):
+    with pytest.raises(UsageError, match=rf"three\.jsonl\.gz:[12] cannot be read .*{reason}"):
         load(local, "gone")

@@ -162,6 +162,16 @@ def test_one_slow_turn_by_hand() -> None:
     assert numbers["share_below_one"].value == 1
 
 
+def test_levels_are_the_median_and_the_95th_percentile() -> None:
+    """a(s) = h cos(s) with h = 1, 2, ..., 100: scores at one span are spread as h is."""
+    coefficients = np.arange(1, 101).reshape(1, 1, 100, 1) + 0j
+    geometry = Geometry(2, 10_000.0, window=4)
+    numbers = heads.numbers(heads.measure(coefficients, geometry), geometry, samples=10)
+    at_5 = abs(np.cos(5)) / np.sqrt(2)
+    assert numbers["score_median_5_6"].value == pytest.approx(50.5 * at_5)
+    assert numbers["score_p95_5_6"].value == pytest.approx(95.05 * at_5)
+
+
 def test_spans_are_thinned_evenly_and_every_block_keeps_some() -> None:
     assert (Geometry(64, 1e5, window=256).spans == np.arange(1024)).all()
     thinned = Geometry(64, 1e5, window=8192)

@@ -63,8 +63,16 @@ def test_the_decoded_prompt_is_the_papers_five_lines(tokenizer: Any, all_probes:
         found = FIVE_LINES.fullmatch(tokenizer.decode(probe.prompt[1:]))
         assert found, tokenizer.decode(probe.prompt)
         assert found["key"] == written_key(tokenizer, probe)
-        assert (FILLER * 100).startswith(found["before"])
-        assert (FILLER * 100).startswith(found["behind"])
+        begun = [(FILLER * 100)[start:] for start in range(len(FILLER))]
+        assert any(text.startswith(found["before"]) and text.startswith(found["behind"]) for text in begun)
+
+
+def test_trials_at_one_distance_differ_in_more_than_the_key(tokenizer: Any, all_probes: list[Probe]) -> None:
+    """Else ten trials would be hardly more than one, and success hang on where the distance cuts the filler."""
+    header = 1 + len(tokenizer(HEADER, add_special_tokens=False)["input_ids"])
+    for label in (64, 128, 192):
+        starts = {probe.prompt[header : header + 8] for probe in all_probes if probe.label == label}
+        assert len(starts) > 1
 
 
 def test_the_answer_continues_the_prompt_as_the_tokenizer_would_write_it(
@@ -249,4 +257,6 @@ def test_k_max_is_as_uncertain_as_the_trials_leave_it() -> None:
 def test_no_hit_in_a_few_trials_does_not_prove_that_there_is_none() -> None:
     """With no hit in 4 trials a rate of 20 % is still possible; with none in 100 it is not."""
     assert k_max({64: 0}, 4, 0.2).high == 64
+    # P(rate >= 0.2) after 0 of 12 is 1.9 % under Jeffreys' Beta(1/2, 25/2), 5.5 % under the uniform Beta(1, 13).
+    assert k_max({64: 0}, 12, 0.2).high == 0
     assert k_max({64: 0}, 100, 0.2).high == 0

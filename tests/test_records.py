@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import stat
+import subprocess
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, fields, replace
 from datetime import datetime
@@ -149,6 +150,15 @@ def test_other_documents_are_another_measurement(part: dict[str, Any], path: Pat
     assert read(path) == [RECORD, other]
 
 
+def test_rows_that_a_new_measurement_does_not_repeat_go(path: Path) -> None:
+    """Else distances of an older grid would stand beside the new ones as if they had been measured together."""
+    old = [replace(RECORD, metric=f"success_at_{k}") for k in (32, 64)]
+    new = replace(old[1], signature="f" * 16, value=0.5)
+    merge(path, old)
+    assert merge(path, [new]) == 2
+    assert read(path) == [new]
+
+
 def test_a_document_of_a_smaller_set_does_not_replace_that_of_a_larger_one(path: Path) -> None:
     def loss(document: str, of: str) -> Record:
         return replace(RECORD, metric="document_loss", data={**RECORD.data, "ids": [document], "sha256": of})
@@ -239,6 +249,19 @@ def test_a_records_file_that_cannot_be_written_whole_stays(path: Path) -> None:
 def test_a_files_fingerprint_is_that_of_its_bytes(path: Path) -> None:
     files.write_text(path, "abc")  # FIPS 180-2, appendix B.1
     assert files.sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_the_commit_is_that_of_this_project_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Installed into the environment of some other project, the code is at none of that project's commits."""
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    author = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run(["git", "-C", tmp_path, *author, "commit", "--quiet", "--allow-empty", "-m", "theirs"], check=True)
+    installed = tmp_path / "environment" / "packages" / "position_interpolation" / "records.py"
+    installed.parent.mkdir(parents=True)
+    monkeypatch.setattr(records, "__file__", str(installed))
+    assert records.commit.__wrapped__() is None
+    monkeypatch.setattr(records, "__file__", str(tmp_path / "src" / "position_interpolation" / "records.py"))
+    assert len(records.commit.__wrapped__() or "") == 12
 
 
 def test_versions_name_the_libraries_that_compute() -> None:

@@ -271,6 +271,16 @@ class TestPaired:
         assert ratio.low == pytest.approx(math.exp(-0.5))
         assert ratio.high == pytest.approx(math.exp(1.0))
 
+    def test_the_interval_holds_95_per_cent_of_the_draws(self) -> None:
+        """One document of four differs, by 1. Drawn k times with probability Bin(4, 1/4): 32 % never, at most twice in
+        94.9 % of all draws, at most three times in 99.6 %. So 2.5 % and 97.5 % are met at 0 and 3; 16 % and 84 % at 0
+        and 2.
+        """
+        right = {name: (1.0, 10) for name in "abcd"}
+        ratio = compare.paired({**right, "a": (2.0, 10)}, right, samples=20_000)
+        assert ratio is not None
+        assert (ratio.low, ratio.high) == pytest.approx((1.0, math.exp(3 / 4)))
+
     def test_a_constant_difference_has_no_spread(self) -> None:
         """Hard and easy documents differ far more than the two sides do; pairing takes that out."""
         hard = {str(number): (float(number), 10) for number in range(1, 9)}

@@ -236,6 +236,12 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         models.build(nowhere, CACHE, "none", 1.0, seed=0)
 
 
+def test_a_window_that_is_not_the_models_own_is_refused() -> None:
+    """Windows, stride and factor are multiples of L: a wrong one would put every number in the wrong place."""
+    with pytest.raises(UsageError, match=r"model\.window=512, but .* was made for 256 positions"):
+        models.base_config(Model(name="tiny", source="packaged", location="tiny", window=512), Path())
+
+
 def test_a_family_with_other_positions_is_refused(tmp_path: Path) -> None:
     GPT2Config(n_layer=1).save_pretrained(tmp_path)
     base = Model(name="gpt2", rung="smoke", window=64, source="path", location=str(tmp_path))

@@ -1,5 +1,6 @@
 """Scoring skips work, never exactness: its losses are those of a full forward with all logits."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from transformers import (
 )
 
 from position_interpolation import scoring
+from position_interpolation.errors import UsageError
 from position_interpolation.scoring import greedy_matches, scored_losses
 
 SHAPE = {
@@ -96,6 +98,14 @@ def test_the_last_layer_works_on_scored_rows_only(llama: Any) -> None:
         scored_losses(llama, ids_of(1, 60), 7)
     hook.remove()
     assert rows == [7]
+
+
+def test_states_that_are_no_numbers_are_refused(llama: Any) -> None:
+    """The most likely of NaN would be a token like any other, and a diverged model one that finds nothing."""
+    broken = copy.deepcopy(llama)
+    broken.model.layers[0].mlp.down_proj.weight.data[0, 0] = torch.nan
+    with pytest.raises(UsageError, match="NaN or infinite"):
+        greedy_matches(broken, ids_of(1, 8), 2)
 
 
 def test_greedy_matches_says_what_generate_writes(build_llama: Callable[..., Any]) -> None:

@@ -106,6 +106,11 @@ def test_what_changes_a_training_changes_its_name(change: str, trained: Any) -> 
     assert trained(change) != trained()
 
 
+def test_the_seed_draws_the_order_of_the_text(trained: Any) -> None:
+    books = ["train.mixture.books=1", "train.mixture.mathematics=0", "~train.mixture.recall"]
+    assert trained(*books, "seed=1") != trained(*books)
+
+
 @pytest.mark.parametrize(
     "change",
     ["train.steps=7", "train.save_every=3", "train.log_every=3", "train.checkpoints=[2]", "task=passkey"],

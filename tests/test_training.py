@@ -82,6 +82,27 @@ def straight(build_llama: Callable[..., Any], tmp_path_factory: pytest.TempPathF
     return folder
 
 
+# What cannot go on
+
+
+def test_a_tuning_that_diverges_stops_at_once(build: Build, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"tuning diverged: .* at step 2; lower train\.learning_rate"):
+        run(build, recipe(6, learning_rate=1e30, warmup_steps=0, clip=1.0), tmp_path)
+    assert finished_steps(tmp_path) == []
+    assert losses(tmp_path) == []
+
+
+def test_a_checkpoint_whose_bytes_changed_is_made_again(build: Build, straight: Path, tmp_path: Path) -> None:
+    run(build, recipe(6, checkpoints=[3]), tmp_path)
+    for step in (3, 6):
+        weights = checkpoint(tmp_path, step) / "model.safetensors"
+        content = bytearray(weights.read_bytes())
+        content[-100:] = bytes(100)
+        weights.write_bytes(content)
+    assert_same_weights(run(build, recipe(6, checkpoints=[3]), tmp_path), checkpoint(straight, 6))
+    assert finished_steps(tmp_path) == [3, 6]
+
+
 # Learning rate
 
 

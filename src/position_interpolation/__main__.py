@@ -19,7 +19,7 @@ def job(config: DictConfig) -> float | None:
 
     try:
         return run(launch.typed(config))
-    except UsageError as error:
+    except (UsageError, OSError) as error:  # the latter: a full disk, a place that cannot be written
         sys.exit(f"error: {error}")
 
 
@@ -29,7 +29,7 @@ def main() -> None:
         configs = launch.prepare(sys.argv[1:])
         job()
         launch.finish(configs)
-    except UsageError as error:
+    except (UsageError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

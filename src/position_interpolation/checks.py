@@ -1,6 +1,7 @@
 """What cannot be run, or would mislead, is refused in one line before anything is computed."""
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,6 +50,7 @@ def check(config: Config) -> None:
         UsageError: with what was wrong, what was expected and what to do.
     """
     _check_choices(config)
+    _check_names(config)
     _check_numbers(config)
     _check_architecture(config.model.architecture)
     base, window = config.model.window, reach(config)
@@ -71,6 +73,16 @@ def check(config: Config) -> None:
     _check_task(config)
 
 
+def _check_names(config: Config) -> None:
+    """What names folders of results is one plain word."""
+    for key, name in (("experiment_name", config.experiment_name), ("model.rung", config.model.rung)):
+        if not re.fullmatch(r"\w[\w.,=@+-]*", name):
+            raise UsageError(f"{key}='{name}' names a folder of results: expected letters, digits and _ . - alone")
+    for key, place in vars(config.paths).items():
+        if not place:
+            raise UsageError(f"paths.{key} is empty: expected a folder")
+
+
 def _check_numbers(config: Config) -> None:
     """Every number is one that it can be: finite, and not below the least that makes sense."""
     for group, keys in LEAST.items():
@@ -81,9 +93,16 @@ def _check_numbers(config: Config) -> None:
     for key in ("beta1", "beta2"):
         if getattr(config.train, key) >= 1:
             raise UsageError(f"train.{key}={getattr(config.train, key)} makes no sense: expected a number below 1")
+    if not 0 <= config.seed < 2**32:
+        raise UsageError(f"seed={config.seed} makes no sense: expected 0 to {2**32 - 1}")
+    if any(step < 1 for step in config.train.checkpoints):
+        raise UsageError(f"train.checkpoints={config.train.checkpoints} makes no sense: expected steps of at least 1")
     shares = config.train.mixture
-    if any(not 0 <= share < math.inf for share in shares.values()) or (shares and not sum(shares.values())):
-        raise UsageError(f"train.mixture={dict(shares)}: expected shares of at least 0, and one above 0")
+    if any(not 0 <= share <= 1 for share in shares.values()) or (shares and abs(sum(shares.values()) - 1) > 1e-6):
+        raise UsageError(
+            f"train.mixture={dict(shares)}: expected shares of at least 0 that sum to 1; what is given is "
+            "added to the recipe's own, so set to 0 what is not wanted"
+        )
 
 
 def _check_architecture(shape: Architecture | None) -> None:
@@ -125,6 +144,9 @@ def _check_task(config: Config) -> None:
     if type(task) in TASK_CHECKS:
         TASK_CHECKS[type(task)](config, task)
     if extension(config).steps:
+        corpus = getattr(task, "corpus", None)
+        if config.train.mixture.get(str(corpus)):
+            raise UsageError(f"train.mixture has {corpus}, on which task={task.name} is measured: take it out")
         for name in config.train.mixture:
             if name not in GENERATED:
                 corpora.require(config.data, name)
@@ -214,7 +236,7 @@ def _check_benchmarks(config: Config, task: BenchmarksTask) -> None:
 
 
 def _check_choices(config: Config) -> None:
-    _known("method", config.method.name, METHODS)
+    _known("method", config.method.name, tuple(METHODS))
     _known("model.source", config.model.source, ("packaged", "wheel", "path", "hub", "random"))
     _known("data.source", config.data.source, ("hub", "local", "embedded"))
     _known("train.optimizer", config.train.optimizer, ("adamw", "muon"))

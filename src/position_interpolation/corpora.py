@@ -122,6 +122,8 @@ def require(data: Data, name: str) -> None:
         raise UsageError(
             f"corpus '{name}' has collection={data.corpora[name].collection}: choose one of {', '.join(COLLECTIONS)}"
         )
+    if data.source == "hub" and not data.corpora[name].dataset:
+        raise UsageError(f"corpus '{name}' names no data set of the hub: choose data=hub, not data.source=hub")
     if data.source != "local":
         return
     if data.root is None:
@@ -173,7 +175,7 @@ def _local_rows(data: Data, corpus: Corpus, texts: tuple[str, ...]) -> Iterator[
         UsageError: a file is no gzipped JSON lines, or a row lacks its id or one of the fields `texts`.
     """
     for relative in corpus.files:
-        path = Path(str(data.root)) / relative
+        path, number = Path(str(data.root)) / relative, 1
         try:
             with gzip.open(path, "rt", encoding="utf-8") as lines:
                 for line in lines:
@@ -183,11 +185,18 @@ def _local_rows(data: Data, corpus: Corpus, texts: tuple[str, ...]) -> Iterator[
                             raise TypeError(f"the {name} of {row['id']} is {row[name]!r}")
                         row[name].encode()  # half of a surrogate pair is no text, and no tokenizer takes it
                     yield {**row, "id": str(row["id"])}
+                    number += 1
         except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
             raise UsageError(
-                f"{path} cannot be read ({error!r}): expected gzipped JSON lines with 'id' and "
+                f"{path}:{number} cannot be read ({_shortened(error)}): expected gzipped JSON lines with 'id' and "
                 + " and ".join(f"'{name}'" for name in texts)
             ) from error
+
+
+def _shortened(error: Exception) -> str:
+    """What is wrong on one line that does not repeat a whole document."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= 200 else f"{text[:200]} ..."
 
 
 def _hub_rows(corpus: Corpus) -> Iterator[dict[str, Any]]:

@@ -82,9 +82,20 @@ def composed(overrides: list[str], with_hydra: bool = False) -> DictConfig:
             config = compose("config", overrides, return_hydra_config=with_hydra)
         if not with_hydra:
             OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+            _refuse_strangers(config)
         return config
     except (HydraException, OmegaConfBaseException, ValueError) as error:  # Hydra raises the last for group=3
         raise UsageError(_one_line(error)) from error
+
+
+def _refuse_strangers(node: DictConfig, path: str = "") -> None:
+    """Raise UsageError for a key that the schema has not: `+key=value` adds one, and nothing would read it."""
+    known = getattr(OmegaConf.get_type(node), "__dataclass_fields__", None)
+    for name in map(str, node):
+        if known is not None and name not in known:
+            raise UsageError(f"there is no key '{path}{name}'" + _meant(name))
+        if isinstance(node[name], DictConfig):
+            _refuse_strangers(node[name], f"{path}{name}.")
 
 
 def jobs(overrides: list[str]) -> list[list[str]]:

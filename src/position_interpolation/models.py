@@ -80,7 +80,7 @@ def base_config(model: Model, cache: Path) -> Any:
     """The base's own transformers configuration.
 
     Raises:
-        UsageError: it is of a family whose positions or logits are made otherwise.
+        UsageError: it is of a family whose positions or logits are made otherwise, or of another window.
     """
     place = folder(model, cache)
     if place is not None:
@@ -88,6 +88,11 @@ def base_config(model: Model, cache: Path) -> Any:
         if config.model_type not in FAMILIES:
             raise UsageError(
                 f"models of type '{config.model_type}' are not supported: choose one of type {', '.join(FAMILIES)}"
+            )
+        if config.max_position_embeddings != model.window:
+            raise UsageError(
+                f"model.window={model.window}, but {place} was made for {config.max_position_embeddings} positions "
+                f"(config.json): set model.window={config.max_position_embeddings}"
             )
         return config
     shape = model.architecture

@@ -148,6 +148,8 @@ def commit() -> str | None:
         return done.stdout.strip()
 
     try:
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != root:  # installed inside some other project
+            return None
         changed = git("status", "--porcelain", "--", "src", "conf", "experiments")
         return git("rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):

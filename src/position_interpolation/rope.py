@@ -4,6 +4,7 @@ Position Interpolation (equation 4) maps position m to m L / L', which is the sa
 L / L': transformers calls it rope type `linear` with factor L' / L.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,31 @@ from numpy.typing import NDArray
 
 from position_interpolation.errors import UsageError
 
-METHODS = ("none", "extrapolation", "pi")
+Parameters = dict[str, Any]
 
 
-def rope_parameters(base: dict[str, Any], method: str, factor: float) -> dict[str, Any]:
+def _as_it_is(base: Parameters, factor: float) -> Parameters:
+    """RoPE unchanged, whatever the factor."""
+    return dict(base)
+
+
+def _interpolated(base: Parameters, factor: float) -> Parameters:
+    """Every position divided by s (equation 4)."""
+    kind = base.get("rope_type", "default")
+    if kind != "default":
+        raise UsageError(f"the base's RoPE is already scaled (rope type '{kind}'): pi needs an unscaled base")
+    return {**base, "rope_type": "linear", "factor": float(factor)}
+
+
+# Each method's complete rope parameters, from the base's own and s, in the words of transformers' rope types.
+METHODS: dict[str, Callable[[Parameters, float], Parameters]] = {
+    "none": _as_it_is,
+    "extrapolation": _as_it_is,
+    "pi": _interpolated,
+}
+
+
+def rope_parameters(base: Parameters, method: str, factor: float) -> Parameters:
     """The complete rope parameters of an extension.
 
     Args:
@@ -23,16 +45,14 @@ def rope_parameters(base: dict[str, Any], method: str, factor: float) -> dict[st
         factor: s = L' / L, at least 1.
 
     Raises:
-        UsageError: an unknown method, or a base whose RoPE is already scaled.
+        UsageError: an unknown method, a base whose RoPE it cannot take, or a rope type that would change nothing.
     """
     if method not in METHODS:
         raise UsageError(f"method '{method}' is not known: choose one of {', '.join(METHODS)}")
-    kind = base.get("rope_type", "default")
-    if method != "pi":
-        return dict(base)
-    if kind != "default":
-        raise UsageError(f"the base's RoPE is already scaled (rope type '{kind}'): pi needs an unscaled base")
-    return {**base, "rope_type": "linear", "factor": float(factor)}
+    found = METHODS[method](base, factor)
+    if found.get("rope_type") == "dynamic":  # it reads max_position_embeddings, which is L' here, as L
+        raise UsageError("rope type 'dynamic' takes L' for the base's window and changes nothing: use another")
+    return found
 
 
 def inverse_frequencies(head_dimension: int, rope_theta: float, factor: float = 1.0) -> NDArray[np.float64]:

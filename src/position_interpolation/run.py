@@ -55,7 +55,7 @@ def _check_folders(config: Config) -> None:
     for key, folder in kept.items():
         try:
             files.write_text(folder / ".writable", "")
-            (folder / ".writable").unlink()
+            (folder / ".writable").unlink(missing_ok=True)  # a job beside this one may have asked, too
         except OSError as error:
             raise UsageError(f"{folder} cannot be written ({error.strerror}): set paths.{key}") from error
     records.read(kept["results"] / ROWS)

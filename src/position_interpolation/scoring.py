@@ -11,6 +11,8 @@ from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 from transformers import LlamaForCausalLM
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
+from position_interpolation.errors import UsageError
+
 HEAD_VALUES = 1 << 24  # logits held at a time: rows x vocabulary
 
 
@@ -63,8 +65,13 @@ def greedy_matches(model: Any, ids: torch.Tensor, answer: int) -> torch.Tensor:
 
     Greedy decoding writes the answer exactly when every answer token is the most likely one after the true tokens
     before it. Takes (B, T) ids, returns (B,) booleans.
+
+    Raises:
+        UsageError: the model's states are no numbers.
     """
     hidden = _last_rows(model, ids[:, :-1], answer)
+    if not hidden.isfinite().all():  # the most likely of NaN would be a token like any other
+        raise UsageError("the model's states are NaN or infinite: lower train.learning_rate or correct the model")
     choices = model.lm_head(hidden).argmax(dim=-1)
     return (choices == ids[:, -answer:]).all(dim=-1)
 

@@ -1,6 +1,7 @@
 """Tuning with the Hugging Face Trainer: the paper's optimiser, a loss that never holds all logits, exact resume."""
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +108,19 @@ class Checkpoints(TrainerCallback):
                 shutil.rmtree(place)
 
 
+class Finite(TrainerCallback):
+    """Stop at the first loss or gradient that is no number: what comes after it is none either."""
+
+    def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
+        """Raise UsageError before such a step can be saved."""
+        for name in ("loss", "grad_norm"):
+            if not math.isfinite(logs.get(name, 0.0)):
+                raise UsageError(
+                    f"tuning diverged: {name} is {logs[name]} at step {state.global_step}; lower train.learning_rate "
+                    "or correct the model"
+                )
+
+
 class Forward(TrainerCallback):
     """Hand every `every`-th log to a listener (W&B)."""
 
@@ -145,8 +159,10 @@ def finished_steps(folder: Path) -> list[int]:
 
 def _mark(place: Path, kept: bool) -> None:
     """Call a checkpoint whole; `kept` if somebody asked for its step."""
-    sizes = {path.name: path.stat().st_size for path in place.iterdir() if path.is_file() and path.name != DONE}
-    files.write_text(place / DONE, json.dumps({"kept": kept, "sizes": sizes}))
+    paths = [path for path in place.iterdir() if path.is_file() and path.name != DONE]
+    sizes = {path.name: path.stat().st_size for path in paths}
+    sha256 = {path.name: files.sha256(path) for path in paths}
+    files.write_text(place / DONE, json.dumps({"kept": kept, "sizes": sizes, "sha256": sha256}))
 
 
 def _marked(place: Path) -> dict[str, Any]:
@@ -156,6 +172,16 @@ def _marked(place: Path) -> dict[str, Any]:
         return mark if all((place / name).stat().st_size == size for name, size in mark["sizes"].items()) else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def _newest(folder: Path, most: int) -> Path | None:
+    """The newest whole checkpoint up to a step; one whose bytes have changed since it was written is removed."""
+    for step in reversed([step for step in finished_steps(folder) if step <= most]):
+        place = checkpoint(folder, step)
+        if all(files.sha256(place / name) == sha256 for name, sha256 in _marked(place).get("sha256", {}).items()):
+            return place
+        shutil.rmtree(place)
+    return None
 
 
 def tune(
@@ -189,14 +215,15 @@ def tune(
         UsageError: the micro-batch does not divide the batch, or `resume_from` is no checkpoint.
     """
     last = checkpoint(folder, train.steps)
-    if _marked(last):
+    start = _newest(folder, train.steps)
+    if start == last:
         return last
     if train.batch_size % micro_batch:
         raise UsageError(f"train.batch_size={train.batch_size} is not a multiple of the micro-batch {micro_batch}")
     _remove_unfinished(folder)
-    start = _start(folder, train)
+    start = start or _elsewhere(train)
     arguments = _arguments(folder, train, micro_batch, device, bf16, seed)
-    listeners = [Checkpoints(folder, train), Forward(listener, train.log_every)]
+    listeners = [Finite(), Checkpoints(folder, train), Forward(listener, train.log_every)]
     model = build()
     if compiled:
         model.model.compile()  # the decoder alone: head and loss are one fused operation already
@@ -237,6 +264,7 @@ def _arguments(folder: Path, train: Train, micro_batch: int, device: str, bf16: 
         train_sampling_strategy="sequential",
         save_strategy="no",
         logging_steps=1,  # a mean over several steps would lose those before a resume
+        logging_nan_inf_filter=False,  # it would log 0 for NaN
         report_to=[],
         disable_tqdm=False,
         use_cpu=device == "cpu",
@@ -268,10 +296,8 @@ def _remove_unfinished(folder: Path) -> None:
             shutil.rmtree(path)
 
 
-def _start(folder: Path, train: Train) -> Path | None:
-    earlier = [step for step in finished_steps(folder) if step < train.steps]
-    if earlier:
-        return checkpoint(folder, earlier[-1])
+def _elsewhere(train: Train) -> Path | None:
+    """The checkpoint of another folder that a first run here starts from."""
     if train.resume_from is None:
         return None
     start = Path(train.resume_from)

@@ -17,7 +17,7 @@ def retrieval(prepared: Prepared, task: PasskeyTask) -> Iterator[Measurement]:
     window = task.window or settings.reach(config)
     # The verdicts of both modes agree, so `generate` is no part of the signature.
     shape = {
-        "passkey": 3, "window": window, "distances": task.distances, "trials": task.trials,
+        "passkey": 4, "window": window, "distances": task.distances, "trials": task.trials,
         "digits": task.digits, "threshold": task.threshold, "seed": config.seed,
     }  # fmt: skip
 

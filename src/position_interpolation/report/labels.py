@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from matplotlib.colors import to_hex, to_rgb
 
+from position_interpolation import rope
 from position_interpolation.records import Record
 
 # From Okabe and Ito's palette, distinguishable with colour blindness.
 BLACK, BLUE, VERMILION, GREY = "#000000", "#0072B2", "#D55E00", "#999999"
-COLOURS = {"none": BLACK, "extrapolation": VERMILION, "pi": BLUE}
-METHODS = {"none": "none", "extrapolation": "extrapolation", "pi": "PI"}
-ORDER = tuple(METHODS)  # the paper's order of rows
+GREEN, PURPLE, ORANGE, SKY = "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+ORDER = tuple(rope.METHODS)  # the paper's order of rows; a new method comes last and takes the next colour
+COLOURS = dict(zip(ORDER, (BLACK, VERMILION, BLUE, GREEN, PURPLE, ORANGE, SKY), strict=False))
+METHODS = {"pi": "PI"}  # those that readers know by another name
 # Tables print a perplexity above this as the paper does; the csv keeps the number.
 UNREADABLE = 1000.0
 BEYOND = "> 10^3"

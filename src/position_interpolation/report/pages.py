@@ -98,10 +98,12 @@ def _command(records: Sequence[Record]) -> str:
     first = records[0]
     base = next((variants.family_of(item.model) for item in ordered(records)), None)
     rung = f" model={base}" if base else ""
+    local = any(record.data.get("source") == "local" for record in records)
     again = f"python -m position_interpolation task=report experiment_name={first.experiment}{rung}"
     if first.experiment == UNNAMED:
         return f"Runs outside any experiment.\n\n```bash\n{again}   # this page, from the records alone\n```\n"
     run = f"python -m position_interpolation experiment={first.experiment}"
+    run += " data=local data.root=<folder>" if local else ""
     width = max(len(run), len(again))
     return (
         f"```bash\n{run:{width}}   # measure what is missing, then render\n"

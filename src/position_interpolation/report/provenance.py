@@ -91,7 +91,9 @@ def deviations(records: Sequence[Record]) -> list[str]:
             lines.append(f"Model: {item.model} with L = {item.base_window}, for LLaMA with L = 2048.")
         wanted = TUNED.get(item.method)
         if item.steps and wanted and item.steps != wanted and not item.control:
-            lines.append(f"Tuning: {item.label}; the paper's {METHODS[item.method]} is tuned {wanted} steps.")
+            lines.append(
+                f"Tuning: {item.label}; the paper's {METHODS.get(item.method, item.method)} is tuned {wanted} steps."
+            )
     for task, source, count in _unique_texts(records):
         if (source, task) in STAND_INS:
             lines.append(f"Text: {STAND_INS[source, task]}.")

@@ -2,10 +2,11 @@
 
 The paper does not state the prompt's length, the decoding or the matching rule. Here every prompt, with its answer,
 fills the window of L' positions; prompts are built from token ids, so that length and distance are exact; decoding is
-greedy and every digit must match. A key's distance k is counted in tokens from the end of the prompt back to the key's
-first digit in its first mention. The prompt's fixed lines leave no room for the outermost distances (on tiny below 37
-tokens from the end, and in the first 57): these are moved inwards and keep their label k, and the records nearest_key
-and farthest_key say how far they reach.
+greedy and every digit must match. The filler of each trial starts at another of its tokens: trials that shared all text
+but the key would be hardly more than one, and success would hang on where a distance cuts the filler. A key's distance
+k is counted in tokens from the end of the prompt back to the key's first digit in its first mention. The prompt's fixed
+lines leave no room for the outermost distances (on tiny below 37 tokens from the end, and in the first 57): these are
+moved inwards and keep their label k, and the records nearest_key and farthest_key say how far they reach.
 """
 
 import hashlib
@@ -52,8 +53,10 @@ def distances(window: int, count: int) -> list[int]:
     return [window // count * number for number in range(1, count + 1)]
 
 
-def build(tokenizer: Any, key: str, distance: int, window: int) -> Probe:
+def build(tokenizer: Any, key: str, distance: int, window: int, phase: int = 0) -> Probe:
     """The prompt whose key lies `distance` tokens before its end, filling `window` positions with its answer.
+
+    Before and behind the key the filler starts at its token number `phase`.
 
     Raises:
         UsageError: the window is too small for the prompt's fixed lines.
@@ -73,22 +76,31 @@ def build(tokenizer: Any, key: str, distance: int, window: int) -> Probe:
         raise UsageError(f"a window of {window} is too small for the passkey prompt: it needs {window - filler}")
     behind = distance - digits - len(after) - len(question)
     behind = min(max(behind, 0), filler)
-    prompt = head + _fill(tokenizer, filler - behind) + before + after + _fill(tokenizer, behind) + question
+    prompt = [
+        *head,
+        *_fill(tokenizer, filler - behind, phase),
+        *before,
+        *after,
+        *_fill(tokenizer, behind, phase),
+        *question,
+    ]
     return Probe(tuple(prompt), tuple(answer), distance, behind + digits + len(after) + len(question))
 
 
 def probes(tokenizer: Any, window: int, count: int, trials: int, digits: int, seed: int) -> list[Probe]:
-    """`trials` probes at each of `count` distances, each with its own random key of `digits` digits.
+    """`trials` probes at each of `count` distances, each with its own random key and start of the filler.
 
     Raises:
         UsageError: the tokenizer does not give every key the same number of tokens.
     """
     generator = random.Random(seed)
-    built = [
-        build(tokenizer, str(generator.randrange(10 ** (digits - 1), 10**digits)), distance, window)
-        for distance in distances(window, count)
-        for _ in range(trials)
-    ]
+    period = len(encode(tokenizer, FILLER))
+
+    def trial(distance: int) -> Probe:
+        key = str(generator.randrange(10 ** (digits - 1), 10**digits))
+        return build(tokenizer, key, distance, window, phase=generator.randrange(period))
+
+    built = [trial(distance) for distance in distances(window, count) for _ in range(trials)]
     if len({len(probe.answer) for probe in built}) > 1:
         raise UsageError("this tokenizer joins digits, so keys differ in length: passkey needs one token a digit")
     return built
@@ -170,8 +182,8 @@ def k_max(successes: dict[int, int], trials: int, threshold: float, samples: int
     return Estimate(float(value), min(float(low), value), max(float(high), value))
 
 
-def _fill(tokenizer: Any, count: int) -> list[int]:
-    return list(islice(cycle(encode(tokenizer, FILLER)), count))
+def _fill(tokenizer: Any, count: int, phase: int) -> list[int]:
+    return list(islice(cycle(encode(tokenizer, FILLER)), phase, phase + count))
 
 
 def _other(key: str) -> str:

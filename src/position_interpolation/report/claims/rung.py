@@ -156,8 +156,11 @@ class Rung:
 
     @cached_property
     def _cells(self) -> dict[tuple[str, Text, str, str, float, float], dict[int | None, Measured]]:
-        """Every perplexity by experiment, text, model, method, factor and W / L, then by steps of tuning."""
-        cells: dict[tuple[str, Text, str, str, float, float], dict[int | None, Measured]] = {}
+        """Every perplexity by experiment, text, model, method, factor and W / L, then by steps of tuning.
+
+        Of two sets of documents the larger counts: the smaller may be a trial.
+        """
+        cells: dict[tuple[str, Text, str, str, float, float], dict[int | None, dict[str, Measured]]] = {}
         for record in self.records:
             extension = extension_of(record)
             if extension is None or record.eval_window is None or record.protocol != "token":
@@ -167,14 +170,16 @@ class Rung:
             text = Text(record.task, record.data.get("source"), record.stride, record.seed)
             at = record.eval_window / extension.base_window
             key = (record.experiment, text, extension.model, extension.method, extension.factor, at)
-            measured = cells.setdefault(key, {}).setdefault(
-                extension.steps, Measured(record.experiment, extension)
-            )  # fmt: skip
+            sets = cells.setdefault(key, {}).setdefault(extension.steps, {})  # by the set of documents
+            measured = sets.setdefault(str(record.data.get("sha256")), Measured(record.experiment, extension))
             if record.metric == "perplexity":
                 measured.perplexity = record
             else:
                 measured.losses[str(record.data["ids"][0])] = (record.value, record.n_tokens or 0)
-        return cells
+        return {
+            key: {steps: max(sets.values(), key=lambda one: len(one.losses)) for steps, sets in by_steps.items()}
+            for key, by_steps in cells.items()
+        }
 
     def _everywhere(self, cell: Cell) -> Iterable[Measured]:
         found = (self._find(cell, text, (name,)) for name in self.experiments for text in self._texts)
