@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from position_interpolation import compute, launch
 from position_interpolation.config import Compute
 from position_interpolation.records import Record, read
-from position_interpolation.report import formats
+from position_interpolation.report import formats, pages
 from position_interpolation.report.parts import sections
 from position_interpolation.run import run
 
@@ -46,6 +47,19 @@ def test_the_committed_tables_are_those_of_the_records(folder: Path) -> None:
     for section in sections(read(folder / "rows.jsonl")):
         for suffix, render in ((".csv", formats.to_csv), (".md", formats.to_markdown), (".tex", formats.to_latex)):
             assert (folder / f"{section.stem}{suffix}").read_text() == render(section.table)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=named)
+def test_the_committed_pages_are_those_of_the_records(folder: Path) -> None:
+    records = read(folder / "rows.jsonl")
+    assert (folder / "README.md").read_text() == pages.page(records, sections(records))
+
+
+def test_the_committed_overview_and_ledger_are_those_of_the_records(tmp_path: Path) -> None:
+    copy = shutil.copytree(HOME / "results", tmp_path / "results", ignore=shutil.ignore_patterns("single"))
+    pages.render_index(copy)
+    for name in ("README.md", pages.LEDGER):
+        assert (copy / name).read_text() == (HOME / "results" / name).read_text(), name
 
 
 def test_a_cell_measured_again_is_the_same_number(tmp_path: Path) -> None:

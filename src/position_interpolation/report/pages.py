@@ -11,7 +11,7 @@ from position_interpolation.report.claims import page as ledger
 from position_interpolation.report.labels import ordered
 from position_interpolation.report.parts import findings, sections
 from position_interpolation.report.section import Section
-from position_interpolation.report.verdicts import Finding
+from position_interpolation.report.verdicts import EXPLOSION, Finding
 
 PAPER = "[Position Interpolation](https://arxiv.org/abs/2306.15595) (arXiv:2306.15595v2)"
 UNNAMED = "single"  # runs outside any experiment: kept for their owner, left out of the overview
@@ -37,9 +37,9 @@ def render(folder: Path) -> list[Path]:
         written += formats.save(part.table, folder / part.stem)
         for stem, draw in part.drawings:
             written += drawing.save(draw(), folder / stem)
-    page = folder / "README.md"
-    files.write_text(page, _page(records, parts))
-    return [*written, page]
+    place = folder / "README.md"
+    files.write_text(place, page(records, parts))
+    return [*written, place]
 
 
 def render_index(results: Path) -> Path:
@@ -66,9 +66,9 @@ def render_index(results: Path) -> Path:
     if len(parts) == 1:
         parts.append("Nothing yet: run `python -m position_interpolation experiment=quickstart`.\n")
     files.write_text(results / LEDGER, ledger.render(rungs))
-    page = results / "README.md"
-    files.write_text(page, "\n".join(parts))
-    return page
+    place = results / "README.md"
+    files.write_text(place, "\n".join(parts))
+    return place
 
 
 def title(records: Sequence[Record]) -> str:
@@ -76,7 +76,7 @@ def title(records: Sequence[Record]) -> str:
     return f"{records[0].experiment} on {records[0].rung}"
 
 
-def _page(records: Sequence[Record], parts: Sequence[Section]) -> str:
+def page(records: Sequence[Record], parts: Sequence[Section]) -> str:
     """The page of one results folder."""
     text = [
         f"# {title(records)}\n",
@@ -115,8 +115,9 @@ def _findings(found: Sequence[Finding]) -> str:
     if not found:
         return "These records bear on none of the paper's claims.\n"
     note = (
-        "A claim holds, or does not, only if the whole 95 % interval lies on one side. Perplexities are "
-        "compared on the same documents.\n"
+        "A claim holds, or does not, only if the whole 95 % interval lies on one side of its limit: "
+        f"{EXPLOSION:g} times for what explodes, no difference for what is better or loses nothing, all of L' for a "
+        "whole window. Perplexities are compared on the same documents.\n"
     )
     return "\n".join([*map(_bullet, found), "", note])
 

@@ -19,6 +19,8 @@ def passkey(rows: Sequence[Record]) -> list[Finding]:
     Args:
         rows: one group of `groups.passkeys`.
     """
+    if all(extension.method == "none" for extension in ordered(rows)):
+        return []  # a base alone, as on its model card: no claim of the paper's is about it
     found: list[Finding] = []
     for extension in ordered(rows):
         longest = groups.find(rows, extension, "k_max", extension.window)

@@ -53,13 +53,12 @@ def perplexity_figure(records: Sequence[Record], protocol: str = "token") -> Fig
     handles, labels = ours.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), frameon=False)
     documents, tokens = (max(getattr(record, count) or 0 for record in shown) for count in ("n_documents", "n_tokens"))
-    figure.suptitle(
+    text = (
         f"{plural(documents, 'document')} ({first.data.get('source')} text), "
-        f"{plural(tokens, 'scored token')}, stride {first.stride}, protocol {protocol}; "
-        "bars: 95 % bootstrap over documents; points of one window stand side by side",
-        fontsize="small",
-        color="0.35",
+        f"{plural(tokens, 'scored token')}, stride {first.stride}, protocol {protocol}"
     )
+    bars = "bars: 95 % bootstrap over documents; points of one window stand side by side"
+    figure.suptitle(f"{text};{' ' if printed else chr(10)}{bars}", fontsize="small", color="0.35")
     return figure
 
 
@@ -69,14 +68,16 @@ def _beside(window: int, extension: Extension, among: Sequence[Extension]) -> fl
 
 
 def _window_axes(axes: Axes, windows: Sequence[int], trained: int, extended: set[int]) -> None:
-    """Logarithmic axes with dashed lines at L and at every L' within the windows shown."""
+    """Logarithmic axes, where what is drawn already asks for them, with dashed lines at L and every L' shown."""
     axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
     axes.xaxis.set_major_locator(FixedLocator(list(windows)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
-    axes.yaxis.set_major_formatter(FuncFormatter(tick))
-    axes.yaxis.set_minor_formatter(FuncFormatter(tick))
+    low, high = axes.get_ylim()
+    if low <= 0 or high > 3 * low:  # on less of a scale a logarithmic axis would show no number or one
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(tick))
+        axes.yaxis.set_minor_formatter(FuncFormatter(tick))
     for edge in sorted({trained} | {window for window in extended if window <= max(windows)}):
         axes.axvline(edge, color=GREY, linestyle="--", linewidth=1, zorder=0)
         axes.annotate(
