@@ -107,7 +107,7 @@ def test_missing_fields_empty_files_and_repeated_ids_are_refused(tmp_path: Path)
     with pytest.raises(UsageError, match="two questions of id p"):
         load(source(tmp_path, piqa=[ROWS["piqa"]] * 2), "piqa")
     (tmp_path / "piqa.jsonl.gz").write_bytes(b"not gzip")
-    with pytest.raises(UsageError, match=r"piqa\.jsonl\.gz cannot be read"):
+    with pytest.raises(UsageError, match=r"piqa\.jsonl\.gz:1 cannot be read"):
         load(Data("local", str(tmp_path), {"piqa": Corpus(files=["piqa.jsonl.gz"])}), "piqa")
     with pytest.raises(UsageError, match="data=embedded has no 'piqa'"):
         load(Data("embedded"), "piqa")
