@@ -10,10 +10,12 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from position_interpolation import models
+from position_interpolation.checkpoints import at as checkpoint
+from position_interpolation.checkpoints import finished_steps
 from position_interpolation.config import Train
 from position_interpolation.errors import UsageError
 from position_interpolation.packing import PackedWindows
-from position_interpolation.training import checkpoint, finished_steps, learning_rate_factor, loss_curve, tune
+from position_interpolation.training import learning_rate_factor, loss_curve, tune
 
 BATCH, WINDOW, VOCABULARY = 4, 32, 256
 Build = Callable[[], Any]

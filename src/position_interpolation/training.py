@@ -15,12 +15,11 @@ from torch.utils.data import Dataset
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from position_interpolation import files
+from position_interpolation import checkpoints, files
 from position_interpolation.config import Train
 from position_interpolation.errors import UsageError
 from position_interpolation.optimizers import MuonWithAdamW
 
-DONE = "complete"  # names the checkpoint's files and their sizes; without it the folder was cut off while written
 CURVE = "curve.jsonl"  # training loss by step
 DECAY_SHARE = 0.2  # of all steps, for the schedule wsd
 HEAD_ROWS = 1024  # positions whose logits are held at a time
@@ -100,11 +99,11 @@ class Checkpoints(TrainerCallback):
     def on_save(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         """Mark the new checkpoint whole, then drop older ones that nobody asked to keep."""
         _append_curve(self.folder, state.log_history)
-        _mark(checkpoint(self.folder, state.global_step), kept=state.global_step in self.kept)
-        for step in finished_steps(self.folder):
-            place = checkpoint(self.folder, step)
+        checkpoints.mark(checkpoints.at(self.folder, state.global_step), kept=state.global_step in self.kept)
+        for step in checkpoints.finished_steps(self.folder):
+            place = checkpoints.at(self.folder, step)
             # What another run of this folder asked to keep stays too.
-            if step < state.global_step and step not in self.kept and not _marked(place)["kept"]:
+            if step < state.global_step and step not in self.kept and not checkpoints.marked(place)["kept"]:
                 shutil.rmtree(place)
 
 
@@ -146,44 +145,6 @@ class Bar(ProgressCallback):
             super().on_log(arguments, state, control, logs=logs, **rest)
 
 
-def checkpoint(folder: Path, step: int) -> Path:
-    """Where the checkpoint of a step is."""
-    return folder / f"checkpoint-{step}"
-
-
-def finished_steps(folder: Path) -> list[int]:
-    """Steps that have a whole checkpoint, ascending."""
-    whole = (path.parent for path in folder.glob(f"checkpoint-*/{DONE}") if _marked(path.parent))
-    return sorted(int(place.name.split("-")[1]) for place in whole)
-
-
-def _mark(place: Path, kept: bool) -> None:
-    """Call a checkpoint whole; `kept` if somebody asked for its step."""
-    paths = [path for path in place.iterdir() if path.is_file() and path.name != DONE]
-    sizes = {path.name: path.stat().st_size for path in paths}
-    sha256 = {path.name: files.sha256(path) for path in paths}
-    files.write_text(place / DONE, json.dumps({"kept": kept, "sizes": sizes, "sha256": sha256}))
-
-
-def _marked(place: Path) -> dict[str, Any]:
-    """What marks a checkpoint as whole; empty if it is not, or a file of it is gone or cut."""
-    try:
-        mark: dict[str, Any] = json.loads((place / DONE).read_text())
-        return mark if all((place / name).stat().st_size == size for name, size in mark["sizes"].items()) else {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
-def _newest(folder: Path, most: int) -> Path | None:
-    """The newest whole checkpoint up to a step; one whose bytes have changed since it was written is removed."""
-    for step in reversed([step for step in finished_steps(folder) if step <= most]):
-        place = checkpoint(folder, step)
-        if all(files.sha256(place / name) == sha256 for name, sha256 in _marked(place).get("sha256", {}).items()):
-            return place
-        shutil.rmtree(place)
-    return None
-
-
 def tune(
     build: Callable[[], Any],
     dataset: Dataset[dict[str, torch.Tensor]],
@@ -214,13 +175,13 @@ def tune(
     Raises:
         UsageError: the micro-batch does not divide the batch, or `resume_from` is no checkpoint.
     """
-    last = checkpoint(folder, train.steps)
-    start = _newest(folder, train.steps)
+    last = checkpoints.at(folder, train.steps)
+    start = checkpoints.newest(folder, train.steps)
     if start == last:
         return last
     if train.batch_size % micro_batch:
         raise UsageError(f"train.batch_size={train.batch_size} is not a multiple of the micro-batch {micro_batch}")
-    _remove_unfinished(folder)
+    checkpoints.remove_unfinished(folder)
     start = start or _elsewhere(train)
     arguments = _arguments(folder, train, micro_batch, device, bf16, seed)
     listeners = [Finite(), Checkpoints(folder, train), Forward(listener, train.log_every)]
@@ -287,13 +248,6 @@ def _append_curve(folder: Path, history: list[dict[str, float]]) -> None:
     known = {row["step"]: row for row in loss_curve(folder)}  # a longer run may have been here before
     known |= {row["step"]: {"step": row["step"], "loss": row["loss"]} for row in history if "loss" in row}
     files.write_text(folder / CURVE, "".join(json.dumps(known[step]) + "\n" for step in sorted(known)))
-
-
-def _remove_unfinished(folder: Path) -> None:
-    whole = {checkpoint(folder, step) for step in finished_steps(folder)}
-    for path in folder.glob("checkpoint-*"):
-        if path not in whole:
-            shutil.rmtree(path)
 
 
 def _elsewhere(train: Train) -> Path | None:
