@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging
 
-from position_interpolation import files, rope
+from position_interpolation import attention, files, rope
 from position_interpolation.config import Model
 from position_interpolation.errors import UsageError
 from position_interpolation.wheel import smollm2_folder
@@ -139,7 +139,7 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
-            attn_implementation="sdpa",  # no mask means causal to it, and that is what `scoring` passes
+            attn_implementation=attention.NAME,  # no mask means causal to it, and that is what `scoring` passes
             output_loading_info=True,
         ),
     )
@@ -174,7 +174,9 @@ def random(config: Any, seed: int) -> Any:
     """A model of this configuration with random weights that depend on the seed alone."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return LlamaForCausalLM(config).eval()
+        model = LlamaForCausalLM(config).eval()
+    model.set_attn_implementation(attention.NAME)
+    return model
 
 
 def random_sha256(model: Model, seed: int) -> str:

@@ -1,0 +1,120 @@
+"""Blockwise attention is causal attention, gradients too, against float64; the rest is left to torch's own kernel."""
+
+import math
+
+import pytest
+import torch
+from transformers import LlamaConfig
+
+from position_interpolation import attention, models
+from position_interpolation.attention import ROWS, causal_attention
+
+# bfloat16 keeps 8 bits: 2^-9 of rounding, once in the scores and once in what is multiplied
+CLOSE = 0.01
+
+
+def reference(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """The textbook formula: every score, a mask, a softmax; each key head repeated for the queries that share it."""
+    share = query.shape[1] // key.shape[1]
+    key, value = key.repeat_interleave(share, dim=1), value.repeat_interleave(share, dim=1)
+    scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+    future = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
+    return scores.masked_fill(future, -math.inf).softmax(-1) @ value
+
+
+def states(heads: int, length: int, seed: int, batch: int = 2, size: int = 64) -> torch.Tensor:
+    """Random (B, heads, T, d) states that bfloat16 holds exactly."""
+    draws = torch.randn(batch, heads, length, size, generator=torch.Generator().manual_seed(seed))
+    return draws.to(torch.bfloat16)
+
+
+def distance(ours: torch.Tensor, exact: torch.Tensor) -> float:
+    """Relative error over the whole tensor."""
+    return float((ours.double() - exact).detach().norm() / exact.detach().norm())
+
+
+@pytest.mark.parametrize("length", [2, ROWS - 1, ROWS, 2 * ROWS + 17])
+@pytest.mark.parametrize(("heads", "groups"), [(2, 2), (6, 2)])
+def test_output_and_gradients_are_those_of_the_formula_in_float64(length: int, heads: int, groups: int) -> None:
+    inputs = [states(heads, length, 0), states(groups, length, 1), states(groups, length, 2)]
+    upstream = states(heads, length, 3)
+    ours = [each.requires_grad_() for each in inputs]
+    exact = [each.detach().double().requires_grad_() for each in inputs]
+    ours_out, exact_out = causal_attention(*ours), reference(*exact)
+
+    assert distance(ours_out, exact_out) < CLOSE
+    ours_slopes = torch.autograd.grad(ours_out, ours, upstream)
+    exact_slopes = torch.autograd.grad(exact_out, exact, upstream.double())
+    for ours_slope, exact_slope in zip(ours_slopes, exact_slopes, strict=True):
+        assert distance(ours_slope, exact_slope) < CLOSE
+
+
+def test_what_stands_behind_a_position_never_reaches_it() -> None:
+    length, changed = ROWS + 40, ROWS + 3
+    query, key, value = states(2, length, 0), states(2, length, 1), states(2, length, 2)
+    before = causal_attention(query, key, value)
+    key[:, :, changed:], value[:, :, changed:] = 50.0, 50.0
+    after = causal_attention(query, key, value)
+
+    assert torch.equal(before[:, :, :changed], after[:, :, :changed])
+    assert not torch.equal(before[:, :, changed:], after[:, :, changed:])
+
+
+def model(dtype: torch.dtype) -> torch.nn.Module:
+    """Two layers in which three query heads share a key head."""
+    config = LlamaConfig(
+        hidden_size=192,
+        intermediate_size=256,
+        num_hidden_layers=2,
+        num_attention_heads=3,
+        num_key_value_heads=1,
+        vocab_size=128,
+        max_position_embeddings=1024,
+    )
+    made: torch.nn.Module = models.random(config, seed=0).to(dtype)
+    return made
+
+
+def test_a_model_in_bfloat16_is_as_near_to_float32_as_with_torchs_kernel() -> None:
+    ids = torch.randint(128, (2, ROWS + 50), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        exact = model(torch.float32)(input_ids=ids).logits.double()
+        ours, theirs = model(torch.bfloat16), model(torch.bfloat16)
+        theirs.set_attn_implementation("sdpa")  # type: ignore[operator]
+        errors = [distance(each(input_ids=ids).logits, exact) for each in (ours, theirs)]
+
+    assert errors[0] < 1.3 * errors[1]
+
+
+def test_tuning_under_autocast_has_the_gradients_of_torchs_kernel() -> None:
+    ids = torch.randint(128, (2, ROWS + 50), generator=torch.Generator().manual_seed(0))
+    slopes = []
+    for kernel in (attention.NAME, "sdpa"):
+        tuned = model(torch.float32).train()
+        tuned.set_attn_implementation(kernel)  # type: ignore[operator]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = tuned(input_ids=ids, labels=ids, use_cache=False).loss
+        loss.backward()
+        slopes.append(torch.cat([weight.grad.flatten() for weight in tuned.parameters() if weight.grad is not None]))
+
+    assert distance(slopes[0], slopes[1].double()) < 2 * CLOSE
+
+
+@pytest.mark.parametrize("case", ["float32", "mask", "cache"])
+def test_other_cases_are_torchs_own_kernel_bit_for_bit(case: str) -> None:
+    ids = torch.randint(128, (2, 40), generator=torch.Generator().manual_seed(0))
+    dtype = torch.float32 if case == "float32" else torch.bfloat16
+    mask = torch.ones_like(ids)
+    mask[0, :7] = 0  # padded on the left
+    options = {"attention_mask": mask} if case == "mask" else {}
+    outputs = []
+    for kernel in (attention.NAME, "sdpa"):
+        read = model(dtype)
+        with torch.inference_mode():
+            if case == "cache":  # the prompt under one kernel, so that only the last token's attention differs
+                read.set_attn_implementation("sdpa")  # type: ignore[operator]
+                options = {"past_key_values": read(input_ids=ids[:, :-1], use_cache=True).past_key_values}
+            read.set_attn_implementation(kernel)  # type: ignore[operator]
+            outputs.append(read(input_ids=ids[:, -1:] if case == "cache" else ids, **options).logits)
+
+    assert torch.equal(*outputs)
