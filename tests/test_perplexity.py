@@ -13,7 +13,8 @@ from position_interpolation.errors import UsageError
 from position_interpolation.evaluation.perplexity import aggregate
 from position_interpolation.tasks.perplexity import (
     Tokenised,
-    planned_positions,
+    plans,
+    positions,
     scored_bytes,
     token_losses,
     tokenise,
@@ -38,10 +39,18 @@ def score(
     *,
     bos: int | None = BOS,
     overlapping: bool = False,
+    window: int = WINDOW,
+    sample: tuple[int, int] | None = None,
     **options: Any,
 ) -> list[Scored]:
-    usual = {"window": WINDOW, "stride": STRIDE, "tokens_per_forward": 8 * WINDOW}
-    return token_losses(model, corpus, **{**usual, **options}, bos=bos, overlapping=overlapping, folder=folder)
+    planned = plans(corpus, window, STRIDE, bos=bos is not None, overlapping=overlapping, sample=sample)
+    usual = {"tokens_per_forward": 8 * WINDOW}
+    return token_losses(model, corpus, planned, bos=bos, folder=folder, **{**usual, **options})
+
+
+def planned_positions(corpus: Tokenised, bos: int | None) -> int:
+    planned = plans(corpus, WINDOW, STRIDE, bos=bos is not None, sample=None)
+    return sum(positions(document, bos) for document in planned)
 
 
 def counted_rows(model: Any) -> tuple[list[int], Any]:
@@ -168,10 +177,10 @@ def test_progress_counts_every_planned_position_also_of_documents_read_back(llam
     for _ in range(2):
         told: list[int] = []
         score(llama, corpus, tmp_path, progress=told.append)
-        assert sum(told) == planned_positions(corpus, WINDOW, STRIDE, BOS)
+        assert sum(told) == planned_positions(corpus, BOS)
     # By hand: 33 tokens are a window of 32 positions, then BOS and tokens 8 .. 32.
-    assert planned_positions(corpus_of(33), WINDOW, STRIDE, BOS) == 32 + 26
-    assert planned_positions(corpus_of(33), WINDOW, STRIDE, None) == 32 + 25
+    assert planned_positions(corpus_of(33), BOS) == 32 + 26
+    assert planned_positions(corpus_of(33), None) == 32 + 25
 
 
 # Resuming

@@ -17,7 +17,7 @@ from rich.console import Console
 from position_interpolation import records
 from position_interpolation.errors import UsageError
 from position_interpolation.records import Record
-from position_interpolation.report import compare, drawing, formats, paper, tables
+from position_interpolation.report import compare, drawing, formats, groups, paper, tables
 from position_interpolation.report.labels import Extension, colour, names, ordered, perplexity_text
 from position_interpolation.report.pages import render, render_index
 from position_interpolation.report.parts import findings
@@ -184,6 +184,12 @@ def verdict(found: list[Any], text: str) -> str:
 
 
 class TestTables:
+    def test_a_sample_of_windows_says_how_far_all_of_them_may_lie(self) -> None:
+        rows = [record(PI, "perplexity", 20.0, eval_window=L, stride=32, protocol="token")]
+        assert "sample" not in perplexity_table(rows).caption
+        rows += [record(PI, groups.OF_ALL_WINDOWS, 20.0, eval_window=L, stride=32, protocol="token", ci_high=20.5)]
+        assert "to within 2.5%" in perplexity_table(rows).caption
+
     def test_every_number_is_a_record(self) -> None:
         rows = perplexities(LOSSES)
         table = perplexity_table(rows)

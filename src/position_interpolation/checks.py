@@ -34,8 +34,8 @@ LEAST: dict[str, dict[str, float]] = {
         "beta1": 0, "beta2": 0, "clip": 0, "lesson_steps": 0, "recall_documents": 1, "save_every": 1, "log_every": 1,
     },
     "task": {
-        "documents": 1, "stride": 1, "truncate_factor": 1, "minimum_factor": 0, "bootstrap": 0, "window": 2,
-        "block": 2, "distances": 1, "trials": 1, "digits": 1, "vocabulary": 300, "questions": 1,
+        "documents": 1, "sample": 1, "stride": 1, "truncate_factor": 1, "minimum_factor": 0, "bootstrap": 0,
+        "window": 2, "block": 2, "distances": 1, "trials": 1, "digits": 1, "vocabulary": 300, "questions": 1,
         "pairs": 1, "spans": 16,
         "input_tokens": 1, "summary_tokens": 1, "learning_rate": 0, "batch_size": 1,
     },
@@ -154,10 +154,10 @@ def _check_task(config: Config) -> None:
 
 def _check_perplexity(config: Config, task: PerplexityTask) -> None:
     base, windows = config.model.window, evaluation_windows(config, task)
-    odd = [window for window in windows if window < 2 or window % base]
+    odd = [window for window in windows if window < 2 or (window % base and base % window)]
     if odd or not windows:
         raise UsageError(
-            f"evaluation windows {odd or windows}: expected multiples of the base's window {base}; "
+            f"evaluation windows {odd or windows}: expected multiples or whole parts of the base's window {base}; "
             "correct task.windows or task.window_factors"
         )
     if not 0 < stride(config, task) < min(windows):
@@ -172,6 +172,8 @@ def _check_perplexity(config: Config, task: PerplexityTask) -> None:
         raise UsageError(f"task.protocols is empty: choose from {', '.join(PROTOCOLS)}")
     for protocol in task.protocols:
         _known("task.protocols", protocol, PROTOCOLS)
+    if task.sample is not None and "overlapping" in task.protocols:
+        raise UsageError("task.sample leaves windows out, protocol overlapping scores every one: drop one of the two")
 
 
 def _check_passkey(config: Config, task: PasskeyTask) -> None:

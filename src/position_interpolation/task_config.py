@@ -26,6 +26,9 @@ class PerplexityTask(Task):
     stride: int | None = None  # S in tokens; default L / 8
     truncate_factor: int | None = None  # keep the first truncate_factor * L tokens of a document
     minimum_factor: int | None = None  # leave out documents shorter than minimum_factor * L tokens
+    sample: int | None = (
+        None  # about so many windows of all documents are drawn; None runs every one: tasks/sampling.py
+    )
     bos: bool = True
     protocols: list[str] = field(default_factory=lambda: ["token", "window", "document"])
     bootstrap: int = 1000

@@ -11,12 +11,14 @@ from position_interpolation.errors import UsageError
 from position_interpolation.evaluation.measurement import Measured, Measurement, bos_of, common, text
 from position_interpolation.extension import Prepared
 from position_interpolation.task_config import PerplexityTask
-from position_interpolation.tasks import perplexity, windows
+from position_interpolation.tasks import perplexity, sampling, windows
 from position_interpolation.tasks.perplexity import Tokenised
 from position_interpolation.tasks.windows import Estimate, Scored
 
 # Mean loss of one document, over its tokens or over its windows' means.
 BY_DOCUMENT = {"token": "document_loss", "window": "document_window_loss"}
+# The perplexity of a sample of windows again, its interval that of the windows left out.
+BY_SAMPLE = "perplexity_of_all_windows"
 
 
 def perplexities(prepared: Prepared, task: PerplexityTask) -> Iterator[Measurement]:
@@ -26,7 +28,8 @@ def perplexities(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
     minimum, truncate = (settings.multiple(config, factor) for factor in (task.minimum_factor, task.truncate_factor))
     corpus = perplexity.tokenise(documents, prepared.tokenizer, minimum, truncate)
     stride, bos = settings.stride(config, task), bos_of(prepared, task.bos)
-    data = text(documents, corpus.ids, minimum=minimum, truncate=truncate, bos=bos is not None)
+    sampled = {} if task.sample is None else {"sample": task.sample}
+    data = text(documents, corpus.ids, minimum=minimum, truncate=truncate, bos=bos is not None, **sampled)
     longest = max(map(len, corpus.tokens)) + (bos is not None)
     for window in settings.evaluation_windows(config, task):
         if window > longest:
@@ -44,6 +47,8 @@ def perplexities(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
             "minimum": minimum,
             "truncate": truncate,
         }
+        if task.sample is not None:
+            losses_of["sample"] = (task.sample, config.seed)
 
         def measure(window: int = window, losses_of: dict[str, Any] = losses_of) -> list[Measured]:
             found: list[Measured] = []
@@ -52,6 +57,9 @@ def perplexities(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
                 if protocols:
                     scored = token_losses(prepared, corpus, losses_of, overlapping)
                     found += aggregate(scored, protocols, task.bootstrap, data, window, stride)
+                if "token" in protocols and task.sample is not None:
+                    whole, tokens = sampling.of_all_windows(scored), sum(len(document.losses) for document in scored)
+                    found.append(Measured(BY_SAMPLE, whole, data, len(scored), tokens, window, stride, "token"))
                 if "token" in protocols:
                     sizes = perplexity.scored_bytes(corpus, prepared.tokenizer, bos)
                     bits = windows.bits_per_byte(scored, sizes, task.bootstrap)
@@ -67,16 +75,17 @@ def token_losses(prepared: Prepared, corpus: Tokenised, losses_of: dict[str, Any
     window, stride, bos = losses_of["window"], losses_of["stride"], losses_of["bos"]
     if overlapping:
         corpus = Tokenised(("all",), (np.concatenate(corpus.tokens),))
+    planned = perplexity.plans(
+        corpus, window, stride, bos=bos is not None, overlapping=overlapping, sample=losses_of.get("sample")
+    )
     key = records.signature({**losses_of, "overlapping": overlapping})
     model = prepared.model  # tuned, if need be, before the bar starts
-    with perplexity.progress_bar(f"perplexity at {window}", corpus, [window], stride, bos) as bar:
+    with perplexity.progress_bar(f"perplexity at {window}", planned, bos) as bar:
         return perplexity.token_losses(
             model,
             corpus,
-            window,
-            stride,
+            planned,
             bos=bos,
-            overlapping=overlapping,
             tokens_per_forward=prepared.config.compute.tokens_per_forward,
             folder=Path(prepared.config.paths.runs) / "losses" / key,
             progress=bar,

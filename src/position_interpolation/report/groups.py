@@ -10,7 +10,8 @@ from position_interpolation.report import variants
 from position_interpolation.report.labels import Extension, extension_of, ordered
 
 BLOCK = re.compile(r"perplexity_(\d+)_(\d+)")
-PERPLEXITIES = ("perplexity", "document_loss", "document_window_loss")
+OF_ALL_WINDOWS = "perplexity_of_all_windows"  # a sampled perplexity with the interval of the windows left out
+PERPLEXITIES = ("perplexity", "document_loss", "document_window_loss", OF_ALL_WINDOWS)
 SUCCESS = re.compile(r"success_at_(\d+)")
 ROUGE = re.compile(r"(document_)?rouge(1|2|L|Lsum)")
 SUMMARY_TUNING = re.compile(r"summary_(steps|epochs)")

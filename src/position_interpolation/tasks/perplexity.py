@@ -17,7 +17,8 @@ from position_interpolation.errors import UsageError
 from position_interpolation.packing import encode
 from position_interpolation.progress import Progress
 from position_interpolation.scoring import scored_losses
-from position_interpolation.tasks.windows import Scored, Span, plan, plan_overlapping
+from position_interpolation.tasks import sampling
+from position_interpolation.tasks.windows import Plan, Scored, Span, plan, plan_overlapping
 
 TokenIds = NDArray[np.int64]
 
@@ -68,53 +69,61 @@ def scored_bytes(corpus: Tokenised, tokenizer: Any, bos: int | None) -> list[int
     return [len(text.encode()) for text in texts]
 
 
+def plans(
+    corpus: Tokenised, window: int, stride: int, *, bos: bool, overlapping: bool = False, sample: tuple[int, int] | None
+) -> list[Plan]:
+    """The windows of each document that are run.
+
+    Args:
+        corpus: the documents.
+        window: W, positions of a forward, BOS included.
+        stride: S, tokens between window starts.
+        bos: whether a token is put in front of each window.
+        overlapping: score every token of every window (protocol `overlapping`).
+        sample: about how many windows to draw from all documents, and the seed; None runs every window.
+    """
+    planner = plan_overlapping if overlapping else plan
+    spans = [planner(len(tokens), window, stride, bos) for tokens in corpus.tokens]
+    return [sampling.every_window(each) for each in spans] if sample is None else sampling.drawn(spans, *sample)
+
+
 def token_losses(
     model: Any,
     corpus: Tokenised,
-    window: int,
-    stride: int,
+    planned: list[Plan],
     *,
     bos: int | None,
-    overlapping: bool,
     tokens_per_forward: int,
     folder: Path,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Scored]:
-    """Losses of every scored token of every document; documents already in `folder` are read back.
+    """Losses of every scored token of every planned window; documents already in `folder` are read back.
 
     Args:
         model: a causal language model, in evaluation mode.
         corpus: the documents.
-        window: W, positions of a forward, BOS included.
-        stride: S, tokens between window starts.
+        planned: the windows of each document.
         bos: the token put in front of each window, or None.
-        overlapping: score every token of every window (protocol `overlapping`).
         tokens_per_forward: how many positions one batch may hold; at least one window runs.
         folder: keeps one file a document, so that a killed run goes on with the next one.
         progress: is told the positions run through the model.
     """
-    planner = plan_overlapping if overlapping else plan
     results = []
-    for index, tokens in enumerate(corpus.tokens):
+    for index, (tokens, document) in enumerate(zip(corpus.tokens, planned, strict=True)):
         path = folder / f"{index:05d}.npz"
-        spans = planner(len(tokens), window, stride, bos is not None)
-        scored = _kept(path)
+        scored = _kept(path, document)
         if scored is None:
-            losses = _document_losses(model, tokens, spans, bos, max(1, tokens_per_forward // window), progress)
-            scored = _save(path, losses, spans)
+            losses = _document_losses(model, tokens, document.spans, bos, tokens_per_forward, progress)
+            scored = _save(path, losses, document)
         else:
-            progress(_positions(spans, bos))
+            progress(positions(document, bos))
         results.append(scored)
     return results
 
 
-def planned_positions(corpus: Tokenised, window: int, stride: int, bos: int | None) -> int:
-    """Positions that all windows of a corpus run through the model: the work of `token_losses`."""
-    return sum(_positions(plan(len(tokens), window, stride, bos is not None), bos) for tokens in corpus.tokens)
-
-
-def _positions(spans: list[Span], bos: int | None) -> int:
-    return sum(span.stop - span.start + (bos is not None) for span in spans)
+def positions(document: Plan, bos: int | None) -> int:
+    """Positions that a document's planned windows run through the model."""
+    return sum(span.stop - span.start + (bos is not None) for span in document.spans)
 
 
 @torch.inference_mode()
@@ -123,12 +132,12 @@ def _document_losses(
     tokens: TokenIds,
     spans: list[Span],
     bos: int | None,
-    batch: int,
+    tokens_per_forward: int,
     progress: Callable[[int], None],
 ) -> NDArray[np.float32]:
     """Losses in window order; windows of equal shape share a forward, and nothing is read back before the end."""
     pieces: dict[int, torch.Tensor] = {}
-    for group in _equal_shapes(spans, batch):
+    for group in _equal_shapes(spans, tokens_per_forward):
         rows = [tokens[spans[i].start : spans[i].stop] for i in group]
         ids = np.stack(rows if bos is None else [np.concatenate([[bos], row]) for row in rows])
         losses = scored_losses(model, torch.from_numpy(ids).to(model.device), spans[group[0]].scored)
@@ -138,31 +147,31 @@ def _document_losses(
     return joined
 
 
-def _equal_shapes(spans: list[Span], batch: int) -> Iterator[Sequence[int]]:
+def _equal_shapes(spans: list[Span], tokens_per_forward: int) -> Iterator[Sequence[int]]:
     groups: dict[tuple[int, int], list[int]] = defaultdict(list)
     for index, span in enumerate(spans):
         groups[span.stop - span.start, span.scored].append(index)
-    for members in groups.values():
+    for (tokens, _), members in groups.items():
+        batch = max(1, tokens_per_forward // (tokens + 1))  # one more for BOS
         for first in range(0, len(members), batch):
             yield members[first : first + batch]
 
 
-def _save(path: Path, losses: NDArray[np.float32], spans: list[Span]) -> Scored:
-    counts = np.array([span.scored for span in spans], np.int64)
+def _save(path: Path, losses: NDArray[np.float32], document: Plan) -> Scored:
+    counts = np.array([span.scored for span in document.spans], np.int64)
     files.write(path, lambda place: np.savez(place, losses=losses, counts=counts), suffix=".npz")
-    return Scored(losses.astype(np.float64), counts)
+    return Scored(losses.astype(np.float64), counts, document.weights)
 
 
-def _kept(path: Path) -> Scored | None:
+def _kept(path: Path, document: Plan) -> Scored | None:
     """A document's losses from disk; None if they are not there, or damaged and so to be computed again."""
     try:
         with np.load(path) as saved:
-            return Scored(saved["losses"].astype(np.float64), saved["counts"])
+            return Scored(saved["losses"].astype(np.float64), saved["counts"], document.weights)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
 
 
-def progress_bar(label: str, corpus: Tokenised, windows: list[int], stride: int, bos: int | None) -> Progress:
-    """A bar over all positions of all windows of a corpus, in tokens a second."""
-    total = sum(planned_positions(corpus, window, stride, bos) for window in windows)
-    return Progress(label, total, "tokens")
+def progress_bar(label: str, planned: list[Plan], bos: int | None) -> Progress:
+    """A bar over all positions of all planned windows, in tokens a second."""
+    return Progress(label, sum(positions(document, bos) for document in planned), "tokens")

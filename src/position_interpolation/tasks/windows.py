@@ -58,11 +58,26 @@ def plan_overlapping(tokens: int, window: int, stride: int, bos: bool) -> list[S
 
 
 @dataclass(frozen=True)
+class Plan:
+    """The windows of a document that are run, and how many of its windows each stands for: see `sampling`."""
+
+    spans: list[Span]
+    weights: Floats  # (windows,), all 1 where every window is run
+
+
+@dataclass(frozen=True)
 class Scored:
     """Token losses of one document in the order of its windows, and how many each window scored."""
 
     losses: Floats  # (n,) nats
     counts: NDArray[np.int64]  # (windows,), sums to n
+    weights: Floats | None = None  # (windows,), of its `Plan`; None: all 1
+
+    def by_window(self) -> tuple[Floats, Floats]:
+        """(windows,) summed losses, and how many windows each stands for."""
+        starts = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
+        weights = np.ones(len(self.counts)) if self.weights is None else self.weights
+        return np.add.reduceat(self.losses, starts), weights
 
 
 def ratio(scored: Scored, protocol: str) -> tuple[float, float]:
@@ -72,21 +87,21 @@ def ratio(scored: Scored, protocol: str) -> tuple[float, float]:
     does). `document`: every document alike. `truncated`: the first window alone. `overlapping`: as `token`, over the
     windows of `plan_overlapping`.
     """
+    losses, weights = scored.by_window()
+    total, tokens = float(weights @ losses), float(weights @ scored.counts)
     if protocol in ("token", "overlapping"):
-        return float(scored.losses.sum()), float(len(scored.losses))
+        return total, tokens
     if protocol == "window":
-        starts = np.concatenate([[0], np.cumsum(scored.counts)[:-1]])
-        means = np.add.reduceat(scored.losses, starts) / scored.counts
-        return float(means.sum()), float(len(means))
+        return float(weights @ (losses / scored.counts)), float(weights.sum())
     if protocol == "document":
-        return float(scored.losses.mean()), 1.0
+        return total / tokens, 1.0
     if protocol == "truncated":
-        return float(scored.losses[: scored.counts[0]].sum()), float(scored.counts[0])
+        return float(losses[0]), float(scored.counts[0])
     raise UsageError(f"protocol '{protocol}' is not known: choose from {', '.join(PROTOCOLS)}")
 
 
 def scored_tokens(scored: Scored, protocol: str) -> int:
-    """Tokens of a document that a protocol counts."""
+    """Tokens of a document whose losses a protocol uses."""
     return int(scored.counts[0]) if protocol == "truncated" else len(scored.losses)
 
 
@@ -116,7 +131,7 @@ def bits_per_byte(documents: list[Scored], sizes: list[int], samples: int, seed:
         samples: bootstrap draws over documents.
         seed: of the draws.
     """
-    pairs = [(document.losses.sum() / np.log(2), size) for document, size in zip(documents, sizes, strict=True)]
+    pairs = [(ratio(document, "token")[0] / np.log(2), size) for document, size in zip(documents, sizes, strict=True)]
     return _ratio_of_sums(np.array(pairs, np.float64), samples, seed)
 
 
