@@ -30,8 +30,9 @@ LEAST: dict[str, dict[str, float]] = {
     "model": {"window": 2},
     "context": {"factor": 1, "window": 2},
     "train": {
-        "steps": 0, "batch_size": 1, "learning_rate": 0, "warmup_steps": 0, "warmup_start": 0, "weight_decay": 0,
-        "beta1": 0, "beta2": 0, "clip": 0, "lesson_steps": 0, "recall_documents": 1, "save_every": 1, "log_every": 1,
+        "steps": 0, "chunk": 2, "batch_size": 1, "learning_rate": 0, "warmup_steps": 0, "warmup_start": 0,
+        "weight_decay": 0, "beta1": 0, "beta2": 0, "clip": 0, "lesson_steps": 0, "recall_documents": 1,
+        "save_every": 1, "log_every": 1,
     },
     "task": {
         "documents": 1, "sample": 1, "stride": 1, "truncate_factor": 1, "minimum_factor": 0, "bootstrap": 0,
@@ -69,6 +70,8 @@ def check(config: Config) -> None:
         raise UsageError(
             "tuning needs text beside generated streams: set train.mixture, for example train.mixture.books=1.0"
         )
+    if config.train.chunk is not None and config.train.chunk > window:
+        raise UsageError(f"train.chunk={config.train.chunk} is longer than the window {window}: expected at most that")
     _check_places(config)
     _check_task(config)
 

@@ -84,6 +84,7 @@ class Train:
 
     tune: bool = True  # false: whatever the steps, nothing is trained
     steps: int = 0
+    chunk: int | None = None  # tokens of a sequence, its positions spread over L' (skipping.py); None: L' tokens
     batch_size: int = 8  # sequences a step, whatever the number of micro-batches; on one device
     mixture: dict[str, float] = field(default_factory=dict)  # corpus: share of sequences
     recall_documents: int = 12_000  # how many the stream `recall` holds: see recall.py

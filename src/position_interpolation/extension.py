@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from position_interpolation import compute, corpora, files, models, packing, records, settings, training
 from position_interpolation.config import GENERATED, RECALL, REPEATS, Config
 from position_interpolation.settings import Extension
+from position_interpolation.skipping import SkippedPositions
 
+Sequences = packing.PackedWindows | SkippedPositions
 # Settings of `Train` that change how a recipe is run, not what comes out.
 RUNNING = ("tune", "save_every", "log_every", "checkpoints", "resume_from")
 
@@ -89,15 +91,16 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
     folder = Path(config.paths.runs) / "training" / records.signature(parts)
     parts["steps"] = wanted.steps
     train = config.train
-    dataset = packing.PackedWindows(
+    windows = packing.PackedWindows(
         streams,
         dict(train.mixture),
-        wanted.window,
+        settings.sequence(config),
         train.steps * train.batch_size,
         config.seed,
         packing.bos(tokenizer),
         train.lesson_steps * train.batch_size,
     )
+    dataset = windows if train.chunk is None else SkippedPositions(windows, wanted.window, config.seed)
     return Prepared(wanted, parts, partial(_tune, config, wanted, dataset, folder, listener), config)
 
 
@@ -108,6 +111,8 @@ def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict
     """
     train = config.train
     recipe = {key: value for key, value in vars(train).items() if key not in RUNNING}
+    if train.chunk is None:
+        del recipe["chunk"]
     recipe["mixture"] = list(train.mixture.items())  # in order: it decides which window comes when
     if train.resume_from is not None:
         recipe["resume_from"] = models.weights_sha256(train.resume_from)
@@ -135,7 +140,7 @@ def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[dict[st
         )
         fingerprints[RECALL] = hashlib.sha256(streams[RECALL].tobytes()).hexdigest()
     if config.train.lesson_steps or REPEATS in config.train.mixture:
-        body = settings.reach(config) - (packing.bos(tokenizer) is not None)
+        body = settings.sequence(config) - (packing.bos(tokenizer) is not None)
         streams[REPEATS] = packing.repeats_stream(config.seed, tokenizer, body)
         fingerprints[REPEATS] = hashlib.sha256(streams[REPEATS].tobytes()).hexdigest()
     return streams, fingerprints
@@ -144,7 +149,7 @@ def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[dict[st
 def _tune(
     config: Config,
     wanted: Extension,
-    dataset: packing.PackedWindows,
+    dataset: Sequences,
     folder: Path,
     listener: Callable[[dict[str, float]], None],
 ) -> Path:
@@ -155,7 +160,7 @@ def _tune(
             dataset,
             train,
             folder,
-            micro_batch=_micro_batch(train.batch_size, max(1, chosen.tokens_per_forward // wanted.window)),
+            micro_batch=_micro_batch(train.batch_size, max(1, chosen.tokens_per_forward // settings.sequence(config))),
             device=compute.device(chosen),
             bf16=compute.dtype(chosen) == "bfloat16",
             compiled=chosen.compile,

@@ -32,6 +32,11 @@ def extension(config: Config) -> Extension:
     return Extension(config.method.name, window / base, window, config.train.steps * config.train.tune)
 
 
+def sequence(config: Config) -> int:
+    """Tokens of a training sequence: L', or a chunk of it whose positions skip."""
+    return reach(config) if config.train.chunk is None else config.train.chunk
+
+
 def evaluation_windows(config: Config, task: PerplexityTask) -> list[int]:
     """Windows W to evaluate at. By default an extension is not asked about windows past its own; the base is."""
     if task.windows is not None:

@@ -57,10 +57,11 @@ class ChunkedLossTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
-        """Mean next-token loss; with accumulation, this micro-batch's share of it. (B, T) ids and labels."""
+        """Mean next-token loss; with accumulation, this micro-batch's share of it. (B, T) ids, labels, positions."""
         unwrapped = self.accelerator.unwrap_model(model)
+        read = {key: value for key, value in inputs.items() if key != "labels"}
         with self.accelerator.autocast():  # the decoder is called on its own, past the wrapper that would autocast it
-            hidden = unwrapped.model(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state.float()
+            hidden = unwrapped.model(**read, use_cache=False).last_hidden_state.float()
         labels = inputs["labels"][:, 1:].reshape(-1)
         total = linear_cross_entropy(
             hidden[:, :-1].reshape(-1, hidden.shape[-1]),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from position_interpolation import records
+from position_interpolation import records, settings
 from position_interpolation.evaluation.measurement import Measured, Measurement
 from position_interpolation.extension import Prepared
 from position_interpolation.tasks.windows import Estimate
@@ -12,6 +12,7 @@ from position_interpolation.training import loss_curve
 
 POINTS = 50  # at most; a curve needs no more
 TASK = "tuning"
+CHUNKS = ", in chunks of {} tokens (PoSE)"  # behind the mixture's name
 
 
 def tuning_curve(prepared: Prepared) -> Iterator[Measurement]:
@@ -20,11 +21,13 @@ def tuning_curve(prepared: Prepared) -> Iterator[Measurement]:
     They are labelled `tuning`, with the settings of the task that asks (`heldout@clip=1` gives `tuning@clip=1`), so
     that several tasks of one extension share a curve.
     """
-    steps, train, window = prepared.extension.steps, prepared.config.train, prepared.extension.window
+    steps, train = prepared.extension.steps, prepared.config.train
     if steps == 0:
         return
+    sequence = settings.sequence(prepared.config)
+    mixture = ", ".join(f"{name} {share:g}" for name, share in train.mixture.items())
     data = {
-        "name": ", ".join(f"{name} {share:g}" for name, share in train.mixture.items()),
+        "name": mixture if train.chunk is None else f"{mixture}{CHUNKS.format(sequence)}",
         "source": prepared.config.data.source,
         "sha256": records.signature(prepared.parts["training"]["data"]),
         "ids": None,
@@ -35,14 +38,14 @@ def tuning_curve(prepared: Prepared) -> Iterator[Measurement]:
         curve = [row for row in loss_curve(prepared.place.parent) if row["step"] <= steps]
         return [
             Measured(
-                f"training_loss_at_{step}", Estimate(loss, None, None), data, None, step * train.batch_size * window
+                f"training_loss_at_{step}", Estimate(loss, None, None), data, None, step * train.batch_size * sequence
             )
             for step, loss in averaged(curve)
         ]
 
-    _, at, settings = prepared.config.task.name.partition("@")
+    _, at, variant = prepared.config.task.name.partition("@")
     parts = {"extension": prepared.parts, "curve": 1, "points": POINTS}
-    yield Measurement(parts, measure, task=f"{TASK}{at}{settings}")
+    yield Measurement(parts, measure, task=f"{TASK}{at}{variant}")
 
 
 def averaged(curve: Sequence[dict[str, float]], points: int = POINTS) -> list[tuple[int, float]]:

@@ -94,6 +94,8 @@ def deviations(records: Sequence[Record]) -> list[str]:
             lines.append(
                 f"Tuning: {item.label}; the paper's {METHODS.get(item.method, item.method)} is tuned {wanted} steps."
             )
+    if any("PoSE" in str(record.data.get("name")) for record in records if curves.is_loss(record)):
+        lines.append("Tuning: on short chunks whose positions skip (PoSE, arXiv:2309.10400), for whole windows.")
     for task, source, count in _unique_texts(records):
         if (source, task) in STAND_INS:
             lines.append(f"Text: {STAND_INS[source, task]}.")
