@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python -m position_interpolation
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce smoke test lint benchmark artefacts clean
+.PHONY: help install reproduce smollm2 smollm2-extend smoke test lint benchmark artefacts clean
 
 help:  ## Show what there is to make.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,18 @@ reproduce: install  ## The main job: the paper on the tiny rung, and its phenome
 	$(RUN) experiment=theory
 	$(RUN) experiment=quickstart
 	$(RUN) experiment=quickstart_smollm2
+
+SMOLLM2 := model=smollm2_135m_instruct data=embedded
+
+smollm2: install  ## SmolLM2-135M untuned, past its window: perplexity, loss by position, passkey.
+	@echo "About 90 minutes on two cores that multiply bfloat16 fast, longer elsewhere. A killed run goes on where it was."
+	$(RUN) experiment=positions $(SMOLLM2) task.documents=4 extension=none_x2,pi_x2_untuned
+	$(RUN) experiment=table1_pg19 $(SMOLLM2) task=pg19_sampled extension=none_x2,pi_x2_untuned,pi_x4_untuned
+	$(RUN) experiment=table4_passkey $(SMOLLM2) task=passkey_short extension=none_x1,none_x2,pi_x2_untuned train.steps=0
+
+smollm2-extend: install  ## SmolLM2-135M extended to 16384 tokens by PI, on a CPU.
+	@echo "About 30 minutes on two cores that multiply bfloat16 fast, longer elsewhere. A killed run goes on where it was."
+	$(RUN) experiment=smollm2_extend extension=none,pi_x2_untuned,pi_x2 train.steps=80
 
 smoke: install  ## The main job's path in about a minute; results in runs/smoke.
 	$(RUN) experiment=smoke

@@ -13,6 +13,7 @@ from position_interpolation.errors import UsageError
 from position_interpolation.evaluation.perplexity import aggregate
 from position_interpolation.tasks.perplexity import (
     Tokenised,
+    long_enough,
     plans,
     positions,
     scored_bytes,
@@ -265,6 +266,14 @@ def test_short_documents_are_left_out_and_long_ones_cut(tokenizer: Any, encoded:
     assert corpus.ids == ("id-1",)
     assert corpus.tokens[0].tolist() == encoded(text)[:150]
     assert corpus.count == 150
+
+
+def test_the_first_documents_that_are_long_enough_are_taken(tokenizer: Any) -> None:
+    text = "The king spoke to the people of the city. " * 40
+    documents = documents_of("Amen.", text, "Selah.", text + text, text)
+    assert [item.id for item in long_enough(documents, tokenizer, 300, 2).items] == ["id-1", "id-3"]
+    assert [item.id for item in long_enough(documents, tokenizer, None, 2).items] == ["id-0", "id-1"]
+    assert long_enough(documents, tokenizer, 300, None) == documents
 
 
 def test_a_document_is_judged_by_its_whole_length_even_if_little_of_it_is_kept(tokenizer: Any) -> None:

@@ -41,7 +41,7 @@ def evaluation_windows(config: Config, task: PerplexityTask) -> list[int]:
     """Windows W to evaluate at. By default an extension is not asked about windows past its own; the base is."""
     if task.windows is not None:
         return task.windows
-    windows = [factor * config.model.window for factor in task.window_factors]
+    windows = [round(factor * config.model.window) for factor in task.window_factors]
     return [window for window in windows if window <= max(reach(config), extension(config).window)]
 
 

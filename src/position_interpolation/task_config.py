@@ -19,9 +19,9 @@ class PerplexityTask(Task):
 
     kind: str = "perplexity"
     corpus: str = MISSING
-    documents: int | None = None
+    documents: int | None = None  # the first so many that are long enough
     ids: list[str] | None = None
-    window_factors: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 16])  # W / L
+    window_factors: list[float] = field(default_factory=lambda: [1, 2, 4, 8, 16])  # W / L
     windows: list[int] | None = None  # W in tokens; wins over window_factors
     stride: int | None = None  # S in tokens; default L / 8
     truncate_factor: int | None = None  # keep the first truncate_factor * L tokens of a document

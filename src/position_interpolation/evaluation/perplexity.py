@@ -24,8 +24,9 @@ BY_SAMPLE = "perplexity_of_all_windows"
 def perplexities(prepared: Prepared, task: PerplexityTask) -> Iterator[Measurement]:
     """One measurement an evaluation window (Tables 1-3)."""
     config = prepared.config
-    documents = corpora.load(config.data, task.corpus, task.documents, task.ids)
     minimum, truncate = (settings.multiple(config, factor) for factor in (task.minimum_factor, task.truncate_factor))
+    everything = corpora.load(config.data, task.corpus, ids=task.ids)
+    documents = perplexity.long_enough(everything, prepared.tokenizer, minimum, task.documents)
     corpus = perplexity.tokenise(documents, prepared.tokenizer, minimum, truncate)
     stride, bos = settings.stride(config, task), bos_of(prepared, task.bos)
     sampled = {} if task.sample is None else {"sample": task.sample}

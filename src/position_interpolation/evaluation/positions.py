@@ -16,9 +16,10 @@ def positions(prepared: Prepared, task: PositionsTask) -> Iterator[Measurement]:
     config = prepared.config
     window = task.window or settings.reach(config)
     block = task.block or config.model.window // 4
-    documents = corpora.load(config.data, task.corpus, task.documents, task.ids)
     bos = bos_of(prepared, task.bos)
     tokens = window - (bos is not None)
+    everything = corpora.load(config.data, task.corpus, ids=task.ids)
+    documents = perplexity.long_enough(everything, prepared.tokenizer, tokens, task.documents)
     corpus = perplexity.tokenise(documents, prepared.tokenizer, minimum=tokens, truncate=tokens)
     data = text(documents, corpus.ids, truncate=tokens, bos=bos is not None)
     losses_of = {

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -36,6 +37,14 @@ class Tokenised:
         return sum(len(tokens) for tokens in self.tokens)
 
 
+def long_enough(documents: Documents, tokenizer: Any, minimum: int | None, count: int | None) -> Documents:
+    """The first `count` documents of at least `minimum` tokens; all documents where either is None."""
+    if minimum is None or count is None:
+        return replace(documents, items=documents.items[:count])
+    long = (item for item in documents.items if len(_tokens(tokenizer, item.text, minimum)) >= minimum)
+    return replace(documents, items=tuple(islice(long, count)) or documents.items[:count])
+
+
 def tokenise(documents: Documents, tokenizer: Any, minimum: int | None, truncate: int | None) -> Tokenised:
     """Token ids of each document.
 
@@ -50,9 +59,7 @@ def tokenise(documents: Documents, tokenizer: Any, minimum: int | None, truncate
     """
     kept: dict[str, TokenIds] = {}
     for document in documents.items:
-        # A token is seldom over 20 characters: tokenise no more than is kept or counted.
-        text = document.text if truncate is None else document.text[: 20 * max(truncate, minimum or 0)]
-        tokens = np.asarray(encode(tokenizer, text), np.int64)
+        tokens = _tokens(tokenizer, document.text, None if truncate is None else max(truncate, minimum or 0))
         if len(tokens) >= max(minimum or 2, 2):
             kept[document.id] = tokens[:truncate]
     if not kept:
@@ -60,6 +67,12 @@ def tokenise(documents: Documents, tokenizer: Any, minimum: int | None, truncate
             f"no document of corpus '{documents.name}' has {minimum or 2} tokens: lower task.minimum_factor"
         )
     return Tokenised(tuple(kept), tuple(kept.values()))
+
+
+def _tokens(tokenizer: Any, text: str, needed: int | None) -> TokenIds:
+    """Token ids of a text, of which no more than the first `needed` are of interest; None asks for all."""
+    # A token is seldom over 20 characters: tokenise no more than is kept or counted.
+    return np.asarray(encode(tokenizer, text if needed is None else text[: 20 * needed]), np.int64)
 
 
 def scored_bytes(corpus: Tokenised, tokenizer: Any, bos: int | None) -> list[int]:
