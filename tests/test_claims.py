@@ -395,6 +395,15 @@ class TestOtherTables:
         level = [self.change("boolq", factor, -0.01) for factor in (4, 8, 16)]
         assert verdict("benchmarks_loss_grows", level).verdict == NOISE
 
+    def test_a_base_that_guesses_has_nothing_to_lose(self) -> None:
+        base = extended("none", 1, 0)
+        shared = {"experiment": "table5_benchmarks", "task": "piqa", "n_documents": 1000, **base}
+        change = self.change("piqa", 4, -0.03)
+        guessing = row("accuracy", 0.51, ci_low=0.48, ci_high=0.54, **shared)
+        knowing = row("accuracy", 0.61, ci_low=0.58, ci_high=0.64, **shared)
+        assert verdict("benchmarks_lose_at_most_2", [guessing, change]).verdict == UNKNOWN
+        assert verdict("benchmarks_lose_at_most_2", [knowing, change]).verdict == FAILS
+
     def test_the_tuning_text_is_not_varied_here(self) -> None:
         assert verdict("benchmarks_tuning_text", [self.change("boolq", 4, 0.0)]).verdict == UNKNOWN
 

@@ -77,16 +77,26 @@ def _growth(rows: Sequence[Record], less: Extension, more: Extension, name: str)
 
 def _sound(finding: Finding, rows: Sequence[Record], extension: Extension, name: str) -> Finding:
     """The finding, or less than it: a base that only guesses has nothing to lose, and no change has no spread."""
-    base, level = find(rows, _base(extension), name, "accuracy"), YES if name == "boolq" else 1 / SETS[name]
-    if base is not None and (base.value if base.ci_low is None else base.ci_low) <= level:
+    base = find(rows, _base(extension), name, "accuracy")
+    if base is not None and guesses(base, name):
         text = (
-            f" But the base itself is right in {points(base.value)} %, not clearly above the {points(level)} % of "
+            f" But the base itself is right in {points(base.value)} %, not clearly above the {points(chance(name))} % of "
             f"{'always answering yes' if name == 'boolq' else 'chance'}, so accuracy says nothing about extension."
         )
         return replace(finding, text=finding.text + text, verdict="not measured")
     if finding.low is not None and finding.low == finding.high:
         return replace(finding, text=f"{finding.text} No draw differs, so no spread is known.", verdict="within noise")
     return finding
+
+
+def guesses(base: Record, name: str) -> bool:
+    """Whether a base's accuracy on a set is not clearly above what needs no model: then it has nothing to lose."""
+    return (base.value if base.ci_low is None else base.ci_low) <= chance(name)
+
+
+def chance(name: str) -> float:
+    """The share of a set that is right without a model: by guessing, or by always answering yes."""
+    return YES if name == "boolq" else 1 / SETS[name]
 
 
 def _base(extension: Extension) -> Extension:

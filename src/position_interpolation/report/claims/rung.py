@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from position_interpolation.records import Record
 from position_interpolation.report import compare, groups
+from position_interpolation.report.benchmarks.findings import guesses
 from position_interpolation.report.claims.evidence import Cell, Effect, exact
 from position_interpolation.report.labels import Extension, extension_of, ordered, perplexity_text, plural
 from position_interpolation.report.passkey.findings import blindness
@@ -197,14 +198,20 @@ class Rung:
         return None
 
     def _benchmark(self, metric: str, model: str, test: str, factor: int, text: str) -> Effect | None:
-        """One record of Table 5; the text that the models here are tuned on stands for the Pile."""
+        """One record of Table 5; the text that the models here are tuned on stands for the Pile.
+
+        None as well if the base only guesses: then nothing is learnt of extensions.
+        """
         method = "pi" if factor > 1 else "none"
         for experiment in self.experiments if text == "pile" else ():
+            asked = [record for record in self.records if (record.experiment, record.task) == (experiment, test)]
+            bases = [record for record in asked if (record.metric, record.method) == ("accuracy", "none")]
+            if any(record.model == model and guesses(record, test) for record in bases):
+                continue
             known = {
                 record.steps: record
-                for record in self.records
-                if (record.experiment, record.task, record.metric) == (experiment, test, metric)
-                and (record.model, record.method, record.factor) == (model, method, factor)
+                for record in asked
+                if record.metric == metric and (record.model, record.method, record.factor) == (model, method, factor)
             }
             found = _at_steps(known, method, None)
             if found is not None:
