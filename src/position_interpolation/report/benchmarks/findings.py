@@ -79,9 +79,10 @@ def _sound(finding: Finding, rows: Sequence[Record], extension: Extension, name:
     """The finding, or less than it: a base that only guesses has nothing to lose, and no change has no spread."""
     base = find(rows, _base(extension), name, "accuracy")
     if base is not None and guesses(base, name):
+        rival = "always answering yes" if name == "boolq" else "chance"
         text = (
-            f" But the base itself is right in {points(base.value)} %, not clearly above the {points(chance(name))} % of "
-            f"{'always answering yes' if name == 'boolq' else 'chance'}, so accuracy says nothing about extension."
+            f" But the base itself is right in {points(base.value)} %, not clearly above the {points(chance(name))} % "
+            f"of {rival}, so accuracy says nothing about extension."
         )
         return replace(finding, text=finding.text + text, verdict="not measured")
     if finding.low is not None and finding.low == finding.high:
