@@ -93,6 +93,8 @@ def test_recall_documents_make_a_stream_of_their_own_by_seed(
     tokens = recall_stream(0, prose, tokenizer, tmp_path, 20)
     assert np.count_nonzero(tokens == tokenizer.eos_token_id) == 20
     assert np.array_equal(tokens, recall_stream(0, prose, tokenizer, tmp_path / "elsewhere", 20))
+    assert np.array_equal(tokens, recall_stream(0, prose, tokenizer, tmp_path, 20, stretch=1.0))
+    assert len(recall_stream(0, prose, tokenizer, tmp_path, 20, stretch=4.0)) > 1.2 * len(tokens)
     assert not np.array_equal(tokens[:50], recall_stream(1, prose, tokenizer, tmp_path, 20)[:50])
     # Each key is said when it is stated and again when it is asked for.
     for text in tokenizer.decode(tokens).split("</s>")[:-1]:

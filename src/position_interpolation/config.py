@@ -88,6 +88,7 @@ class Train:
     batch_size: int = 8  # sequences a step, whatever the number of micro-batches; on one device
     mixture: dict[str, float] = field(default_factory=dict)  # corpus: share of sequences
     recall_documents: int = 12_000  # how many the stream `recall` holds: see recall.py
+    recall_stretch: float = 1.0  # of the filler around their keys: at s L, s takes it as far as in the base's window
     lesson_steps: int = 0  # before the mixture, so many steps on generated repeats: see recall.py
     optimizer: str = "adamw"  # section 3.1; muon: for a base from random weights, see optimizers.py
     learning_rate: float = 2e-5

@@ -20,6 +20,8 @@ from position_interpolation.settings import Extension
 from position_interpolation.skipping import SkippedPositions
 
 Sequences = packing.PackedWindows | SkippedPositions
+# Settings that are left out of a recipe's signature where they change nothing, as checkpoints made before them are.
+LATER = {"chunk": None, "recall_stretch": 1.0}
 # Settings of `Train` that change how a recipe is run, not what comes out.
 RUNNING = ("tune", "save_every", "log_every", "checkpoints", "resume_from")
 
@@ -111,8 +113,9 @@ def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict
     """
     train = config.train
     recipe = {key: value for key, value in vars(train).items() if key not in RUNNING}
-    if train.chunk is None:
-        del recipe["chunk"]
+    for key, usual in LATER.items():
+        if recipe[key] == usual:
+            del recipe[key]
     recipe["mixture"] = list(train.mixture.items())  # in order: it decides which window comes when
     if train.resume_from is not None:
         recipe["resume_from"] = models.weights_sha256(train.resume_from)
@@ -136,7 +139,12 @@ def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[dict[st
     fingerprints = {name: text.sha256 for name, text in texts.items()}
     if RECALL in config.train.mixture:
         streams[RECALL] = packing.recall_stream(
-            config.seed, texts[names[0]], tokenizer, cache, config.train.recall_documents
+            config.seed,
+            texts[names[0]],
+            tokenizer,
+            cache,
+            config.train.recall_documents,
+            config.train.recall_stretch,
         )
         fingerprints[RECALL] = hashlib.sha256(streams[RECALL].tobytes()).hexdigest()
     if config.train.lesson_steps or REPEATS in config.train.mixture:

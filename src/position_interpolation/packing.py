@@ -30,10 +30,12 @@ def stream(documents: Documents, tokenizer: Any, cache: Path) -> NDArray[np.uint
     return _cached_stream(texts, documents.sha256, tokenizer, cache)
 
 
-def recall_stream(seed: int, prose: Documents, tokenizer: Any, cache: Path, count: int) -> NDArray[np.uint32]:
-    """Token ids of `count` generated recall documents, their filler cut from `prose`."""
-    texts = islice(recall.documents(seed, [item.text for item in prose.items]), count)
-    key = f"recall-{seed}-{count}-{prose.sha256}-{files.sha256(Path(recall.__file__))}"
+def recall_stream(
+    seed: int, prose: Documents, tokenizer: Any, cache: Path, count: int, stretch: float = 1.0
+) -> NDArray[np.uint32]:
+    """Token ids of `count` generated recall documents, their filler cut from `prose` and stretched."""
+    texts = islice(recall.documents(seed, [item.text for item in prose.items], stretch), count)
+    key = f"recall-{seed}-{count}-{stretch}-{prose.sha256}-{files.sha256(Path(recall.__file__))}"
     return _cached_stream(texts, key, tokenizer, cache)
 
 

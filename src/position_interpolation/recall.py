@@ -72,23 +72,26 @@ def repeats(seed: int, symbols: list[int], length: int, count: int) -> NDArray[n
     return np.stack([np.resize(row, length) for row in rows]).astype(np.uint32)
 
 
-def documents(seed: int, passages: list[str]) -> Iterator[str]:
+def documents(seed: int, passages: list[str], stretch: float = 1.0) -> Iterator[str]:
     """Yield endless recall documents.
 
     Args:
         seed: of the whole stream.
         passages: natural prose to bury keys in; the filler is cut from it or repeats short sentences.
+        stretch: how many times as much filler buried keys have as those that fit a window of 256 tokens.
     """
     generator = random.Random(seed)
-    kinds = (_buried, _ledger, _echo)
     while True:
-        (kind,) = generator.choices(kinds, weights=(3, 3, 4))
-        yield kind(generator, passages)
+        (kind,) = generator.choices(("buried", "ledger", "echo"), weights=(3, 3, 4))
+        if kind == "buried":
+            yield _buried(generator, passages, stretch)
+        else:
+            yield (_ledger if kind == "ledger" else _echo)(generator, passages)
 
 
-def _buried(generator: random.Random, passages: list[str]) -> str:
+def _buried(generator: random.Random, passages: list[str], stretch: float) -> str:
     """One to three keys stated among filler, then asked for in random order."""
-    budget = generator.choice((1, 60, 150, 300, 450))  # characters of filler around each key
+    budget = round(stretch * generator.choice((1, 60, 150, 300, 450)))  # characters of filler around each key
     keys = [_key(generator) for _ in range(generator.choice((1, 1, 1, 2, 3)))]
     subjects = [subject + generator.choice(OWNERS) for subject in generator.sample(SUBJECTS, len(keys))]
     parts = [_filler(generator, passages, budget)]
