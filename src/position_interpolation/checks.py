@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from position_interpolation import corpora, questions
 from position_interpolation.config import GENERATED, Architecture, Config
 from position_interpolation.errors import UsageError
+from position_interpolation.planning import GPUS
 from position_interpolation.rope import METHODS
 from position_interpolation.settings import evaluation_windows, extension, multiple, reach, stride, summary_lengths
 from position_interpolation.task_config import (
@@ -18,6 +19,7 @@ from position_interpolation.task_config import (
     HeadsTask,
     PasskeyTask,
     PerplexityTask,
+    PlanTask,
     PositionsTask,
     Task,
 )
@@ -37,7 +39,7 @@ LEAST: dict[str, dict[str, float]] = {
     "task": {
         "documents": 1, "sample": 1, "stride": 1, "truncate_factor": 1, "minimum_factor": 0, "bootstrap": 0,
         "window": 2, "block": 2, "distances": 1, "trials": 1, "digits": 1, "vocabulary": 300, "questions": 1,
-        "pairs": 1, "spans": 16,
+        "pairs": 1, "spans": 16, "gpus": 1, "tokens_per_document": 2,
         "input_tokens": 1, "summary_tokens": 1, "learning_rate": 0, "batch_size": 1,
     },
     "compute": {"threads": 1, "tokens_per_forward": 1},
@@ -146,7 +148,7 @@ def _check_task(config: Config) -> None:
         corpora.require(config.data, task.corpus)
     if type(task) in TASK_CHECKS:
         TASK_CHECKS[type(task)](config, task)
-    if extension(config).steps:
+    if extension(config).steps and not isinstance(task, PlanTask):  # which reads no text
         corpus = getattr(task, "corpus", None)
         if config.train.mixture.get(str(corpus)):
             raise UsageError(f"train.mixture has {corpus}, on which task={task.name} is measured: take it out")
@@ -155,7 +157,7 @@ def _check_task(config: Config) -> None:
                 corpora.require(config.data, name)
 
 
-def _check_perplexity(config: Config, task: PerplexityTask) -> None:
+def _check_windows(config: Config, task: PerplexityTask | PlanTask) -> None:
     base, windows = config.model.window, evaluation_windows(config, task)
     odd = [window for window in windows if window < 2 or (window % base and base % window)]
     if odd or not windows:
@@ -165,6 +167,11 @@ def _check_perplexity(config: Config, task: PerplexityTask) -> None:
         )
     if not 0 < stride(config, task) < min(windows):
         raise UsageError(f"task.stride={task.stride} must be at least 1 and below every window {windows}")
+
+
+def _check_perplexity(config: Config, task: PerplexityTask) -> None:
+    _check_windows(config, task)
+    windows = evaluation_windows(config, task)
     cut = multiple(config, task.truncate_factor)
     if cut is not None and cut + 1 < max(windows):
         raise UsageError(
@@ -240,6 +247,29 @@ def _check_benchmarks(config: Config, task: BenchmarksTask) -> None:
         corpora.require(config.data, name)
 
 
+def _check_plan(config: Config, task: PlanTask) -> None:
+    _check_windows(config, task)
+    _known("task.gpu", task.gpu, tuple(GPUS))
+    if not 0 < task.utilisation <= 1:
+        raise UsageError(f"task.utilisation={task.utilisation} is a share of the peak: expected above 0, at most 1")
+    if extension(config).steps and config.train.batch_size % task.gpus:
+        raise UsageError(
+            f"task.gpus={task.gpus} do not share a batch of {config.train.batch_size} windows evenly: change task.gpus "
+            "or train.batch_size"
+        )
+    longest = max(evaluation_windows(config, task))
+    if task.tokens_per_document + task.bos < longest:
+        raise UsageError(
+            f"documents of {task.tokens_per_document} tokens fill no window of {longest}: raise "
+            "task.tokens_per_document or lower task.window_factors"
+        )
+    if config.model.source == "hub" and config.model.architecture is None:
+        raise UsageError(
+            f"planning downloads nothing, and model={config.model.name} says nothing of its shape: add "
+            "model.architecture, as in conf/model/llama_7b.yaml"
+        )
+
+
 def _check_choices(config: Config) -> None:
     _known("method", config.method.name, tuple(METHODS))
     _known("model.source", config.model.source, ("packaged", "wheel", "path", "hub", "random"))
@@ -263,4 +293,5 @@ TASK_CHECKS: dict[type[Task], Callable[[Config, Any], None]] = {
     GovReportTask: _check_govreport,
     HeadsTask: _check_heads,
     BenchmarksTask: _check_benchmarks,
+    PlanTask: _check_plan,
 }

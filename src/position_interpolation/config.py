@@ -12,7 +12,10 @@ RECALL, REPEATS = GENERATED = ("recall", "repeats")  # streams of a training mix
 
 @dataclass
 class Architecture:
-    """Shape of a model that is built from random weights; the names are those of `transformers.LlamaConfig`."""
+    """Shape of a model, in the names of `transformers.LlamaConfig`.
+
+    Random weights are built from it. Of any other model it is what planning reads; what is loaded has its own.
+    """
 
     hidden_size: int = MISSING
     intermediate_size: int = MISSING

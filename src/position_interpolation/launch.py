@@ -19,7 +19,7 @@ from position_interpolation import checks
 from position_interpolation import config as schema
 from position_interpolation.config import Config
 from position_interpolation.errors import UsageError
-from position_interpolation.task_config import TASKS
+from position_interpolation.task_config import TASKS, PlanTask
 from position_interpolation.tracking import Tracker
 
 PACKAGE = Path(__file__).resolve().parent
@@ -164,7 +164,7 @@ def finish(configs: list[Config]) -> None:
     from position_interpolation.report import pages, summary
 
     folders: dict[Path, Config] = {}
-    for config in configs:
+    for config in (config for config in configs if not isinstance(config.task, PlanTask)):  # which measures nothing
         folder = Path(config.paths.results) / config.experiment_name / config.model.rung
         if (folder / records.ROWS).is_file():
             folders.setdefault(folder, config)

@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaC
 from transformers.utils import logging
 
 from position_interpolation import attention, files, rope
-from position_interpolation.config import Model
+from position_interpolation.config import Architecture, Model
 from position_interpolation.errors import UsageError
 from position_interpolation.wheel import smollm2_folder
 
@@ -111,6 +111,17 @@ def base_config(model: Model, cache: Path) -> Any:
         bos_token_id=0,
         eos_token_id=1,
         pad_token_id=2,
+    )
+
+
+def architecture(model: Model, cache: Path) -> Architecture:
+    """The base's shape: as configured, else that of its own configuration, which a hub model is downloaded for."""
+    if model.architecture is not None:
+        return model.architecture
+    config = base_config(model, cache)
+    names = [name for name in Architecture.__dataclass_fields__ if name != "rope_theta"]
+    return Architecture(
+        **{name: getattr(config, name) for name in names}, rope_theta=config.rope_parameters["rope_theta"]
     )
 
 

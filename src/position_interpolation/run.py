@@ -15,7 +15,10 @@ from position_interpolation.errors import UsageError
 from position_interpolation.evaluation.choose import measurements
 from position_interpolation.evaluation.measurement import Measured, Measurement
 from position_interpolation.extension import Prepared, prepare
+from position_interpolation.planning import Shape
 from position_interpolation.records import ROWS, Record
+from position_interpolation.report.plan.costs import costs
+from position_interpolation.report.plan.tables import print_costs
 from position_interpolation.task_config import ExportTask, TokenizerTask
 from position_interpolation.tasks.theory import figure_2_rows, figure_5_rows
 from position_interpolation.tasks.windows import Estimate
@@ -223,9 +226,17 @@ def _report(config: Config, _: Tracker) -> list[Record]:
     return []
 
 
+def _plan(config: Config, _: Tracker) -> list[Record]:
+    """Print what the run would cost."""
+    shape = Shape.of(models.architecture(config.model, Path(config.paths.cache)))
+    print_costs(costs(config, shape))
+    return []
+
+
 JOBS: dict[str, Callable[[Config, Tracker], list[Record]]] = {
     "theory": _theory,
     "export": _export,
     "tokenizer": _tokenizer,
     "report": _report,
+    "plan": _plan,
 }

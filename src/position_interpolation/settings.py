@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from position_interpolation.config import Config
-from position_interpolation.task_config import GovReportTask, PerplexityTask
+from position_interpolation.task_config import GovReportTask, PerplexityTask, PlanTask
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def sequence(config: Config) -> int:
     return reach(config) if config.train.chunk is None else config.train.chunk
 
 
-def evaluation_windows(config: Config, task: PerplexityTask) -> list[int]:
+def evaluation_windows(config: Config, task: PerplexityTask | PlanTask) -> list[int]:
     """Windows W to evaluate at. By default an extension is not asked about windows past its own; the base is."""
     if task.windows is not None:
         return task.windows
@@ -45,7 +45,7 @@ def evaluation_windows(config: Config, task: PerplexityTask) -> list[int]:
     return [window for window in windows if window <= max(reach(config), extension(config).window)]
 
 
-def stride(config: Config, task: PerplexityTask) -> int:
+def stride(config: Config, task: PerplexityTask | PlanTask) -> int:
     """S in tokens; by default L / 8, the paper's 256 for its 2048."""
     return config.model.window // 8 if task.stride is None else task.stride
 

@@ -95,6 +95,23 @@ class ReportTask(Task):
 
 
 @dataclass
+class PlanTask(Task):
+    """Print what the run's tuning, and an evaluation of its perplexity, would cost; runs and writes nothing."""
+
+    kind: str = "plan"
+    gpus: int = 1
+    gpu: str = "a100_80"  # one of planning.GPUS
+    utilisation: float = 0.4  # share of a GPU's peak that model FLOPs are assumed to reach
+    documents: int = MISSING
+    tokens_per_document: int = MISSING
+    window_factors: list[float] = field(default_factory=lambda: [1, 2, 4, 8, 16])  # W / L
+    windows: list[int] | None = None  # W in tokens; wins over window_factors
+    stride: int | None = None  # S in tokens; default L / 8
+    sample: int = 2000  # windows that a sampled evaluation draws, beside the full one: tasks/sampling.py
+    bos: bool = True
+
+
+@dataclass
 class PasskeyTask(Task):
     """Passkey retrieval (section 3.3)."""
 
@@ -148,4 +165,5 @@ TASKS: dict[str, type[Task]] = {
     "export": ExportTask,
     "tokenizer": TokenizerTask,
     "report": ReportTask,
+    "plan": PlanTask,
 }

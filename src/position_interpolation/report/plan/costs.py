@@ -1,0 +1,102 @@
+"""The costs of one composed run: its settings put into the formulas of `planning`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from position_interpolation import planning, settings
+from position_interpolation.config import Config
+from position_interpolation.planning import GPUS, Cluster, Forwards, Memory, Shape
+from position_interpolation.scoring import HEAD_VALUES
+from position_interpolation.task_config import PlanTask
+from position_interpolation.tasks import sampling, windows
+from position_interpolation.training import HEAD_ROWS
+
+MOST = 1024  # GPUs that an evaluation is tried on
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What tuning costs; memory is of one GPU."""
+
+    tokens: int
+    flops_per_token: float
+    hours: float
+    kept: Memory  # every activation kept for the backward
+    checkpointed: Memory  # only the layers' inputs kept
+    fewest_kept: int | None  # GPUs that hold it, of those that share the batch evenly
+    fewest_checkpointed: int | None
+
+    @property
+    def flops(self) -> float:
+        """Of the whole tuning."""
+        return self.tokens * self.flops_per_token
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What sliding-window perplexity runs at one window: every window of every document, and a sample of them."""
+
+    window: int
+    full: Forwards
+    sampled: Forwards
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Everything planned for one run."""
+
+    config: Config
+    task: PlanTask
+    shape: Shape
+    cluster: Cluster
+    tuning: Tuning | None  # None where nothing is tuned
+    evaluations: tuple[Evaluation, ...]  # by window, ascending
+    fewest_for_evaluation: int | None  # GPUs that hold a forward of the largest window
+
+
+def costs(config: Config, shape: Shape) -> Costs:
+    """The costs of a composed `task=plan`."""
+    task = config.task
+    assert isinstance(task, PlanTask)
+    cluster = Cluster(GPUS[task.gpu], task.gpus, task.utilisation)
+    evaluations = tuple(_evaluations(config, task, shape))
+    positions = max(evaluations[-1].window, config.compute.tokens_per_forward)
+    evaluating = partial(planning.evaluation_memory, shape, positions, head_values=HEAD_VALUES)
+    return Costs(
+        config,
+        task,
+        shape,
+        cluster,
+        _tuning(config, shape, cluster) if settings.extension(config).steps else None,
+        evaluations,
+        planning.fewest(range(1, MOST + 1), evaluating, cluster.gpu),
+    )
+
+
+def _tuning(config: Config, shape: Shape, cluster: Cluster) -> Tuning:
+    batch, sequence = config.train.batch_size, settings.sequence(config)
+    tokens = settings.extension(config).steps * batch * sequence
+    flops_per_token = planning.training_flops(shape, sequence) / sequence
+    kept, checkpointed = (
+        partial(planning.tuning_memory, shape, sequence, head_rows=HEAD_ROWS, checkpointed=again)
+        for again in (False, True)
+    )
+    even = [count for count in range(1, batch + 1) if batch % count == 0]
+    return Tuning(
+        tokens,
+        flops_per_token,
+        cluster.hours(tokens * flops_per_token),
+        kept(cluster.count),
+        checkpointed(cluster.count),
+        planning.fewest(even, kept, cluster.gpu),
+        planning.fewest(even, checkpointed, cluster.gpu),
+    )
+
+
+def _evaluations(config: Config, task: PlanTask, shape: Shape) -> Iterator[Evaluation]:
+    stride = settings.stride(config, task)
+    for window in sorted(settings.evaluation_windows(config, task)):
+        spans = [windows.plan(task.tokens_per_document, window, stride, task.bos)] * task.documents
+        drawn = [plan.spans for plan in sampling.drawn(spans, task.sample, config.seed)]
+        yield Evaluation(window, planning.forwards(shape, spans, task.bos), planning.forwards(shape, drawn, task.bos))
