@@ -28,11 +28,11 @@ NOT_RECORDED = ("paper", "Learning rate", "Change", "k_max / ")
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=named)
 def test_every_number_of_every_table_has_its_record(folder: Path) -> None:
-    """Windows, steps and counts apart, which are whole."""
+    """Windows, steps and counts apart, which are whole; rows that quote the paper's models too."""
     records = read(folder / "rows.jsonl")
     known = {value for record in records for value in (record.value, record.ci_low, record.ci_high)}
     for path in folder.glob("*.csv"):
-        rows = list(csv.DictReader(path.open()))
+        rows = [row for row in csv.DictReader(path.open()) if not row.get("Model", "").startswith("paper:")]
         fields = {name: text for row in rows for name, text in row.items() if not name.startswith(NOT_RECORDED)}
         assert fields, path
         for row in rows:
