@@ -1,0 +1,76 @@
+"""A whole run past the base's window gives the perplexities of plain transformers: one window, all logits, float32.
+
+The short base has SmolLM2's architecture (grouped queries, tied embeddings, base 100000) at a window of 64. The same
+test on the real weights takes many minutes and much memory: `pytest -m real tests/test_agreement.py`.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from position_interpolation import launch, models, wheel
+from position_interpolation.embedded import king_james
+from position_interpolation.records import read
+from position_interpolation.run import run
+
+DOCUMENTS = ["kjv-02", "kjv-13", "kjv-23"]  # the first 2 L tokens of each are one window past L
+
+
+@pytest.fixture
+def short_base(tmp_path: Path, random_base: Any, sharpened: Any, tokenizer: Any) -> Path:
+    """A short model of SmolLM2's architecture, saved as any model of the hub is."""
+    shape = {"hidden_size": 48, "num_attention_heads": 6, "num_key_value_heads": 2}
+    model = random_base(**shape, rope_theta=100_000.0, tie_word_embeddings=True)
+    place = tmp_path / "base"
+    models.export(sharpened(models.build(model, tmp_path, "none", 1.0, 0)), tokenizer, place, "float32")
+    return place
+
+
+def ours(place: Path, window: int, method: str, folder: Path) -> dict[str, float]:
+    """Perplexity of each document in a window of 2 L, from the records of a run."""
+    launch.register()
+    places = [f"paths.{name}={folder / name}" for name in ("results", "runs", "cache")]
+    asked = [
+        "model=tiny_at", "model.name=base", "model.tokenizer=null", f"model.window={window}", f"model.location={place}",
+        f"method={method}", "context=x2", "train=untuned", "task=pg19", f"task.ids={DOCUMENTS}".replace(" ", ""),
+        "task.bos=false", "task.window_factors=[2]", "task.truncate_factor=2", "task.minimum_factor=2",
+        "data=embedded", "compute.dtype=float32", "wandb=disabled", *places,
+    ]  # fmt: skip
+    run(launch.typed(launch.composed(asked)))
+    rows = read(folder / "results" / "single" / "tiny" / "rows.jsonl")
+    return {row.data["ids"][0]: math.exp(row.value) for row in rows if row.metric == "document_loss"}
+
+
+@torch.inference_mode()
+def plain(place: Path, length: int, method: str) -> dict[str, float]:
+    """The same from transformers alone, its own attention and rope scaling included."""
+    config = AutoConfig.from_pretrained(place)
+    if method == "pi":
+        config.rope_parameters = {**config.rope_parameters, "rope_type": "linear", "factor": 2.0}
+    model = AutoModelForCausalLM.from_pretrained(place, config=config, dtype=torch.float32, attn_implementation="sdpa")
+    tokenizer, texts, found = AutoTokenizer.from_pretrained(place), dict(king_james()), {}
+    for name in DOCUMENTS:
+        ids = tokenizer(texts[name], add_special_tokens=False, return_tensors="pt").input_ids[:, :length]
+        logits = model.eval()(ids, use_cache=False).logits[0, :-1]
+        found[name] = math.exp(cross_entropy(logits, ids[0, 1:]).item())
+    return found
+
+
+def agree(place: Path, window: int, method: str, folder: Path) -> None:
+    assert ours(place, window, method, folder) == pytest.approx(plain(place, 2 * window, method), rel=1e-3)
+
+
+@pytest.mark.parametrize("method", ["none", "pi"])
+def test_a_short_base(method: str, short_base: Path, tmp_path: Path) -> None:
+    agree(short_base, 64, method, tmp_path)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("method", ["none", "pi"])
+def test_smollm2(method: str, tmp_path: Path) -> None:
+    agree(wheel.smollm2_folder(tmp_path / "cache"), 8192, method, tmp_path)
