@@ -130,8 +130,8 @@ def _section(part: Section) -> str:
     pictures = [f"[![{part.title}]({stem}.png)]({stem}.pdf)\n" for stem, _ in part.drawings]
     written = ", ".join(f"[{suffix}]({part.stem}.{suffix})" for suffix in ("csv", "md", "tex"))
     folded = [
-        f"<details><summary>The same under another protocol</summary>\n\n{body}\n</details>\n"
-        for body in map(formats.to_markdown, part.more)
+        f"<details><summary>The same, {how}</summary>\n\n{formats.to_markdown(table)}\n</details>\n"
+        for how, table in part.more
     ]
     body = [f"## {part.title}\n", *pictures, formats.to_markdown(part.table), f"This table as {written}.\n"]
     return "\n".join([*body, *folded])

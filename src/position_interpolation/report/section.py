@@ -16,4 +16,4 @@ class Section:
     stem: str
     table: Table
     drawings: tuple[tuple[str, Callable[[], Figure]], ...]  # file stem and how to draw it
-    more: tuple[Table, ...] = ()  # the same numbers read otherwise: folded away
+    more: tuple[tuple[str, Table], ...] = ()  # the same read otherwise, and how: folded away

@@ -21,7 +21,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             "benchmarks",
             tables.accuracy_table(rows),
             (("benchmark_changes", draw),) if compared else (),
-            (tables.accuracy_table(rows, "accuracy_normalised"),),
+            (("answers chosen by log-likelihood a byte", tables.accuracy_table(rows, "accuracy_normalised")),),
         )
         if compared:
             title = "Zero-shot benchmarks: each extension against its base"

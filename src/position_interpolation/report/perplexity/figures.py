@@ -48,7 +48,8 @@ def perplexity_figure(records: Sequence[Record], protocol: str = "token") -> Fig
     ours.set_title(f"{', '.join(sorted({item.model for item in extensions}))}, {first.task}", pad=18)
     for axes in theirs:
         _draw_printed(axes, printed, extensions)
-        axes.set_title(f"The paper: LLaMA {paper.size(extensions[0].model)}, {paper.TITLES[first.task]}", pad=18)
+        printed_title = f"The paper: LLaMA {paper.size(extensions[0].model)}, {paper.TITLES[first.task]}"
+        axes.set_title(f"{printed_title}; PI tuned 1000 steps, FT 10000", pad=18, fontsize="medium")
 
     handles, labels = ours.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), frameon=False)

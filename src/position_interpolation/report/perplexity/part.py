@@ -25,7 +25,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             f"table{suffix}",
             tables.perplexity_table(rows, main),
             ((f"perplexity{suffix}", partial(figures.perplexity_figure, counts.ends(rows), main)),),
-            tuple(tables.perplexity_table(rows, protocol) for protocol in others),
+            tuple((f"protocol {protocol}", tables.perplexity_table(rows, protocol)) for protocol in others),
         )
     for rows in groups.perplexities(records).values():
         if aggregation.asked(rows):
