@@ -76,6 +76,7 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["data.corpora.pg19.part=tset"], "part=tset: choose one of all, train, test"),
         (["data.corpora.pg19.collection=vulgate"], "choose one of king_james, sympy_sources"),
         (["task.documents=0"], "expected a number of at least 1"),
+        (["task.bootstrap=100000000000"], "task.bootstrap=100000000000 makes no sense: expected at most 100000"),
         (["context.factor=nan"], "context.factor=nan makes no sense"),
         (["train.learning_rate=-1"], "train.learning_rate=-1.0 makes no sense"),
         (["train.save_every=0"], "expected a number of at least 1"),

@@ -242,6 +242,12 @@ def test_a_window_that_is_not_the_models_own_is_refused() -> None:
         models.base_config(Model(name="tiny", source="packaged", location="tiny", window=512), Path())
 
 
+def test_a_base_without_an_embedding_for_every_token_is_refused(random_base: Callable[..., Model]) -> None:
+    models.check_vocabulary(random_base(), Path("unused"))
+    with pytest.raises(UsageError, match="4096 tokens, the model 4095 embeddings"):
+        models.check_vocabulary(random_base(vocab_size=4095), Path("unused"))
+
+
 def test_a_family_with_other_positions_is_refused(tmp_path: Path) -> None:
     GPT2Config(n_layer=1).save_pretrained(tmp_path)
     base = Model(name="gpt2", rung="smoke", window=64, source="path", location=str(tmp_path))

@@ -44,6 +44,8 @@ LEAST: dict[str, dict[str, float]] = {
     },
     "compute": {"threads": 1, "tokens_per_forward": 1},
 }  # fmt: skip
+# The most that some of the task's can be: beyond, memory or patience ends first.
+MOST = {"bootstrap": 100_000, "trials": 10_000, "distances": 10_000, "pairs": 100_000, "digits": 100}
 
 
 def check(config: Config) -> None:
@@ -72,7 +74,7 @@ def check(config: Config) -> None:
         raise UsageError(
             "tuning needs text beside generated streams: set train.mixture, for example train.mixture.books=1.0"
         )
-    if config.train.chunk is not None and config.train.chunk > window:
+    if (config.train.chunk or 0) > window:
         raise UsageError(f"train.chunk={config.train.chunk} is longer than the window {window}: expected at most that")
     _check_places(config)
     _check_task(config)
@@ -95,6 +97,9 @@ def _check_numbers(config: Config) -> None:
             value = getattr(getattr(config, group), key, None)
             if value is not None and not least <= value < math.inf:
                 raise UsageError(f"{group}.{key}={value} makes no sense: expected a number of at least {least}")
+    for key, most in MOST.items():
+        if (getattr(config.task, key, None) or 0) > most:
+            raise UsageError(f"task.{key}={getattr(config.task, key)} makes no sense: expected at most {most}")
     for key in ("beta1", "beta2"):
         if getattr(config.train, key) >= 1:
             raise UsageError(f"train.{key}={getattr(config.train, key)} makes no sense: expected a number below 1")

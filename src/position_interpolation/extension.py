@@ -78,6 +78,7 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
     cache = Path(config.paths.cache)
     wanted = settings.extension(config)
     base = models.folder(config.model, cache)
+    models.check_vocabulary(config.model, cache)
     parts: dict[str, Any] = {
         "weights": models.random_sha256(config.model, config.seed) if base is None else models.weights_sha256(base),
         "base_window": config.model.window,

@@ -76,6 +76,20 @@ def tokenizer(model: Model, cache: Path) -> Any:
     return _read(place, lambda: AutoTokenizer.from_pretrained(place, trust_remote_code=False))
 
 
+def check_vocabulary(model: Model, cache: Path) -> None:
+    """Make sure that the base has an embedding for every token that its tokenizer writes.
+
+    Raises:
+        UsageError: it has fewer.
+    """
+    tokens, embedded = tokenizer(model, cache).vocab_size, base_config(model, cache).vocab_size
+    if tokens > embedded:
+        raise UsageError(
+            f"the tokenizer has {tokens} tokens, the model {embedded} embeddings: correct model.tokenizer"
+            + (f" or set model.architecture.vocab_size={tokens}" if model.architecture is not None else "")
+        )
+
+
 def base_config(model: Model, cache: Path) -> Any:
     """The base's own transformers configuration.
 
