@@ -218,7 +218,7 @@ def _check_heads(config: Config, task: HeadsTask) -> None:
 
 
 def _check_govreport(config: Config, task: GovReportTask) -> None:
-    if config.data.source == "embedded":
+    if config.data.source in corpora.TEXT_ALONE:
         raise UsageError(
             "task=govreport needs reports with their summaries, which no installed package brings: set data=hub, or "
             "data=local data.root=<directory>"
@@ -246,8 +246,8 @@ def _check_benchmarks(config: Config, task: BenchmarksTask) -> None:
         )
     for name in task.sets:
         _known("task.sets", name, tuple(questions.SETS))
-    if config.data.source == "embedded":
-        raise UsageError("data=embedded has no benchmark questions: set data=local data.root=<directory>, or data=hub")
+    if (source := config.data.source) in corpora.TEXT_ALONE:
+        raise UsageError(f"data={source} has no benchmark questions: set data=local data.root=<directory>, or data=hub")
     for name in task.sets:
         corpora.require(config.data, name)
 
@@ -278,7 +278,7 @@ def _check_plan(config: Config, task: PlanTask) -> None:
 def _check_choices(config: Config) -> None:
     _known("method", config.method.name, tuple(METHODS))
     _known("model.source", config.model.source, ("packaged", "wheel", "path", "hub", "random"))
-    _known("data.source", config.data.source, ("hub", "local", "embedded"))
+    _known("data.source", config.data.source, ("hub", "local", "embedded", "made_up"))
     _known("train.optimizer", config.train.optimizer, ("adamw", "muon"))
     _known("train.schedule", config.train.schedule, ("constant", "wsd"))
     _known("compute.device", config.compute.device, ("auto", "cpu", "cuda"))

@@ -76,7 +76,7 @@ class Corpus:
 class Data:
     """Where text comes from."""
 
-    source: str = MISSING  # hub, local or embedded
+    source: str = MISSING  # hub, local or embedded; made_up: random words, for a dry run
     root: str | None = None
     corpora: dict[str, Corpus] = field(default_factory=dict)
 

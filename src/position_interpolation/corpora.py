@@ -14,11 +14,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+from position_interpolation import made_up
 from position_interpolation.config import Corpus, Data
 from position_interpolation.embedded import COLLECTIONS
 from position_interpolation.errors import UsageError
 
 PARTS = ("all", "train", "test")
+TEXT_ALONE = ("embedded", "made_up")  # sources of plain documents, without questions or summaries
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None 
         UsageError: no such corpus, its files or package are missing, or an id is not in it.
     """
     require(data, name)
-    documents = (Document(id=row[0], text=row[1]) for row in _rows(data, data.corpora[name]))
+    documents = (Document(id=row[0], text=row[1]) for row in _rows(data, name))
     return Documents(name=name, source=data.source, items=select(documents, data, name, limit, ids))
 
 
@@ -95,8 +97,8 @@ def rows(data: Data, name: str, texts: tuple[str, ...] = ()) -> Iterator[dict[st
     Raises:
         UsageError: no such corpus, its files are missing or damaged, or the source has texts alone.
     """
-    if data.source == "embedded":
-        raise UsageError(f"data=embedded has no '{name}': set data=local data.root=<directory>, or data=hub")
+    if data.source in TEXT_ALONE:
+        raise UsageError(f"data={data.source} has no '{name}': set data=local data.root=<directory>, or data=hub")
     require(data, name)
     corpus = data.corpora[name]
     return _local_rows(data, corpus, texts) if data.source == "local" else _hub_rows(corpus)
@@ -160,7 +162,10 @@ def _named(documents: Iterable[Kind], ids: list[str], name: str) -> list[Kind]:
     return [found[identifier] for identifier in ids]
 
 
-def _rows(data: Data, corpus: Corpus) -> Iterator[tuple[str, str]]:
+def _rows(data: Data, name: str) -> Iterator[tuple[str, str]]:
+    corpus = data.corpora[name]
+    if data.source == "made_up":
+        return made_up.documents(name)
     if data.source == "embedded":
         return COLLECTIONS[corpus.collection]()
     if data.source == "local":
