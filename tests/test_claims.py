@@ -307,6 +307,21 @@ class TestWhichRecords:
         rows = [*base(experiment="sweep_learning_rate"), *pi(experiment="sweep_learning_rate")]
         assert verdict("extends_to_4_windows", rows).verdict == UNKNOWN
 
+    def test_a_rung_that_extends_less_far_answers_at_its_own_factor_unless_the_claim_names_one(self) -> None:
+        rows = [
+            *base(), *base(2, 90.0), *scored("pi", 2, 2, 38.0, 80), *scored("extrapolation", 2, 2, 50.0, 80),
+            *scored("pi", 2, 2, 70.0), *scored("pi", 2, 1, 40.1, 80),
+        ]  # fmt: skip
+        for claim, name in (
+            ("pi_beats_extrapolation", "tiny, pg19: PI against FT at 512"),
+            ("untuned_beats_base", "tiny: untuned PI x2 against the base, both at 512"),
+            ("base_explodes", "tiny, pg19: the base at 512 against 256"),
+            ("short_texts_keep_pg19", "tiny, pg19: PI x2 against the base, both at 256"),
+        ):
+            found = verdict(claim, rows)
+            assert (found.verdict, found.worst and found.worst.name) == (HOLDS, name)
+        assert verdict("extends_to_4_windows", rows).verdict == UNKNOWN
+
     def test_steps_are_the_papers_or_else_the_longest(self) -> None:
         rung = Rung("tiny", [*pi(steps=200), *pi(steps=1000, value=37.0), *pi(steps=2000, value=36.0)])
         full = rung.perplexity(Cell("tiny", "pg19", "pi", 4, 4))

@@ -61,6 +61,9 @@ class Evidence(Protocol):
     def window(self, model: str, multiple: int) -> int:
         """A multiple of the model's window L, in tokens."""
 
+    def factor(self, model: str, wanted: int, tuned: bool = True) -> int:
+        """The factor of PI that stands for `wanted`: a rung that extends less far answers at the largest it has."""
+
     def perplexity(self, cell: Cell) -> Effect | None:
         """One perplexity."""
 

@@ -41,7 +41,9 @@ side; else the claim is *within noise*. Perplexities are compared on the same do
 have no interval: they are taken as exact, and its `> 10^3` as 10^3. "(2 of 6)" means that two of the six cases were
 measured; a cell that the paper leaves blank is no case. L is the window that a model was trained for, L' that to which
 it was extended, FT the paper's name for tuning at L' without interpolating. A rung's PI and FT are tuned for as many
-steps as the paper's if that was measured, else for as long as the longest there; the details say how long.
+steps as the paper's if that was measured, else for as long as the longest there; the details say how long. A rung that
+is extended less far than a claim speaks of answers at its own largest factor, unless the claim is about the factor; the
+case says which.
 """
 SOURCES = f"""\
 ## Where the numbers come from

@@ -21,8 +21,9 @@ def passkey_whole_window(
 def passkey_extrapolation_slow(evidence: Evidence, sizes: Sequence[str], factor: int, most: float) -> Iterator[Case]:
     """FT's k_max after its longest tuning, as a multiple of L; and whether PI reaches farther at all."""
     for model in evidence.models(sizes):
-        found, ours = (evidence.k_max(model, method, factor) for method in ("extrapolation", "pi"))
-        name = f"{model}: k_max of FT x{factor} after its longest tuning, against {evidence.window(model, 1)}"
-        yield Case(name, None if found is None else found.scaled(factor), Bar("at most", most), times)
-        name = f"{model}: k_max of PI x{factor} less that of FT, as a share of {evidence.window(model, factor)}"
+        own = evidence.factor(model, factor)
+        found, ours = (evidence.k_max(model, method, own) for method in ("extrapolation", "pi"))
+        name = f"{model}: k_max of FT x{own} after its longest tuning, against {evidence.window(model, 1)}"
+        yield Case(name, None if found is None else found.scaled(own), Bar("at most", most), times)
+        name = f"{model}: k_max of PI x{own} less that of FT, as a share of {evidence.window(model, own)}"
         yield Case(name, None if found is None or ours is None else apart(ours, found), Bar("above", 0.0), share)

@@ -32,7 +32,7 @@ def extends(evidence: Evidence, sizes: Sequence[str], factor: int) -> Iterator[C
 def longer_windows_help(evidence: Evidence, sizes: Sequence[str], task: str) -> Iterator[Case]:
     """Each PI model at its own window L' against itself at L."""
     for model in evidence.models(sizes):
-        for factor in FACTORS:
+        for factor in _factors(evidence, model):
             yield _step(evidence, Cell(model, task, "pi", factor, 1), factor)
 
 
@@ -79,7 +79,7 @@ def base_explodes(evidence: Evidence, sizes: Sequence[str], task: str) -> Iterat
     bar = Bar("above", EXPLOSION)
     for model in evidence.models(sizes):
         start, cases = base(model, task), []
-        for at in FACTORS:
+        for at in _factors(evidence, model, tuned=False):
             name = f"{model}, {task}: the base at {evidence.window(model, at)} against {evidence.window(model, 1)}"
             cases.append(Case(name, evidence.ratio([Cell(model, task, "none", 1, at)], [start]), bar, times))
         by_position = evidence.past_window(model)
@@ -92,11 +92,12 @@ def base_explodes(evidence: Evidence, sizes: Sequence[str], task: str) -> Iterat
 def extrapolation_gains_less(evidence: Evidence, sizes: Sequence[str], factor: int) -> Iterator[Case]:
     """FT's gain from L to L' against PI's: a ratio of ratios."""
     for model, task in _models_and_tasks(evidence, sizes):
+        own = evidence.factor(model, factor)
         tuned, interpolated = (
-            [Cell(model, task, method, factor, at) for at in (factor, 1)] for method in ("extrapolation", "pi")
+            [Cell(model, task, method, own, at) for at in (own, 1)] for method in ("extrapolation", "pi")
         )
         effect = evidence.ratio([tuned[0], interpolated[1]], [tuned[1], interpolated[0]])
-        name = f"{model}, {task}: FT from {evidence.window(model, 1)} to {evidence.window(model, factor)} against PI"
+        name = f"{model}, {task}: FT from {evidence.window(model, 1)} to {evidence.window(model, own)} against PI"
         yield Case(name, effect, Bar("above", 1.0), percent)
 
 
@@ -113,20 +114,27 @@ def extrapolation_gain_at_most(
 def pi_beats_extrapolation(evidence: Evidence, sizes: Sequence[str], factor: int) -> Iterator[Case]:
     """PI against FT, both at L'."""
     for model, task in _models_and_tasks(evidence, sizes):
-        ours, other = (Cell(model, task, method, factor, factor) for method in ("pi", "extrapolation"))
-        name = f"{model}, {task}: PI against FT at {evidence.window(model, factor)}"
+        own = evidence.factor(model, factor)
+        ours, other = (Cell(model, task, method, own, own) for method in ("pi", "extrapolation"))
+        name = f"{model}, {task}: PI against FT at {evidence.window(model, own)}"
         yield Case(name, evidence.ratio([ours], [other]), LOWER, percent)
 
 
 def short_texts_keep(evidence: Evidence, sizes: Sequence[str], task: str, most: float) -> Iterator[Case]:
     """Tuned PI at L against the base at L."""
     for model in evidence.models(sizes):
-        for factor in FACTORS:
+        for factor in _factors(evidence, model):
             at_base = Cell(model, task, "pi", factor, 1)
             name = f"{model}, {task}: PI x{factor} against the base, both at {evidence.window(model, 1)}"
             effect = evidence.ratio([at_base], [base(model, task)])
             yield Case(name, effect, Bar("at most", most), percent)
             yield from _controlled(evidence, at_base, effect, Bar("at most", most))
+
+
+def _factors(evidence: Evidence, model: str, tuned: bool = True) -> tuple[int, ...]:
+    """The paper's factors, or the one that stands for all of them."""
+    least = evidence.factor(model, FACTORS[0], tuned)
+    return FACTORS if least == FACTORS[0] else (least,)
 
 
 def base(model: str, task: str) -> Cell:

@@ -29,6 +29,10 @@ class Printed:
         original: int = paper.printed()["paper"]["original_window"]
         return original * multiple
 
+    def factor(self, model: str, wanted: int, tuned: bool = True) -> int:
+        """The paper has every factor that it speaks of."""
+        return wanted
+
     def perplexity(self, cell: Cell) -> Effect | None:
         """A cell of Tables 1 to 3; `> 10^3` counts as 10^3, the least that it can be."""
         found, source = self._stepwise(cell) if cell.steps is not None else self._tuned(cell)

@@ -20,7 +20,7 @@ from position_interpolation.report.provenance import TUNED
 
 EXPERIMENTS = (
     "table1_pg19", "table2_proof_pile", "table3_steps", "table4_passkey", "table5_benchmarks", "table6_govreport",
-    "theory", "heads", "quickstart", "quickstart_smollm2",
+    "theory", "heads", "quickstart", "quickstart_smollm2", "smollm2_extend",
 )  # fmt: skip
 Losses = dict[str, tuple[float, int]]  # mean loss in nats per token and scored tokens, by document
 Found = TypeVar("Found")
@@ -64,6 +64,15 @@ class Rung:
     def window(self, model: str, multiple: int) -> int:
         """A multiple of the model's own window."""
         return multiple * self._windows[model]
+
+    def factor(self, model: str, wanted: int, tuned: bool = True) -> int:
+        """Untuned extensions may go farther than tuned ones."""
+        known = {
+            round(extension.factor)
+            for extension in map(extension_of, self.records)
+            if extension and (extension.model, extension.method) == (model, "pi") and bool(extension.steps) == tuned
+        }
+        return min(wanted, max(known, default=wanted))
 
     def perplexity(self, cell: Cell) -> Effect | None:
         """Protocol `token`, with the interval of its record."""

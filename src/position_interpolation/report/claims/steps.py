@@ -15,8 +15,9 @@ TASK = "pg19"
 def untuned_beats_base(evidence: Evidence, sizes: Sequence[str], factor: int) -> Iterator[Case]:
     """Untuned PI against the untuned base, both at L'."""
     for model in evidence.models(sizes):
-        name = f"{model}: untuned PI x{factor} against the base, both at {evidence.window(model, factor)}"
-        effect = evidence.ratio([_pi(model, factor, 0)], [Cell(model, TASK, "none", 1, factor)])
+        own = evidence.factor(model, factor, tuned=False)
+        name = f"{model}: untuned PI x{own} against the base, both at {evidence.window(model, own)}"
+        effect = evidence.ratio([_pi(model, own, 0)], [Cell(model, TASK, "none", 1, own)])
         yield Case(name, effect, LOWER, percent)
 
 
