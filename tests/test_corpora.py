@@ -3,6 +3,7 @@
 import gzip
 import importlib.util
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from position_interpolation import hub
 from position_interpolation.config import Corpus, Data
 from position_interpolation.corpora import Document, Documents, in_test_part, load
 from position_interpolation.errors import UsageError
@@ -65,10 +67,33 @@ def test_rows_of_a_data_set_become_documents(tmp_path: Path, monkeypatch: pytest
     write_rows(path, [{"url": f"http://www.gutenberg.org/ebooks/{n}.txt", "text": TEXTS[str(n)]} for n in range(4)])
     numbered = Corpus(dataset="json", files=[str(path)])
     named = Corpus(dataset="json", files=[str(path)], id_field="url", documents=3)
-    data = Data(source="hub", corpora={"numbered": numbered, "named": named})
+    data = Data(source="hub", kept=str(tmp_path / "kept"), corpora={"numbered": numbered, "named": named})
     assert ids(load(data, "numbered", limit=2)) == ["train-0", "train-1"]
     assert load(data, "named").items == tuple(Document(str(n), TEXTS[str(n)]) for n in range(3))
     assert ids(load(data, "named", ids=["2", "0"])) == ["2", "0"]
+
+
+def test_what_was_read_from_the_hub_is_never_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading that ended in the middle of the stream goes on behind the last whole block."""
+    asked: list[int] = []
+
+    def streamed(_: Corpus, start: int) -> Iterator[dict[str, str]]:
+        asked.append(start)
+        return ({"id": str(n), "text": TEXTS[str(n)]} for n in range(start, len(TEXTS)))
+
+    monkeypatch.setattr(hub, "_streamed", streamed)
+    monkeypatch.setattr(hub, "BLOCK", 2 * len(json.dumps({"id": "0", "text": TEXTS["0"]})))  # two rows or three
+    data = Data(source="hub", kept=str(tmp_path), corpora={"books": Corpus(dataset="books", id_field="id")})
+    assert ids(load(data, "books", limit=1)) == ["0"]
+    assert [ids(load(data, "books")) for _ in range(3)] == [list(TEXTS)] * 3
+    assert asked[0] == 0
+    assert 0 < asked[1] < len(TEXTS)
+    assert len(asked) == 2, "the third and the fourth reading ask the hub for nothing"
+
+    blocks = sorted(tmp_path.glob("*/*.gz"))
+    blocks[1].write_bytes(blocks[1].read_bytes()[:-9])
+    assert ids(load(data, "books")) == list(TEXTS)
+    assert asked[2] == asked[1], "a damaged block is read again, and what follows it"
 
 
 # Local files

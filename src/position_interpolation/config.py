@@ -66,6 +66,7 @@ class Corpus:
     dataset: str = ""  # hub
     subset: str | None = None  # hub: the data set's configuration, where it has several
     split: str = "train"  # hub
+    revision: str | None = None  # hub: a commit of the data set, to pin its text
     text_field: str = "text"  # hub
     id_field: str | None = None  # hub; None numbers the rows
     part: str = "all"  # all, train or test: the split by hash of the id
@@ -77,8 +78,9 @@ class Data:
     """Where text comes from."""
 
     source: str = MISSING  # hub, local or embedded; made_up: random words, for a dry run
-    root: str | None = None
+    root: str | None = None  # local
     corpora: dict[str, Corpus] = field(default_factory=dict)
+    kept: str | None = None  # hub: a folder for what was read
 
 
 @dataclass

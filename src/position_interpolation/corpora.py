@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from position_interpolation import made_up
+from position_interpolation import hub, made_up
 from position_interpolation.config import Corpus, Data
 from position_interpolation.embedded import COLLECTIONS
 from position_interpolation.errors import UsageError
@@ -101,7 +101,7 @@ def rows(data: Data, name: str, texts: tuple[str, ...] = ()) -> Iterator[dict[st
         raise UsageError(f"data={data.source} has no '{name}': set data=local data.root=<directory>, or data=hub")
     require(data, name)
     corpus = data.corpora[name]
-    return _local_rows(data, corpus, texts) if data.source == "local" else _hub_rows(corpus)
+    return _local_rows(data, corpus, texts) if data.source == "local" else hub.rows(corpus, data.kept)
 
 
 def require(data: Data, name: str) -> None:
@@ -170,7 +170,7 @@ def _rows(data: Data, name: str) -> Iterator[tuple[str, str]]:
         return COLLECTIONS[corpus.collection]()
     if data.source == "local":
         return ((row["id"], row["text"]) for row in _local_rows(data, corpus, ("text",)))
-    return ((row["id"], row[corpus.text_field]) for row in _hub_rows(corpus))
+    return ((row["id"], row[corpus.text_field]) for row in hub.rows(corpus, data.kept))
 
 
 def _local_rows(data: Data, corpus: Corpus, texts: tuple[str, ...]) -> Iterator[dict[str, Any]]:
@@ -202,33 +202,3 @@ def _shortened(error: Exception) -> str:
     """What is wrong on one line that does not repeat a whole document."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     return text if len(text) <= 200 else f"{text[:200]} ..."
-
-
-def _hub_rows(corpus: Corpus) -> Iterator[dict[str, Any]]:
-    """Stream rows from the hub, with an `id`; loading scripts are never run.
-
-    Raises:
-        UsageError: the data set cannot be had.
-    """
-    try:
-        import datasets
-    except ImportError as error:
-        raise UsageError("data=hub needs the package datasets: run pip install datasets") from error
-    try:
-        rows = datasets.load_dataset(
-            corpus.dataset,
-            corpus.subset,
-            data_files=list(corpus.files) or None,
-            split=corpus.split,
-            streaming=True,
-            trust_remote_code=False,
-        )
-        for index, row in enumerate(rows):
-            identifier = str(row[corpus.id_field]) if corpus.id_field else f"{corpus.split}-{index}"
-            # PG-19 rows on the hub carry the book's number as the last part of its address.
-            yield {**row, "id": identifier.rstrip("/").rsplit("/", 1)[-1].removesuffix(".txt")}
-    except (ConnectionError, OSError) as error:
-        raise UsageError(
-            f"the hub data set {corpus.dataset} could not be read ({type(error).__name__}): "
-            "check the network, or choose data=embedded or data=local data.root=<directory>"
-        ) from error
