@@ -13,6 +13,7 @@ from rouge_score import rouge_scorer
 from torch.nn.functional import cross_entropy
 
 from position_interpolation import launch, records, settings
+from position_interpolation.callbacks import loss_curve
 from position_interpolation.config import Train
 from position_interpolation.errors import UsageError
 from position_interpolation.packing import encode
@@ -24,7 +25,7 @@ from position_interpolation.run import run
 from position_interpolation.task_config import GovReportTask
 from position_interpolation.tasks import govreport, rouge, windows
 from position_interpolation.tasks.govreport import AFTER, BEFORE, IGNORED, Examples, Lengths, Sampling
-from position_interpolation.training import loss_curve, tune
+from position_interpolation.training import tune
 
 WORDS = [
     "report",
@@ -99,7 +100,7 @@ def test_the_loss_tuned_on_is_the_mean_over_summary_tokens(
         expected.append(float(cross_entropy(logits[start - 1 : -1].float(), item["input_ids"][start:])))
     train = Train(steps=1, batch_size=2, log_every=1)
     options = {"micro_batch": 1, "device": "cpu", "bf16": False, "compiled": False, "seed": 0}
-    tune(lambda: build_llama("pi", 2.0), data, train, tmp_path, **options)
+    tune(lambda _: build_llama("pi", 2.0), data, train, tmp_path, **options)
     assert loss_curve(tmp_path)[0]["loss"] == pytest.approx(sum(expected) / 2, rel=1e-3)
 
 

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from position_interpolation import launch
+from position_interpolation.callbacks import loss_curve
 from position_interpolation.config import Train
 from position_interpolation.errors import UsageError
 from position_interpolation.extension import prepare
 from position_interpolation.packing import PackedWindows
 from position_interpolation.skipping import SkippedPositions
-from position_interpolation.training import loss_curve, tune
+from position_interpolation.training import tune
 
 CHUNK, WINDOW = 16, 64
 
@@ -80,7 +81,7 @@ def test_the_loss_that_is_tuned_is_that_of_the_skipped_positions(
     recipe = Train(steps=1, batch_size=2, mixture={"books": 1.0}, learning_rate=1e-3)
     data = chunks(2)
     options: dict[str, Any] = {"micro_batch": 2, "device": "cpu", "bf16": False, "compiled": False, "seed": 0}
-    tune(build, data, recipe, tmp_path, **options)
+    tune(lambda _: build(), data, recipe, tmp_path, **options)
     model, causal = build(), torch.ones(CHUNK, CHUNK, dtype=torch.bool).tril()[None, None]
     with torch.inference_mode():
         by_hand = [

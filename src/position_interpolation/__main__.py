@@ -8,7 +8,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from position_interpolation import launch
+from position_interpolation import distributed, launch
 from position_interpolation.errors import UsageError
 
 
@@ -30,7 +30,8 @@ def main() -> None:
         job()
         launch.finish(configs)
     except (UsageError, OSError) as error:
-        sys.exit(f"error: {error}")
+        # Every process refuses the same command line; one says why.
+        sys.exit(f"error: {error}" if distributed.is_first() else 1)
 
 
 if __name__ == "__main__":

@@ -33,9 +33,9 @@ def newest(folder: Path, most: int) -> Path | None:
 
 def mark(place: Path, kept: bool) -> None:
     """Call a checkpoint whole; `kept` if somebody asked for its step."""
-    paths = [path for path in place.iterdir() if path.is_file() and path.name != DONE]
-    sizes = {path.name: path.stat().st_size for path in paths}
-    sha256 = {path.name: files.sha256(path) for path in paths}
+    paths = [path for path in sorted(place.rglob("*")) if path.is_file() and path.name != DONE]
+    sizes = {str(path.relative_to(place)): path.stat().st_size for path in paths}
+    sha256 = {str(path.relative_to(place)): files.sha256(path) for path in paths}
     files.write_text(place / DONE, json.dumps({"kept": kept, "sizes": sizes, "sha256": sha256}))
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from position_interpolation import corpora, questions
-from position_interpolation.config import GENERATED, Architecture, Config
+from position_interpolation import corpora, distributed, limits, questions
+from position_interpolation.config import GENERATED, Config
 from position_interpolation.errors import UsageError
 from position_interpolation.planning import GPUS
 from position_interpolation.rope import METHODS
@@ -27,25 +27,6 @@ from position_interpolation.tasks import rouge
 from position_interpolation.tasks.windows import PROTOCOLS
 
 Choice = TypeVar("Choice")
-# The least that each number of the configuration can be; one that is None is not given.
-LEAST: dict[str, dict[str, float]] = {
-    "model": {"window": 2},
-    "context": {"factor": 1, "window": 2},
-    "train": {
-        "steps": 0, "chunk": 2, "batch_size": 1, "learning_rate": 0, "warmup_steps": 0, "warmup_start": 0,
-        "weight_decay": 0, "beta1": 0, "beta2": 0, "clip": 0, "lesson_steps": 0, "recall_documents": 1,
-        "recall_stretch": 1, "save_every": 1, "log_every": 1,
-    },
-    "task": {
-        "documents": 1, "sample": 1, "stride": 1, "truncate_factor": 1, "minimum_factor": 0, "bootstrap": 0,
-        "window": 2, "block": 2, "distances": 1, "trials": 1, "digits": 1, "vocabulary": 300, "questions": 1,
-        "pairs": 1, "spans": 16, "gpus": 1, "tokens_per_document": 2,
-        "input_tokens": 1, "summary_tokens": 1, "learning_rate": 0, "batch_size": 1,
-    },
-    "compute": {"threads": 1, "tokens_per_forward": 1},
-}  # fmt: skip
-# The most that some of the task's can be: beyond, memory or patience ends first.
-MOST = {"bootstrap": 100_000, "trials": 10_000, "distances": 10_000, "pairs": 100_000, "digits": 100}
 
 
 def check(config: Config) -> None:
@@ -56,8 +37,8 @@ def check(config: Config) -> None:
     """
     _check_choices(config)
     _check_names(config)
-    _check_numbers(config)
-    _check_architecture(config.model.architecture)
+    limits.check_numbers(config)
+    limits.check_architecture(config.model.architecture)
     base, window = config.model.window, reach(config)
     if window < base or window % base:
         raise UsageError(
@@ -74,6 +55,13 @@ def check(config: Config) -> None:
         raise UsageError(
             "tuning needs text beside generated streams: set train.mixture, for example train.mixture.books=1.0"
         )
+    if extension(config).steps and config.train.batch_size % distributed.processes():
+        raise UsageError(
+            f"train.batch_size={config.train.batch_size} sequences do not divide among {distributed.processes()} "
+            "processes: change one of them"
+        )
+    if extension(config).steps and config.train.optimizer == "muon" and distributed.processes() > 1:
+        raise UsageError("train.optimizer=muon works in one process: choose adamw, or start one")
     if (config.train.chunk or 0) > window:
         raise UsageError(f"train.chunk={config.train.chunk} is longer than the window {window}: expected at most that")
     _check_places(config)
@@ -88,48 +76,6 @@ def _check_names(config: Config) -> None:
     for key, place in vars(config.paths).items():
         if not place:
             raise UsageError(f"paths.{key} is empty: expected a folder")
-
-
-def _check_numbers(config: Config) -> None:
-    """Every number is one that it can be: finite, and not below the least that makes sense."""
-    for group, keys in LEAST.items():
-        for key, least in keys.items():
-            value = getattr(getattr(config, group), key, None)
-            if value is not None and not least <= value < math.inf:
-                raise UsageError(f"{group}.{key}={value} makes no sense: expected a number of at least {least}")
-    for key, most in MOST.items():
-        if (getattr(config.task, key, None) or 0) > most:
-            raise UsageError(f"task.{key}={getattr(config.task, key)} makes no sense: expected at most {most}")
-    for key in ("beta1", "beta2"):
-        if getattr(config.train, key) >= 1:
-            raise UsageError(f"train.{key}={getattr(config.train, key)} makes no sense: expected a number below 1")
-    if not 0 <= config.seed < 2**32:
-        raise UsageError(f"seed={config.seed} makes no sense: expected 0 to {2**32 - 1}")
-    if any(step < 1 for step in config.train.checkpoints):
-        raise UsageError(f"train.checkpoints={config.train.checkpoints} makes no sense: expected steps of at least 1")
-    shares = config.train.mixture
-    if any(not 0 <= share <= 1 for share in shares.values()) or (shares and abs(sum(shares.values()) - 1) > 1e-6):
-        raise UsageError(
-            f"train.mixture={dict(shares)}: expected shares of at least 0 that sum to 1; what is given is "
-            "added to the recipe's own, so set to 0 what is not wanted"
-        )
-
-
-def _check_architecture(shape: Architecture | None) -> None:
-    """A model of this shape can be built."""
-    if shape is None:
-        return
-    for key, value in vars(shape).items():
-        if value < 1 and not isinstance(value, bool):
-            raise UsageError(f"model.architecture.{key}={value} makes no sense: expected a number of at least 1")
-    heads, shared = shape.num_attention_heads, shape.num_key_value_heads
-    if shape.hidden_size % heads or shape.hidden_size // heads % 2:
-        raise UsageError(
-            f"model.architecture.hidden_size={shape.hidden_size} does not divide into {heads} heads of even size: "
-            "change hidden_size or num_attention_heads"
-        )
-    if heads % shared:
-        raise UsageError(f"{shared} key-value heads do not divide {heads} heads: change num_key_value_heads")
 
 
 def _check_places(config: Config) -> None:

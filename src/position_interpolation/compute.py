@@ -2,6 +2,7 @@
 
 import torch
 
+from position_interpolation import distributed
 from position_interpolation.config import Compute
 from position_interpolation.errors import UsageError
 
@@ -31,16 +32,16 @@ def dtype(compute: Compute) -> str:
 
 
 def prepare(compute: Compute) -> None:
-    """Apply the thread setting."""
+    """Apply the thread setting; join the other processes of the run, if there are any."""
     if compute.threads is not None:
         torch.set_num_threads(compute.threads)
+    distributed.start(device(compute))
 
 
 def description(compute: Compute) -> str:
     """The device in words, for records."""
-    if device(compute) == "cuda":
-        return torch.cuda.get_device_name()
-    return f"cpu, {torch.get_num_threads()} threads"
+    alone = torch.cuda.get_device_name() if device(compute) == "cuda" else f"cpu, {torch.get_num_threads()} threads"
+    return alone if distributed.processes() == 1 else f"{distributed.processes()} x {alone}"
 
 
 def _cpu_multiplies_bfloat16() -> bool:

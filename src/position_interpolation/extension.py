@@ -6,6 +6,7 @@ forward. What was measured under a name before needs no weights at all.
 
 import hashlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from position_interpolation import compute, corpora, files, models, packing, records, settings, training
+from position_interpolation import compute, corpora, distributed, files, models, packing, records, settings, training
 from position_interpolation.config import GENERATED, RECALL, REPEATS, Config
 from position_interpolation.settings import Extension
 from position_interpolation.skipping import SkippedPositions
@@ -162,14 +163,18 @@ def _tune(
     folder: Path,
     listener: Callable[[dict[str, float]], None],
 ) -> Path:
-    train, chosen = config.train, config.compute
-    with files.locked(folder / "training"):  # jobs of a parallel sweep may ask for different steps of one training
+    train, chosen, processes = config.train, config.compute, distributed.processes()
+    build = partial(models.build, config.model, Path(config.paths.cache), wanted.method, wanted.factor, config.seed)
+    # Jobs of a parallel sweep may ask for different steps of one training; of one job's processes the first speaks.
+    with files.locked(folder / "training") if distributed.is_first() else nullcontext():
         return training.tune(
-            lambda: models.build(config.model, Path(config.paths.cache), wanted.method, wanted.factor, config.seed),
+            partial(build, shards=processes),
             dataset,
             train,
             folder,
-            micro_batch=_micro_batch(train.batch_size, max(1, chosen.tokens_per_forward // settings.sequence(config))),
+            micro_batch=_micro_batch(
+                train.batch_size // processes or 1, max(1, chosen.tokens_per_forward // settings.sequence(config))
+            ),
             device=compute.device(chosen),
             bf16=compute.dtype(chosen) == "bfloat16",
             compiled=chosen.compile,

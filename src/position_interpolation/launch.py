@@ -160,9 +160,11 @@ def _meant(key: str) -> str:
 
 def finish(configs: list[Config]) -> None:
     """When a run or a sweep has ended: render its tables, figures and pages, mirror them, and say what came out."""
-    from position_interpolation import records
+    from position_interpolation import distributed, records
     from position_interpolation.report import pages, summary
 
+    if not distributed.is_first():
+        return
     folders: dict[Path, Config] = {}
     for config in (config for config in configs if not isinstance(config.task, PlanTask)):  # which measures nothing
         folder = Path(config.paths.results) / config.experiment_name / config.model.rung

@@ -16,9 +16,10 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers.distributed import DistributedConfig
 from transformers.utils import logging
 
-from position_interpolation import attention, files, rope
+from position_interpolation import attention, distributed, files, rope
 from position_interpolation.config import Architecture, Model
 from position_interpolation.errors import UsageError
 from position_interpolation.wheel import smollm2_folder
@@ -147,10 +148,11 @@ def extended_config(model: Model, cache: Path, method: str, factor: float) -> An
     return config
 
 
-def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float32) -> Any:
-    """Load a causal language model for inference; `config` replaces the saved one.
+def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float32, shards: int = 1) -> Any:
+    """Load a causal language model; `config` replaces the saved one.
 
-    The rotary frequencies stay in float32 whatever the dtype of the weights.
+    The rotary frequencies stay in float32 whatever the dtype of the weights. With `shards` above 1 each of so many
+    processes keeps its share of every weight (FSDP2).
 
     Raises:
         UsageError: not a model, or its weights are not exactly those that its configuration asks for: transformers
@@ -166,6 +168,7 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
             trust_remote_code=False,
             attn_implementation=attention.NAME,  # no mask means causal to it, and that is what `scoring` passes
             output_loading_info=True,
+            distributed_config=DistributedConfig(fsdp_size=shards) if shards > 1 else None,
         ),
     )
     for fault in ("missing", "unexpected", "mismatched"):
@@ -188,11 +191,28 @@ def _read(place: str | Path, reading: Callable[[], Any]) -> Any:
         ) from error
 
 
-def build(model: Model, cache: Path, method: str, factor: float, seed: int) -> Any:
-    """The base's weights in float32 under the method's positions: where tuning starts."""
+def build(
+    model: Model, cache: Path, method: str, factor: float, seed: int, start: Path | None = None, shards: int = 1
+) -> Any:
+    """Where tuning starts, in float32 under the method's positions: the base's weights, or those of a checkpoint.
+
+    Args:
+        model: the base.
+        cache: folder of converted models.
+        method: how positions past L are treated.
+        factor: s = L' / L.
+        seed: of random weights.
+        start: a checkpoint to go on from; None starts from the base.
+        shards: how many processes share the weights.
+    """
     config = extended_config(model, cache, method, factor)
-    place = folder(model, cache)
-    return random(config, seed) if place is None else load(place, config)
+    place = start or folder(model, cache)
+    if place is None and shards > 1:  # each process can then read its share
+        place = cache / "random" / random_sha256(model, seed)
+        with distributed.first_alone():
+            if not (place / "config.json").is_file():
+                random(config, seed).save_pretrained(place)
+    return random(config, seed) if place is None else load(place, config, shards=shards)
 
 
 def random(config: Any, seed: int) -> Any:

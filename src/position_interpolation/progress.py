@@ -5,13 +5,18 @@ from types import TracebackType
 
 from tqdm import tqdm
 
+from position_interpolation import distributed
+
 
 class Progress:
     """A bar with a rate and the time left; prints only sparse lines when the output is no terminal."""
 
     def __init__(self, label: str, total: int, unit: str) -> None:
         interval = 0.5 if sys.stderr.isatty() else 30.0
-        self.bar = tqdm(total=total, desc=label, unit=f" {unit}", unit_scale=True, mininterval=interval, leave=False)
+        self.bar = tqdm(
+            total=total, desc=label, unit=f" {unit}", unit_scale=True, mininterval=interval, leave=False,
+            disable=not distributed.is_first(),
+        )  # fmt: skip
 
     def __enter__(self) -> "Progress":
         return self

@@ -9,7 +9,17 @@ from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 
-from position_interpolation import checks, compute, corpora, files, models, records, settings, tokenizer
+from position_interpolation import (
+    checks,
+    compute,
+    corpora,
+    distributed,
+    files,
+    models,
+    records,
+    settings,
+    tokenizer,
+)
 from position_interpolation.config import GENERATED, Config
 from position_interpolation.errors import UsageError
 from position_interpolation.evaluation.choose import measurements
@@ -73,12 +83,13 @@ def job_name(config: Config) -> str:
 
 def _evaluate(config: Config, tracker: Tracker) -> list[Record]:
     """Measure the task on the extension, one signature at a time, so that a killed run keeps what it has."""
-    _check_folders(config)
-    prepared = prepare(config, tracker.log)
+    with distributed.first_alone():
+        _check_folders(config)
+        prepared = prepare(config, tracker.log)
     everything = []
     for measurement in measurements(prepared):
         signature = records.signature(measurement.parts)
-        found = _recall(config, signature)
+        found = distributed.agreed(lambda signature=signature: _recall(config, signature))  # type: ignore[misc]
         if found is None:
             found = _measure(prepared, signature, measurement)
             tracker.log_records(found)
@@ -156,7 +167,8 @@ def _recall(config: Config, signature: str) -> list[Record] | None:
 
 
 def _keep(config: Config, signature: str, found: list[Record]) -> None:
-    files.write_text(_kept(config, signature), json.dumps([asdict(record) for record in found]))
+    if distributed.is_first():
+        files.write_text(_kept(config, signature), json.dumps([asdict(record) for record in found]))
 
 
 def _kept(config: Config, signature: str) -> Path:
@@ -165,6 +177,8 @@ def _kept(config: Config, signature: str) -> Path:
 
 def _merge(config: Config, found: list[Record], task: str) -> None:
     """Put records into the experiment's rows, named as this run names things: kept ones may have other names."""
+    if not distributed.is_first():
+        return
     named = [
         replace(
             record,

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from position_interpolation import distributed
 from position_interpolation.config import Config
 from position_interpolation.records import Record
 
@@ -68,7 +69,7 @@ class Tracker:
 
     def _started(self) -> bool:
         chosen = self.config.wandb
-        if chosen.mode == "disabled":
+        if chosen.mode == "disabled" or not distributed.is_first():
             return False
         if self.run is None:
             import wandb

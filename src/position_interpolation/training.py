@@ -1,27 +1,33 @@
 """Tuning with the Hugging Face Trainer: the paper's optimiser, a loss that never holds all logits, exact resume."""
 
-import json
-import math
-import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import MethodType
 from typing import Any
 
 import torch
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.fsdp import register_fsdp_forward_method
 from torch.nn import LinearCrossEntropyOptions
 from torch.nn.functional import linear_cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainingArguments
+from transformers.distributed import load_optimizer_distributed, save_optimizer_distributed
+from transformers.trainer import OPTIMIZER_NAME
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from position_interpolation import checkpoints, files
+from position_interpolation import checkpoints, distributed
+from position_interpolation.callbacks import Bar, Checkpoints, Finite, Forward
 from position_interpolation.config import Train
 from position_interpolation.errors import UsageError
 from position_interpolation.optimizers import MuonWithAdamW
 
-CURVE = "curve.jsonl"  # training loss by step
+OPTIMIZER = "optimizer"  # folder of its state inside a checkpoint
 DECAY_SHARE = 0.2  # of all steps, for the schedule wsd
+# What one process saves any number can go on from, and the other way round: no reason to warn.
+warnings.filterwarnings("ignore", message="torch.distributed is disabled, unavailable or uninitialized")
 HEAD_ROWS = 1024  # positions whose logits are held at a time
 
 
@@ -43,8 +49,24 @@ def learning_rate_factor(train: Train) -> Callable[[int], float]:
     return factor
 
 
+def mean_loss(model: Any, inputs: dict[str, torch.Tensor], autocast: Callable[[], Any]) -> torch.Tensor:
+    """Mean next-token loss of (B, T) ids, labels and positions, without holding all logits."""
+    read = {key: value for key, value in inputs.items() if key != "labels"}
+    with autocast():  # the decoder is called on its own, past the wrapper that would autocast it
+        hidden = model.model(**read, use_cache=False).last_hidden_state.float()
+    labels = inputs["labels"][:, 1:].reshape(-1)
+    total = linear_cross_entropy(
+        hidden[:, :-1].reshape(-1, hidden.shape[-1]),
+        model.lm_head.weight,
+        labels,
+        reduction="sum",
+        options=LinearCrossEntropyOptions(batch_chunk_size=HEAD_ROWS),
+    )
+    return total / (labels != -100).sum()
+
+
 class ChunkedLossTrainer(Trainer):
-    """A Trainer whose head and loss work on a few positions at a time."""
+    """A Trainer whose head and loss work on a few positions at a time, on one process or on shares of the weights."""
 
     def __init__(self, *arguments: Any, recipe: Train, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -58,21 +80,34 @@ class ChunkedLossTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """Mean next-token loss; with accumulation, this micro-batch's share of it. (B, T) ids, labels, positions."""
-        unwrapped = self.accelerator.unwrap_model(model)
-        read = {key: value for key, value in inputs.items() if key != "labels"}
-        with self.accelerator.autocast():  # the decoder is called on its own, past the wrapper that would autocast it
-            hidden = unwrapped.model(**read, use_cache=False).last_hidden_state.float()
-        labels = inputs["labels"][:, 1:].reshape(-1)
-        total = linear_cross_entropy(
-            hidden[:, :-1].reshape(-1, hidden.shape[-1]),
-            unwrapped.lm_head.weight,
-            labels,
-            reduction="sum",
-            options=LinearCrossEntropyOptions(batch_chunk_size=HEAD_ROWS),
-        )
         # The Trainer counts labels before the shift; every sequence loses its first one.
-        loss = total / (labels != -100).sum() / self.current_gradient_accumulation_steps
+        mean = self.accelerator.unwrap_model(model).mean_loss(inputs, self.accelerator.autocast)
+        loss = mean / self.current_gradient_accumulation_steps
         return (loss, None) if return_outputs else loss
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Nothing is left to load: the model was built from the checkpoint."""
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        """In a form that any number of processes can go on from."""
+        if self.recipe.optimizer == "muon":
+            super()._save_optimizer_and_scheduler(output_dir)
+        else:
+            save_optimizer_distributed(self.model, self.optimizer, str(Path(output_dir) / OPTIMIZER))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """The schedule is a function of the step, which the Trainer knows."""
+        if checkpoint is None:
+            return
+        muon = self.recipe.optimizer == "muon"
+        if not (Path(checkpoint) / (OPTIMIZER_NAME if muon else OPTIMIZER)).exists():
+            raise ValueError(f"it holds no state of {self.recipe.optimizer}")
+        if muon:
+            super()._load_optimizer_and_scheduler(checkpoint)
+            return
+        load_optimizer_distributed(self.model, self.optimizer, str(Path(checkpoint) / OPTIMIZER))
+        self.lr_scheduler.last_epoch = self.state.global_step - 1
+        self.lr_scheduler.step()
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """The recipe's optimiser; AdamW is the Trainer's own."""
@@ -87,67 +122,8 @@ class ChunkedLossTrainer(Trainer):
         return self.lr_scheduler
 
 
-class Checkpoints(TrainerCallback):
-    """Save at the given steps and every `save_every`; keep the given steps and the newest."""
-
-    def __init__(self, folder: Path, train: Train) -> None:
-        self.folder, self.kept, self.every = folder, {*train.checkpoints, train.steps}, train.save_every
-
-    def on_step_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
-        """Ask for a checkpoint where one is due."""
-        control.should_save = state.global_step in self.kept or state.global_step % self.every == 0
-
-    def on_save(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
-        """Mark the new checkpoint whole, then drop older ones that nobody asked to keep."""
-        _append_curve(self.folder, state.log_history)
-        checkpoints.mark(checkpoints.at(self.folder, state.global_step), kept=state.global_step in self.kept)
-        for step in checkpoints.finished_steps(self.folder):
-            place = checkpoints.at(self.folder, step)
-            # What another run of this folder asked to keep stays too.
-            if step < state.global_step and step not in self.kept and not checkpoints.marked(place)["kept"]:
-                shutil.rmtree(place)
-
-
-class Finite(TrainerCallback):
-    """Stop at the first loss or gradient that is no number: what comes after it is none either."""
-
-    def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
-        """Raise UsageError before such a step can be saved."""
-        for name in ("loss", "grad_norm"):
-            if not math.isfinite(logs.get(name, 0.0)):
-                raise UsageError(
-                    f"tuning diverged: {name} is {logs[name]} at step {state.global_step}; lower train.learning_rate "
-                    "or correct the model"
-                )
-
-
-class Forward(TrainerCallback):
-    """Hand every `every`-th log to a listener (W&B)."""
-
-    def __init__(self, listener: Callable[[dict[str, float]], None], every: int) -> None:
-        self.listener, self.every = listener, every
-
-    def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
-        """Pass on what the Trainer logs, with the step."""
-        if state.global_step % self.every == 0 or "loss" not in logs:
-            self.listener({**{f"train/{key}": value for key, value in logs.items()}, "step": state.global_step})
-
-
-class Bar(ProgressCallback):
-    """The Trainer's progress bar, which writes out every `every`-th log."""
-
-    def __init__(self, every: int) -> None:
-        super().__init__()
-        self.every = every
-
-    def on_log(self, arguments: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
-        """Write what is due."""
-        if state.global_step % self.every == 0 or "loss" not in (logs or {}):
-            super().on_log(arguments, state, control, logs=logs, **rest)
-
-
 def tune(
-    build: Callable[[], Any],
+    build: Callable[[Path | None], Any],
     dataset: Dataset[dict[str, torch.Tensor]],
     train: Train,
     folder: Path,
@@ -162,11 +138,11 @@ def tune(
     """Train up to `train.steps`, going on from the newest whole checkpoint in `folder`; return the last one.
 
     Args:
-        build: makes the model at step 0.
+        build: makes the model, of the weights of a checkpoint or, given None, of those at step 0.
         dataset: item i is the i-th training sequence; `steps * batch_size` of them are used, in order.
         train: the recipe.
         folder: of this recipe alone; holds the checkpoints and the loss curve.
-        micro_batch: sequences a forward; divides the batch.
+        micro_batch: sequences a forward of one process; with their number it divides the batch.
         device: `cpu` or `cuda`.
         bf16: autocast matrix products to bfloat16.
         compiled: torch.compile the model.
@@ -174,19 +150,26 @@ def tune(
         listener: is told every `log_every`-th step's loss.
 
     Raises:
-        UsageError: the micro-batch does not divide the batch, or `resume_from` is no checkpoint.
+        UsageError: processes and micro-batch do not divide the batch, or `resume_from` is no checkpoint.
     """
     last = checkpoints.at(folder, train.steps)
-    start = checkpoints.newest(folder, train.steps)
+    start = distributed.agreed(lambda: checkpoints.newest(folder, train.steps))
     if start == last:
         return last
-    if train.batch_size % micro_batch:
-        raise UsageError(f"train.batch_size={train.batch_size} is not a multiple of the micro-batch {micro_batch}")
-    checkpoints.remove_unfinished(folder)
+    if train.batch_size % (micro_batch * distributed.processes()):
+        raise UsageError(
+            f"train.batch_size={train.batch_size} is not a multiple of the micro-batch {micro_batch} of "
+            f"{distributed.processes()} processes"
+        )
+    if distributed.is_first():
+        checkpoints.remove_unfinished(folder)
     start = start or _elsewhere(train)
     arguments = _arguments(folder, train, micro_batch, device, bf16, seed)
     listeners = [Finite(), Checkpoints(folder, train), Forward(listener, train.log_every)]
-    model = build()
+    model = build(start)
+    model.mean_loss = MethodType(mean_loss, model)
+    if distributed.processes() > 1:
+        register_fsdp_forward_method(model, "mean_loss")  # gathers and frees weights as a forward does
     if compiled:
         model.model.compile()  # the decoder alone: head and loss are one fused operation already
     trainer = ChunkedLossTrainer(
@@ -201,13 +184,14 @@ def tune(
     trainer.add_callback(Bar(train.log_every))
     try:
         trainer.train(resume_from_checkpoint=None if start is None else str(start))
-    except (ValueError, KeyError, RuntimeError) as error:
+    except (ValueError, KeyError, RuntimeError, CheckpointException) as error:
         if start is None or trainer.state.global_step > int(start.name.split("-")[1]):
             raise
         raise UsageError(
             f"{start} cannot be continued ({str(error).splitlines()[0]}): expected a checkpoint of the same model and "
             "optimiser; correct train.resume_from, or remove the folder if a run made it"
         ) from error
+    distributed.wait()  # for the first to mark the last checkpoint whole
     return last
 
 
@@ -217,7 +201,7 @@ def _arguments(folder: Path, train: Train, micro_batch: int, device: str, bf16: 
         output_dir=str(folder),
         max_steps=train.steps,
         per_device_train_batch_size=micro_batch,
-        gradient_accumulation_steps=train.batch_size // micro_batch,
+        gradient_accumulation_steps=train.batch_size // (micro_batch * distributed.processes()),
         learning_rate=train.learning_rate,
         adam_beta1=train.beta1,
         adam_beta2=train.beta2,
@@ -234,21 +218,6 @@ def _arguments(folder: Path, train: Train, micro_batch: int, device: str, bf16: 
         dataloader_pin_memory=device != "cpu",
         seed=seed,
     )
-
-
-def loss_curve(folder: Path) -> list[dict[str, float]]:
-    """Logged (step, loss) pairs of a training folder, ascending, each step once."""
-    path = folder / CURVE
-    if not path.is_file():
-        return []
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return sorted({row["step"]: row for row in rows}.values(), key=lambda row: row["step"])
-
-
-def _append_curve(folder: Path, history: list[dict[str, float]]) -> None:
-    known = {row["step"]: row for row in loss_curve(folder)}  # a longer run may have been here before
-    known |= {row["step"]: {"step": row["step"], "loss": row["loss"]} for row in history if "loss" in row}
-    files.write_text(folder / CURVE, "".join(json.dumps(known[step]) + "\n" for step in sorted(known)))
 
 
 def _elsewhere(train: Train) -> Path | None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from position_interpolation import compute, models, packing, records, training
+from position_interpolation import compute, distributed, models, packing, records, training
 from position_interpolation.config import Train
 from position_interpolation.extension import Prepared
 from position_interpolation.pairs import Pairs
@@ -35,9 +35,15 @@ def tuned_on_summaries(prepared: Prepared, task: GovReportTask, pairs: Pairs, le
     parts = {**prepared.parts, "summaries": _recipe(prepared, train, pairs, lengths)}
     folder = Path(config.paths.runs) / "training" / records.signature(parts)
 
+    def build(start: Path | None) -> Any:
+        """The extension in float32, whatever the precision it is evaluated in; or a checkpoint of this stage."""
+        wanted, start = prepared.extension, start or prepared.place
+        shards = distributed.processes()
+        return models.build(config.model, prepared.cache, wanted.method, wanted.factor, config.seed, start, shards)
+
     def tune() -> Path:
         return training.tune(
-            lambda: _start(prepared),
+            build,
             Examples(pairs.items, prepared.tokenizer, lengths, train.steps * train.batch_size, config.seed),
             train,
             folder,
@@ -49,14 +55,6 @@ def tuned_on_summaries(prepared: Prepared, task: GovReportTask, pairs: Pairs, le
         )
 
     return replace(prepared, parts={**parts, "summaries_steps": train.steps}, weights=tune)
-
-
-def _start(prepared: Prepared) -> Any:
-    """The extension in float32, whatever the precision it is evaluated in."""
-    base, wanted, cache = prepared.config.model, prepared.extension, prepared.cache
-    if prepared.place is None:
-        return models.build(base, cache, wanted.method, wanted.factor, prepared.config.seed)
-    return models.load(prepared.place, models.extended_config(base, cache, wanted.method, wanted.factor))
 
 
 def _recipe(prepared: Prepared, train: Train, pairs: Pairs, lengths: Lengths) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from position_interpolation import records, settings
+from position_interpolation.callbacks import loss_curve
 from position_interpolation.evaluation.measurement import Measured, Measurement
 from position_interpolation.extension import Prepared
 from position_interpolation.tasks.windows import Estimate
-from position_interpolation.training import loss_curve
 
 POINTS = 50  # at most; a curve needs no more
 TASK = "tuning"

@@ -21,6 +21,7 @@ import torch
 from torch.nn.functional import pad
 from transformers import GenerationConfig
 
+from position_interpolation import distributed
 from position_interpolation.errors import UsageError
 from position_interpolation.packing import bos, encode
 from position_interpolation.scoring import greedy_matches
@@ -119,21 +120,30 @@ def verdicts(
     By default one teacher-forced forward a probe; with `generate` the tokens are really generated. The verdicts agree.
     """
     batch = max(1, tokens_per_forward // len(trials[0].prompt))
-    found: list[torch.Tensor] = []
+    found: dict[int, torch.Tensor] = {}
     for first in range(0, len(trials), batch):
         group = trials[first : first + batch]
-        prompts = torch.tensor([probe.prompt for probe in group], device=model.device)
-        answers = torch.tensor([probe.answer for probe in group], device=model.device)
-        if generate:
-            greedy = GenerationConfig(max_new_tokens=answers.shape[1], do_sample=False, pad_token_id=0)
-            written = model.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=greedy)
-            # A batch that ends early comes back short; no answer holds the token -1.
-            written = pad(written, (0, prompts.shape[1] + answers.shape[1] - written.shape[1]), value=-1)
-            found.append((written[:, prompts.shape[1] :] == answers).all(dim=-1))
-        else:
-            found.append(greedy_matches(model, torch.cat([prompts, answers], dim=1), answers.shape[1]))
-        progress(prompts.numel())
-    return [bool(verdict) for verdict in torch.cat(found).tolist()]
+        if distributed.is_mine(first // batch):
+            prompts = torch.tensor([probe.prompt for probe in group], device=model.device)
+            answers = torch.tensor([probe.answer for probe in group], device=model.device)
+            found[first] = (_written if generate else _most_likely)(model, prompts, answers)
+        progress(sum(len(probe.prompt) for probe in group))
+    found = distributed.merged({first: verdicts.cpu() for first, verdicts in found.items()})
+    return [bool(verdict) for first in sorted(found) for verdict in found[first].tolist()]
+
+
+def _written(model: Any, prompts: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
+    """(B,) whether generate writes the (B, A) answers behind the (B, T) prompts."""
+    greedy = GenerationConfig(max_new_tokens=answers.shape[1], do_sample=False, pad_token_id=0)
+    written = model.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=greedy)
+    # A batch that ends early comes back short; no answer holds the token -1.
+    written = pad(written, (0, prompts.shape[1] + answers.shape[1] - written.shape[1]), value=-1)
+    return (written[:, prompts.shape[1] :] == answers).all(dim=-1)
+
+
+def _most_likely(model: Any, prompts: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
+    """The same from one forward."""
+    return greedy_matches(model, torch.cat([prompts, answers], dim=1), answers.shape[1])
 
 
 def successes(trials: Sequence[Probe], hits: Sequence[bool]) -> dict[int, int]:

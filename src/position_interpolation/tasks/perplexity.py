@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from position_interpolation import files
+from position_interpolation import distributed, files
 from position_interpolation.corpora import Documents
 from position_interpolation.errors import UsageError
 from position_interpolation.packing import encode
@@ -124,7 +124,7 @@ def token_losses(
     results = []
     for index, (tokens, document) in enumerate(zip(corpus.tokens, planned, strict=True)):
         path = folder / f"{index:05d}.npz"
-        scored = _kept(path, document)
+        scored = distributed.agreed(lambda path=path, document=document: _kept(path, document))  # type: ignore[misc]
         if scored is None:
             losses = _document_losses(model, tokens, document.spans, bos, tokens_per_forward, progress)
             scored = _save(path, losses, document)
@@ -150,13 +150,15 @@ def _document_losses(
 ) -> NDArray[np.float32]:
     """Losses in window order; windows of equal shape share a forward, and nothing is read back before the end."""
     pieces: dict[int, torch.Tensor] = {}
-    for group in _equal_shapes(spans, tokens_per_forward):
-        rows = [tokens[spans[i].start : spans[i].stop] for i in group]
-        ids = np.stack(rows if bos is None else [np.concatenate([[bos], row]) for row in rows])
-        losses = scored_losses(model, torch.from_numpy(ids).to(model.device), spans[group[0]].scored)
-        pieces.update(zip(group, losses, strict=True))
-        progress(ids.size)
-    joined: NDArray[np.float32] = torch.cat([pieces[i] for i in range(len(spans))]).cpu().numpy()
+    for number, group in enumerate(_equal_shapes(spans, tokens_per_forward)):
+        if distributed.is_mine(number):
+            rows = [tokens[spans[i].start : spans[i].stop] for i in group]
+            ids = np.stack(rows if bos is None else [np.concatenate([[bos], row]) for row in rows])
+            losses = scored_losses(model, torch.from_numpy(ids).to(model.device), spans[group[0]].scored)
+            pieces.update(zip(group, losses, strict=True))
+        progress(len(group) * (spans[group[0]].stop - spans[group[0]].start + (bos is not None)))
+    pieces = distributed.merged({index: losses.cpu() for index, losses in pieces.items()})
+    joined: NDArray[np.float32] = torch.cat([pieces[i] for i in range(len(spans))]).numpy()
     return joined
 
 
@@ -172,7 +174,8 @@ def _equal_shapes(spans: list[Span], tokens_per_forward: int) -> Iterator[Sequen
 
 def _save(path: Path, losses: NDArray[np.float32], document: Plan) -> Scored:
     counts = np.array([span.scored for span in document.spans], np.int64)
-    files.write(path, lambda place: np.savez(place, losses=losses, counts=counts), suffix=".npz")
+    if distributed.is_first():
+        files.write(path, lambda place: np.savez(place, losses=losses, counts=counts), suffix=".npz")
     return Scored(losses.astype(np.float64), counts, document.weights)
 
 

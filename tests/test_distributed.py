@@ -1,0 +1,116 @@
+"""Two and four processes tune and measure what one does; what some of them saved, any number goes on from."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Two micro-batches a step in each of two processes, one in each of four.
+TUNED = [
+    "model=smoke", "method=pi", "context=x4", "task=pg19", "task.documents=1", "task.truncate_factor=8",
+    "data.source=made_up", "train.steps=6", "train.batch_size=4", "train.checkpoints=[3]", "train.save_every=1",
+    "compute.tokens_per_forward=256", "compute.threads=1", "compute.dtype=float32", "wandb=disabled",
+]  # fmt: skip
+
+
+def command(processes: int, folder: Path, *changes: str) -> list[str]:
+    places = [f"paths.{name}={folder / name}" for name in ("results", "runs", "cache")]
+    many = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    start = many if processes > 1 else []
+    return [sys.executable, *start, "-m", "position_interpolation", *TUNED, *places, *changes]
+
+
+def run(processes: int, folder: Path, *changes: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        command(processes, folder, *changes), capture_output=True, text=True, check=False, env=environment
+    )
+
+
+def losses(folder: Path) -> list[float]:
+    (path,) = folder.glob("runs/training/*/curve.jsonl")
+    return [json.loads(line)["loss"] for line in path.read_text().splitlines()]
+
+
+def numbers(folder: Path) -> dict[str, Any]:
+    """Signature and value of every record, apart from the training losses."""
+    lines = (folder / "results" / "single" / "smoke" / "rows.jsonl").read_text().splitlines()
+    rows = [row for row in map(json.loads, lines) if row["task"] == "pg19"]
+    named = {f"{row['metric']} {row['eval_window']} {row['protocol']} {row['signature']}": row["value"] for row in rows}
+    assert len(named) == len(rows)
+    return named
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("alone")
+    done = run(1, folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("two")
+    done = run(2, folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Page, tables and figures:") == 1, "one process speaks"
+    return folder
+
+
+def test_two_processes_have_the_losses_of_one(alone: Path, two: Path) -> None:
+    assert losses(two) == pytest.approx(losses(alone), abs=1e-4)
+
+
+def test_two_processes_write_the_records_of_one(alone: Path, two: Path) -> None:
+    """The same signatures: whether a checkpoint or a number is there does not depend on who made it."""
+    assert numbers(two) == pytest.approx(numbers(alone), rel=1e-4)
+
+
+@pytest.mark.parametrize("processes", [1, 4])
+def test_what_two_saved_any_number_goes_on_from(processes: int, alone: Path, two: Path, tmp_path: Path) -> None:
+    shutil.copytree(two / "runs" / "training", tmp_path / "runs" / "training")
+    (training,) = (tmp_path / "runs" / "training").iterdir()
+    shutil.rmtree(training / "checkpoint-6")
+    (training / "curve.jsonl").write_text("".join((training / "curve.jsonl").read_text().splitlines(True)[:3]))
+    done = run(processes, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "checkpoint-6" in {path.name for path in training.iterdir()}
+    assert losses(tmp_path) == pytest.approx(losses(alone), abs=1e-4)
+    assert numbers(tmp_path) == pytest.approx(numbers(alone), rel=1e-4)
+
+
+def test_one_process_killed_ends_all_and_the_same_command_goes_on(alone: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        command(2, tmp_path, "train.checkpoints=[1,2,3]"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not any(tmp_path.glob("runs/training/*/checkpoint-1/complete")):
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline, "the run did not get far enough in time"
+        time.sleep(0.002)
+    os.kill(children(process.pid)[1], signal.SIGKILL)
+    assert process.wait(timeout=60) != 0, "torchrun ends the others"
+    done = run(2, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert losses(tmp_path) == pytest.approx(losses(alone), abs=1e-4)
+
+
+def children(process: int) -> list[int]:
+    """The processes that torchrun started, by rank."""
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True, check=True)
+    return sorted(map(int, listed.stdout.split()))
+
+
+def test_a_refused_command_line_is_one_line(tmp_path: Path) -> None:
+    refused = run(2, tmp_path, "train.batch_size=3")
+    assert refused.returncode != 0
+    assert refused.stderr.count("error: train.batch_size=3 sequences do not divide among 2 processes") == 1
