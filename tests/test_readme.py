@@ -16,7 +16,7 @@ PAGES = [
     HOME / "src/position_interpolation/assets/tiny/README.md",
     *sorted(HOME.glob("experiments/*/README.md")),
 ]
-ENTRYPOINT = "-m position_interpolation "
+ENTRYPOINT = re.compile(r"-m position_interpolation |sbatch experiments/cluster/job\.sh ")
 
 
 def commands(page: Path) -> list[str]:
@@ -26,7 +26,7 @@ def commands(page: Path) -> list[str]:
     return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
 
 
-RUNS = [(page, line) for page in PAGES for line in commands(page) if ENTRYPOINT in line]
+RUNS = [(page, line) for page in PAGES for line in commands(page) if ENTRYPOINT.search(line)]
 TARGETS = [(page, line) for page in PAGES for line in commands(page) if line.startswith("make ")]
 
 
@@ -35,7 +35,7 @@ def test_every_shown_run_composes(page: Path, line: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(checks.corpora, "require", lambda data, name: data.corpora[name])
     monkeypatch.setattr(checks, "_check_places", lambda config: None)  # the reader's own folders
     launch.register()
-    shown = re.sub(r"<[^>]+>", "somewhere", line.split(ENTRYPOINT)[1])
+    shown = re.sub(r"<[^>]+>", "somewhere", ENTRYPOINT.split(line)[1])
     for overrides in covering(launch.jobs(shlex.split(shown))):
         checks.check(launch.typed(launch.composed(overrides)))
 
