@@ -20,6 +20,7 @@ from position_interpolation import (
     settings,
     tokenizer,
 )
+from position_interpolation.card import card
 from position_interpolation.config import GENERATED, Config
 from position_interpolation.errors import UsageError
 from position_interpolation.evaluation.choose import measurements
@@ -219,8 +220,12 @@ def _theory(config: Config, _: Tracker) -> list[Record]:
 def _export(config: Config, tracker: Tracker) -> list[Record]:
     """Write the extension as a plain folder."""
     assert isinstance(config.task, ExportTask)
-    prepared = prepare(config, tracker.log)
-    models.export(prepared.model, prepared.tokenizer, Path(config.task.folder), config.task.dtype)
+    with distributed.first_alone():
+        prepared = prepare(config, tracker.log)
+    model, place = prepared.model, Path(config.task.folder)
+    if distributed.is_first():
+        models.export(model, prepared.tokenizer, place, config.task.dtype)
+        files.write_text(place / "README.md", card(config, prepared))
     return []
 
 

@@ -1,0 +1,47 @@
+"""The card of an exported model: what it is, what made it, and how it is read."""
+
+from position_interpolation import records
+from position_interpolation.config import Config
+from position_interpolation.extension import Prepared
+
+
+def card(config: Config, prepared: Prepared) -> str:
+    """Markdown for the folder's README.md, with the front matter that the hub reads."""
+    wanted, train = prepared.extension, config.train
+    recipe = [
+        f"- {wanted.steps} steps of {train.batch_size} sequences, AdamW {train.beta1} / {train.beta2}, learning rate "
+        f"{train.learning_rate:g} after {train.warmup_steps} warm-up steps, schedule {train.schedule}",
+        "- text: "
+        + ", ".join(f"{share:g} of {name}" for name, share in train.mixture.items() if share)
+        + f" (data={config.data.source}), seed {config.seed}",
+        *([] if train.chunk is None else [f"- on chunks of {train.chunk} tokens whose positions skip (PoSE)"]),
+    ]
+    return "\n".join(
+        [
+            "---",
+            "library_name: transformers",
+            "pipeline_tag: text-generation",
+            *([f"base_model: {config.model.location}"] if config.model.source == "hub" else []),
+            "---",
+            "",
+            f"# {config.model.name}, {wanted.method} x{wanted.factor:g}",
+            "",
+            f"{config.model.name} (window {config.model.window}) read up to {wanted.window} tokens by the method "
+            f"`{wanted.method}` of *Extending Context Window of Large Language Models via Position Interpolation* "
+            "(arXiv:2306.15595). The positions are in config.json: a reader needs to set nothing.",
+            "",
+            "## Tuning",
+            "",
+            *(recipe if wanted.steps else ["None: the base's weights."]),
+            "",
+            "## Where it comes from",
+            "",
+            f"- base weights, sha256: `{prepared.parts['weights']}`",
+            f"- signature of the extension: `{records.signature(prepared.parts)}`",
+            f"- code: {records.commit() or 'not under version control'}; "
+            + ", ".join(f"{name} {version}" for name, version in records.versions().items()),
+            "",
+            "The licence is the base's.",
+            "",
+        ]
+    )

@@ -1,0 +1,51 @@
+"""task=export: a folder that others read, with positions, provenance and weights as they were evaluated."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from position_interpolation import launch
+from position_interpolation.rope import inverse_frequencies
+from position_interpolation.run import run
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Path:
+    launch.register()
+    places = [f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")]
+    asked = [
+        "model=smoke", "method=pi", "context=x4", "train.steps=2", "train.batch_size=2", "data.source=made_up",
+        "task=export", f"task.folder={tmp_path / 'out'}", "task.dtype=float32", "wandb=disabled", *places,
+    ]  # fmt: skip
+    run(launch.typed(launch.composed(asked)))
+    return tmp_path / "out"
+
+
+def test_positions_are_there_for_readers_old_and_new(exported: Path) -> None:
+    config = json.loads((exported / "config.json").read_text())
+    assert config["max_position_embeddings"] == 256
+    assert config["rope_parameters"] == {"rope_type": "linear", "factor": 4.0, "rope_theta": 40.0}
+    assert config["rope_theta"] == 40.0
+    assert config["rope_scaling"] == {"rope_type": "linear", "type": "linear", "factor": 4.0}
+    model = AutoModelForCausalLM.from_pretrained(exported)
+    expected = torch.from_numpy(inverse_frequencies(16, 40.0, 4.0)).float()
+    assert torch.allclose(model.model.rotary_emb.inv_freq, expected, rtol=1e-6)
+
+
+def test_the_card_says_what_made_it(exported: Path) -> None:
+    card = (exported / "README.md").read_text()
+    assert "smoke (window 64) read up to 256 tokens by the method `pi`" in card
+    assert "2 steps of 2 sequences, AdamW 0.9 / 0.95" in card
+    assert "0.6 of books" in card
+    assert "signature of the extension: `" in card
+
+
+def test_it_is_a_base_like_any_other(exported: Path, tmp_path: Path) -> None:
+    """And its positions are not scaled twice."""
+    asked = ["model=tiny_at", f"model.location={exported}", "model.window=256", "method=pi", "context=x2", "task=pg19"]
+    config = launch.typed(launch.composed([*asked, "train=untuned", f"paths.results={tmp_path}", "wandb=disabled"]))
+    with pytest.raises(launch.UsageError, match="already scaled"):
+        run(config)
