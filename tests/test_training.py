@@ -295,6 +295,11 @@ def test_no_loss_curve_before_the_first_checkpoint(tmp_path: Path) -> None:
     assert loss_curve(tmp_path) == []
 
 
+def test_recomputed_activations_change_no_loss(build: Build, straight: Path, tmp_path: Path) -> None:
+    run(build, recipe(6), tmp_path, recomputed=True)
+    assert losses(tmp_path) == pytest.approx(losses(straight), rel=1e-6)
+
+
 # What is refused
 
 

@@ -120,6 +120,7 @@ class Compute:
     threads: int | None = None
     tokens_per_forward: int = 8192
     compile: bool = False
+    recompute: bool = False  # activations of a layer in the backward pass, in place of keeping them: less memory
 
 
 @dataclass

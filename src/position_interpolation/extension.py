@@ -178,6 +178,7 @@ def _tune(
             device=compute.device(chosen),
             bf16=compute.dtype(chosen) == "bfloat16",
             compiled=chosen.compile,
+            recomputed=chosen.recompute,
             seed=config.seed,
             listener=listener,
         )

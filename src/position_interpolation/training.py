@@ -132,6 +132,7 @@ def tune(
     device: str,
     bf16: bool,
     compiled: bool,
+    recomputed: bool = False,
     seed: int,
     listener: Callable[[dict[str, float]], None] = lambda _: None,
 ) -> Path:
@@ -146,6 +147,7 @@ def tune(
         device: `cpu` or `cuda`.
         bf16: autocast matrix products to bfloat16.
         compiled: torch.compile the model.
+        recomputed: keep no activations inside a layer; the backward pass computes them again.
         seed: of the Trainer (no random operation is left to it; kept for completeness).
         listener: is told every `log_every`-th step's loss.
 
@@ -170,6 +172,8 @@ def tune(
     model.mean_loss = MethodType(mean_loss, model)
     if distributed.processes() > 1:
         register_fsdp_forward_method(model, "mean_loss")  # gathers and frees weights as a forward does
+    if recomputed:
+        model.activation_checkpointing_enable()
     if compiled:
         model.model.compile()  # the decoder alone: head and loss are one fused operation already
     trainer = ChunkedLossTrainer(

@@ -51,6 +51,7 @@ def tuned_on_summaries(prepared: Prepared, task: GovReportTask, pairs: Pairs, le
             device=compute.device(chosen),
             bf16=compute.dtype(chosen) == "bfloat16",
             compiled=chosen.compile,
+            recomputed=chosen.recompute,
             seed=config.seed,
         )
 
