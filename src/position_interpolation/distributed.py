@@ -8,8 +8,11 @@ import atexit
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TypeVar
 
+# The others wait while the first tokenises gigabytes; that one died, torchrun notices by itself.
+PATIENCE = timedelta(hours=12)
 Value = TypeVar("Value")
 Key = TypeVar("Key")
 
@@ -33,7 +36,7 @@ def start(device: str) -> None:
         return
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+    distributed.init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
     atexit.register(distributed.destroy_process_group)
 
 
