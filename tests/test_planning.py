@@ -83,6 +83,18 @@ def test_the_configured_shape_is_that_model(name: str) -> None:
     assert Shape.of(models.architecture(model, CACHE)).parameters == PARAMETERS[name]
 
 
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_every_weight_of_every_size_is_split_among_processes(name: str) -> None:
+    """By transformers' own plan for the family: a weight that it forgot would be whole, and untrained in step."""
+    model = replace(composed(f"model={name}").model, source="random")
+    with torch.device("meta"):
+        built = LlamaForCausalLM(models.base_config(model, CACHE))
+    plan = [re.compile(key.replace(".", r"\.").replace("*", r"\d+") + r"\.") for key in built.fsdp_plan]
+    assert all(any(key.match(name) for key in plan) for name, _ in built.named_parameters())
+    split_layers = {name.split(".")[2] for name, _ in built.named_parameters() if name.startswith("model.layers.")}
+    assert len(split_layers) == built.config.num_hidden_layers
+
+
 @pytest.mark.parametrize("name", [name for name in PARAMETERS if name.startswith("llama")])
 def test_position_interpolation_reaches_every_size(name: str) -> None:
     model = replace(composed(f"model={name}").model, source="random")

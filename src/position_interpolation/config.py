@@ -90,7 +90,7 @@ class Train:
     tune: bool = True  # false: whatever the steps, nothing is trained
     steps: int = 0
     chunk: int | None = None  # tokens of a sequence, its positions spread over L' (skipping.py); None: L' tokens
-    batch_size: int = 8  # sequences a step, whatever the number of micro-batches; on one device
+    batch_size: int = 8  # sequences a step, whatever the number of micro-batches and processes
     mixture: dict[str, float] = field(default_factory=dict)  # corpus: share of sequences
     recall_documents: int = 12_000  # how many the stream `recall` holds: see recall.py
     recall_stretch: float = 1.0  # of the filler around their keys: at s L, s takes it as far as in the base's window
