@@ -48,8 +48,7 @@ def render_index(results: Path) -> Path:
     The ledger of claims is written beside it, from the same records.
     """
     folders = sorted(
-        (path.parent for path in results.glob(f"*/*/{ROWS}") if path.parent.parent.name != UNNAMED),
-        key=lambda folder: (folder.parent.name != FIRST, folder.as_posix()),
+        (path.parent for path in results.glob(f"*/*/{ROWS}") if path.parent.parent.name != UNNAMED), key=_place
     )
     parts = [
         f"# Results\n\nOurs beside the paper's: {PAPER}. Each number is a line of a `rows.jsonl`; "
@@ -57,18 +56,29 @@ def render_index(results: Path) -> Path:
         f"numbers say about each claim of the paper: [the ledger of claims]({LEDGER}).\n"
     ]
     rungs: dict[str, list[Record]] = {}
+    contents, entries = [], []
     for folder in folders:
         records = read(folder / ROWS)
         rungs.setdefault(folder.name, []).extend(records)
         shown = sections(records)
         if shown:
-            parts.append(_entry(folder, folder.relative_to(results).as_posix(), records, shown[0]))
-    if len(parts) == 1:
-        parts.append("Nothing yet: run `python -m position_interpolation experiment=quickstart`.\n")
+            relative = folder.relative_to(results).as_posix()
+            contents.append(f"[{title(records)}]({relative}/README.md)")
+            entries.append(_entry(folder, relative, records, shown[0]))
+    parts += [" · ".join(contents) + "\n", *entries]
+    if not entries:
+        parts = [parts[0], "Nothing yet: run `python -m position_interpolation experiment=quickstart`.\n"]
     files.write_text(results / LEDGER, ledger.render(rungs))
     place = results / "README.md"
     files.write_text(place, "\n".join(parts))
     return place
+
+
+def _place(folder: Path) -> tuple[int, str]:
+    """The quick start first, then the paper's tables, its theory, and what goes beyond."""
+    name = folder.parent.name
+    order = [name.startswith(FIRST), name.startswith("table"), name == "theory", True]
+    return order.index(True), folder.as_posix()
 
 
 def title(records: Sequence[Record]) -> str:
