@@ -1,5 +1,7 @@
 """Tuning with the Trainer: the losses of a plain loop, whatever the accumulation, and exact resume."""
 
+import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -311,6 +313,20 @@ def test_a_micro_batch_that_does_not_divide_the_batch_is_refused(build: Build, t
 def test_going_on_from_something_else_is_refused(build: Build, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"resume_from=.* is no checkpoint"):
         run(build, recipe(6, resume_from=str(tmp_path)), tmp_path / "second")
+
+
+def test_an_index_that_would_run_code_is_refused(build: Build, tmp_path: Path) -> None:
+    """torch reads the index of the optimiser's parts as a pickle, and a checkpoint may be anybody's."""
+
+    class Trap:
+        def __reduce__(self) -> tuple[Any, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "sprung"),)
+
+    start = run(build, recipe(2), tmp_path / "first")
+    (start / "optimizer" / ".metadata").write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(UsageError, match=r"cannot be continued .*its index names posix\.mkdir"):
+        run(build, recipe(6, resume_from=str(start)), tmp_path / "second")
+    assert not (tmp_path / "sprung").exists()
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])

@@ -36,7 +36,8 @@ def start(device: str) -> None:
         return
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
+    # Objects travel in the computers' own memory, by gloo, whatever the tensors do.
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
     atexit.register(distributed.destroy_process_group)
 
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import MethodType
 from typing import Any
@@ -14,11 +15,10 @@ from torch.nn.functional import linear_cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset
 from transformers import Trainer, TrainingArguments
-from transformers.distributed import load_optimizer_distributed, save_optimizer_distributed
 from transformers.trainer import OPTIMIZER_NAME
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from position_interpolation import checkpoints, distributed
+from position_interpolation import checkpoints, distributed, optimizer_state
 from position_interpolation.callbacks import Bar, Checkpoints, Finite, Forward
 from position_interpolation.config import Train
 from position_interpolation.errors import UsageError
@@ -93,21 +93,24 @@ class ChunkedLossTrainer(Trainer):
         if self.recipe.optimizer == "muon":
             super()._save_optimizer_and_scheduler(output_dir)
         else:
-            save_optimizer_distributed(self.model, self.optimizer, str(Path(output_dir) / OPTIMIZER))
+            optimizer_state.save(self.model, self.optimizer, Path(output_dir) / OPTIMIZER)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """The schedule is a function of the step, which the Trainer knows."""
         if checkpoint is None:
             return
-        muon = self.recipe.optimizer == "muon"
-        if not (Path(checkpoint) / (OPTIMIZER_NAME if muon else OPTIMIZER)).exists():
-            raise ValueError(f"it holds no state of {self.recipe.optimizer}")
-        if muon:
+        if self.recipe.optimizer == "muon":
+            if not (Path(checkpoint) / OPTIMIZER_NAME).is_file():
+                raise ValueError("it holds no state of muon")
             super()._load_optimizer_and_scheduler(checkpoint)
             return
-        load_optimizer_distributed(self.model, self.optimizer, str(Path(checkpoint) / OPTIMIZER))
+        optimizer_state.load(self.model, self.optimizer, Path(checkpoint) / OPTIMIZER)
         self.lr_scheduler.last_epoch = self.state.global_step - 1
         self.lr_scheduler.step()
+
+    def _defer_fsdp_gradient_reduction(self) -> AbstractContextManager[None]:
+        """Put gradients off to no later micro-batch: whole ones do not fit where whole weights do not."""
+        return nullcontext()
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """The recipe's optimiser; AdamW is the Trainer's own."""
