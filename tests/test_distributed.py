@@ -39,6 +39,12 @@ def losses(folder: Path) -> list[float]:
     return [json.loads(line)["loss"] for line in path.read_text().splitlines()]
 
 
+def gradient_norms(folder: Path) -> list[float]:
+    """Adam forgets how large gradients are, so a loss curve alone would not show that they were summed wrongly."""
+    (path,) = folder.glob("runs/training/*/checkpoint-6/trainer_state.json")
+    return [row["grad_norm"] for row in json.loads(path.read_text())["log_history"] if "grad_norm" in row]
+
+
 def numbers(folder: Path) -> dict[str, Any]:
     """Signature and value of every record, apart from the training losses."""
     lines = (folder / "results" / "single" / "smoke" / "rows.jsonl").read_text().splitlines()
@@ -67,6 +73,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_two_processes_have_the_losses_of_one(alone: Path, two: Path) -> None:
     assert losses(two) == pytest.approx(losses(alone), abs=1e-4)
+    assert gradient_norms(two) == pytest.approx(gradient_norms(alone), rel=1e-4)
 
 
 def test_two_processes_write_the_records_of_one(alone: Path, two: Path) -> None:

@@ -29,6 +29,7 @@ def main() -> None:
         configs = launch.prepare(sys.argv[1:])
         job()
         launch.finish(configs)
+        distributed.leave()
     except (UsageError, OSError) as error:
         # Every process refuses the same command line; one says why.
         sys.exit(f"error: {error}" if distributed.is_first() else 1)

@@ -4,8 +4,8 @@ All of them walk through the same jobs in the same order. What decides where the
 is known already, is looked up by the first and told to the others, so that none waits for one that went elsewhere.
 """
 
-import atexit
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -38,14 +38,28 @@ def start(device: str) -> None:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     # Objects travel in the computers' own memory, by gloo, whatever the tensors do.
     distributed.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
-    atexit.register(distributed.destroy_process_group)
+
+
+def leave() -> None:
+    """End well, and at once, if there are several processes.
+
+    torch's caches of split tensors hold the group until the interpreter is gone, and gloo's threads, still running
+    then, abort now and again what had ended well (pytorch issue 190489).
+    """
+    if processes() > 1:
+        wait()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def wait() -> None:
     """Until every process has come here."""
-    if processes() > 1:
-        from torch import distributed
+    if processes() == 1:
+        return
+    from torch import distributed
 
+    if distributed.is_initialized():  # not if there was nothing to run
         distributed.barrier()
 
 
