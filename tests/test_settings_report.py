@@ -158,6 +158,20 @@ class TestBaseTokens:
         assert verdict(found, "The order of tuned PI and tuned extrapolation turns") == "does not hold"
         assert "PI is ahead from tiny-1M to tiny-8M" in found[-1].text
 
+    def test_the_order_may_turn_without_any_tuning(self) -> None:
+        """At 4 L, the window that PI is for; the base's own window is no part of it."""
+        rows = []
+        for model, ours, base in (("tiny-1M", 4.4, 4.2), ("tiny-8M", 4.3, 5.0)):
+            untuned = replace(pi(0, model), steps=0)
+            bare = replace(untuned, method="none", factor=1.0, window=L)
+            rows += perplexities({untuned: (4.2, 4.2, ours), bare: (3.0, 4.0, base)}, task="heldout")
+        found = findings(rows)
+        assert (
+            verdict(found, "Untuned PI beats the untuned base past its window, base after 1,000,000") == "does not hold"
+        )
+        assert verdict(found, "Untuned PI beats the untuned base past its window, base after 8,000,000") == "holds"
+        assert verdict(found, "The order of untuned PI and the untuned base turns") == "holds"
+
     def test_seeds_that_disagree_are_noise(self) -> None:
         found = findings(stopped("tiny-8M", 3.0, 3.3, swing=0.4))
         assert verdict(found, "Tuned PI beats extrapolation") == "within noise"

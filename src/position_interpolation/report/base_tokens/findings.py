@@ -12,7 +12,9 @@ from position_interpolation.report.labels import plural, thousands
 from position_interpolation.report.verdicts import Finding, below, judged, missing
 
 AHEAD = "Tuned PI beats extrapolation tuned for as many steps"
+AHEAD_UNTUNED = "Untuned PI beats the untuned base past its window"
 TURNS = "The order of tuned PI and tuned extrapolation turns with the base's training tokens"
+TURNS_UNTUNED = "The order of untuned PI and the untuned base turns with the base's training tokens"
 Losses = dict[str, tuple[float, int]]
 
 
@@ -25,21 +27,33 @@ def base_tokens_findings(rows: Sequence[Record]) -> list[Finding]:
     found = []
     for ours, other in _pairs(rows):
         singles = [_ahead(rows, base, ours, other) for base in tables.bases(rows)]
-        found += [*singles, _turn(tables.bases(rows), singles, ours.steps)]
+        found += [*singles, _turn(tables.bases(rows), singles, ours)]
     return found
 
 
 def _pairs(rows: Sequence[Record]) -> list[tuple[Treatment, Treatment]]:
-    """Tuned PI with the extrapolation of the same window and steps."""
+    """PI with the extrapolation of the same window and steps; untuned, that is the base itself."""
     known = tables.treatments(rows)
-    pairs = [(item, replace(item, method="extrapolation")) for item in known if item.method == "pi" and item.steps]
-    return [(ours, other) for ours, other in pairs if other in known]
+    bases = [item for item in known if item.method == "none"]
+    pairs = []
+    for ours in (item for item in known if item.method == "pi"):
+        others = [replace(ours, method="extrapolation")] if ours.steps else bases
+        pairs += [(ours, other) for other in others if other in known]
+    return pairs
+
+
+def _claim(ours: Treatment, base: str) -> str:
+    after = f"base after {thousands(variants.tokens_of(base) or 0)} tokens"
+    return f"{AHEAD}, {after}, {ours.steps} steps" if ours.steps else f"{AHEAD_UNTUNED}, {after}"
 
 
 def _ahead(rows: Sequence[Record], base: str, ours: Treatment, other: Treatment) -> Finding:
     """Perplexity of PI over extrapolation at L': documents paired, their losses averaged over the seeds of both."""
-    claim = f"{AHEAD}, base after {thousands(variants.tokens_of(base) or 0)} tokens, {ours.steps} steps"
-    pairs = [[_losses(rows, base, treatment, seed) for treatment in (ours, other)] for seed in tables.seeds(rows)]
+    claim = _claim(ours, base)
+    pairs = [
+        [_losses(rows, base, treatment, ours.window, seed) for treatment in (ours, other)]
+        for seed in tables.seeds(rows)
+    ]
     both = [(left, right) for left, right in pairs if left and right]
     if not both:
         return missing(claim)
@@ -57,9 +71,9 @@ def _ahead(rows: Sequence[Record], base: str, ours: Treatment, other: Treatment)
     return found if agreed else replace(found, verdict="within noise")
 
 
-def _losses(rows: Sequence[Record], base: str, treatment: Treatment, seed: int) -> Losses:
+def _losses(rows: Sequence[Record], base: str, treatment: Treatment, window: int, seed: int) -> Losses:
     own = [record for record in rows if record.seed == seed]
-    return compare.document_losses(own, tables.extension(base, treatment), treatment.window)
+    return compare.document_losses(own, tables.extension(base, treatment), window)
 
 
 def _averaged(seeds: Sequence[Losses]) -> Losses:
@@ -68,14 +82,14 @@ def _averaged(seeds: Sequence[Losses]) -> Losses:
     return {name: (sum(losses[name][0] for losses in seeds) / len(seeds), seeds[0][name][1]) for name in sorted(common)}
 
 
-def _turn(bases: Sequence[str], singles: Sequence[Finding], steps: int) -> Finding:
+def _turn(bases: Sequence[str], singles: Sequence[Finding], ours: Treatment) -> Finding:
     """Where the order turns: a base on which PI is behind, followed by one on which it is ahead."""
     decided = [
         (base, finding.verdict == "holds")
         for base, finding in zip(bases, singles, strict=True)
         if finding.verdict in ("holds", "does not hold")
     ]
-    claim = f"{TURNS}, {steps} steps"
+    claim = f"{TURNS}, {ours.steps} steps" if ours.steps else TURNS_UNTUNED
     if len(decided) < 2:
         text = f"{claim}: fewer than two bases tell the two apart."
         return Finding(text, "within noise" if any(one.effect for one in singles) else "not measured")
