@@ -171,16 +171,8 @@ def tune(
     start = start or _elsewhere(train)
     arguments = _arguments(folder, train, micro_batch, device, bf16, seed)
     listeners = [Finite(), Checkpoints(folder, train), Forward(listener, train.log_every)]
-    model = build(start)
-    model.mean_loss = MethodType(mean_loss, model)
-    if distributed.processes() > 1:
-        register_fsdp_forward_method(model, "mean_loss")  # gathers and frees weights as a forward does
-    if recomputed:
-        model.activation_checkpointing_enable()
-    if compiled:
-        model.model.compile()  # the decoder alone: head and loss are one fused operation already
     trainer = ChunkedLossTrainer(
-        model=model,
+        model=_ready(build(start), compiled, recomputed),
         args=arguments,
         train_dataset=dataset,
         callbacks=listeners,
@@ -200,6 +192,18 @@ def tune(
         ) from error
     distributed.wait()  # for the first to mark the last checkpoint whole
     return last
+
+
+def _ready(model: Any, compiled: bool, recomputed: bool) -> Any:
+    """The model with the loss that it is tuned on."""
+    model.mean_loss = MethodType(mean_loss, model)
+    if distributed.processes() > 1:
+        register_fsdp_forward_method(model, "mean_loss")  # gathers and frees weights as a forward does
+    if recomputed:
+        model.activation_checkpointing_enable()
+    if compiled:
+        model.model.compile()  # the decoder alone: head and loss are one fused operation already
+    return model
 
 
 def _arguments(folder: Path, train: Train, micro_batch: int, device: str, bf16: bool, seed: int) -> TrainingArguments:
