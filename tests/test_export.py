@@ -45,7 +45,8 @@ def test_the_card_says_what_made_it(exported: Path) -> None:
 
 def test_it_is_a_base_like_any_other(exported: Path, tmp_path: Path) -> None:
     """And its positions are not scaled twice."""
+    places = [f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")]
     asked = ["model=tiny_at", f"model.location={exported}", "model.window=256", "method=pi", "context=x2", "task=pg19"]
-    config = launch.typed(launch.composed([*asked, "train=untuned", f"paths.results={tmp_path}", "wandb=disabled"]))
+    config = launch.typed(launch.composed([*asked, "train=untuned", "wandb=disabled", *places]))
     with pytest.raises(launch.UsageError, match="already scaled"):
         run(config)
