@@ -210,7 +210,7 @@ def build(
     if place is None and shards > 1:  # each process can then read its share
         place = cache / "random" / random_sha256(model, seed)
         with distributed.first_alone():
-            if not (place / "config.json").is_file():
+            if not (place / "model.safetensors").is_file():  # written after config.json
                 random(config, seed).save_pretrained(place)
     return random(config, seed) if place is None else load(place, config, shards=shards)
 
