@@ -81,6 +81,16 @@ def test_two_processes_write_the_records_of_one(alone: Path, two: Path) -> None:
     assert numbers(two) == pytest.approx(numbers(alone), rel=1e-4)
 
 
+@pytest.mark.parametrize("processes", [2, 4])
+def test_processes_that_share_a_window_have_the_losses_of_one(processes: int, alone: Path, tmp_path: Path) -> None:
+    """Two share each window; of four, two others share another. Evaluation is not shared in this way."""
+    done = run(processes, tmp_path, "compute.context_parallel=2", "compute.recompute=true")
+    assert done.returncode == 0, done.stderr
+    assert losses(tmp_path) == pytest.approx(losses(alone), abs=1e-4)
+    assert gradient_norms(tmp_path) == pytest.approx(gradient_norms(alone), rel=1e-4)
+    assert numbers(tmp_path) == pytest.approx(numbers(alone), rel=1e-4)
+
+
 @pytest.mark.parametrize("processes", [1, 4])
 def test_what_two_saved_any_number_goes_on_from(processes: int, alone: Path, two: Path, tmp_path: Path) -> None:
     shutil.copytree(two / "runs" / "training", tmp_path / "runs" / "training")

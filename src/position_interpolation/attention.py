@@ -17,6 +17,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from position_interpolation import context_parallel
+
 NAME = "blockwise"
 ROWS = 256  # queries a block: fewer make small products, more scores than the second-level cache holds
 
@@ -29,9 +31,16 @@ def forward(
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
+    context_group: context_parallel.Group | None = None,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention as transformers calls it: (B, H, T, d) queries, (B, G, T, d) keys and values to (B, T, H, d)."""
+    """Attention as transformers calls it: (B, H, T, d) queries, (B, G, T, d) keys and values to (B, T, H, d).
+
+    With a `context_group` T is one process's stretch of the window.
+    """
+    if context_group is not None:
+        mixed = context_parallel.attention(query, key, value, scaling, context_group)
+        return mixed.transpose(1, 2).contiguous(), None
     fast = (
         query.device.type == "cpu"
         and value.dtype == torch.bfloat16

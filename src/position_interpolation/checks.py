@@ -11,7 +11,15 @@ from position_interpolation.config import GENERATED, Config
 from position_interpolation.errors import UsageError
 from position_interpolation.planning import GPUS
 from position_interpolation.rope import METHODS
-from position_interpolation.settings import evaluation_windows, extension, multiple, reach, stride, summary_lengths
+from position_interpolation.settings import (
+    evaluation_windows,
+    extension,
+    multiple,
+    reach,
+    sequence,
+    stride,
+    summary_lengths,
+)
 from position_interpolation.task_config import (
     BenchmarksTask,
     ExportTask,
@@ -55,17 +63,29 @@ def check(config: Config) -> None:
         raise UsageError(
             "tuning needs text beside generated streams: set train.mixture, for example train.mixture.books=1.0"
         )
-    if extension(config).steps and config.train.batch_size % distributed.processes():
-        raise UsageError(
-            f"train.batch_size={config.train.batch_size} sequences do not divide among {distributed.processes()} "
-            "processes: change one of them"
-        )
-    if extension(config).steps and config.train.optimizer == "muon" and distributed.processes() > 1:
-        raise UsageError("train.optimizer=muon works in one process: choose adamw, or start one")
+    if extension(config).steps:
+        _check_processes(config)
     if (config.train.chunk or 0) > window:
         raise UsageError(f"train.chunk={config.train.chunk} is longer than the window {window}: expected at most that")
     _check_places(config)
     _check_task(config)
+
+
+def _check_processes(config: Config) -> None:
+    """A step's sequences divide among the processes of the run, or among the groups of them that share a sequence."""
+    train, processes, sharing = config.train, distributed.processes(), config.compute.context_parallel
+    if train.optimizer == "muon" and processes > 1:
+        raise UsageError("train.optimizer=muon works in one process: choose adamw, or start one")
+    if processes % sharing or sequence(config) % sharing or (train.chunk is not None and sharing > 1):
+        raise UsageError(
+            f"compute.context_parallel={sharing} processes cannot share a training window: expected a divisor of the "
+            f"{processes} processes and of the {sequence(config)} tokens, and no train.chunk"
+        )
+    if train.batch_size % (processes // sharing):
+        among = f"{processes} processes" if sharing == 1 else f"{processes // sharing} groups of {sharing} processes"
+        raise UsageError(
+            f"train.batch_size={train.batch_size} sequences do not divide among {among}: change one of them"
+        )
 
 
 def _check_names(config: Config) -> None:

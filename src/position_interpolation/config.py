@@ -121,6 +121,7 @@ class Compute:
     tokens_per_forward: int = 8192
     compile: bool = False
     recompute: bool = False  # activations of a layer in the backward pass, in place of keeping them: less memory
+    context_parallel: int = 1  # processes that share a training window, each a stretch of it
 
 
 @dataclass

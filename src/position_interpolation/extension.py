@@ -164,6 +164,8 @@ def _tune(
     listener: Callable[[dict[str, float]], None],
 ) -> Path:
     train, chosen, processes = config.train, config.compute, distributed.processes()
+    readers = processes // chosen.context_parallel  # groups that read other sequences than each other
+    stretch = settings.sequence(config) // chosen.context_parallel
     build = partial(models.build, config.model, Path(config.paths.cache), wanted.method, wanted.factor, config.seed)
     # Jobs of a parallel sweep may ask for different steps of one training; of one job's processes the first speaks.
     with files.locked(folder / "training") if distributed.is_first() else nullcontext():
@@ -172,13 +174,12 @@ def _tune(
             dataset,
             train,
             folder,
-            micro_batch=_micro_batch(
-                train.batch_size // processes or 1, max(1, chosen.tokens_per_forward // settings.sequence(config))
-            ),
+            micro_batch=_micro_batch(train.batch_size // readers, max(1, chosen.tokens_per_forward // stretch)),
             device=compute.device(chosen),
             bf16=compute.dtype(chosen) == "bfloat16",
             compiled=chosen.compile,
             recomputed=chosen.recompute,
+            context_parallel_size=chosen.context_parallel,
             seed=config.seed,
             listener=listener,
         )

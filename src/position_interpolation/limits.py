@@ -20,7 +20,7 @@ LEAST: dict[str, dict[str, float]] = {
         "pairs": 1, "spans": 16, "gpus": 1, "tokens_per_document": 2,
         "input_tokens": 1, "summary_tokens": 1, "learning_rate": 0, "batch_size": 1,
     },
-    "compute": {"threads": 1, "tokens_per_forward": 1},
+    "compute": {"threads": 1, "tokens_per_forward": 1, "context_parallel": 1},
 }  # fmt: skip
 # The most that some of the task's can be: beyond, memory or patience ends first.
 MOST = {"bootstrap": 100_000, "trials": 10_000, "distances": 10_000, "pairs": 100_000, "digits": 100}

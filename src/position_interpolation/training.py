@@ -18,9 +18,10 @@ from transformers import Trainer, TrainingArguments
 from transformers.trainer import OPTIMIZER_NAME
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from position_interpolation import checkpoints, distributed, optimizer_state
+from position_interpolation import checkpoints, context_parallel, distributed, optimizer_state
 from position_interpolation.callbacks import Bar, Checkpoints, Finite, Forward
 from position_interpolation.config import Train
+from position_interpolation.context_parallel import Group
 from position_interpolation.errors import UsageError
 from position_interpolation.optimizers import MuonWithAdamW
 
@@ -49,28 +50,35 @@ def learning_rate_factor(train: Train) -> Callable[[int], float]:
     return factor
 
 
-def mean_loss(model: Any, inputs: dict[str, torch.Tensor], autocast: Callable[[], Any]) -> torch.Tensor:
-    """Mean next-token loss of (B, T) ids, labels and positions, without holding all logits."""
+def mean_loss(
+    model: Any, inputs: dict[str, torch.Tensor], autocast: Callable[[], Any], context_group: Group | None
+) -> torch.Tensor:
+    """Mean next-token loss of (B, T) ids, labels and positions, without holding all logits.
+
+    Of a stretch of a shared window: its share of the window's mean, times the processes that share it. Its labels have
+    one token more, the target of its last position.
+    """
     read = {key: value for key, value in inputs.items() if key != "labels"}
+    shared = {} if context_group is None else {"context_group": context_group}  # read by attention.py
     with autocast():  # the decoder is called on its own, past the wrapper that would autocast it
-        hidden = model.model(**read, use_cache=False).last_hidden_state.float()
-    labels = inputs["labels"][:, 1:].reshape(-1)
+        hidden = model.model(**read, **shared, use_cache=False).last_hidden_state.float()
+    labels = inputs["labels"][:, 1:]
     total = linear_cross_entropy(
-        hidden[:, :-1].reshape(-1, hidden.shape[-1]),
+        hidden[:, : labels.shape[1]].reshape(-1, hidden.shape[-1]),
         model.lm_head.weight,
-        labels,
+        labels.reshape(-1),
         reduction="sum",
         options=LinearCrossEntropyOptions(batch_chunk_size=HEAD_ROWS),
     )
-    return total / (labels != -100).sum()
+    return total / context_parallel.mean((labels != -100).sum(), context_group)
 
 
 class ChunkedLossTrainer(Trainer):
     """A Trainer whose head and loss work on a few positions at a time, on one process or on shares of the weights."""
 
-    def __init__(self, *arguments: Any, recipe: Train, **options: Any) -> None:
+    def __init__(self, *arguments: Any, recipe: Train, context_group: Group | None, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.recipe = recipe
+        self.recipe, self.context_group = recipe, context_group
 
     def compute_loss(
         self,
@@ -81,7 +89,8 @@ class ChunkedLossTrainer(Trainer):
     ) -> Any:
         """Mean next-token loss; with accumulation, this micro-batch's share of it. (B, T) ids, labels, positions."""
         # The Trainer counts labels before the shift; every sequence loses its first one.
-        mean = self.accelerator.unwrap_model(model).mean_loss(inputs, self.accelerator.autocast)
+        plain = self.accelerator.unwrap_model(model)
+        mean = plain.mean_loss(inputs, self.accelerator.autocast, self.context_group)
         loss = mean / self.current_gradient_accumulation_steps
         return (loss, None) if return_outputs else loss
 
@@ -136,6 +145,7 @@ def tune(
     bf16: bool,
     compiled: bool,
     recomputed: bool = False,
+    context_parallel_size: int = 1,
     seed: int,
     listener: Callable[[dict[str, float]], None] = lambda _: None,
 ) -> Path:
@@ -146,11 +156,12 @@ def tune(
         dataset: item i is the i-th training sequence; `steps * batch_size` of them are used, in order.
         train: the recipe.
         folder: of this recipe alone; holds the checkpoints and the loss curve.
-        micro_batch: sequences a forward of one process; with their number it divides the batch.
+        micro_batch: sequences a forward; with the number of those that read them at a time it divides the batch.
         device: `cpu` or `cuda`.
         bf16: autocast matrix products to bfloat16.
         compiled: torch.compile the model.
         recomputed: keep no activations inside a layer; the backward pass computes them again.
+        context_parallel_size: processes that share a sequence, each a stretch of it.
         seed: of the Trainer (no random operation is left to it; kept for completeness).
         listener: is told every `log_every`-th step's loss.
 
@@ -161,15 +172,15 @@ def tune(
     start = distributed.agreed(lambda: checkpoints.newest(folder, train.steps))
     if start == last:
         return last
-    if train.batch_size % (micro_batch * distributed.processes()):
-        raise UsageError(
-            f"train.batch_size={train.batch_size} is not a multiple of the micro-batch {micro_batch} of "
-            f"{distributed.processes()} processes"
-        )
+    forward = micro_batch * distributed.processes() // context_parallel_size  # sequences that are read at a time
+    if train.batch_size % forward:
+        raise UsageError(f"train.batch_size={train.batch_size} is no multiple of the {forward} sequences of a forward")
     if distributed.is_first():
         checkpoints.remove_unfinished(folder)
     start = start or _elsewhere(train)
-    arguments = _arguments(folder, train, micro_batch, device, bf16, seed)
+    if context_parallel_size > 1:
+        dataset = context_parallel.Stretches(dataset, context_parallel_size, micro_batch)
+    arguments = _arguments(folder, train, micro_batch, train.batch_size // forward, device, bf16, seed)
     listeners = [Finite(), Checkpoints(folder, train), Forward(listener, train.log_every)]
     trainer = ChunkedLossTrainer(
         model=_ready(build(start), compiled, recomputed),
@@ -177,6 +188,7 @@ def tune(
         train_dataset=dataset,
         callbacks=listeners,
         recipe=train,
+        context_group=context_parallel.own_group(context_parallel_size),
     )
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
@@ -206,13 +218,15 @@ def _ready(model: Any, compiled: bool, recomputed: bool) -> Any:
     return model
 
 
-def _arguments(folder: Path, train: Train, micro_batch: int, device: str, bf16: bool, seed: int) -> TrainingArguments:
+def _arguments(
+    folder: Path, train: Train, micro_batch: int, accumulated: int, device: str, bf16: bool, seed: int
+) -> TrainingArguments:
     """The recipe in the Trainer's words; what it saves and reports is ours to decide."""
     return TrainingArguments(
         output_dir=str(folder),
         max_steps=train.steps,
         per_device_train_batch_size=micro_batch,
-        gradient_accumulation_steps=train.batch_size // (micro_batch * distributed.processes()),
+        gradient_accumulation_steps=accumulated,
         learning_rate=train.learning_rate,
         adam_beta1=train.beta1,
         adam_beta2=train.beta2,
