@@ -41,9 +41,10 @@ def test_both_ends_of_an_interval_are_checked() -> None:
     assert [job[1] for job in found] == ["train.learning_rate=0.0001", "train.learning_rate=0.01"]
 
 
-@pytest.mark.parametrize("plugin", ["hydra/launcher=joblib", "hydra/sweeper=optuna"])
+@pytest.mark.parametrize("plugin", ["hydra/launcher=joblib", "hydra/launcher=submitit_slurm", "hydra/sweeper=optuna"])
 def test_the_plugins_compose(plugin: str) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     assert launch.jobs([RATES, plugin])
 
