@@ -113,6 +113,13 @@ def test_a_broken_line_is_named(line: str, path: Path) -> None:
         read(path)
 
 
+@pytest.mark.parametrize("name", ["eval_window", "ci_low"])
+def test_words_for_a_number_are_named(name: str, path: Path) -> None:
+    write(path, [replace(RECORD, **{name: "x"})])  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=rf":1 is no record .*{name}"):
+        read(path)
+
+
 def test_merging_into_a_file_with_a_broken_line_loses_nothing(path: Path) -> None:
     write(path, [RECORD])
     path.write_text(path.read_text() + "{broken\n")

@@ -1,8 +1,10 @@
 """Tuning with the Trainer: the losses of a plain loop, whatever the accumulation, and exact resume."""
 
+import io
 import os
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -306,7 +308,7 @@ def test_recomputed_activations_change_no_loss(build: Build, straight: Path, tmp
 
 
 def test_a_micro_batch_that_does_not_divide_the_batch_is_refused(build: Build, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="batch_size=4 is not a multiple of the micro-batch 3"):
+    with pytest.raises(UsageError, match="batch_size=4 is no multiple of the 3 sequences of a forward"):
         run(build, recipe(6), tmp_path, micro_batch=3)
 
 
@@ -325,6 +327,30 @@ def test_an_index_that_would_run_code_is_refused(build: Build, tmp_path: Path) -
     start = run(build, recipe(2), tmp_path / "first")
     (start / "optimizer" / ".metadata").write_bytes(pickle.dumps(Trap()))
     with pytest.raises(UsageError, match=r"cannot be continued .*its index names posix\.mkdir"):
+        run(build, recipe(6, resume_from=str(start)), tmp_path / "second")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_number_that_would_run_code_is_refused(build: Build, tmp_path: Path) -> None:
+    """torch reads what is no tensor among the parts, such as the learning rate, as a pickle too."""
+
+    class Trap:
+        def __reduce__(self) -> tuple[Any, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "sprung"),)
+
+    start = run(build, recipe(2), tmp_path / "first")
+    folder = start / "optimizer"
+    index = pickle.loads((folder / ".metadata").read_bytes())
+    key = next(key for key in index.storage_data if key.fqn.endswith("weight_decay"))
+    part = folder / index.storage_data[key].relative_path
+    payload = io.BytesIO()
+    torch.save(Trap(), payload)
+    index.storage_data[key] = replace(
+        index.storage_data[key], offset=part.stat().st_size, length=len(payload.getvalue())
+    )
+    part.write_bytes(part.read_bytes() + payload.getvalue())
+    (folder / ".metadata").write_bytes(pickle.dumps(index))
+    with pytest.raises(UsageError, match=r"cannot be continued .*weight_decay is no number"):
         run(build, recipe(6, resume_from=str(start)), tmp_path / "second")
     assert not (tmp_path / "sprung").exists()
 

@@ -130,10 +130,14 @@ def _check_task(config: Config) -> None:
 
 def _check_windows(config: Config, task: PerplexityTask | PlanTask) -> None:
     base, windows = config.model.window, evaluation_windows(config, task)
-    odd = [window for window in windows if window < 2 or (window % base and base % window)]
-    if odd or not windows:
+    if not windows:
         raise UsageError(
-            f"evaluation windows {odd or windows}: expected multiples or whole parts of the base's window {base}; "
+            f"no evaluation window fits into {reach(config)} tokens: lower task.window_factors or set a longer context"
+        )
+    odd = [window for window in windows if window < 2 or (window % base and base % window)]
+    if odd:
+        raise UsageError(
+            f"evaluation windows {odd}: expected multiples or whole parts of the base's window {base}; "
             "correct task.windows or task.window_factors"
         )
     if not 0 < stride(config, task) < min(windows):

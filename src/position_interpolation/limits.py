@@ -22,8 +22,12 @@ LEAST: dict[str, dict[str, float]] = {
     },
     "compute": {"threads": 1, "tokens_per_forward": 1, "context_parallel": 1},
 }  # fmt: skip
-# The most that some of the task's can be: beyond, memory or patience ends first.
-MOST = {"bootstrap": 100_000, "trials": 10_000, "distances": 10_000, "pairs": 100_000, "digits": 100}
+# The most that some can be: beyond, memory or patience ends first, or the number means nothing.
+MOST: dict[str, dict[str, float]] = {
+    "train": {"steps": 10_000_000, "batch_size": 1_000_000, "warmup_start": 1},
+    "task": {"bootstrap": 100_000, "trials": 10_000, "distances": 10_000, "pairs": 100_000, "digits": 100},
+    "compute": {"threads": 4096},
+}
 
 
 def check_numbers(config: Config) -> None:
@@ -37,9 +41,14 @@ def check_numbers(config: Config) -> None:
             value = getattr(getattr(config, group), key, None)
             if value is not None and not least <= value < math.inf:
                 raise UsageError(f"{group}.{key}={value} makes no sense: expected a number of at least {least}")
-    for key, most in MOST.items():
-        if (getattr(config.task, key, None) or 0) > most:
-            raise UsageError(f"task.{key}={getattr(config.task, key)} makes no sense: expected at most {most}")
+    for group, limits in MOST.items():
+        for key, most in limits.items():
+            value = getattr(getattr(config, group), key, None)
+            if value is not None and value > most:
+                raise UsageError(f"{group}.{key}={value} makes no sense: expected at most {most}")
+    factors = getattr(config.task, "window_factors", [])
+    if not all(0 < factor < math.inf for factor in factors):
+        raise UsageError(f"task.window_factors={factors} makes no sense: expected numbers above 0")
     for key in ("beta1", "beta2"):
         if getattr(config.train, key) >= 1:
             raise UsageError(f"train.{key}={getattr(config.train, key)} makes no sense: expected a number below 1")

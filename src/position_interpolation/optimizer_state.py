@@ -1,9 +1,12 @@
 """An optimiser's state on disk, in as many parts as there are processes, for any number of them to go on from."""
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch.distributed.checkpoint.metadata import BytesStorageMetadata, Metadata
 from transformers.distributed import load_optimizer_distributed, save_optimizer_distributed
 
 # What the parts' index is made of: torch reads it as a pickle, in which any other name could do anything.
@@ -33,12 +36,13 @@ def load(model: Any, optimizer: Any, folder: Path) -> None:
     """Take over what belongs to this process's share of the weights.
 
     Raises:
-        ValueError: there is no state, or its index holds more than an index does.
+        ValueError: there is no state, or it holds more than a state does.
     """
     if not (folder / INDEX).is_file():
         raise ValueError("it holds no state of this optimiser")
     with (folder / INDEX).open("rb") as stream:
-        _Index(stream).load()
+        index = _Index(stream).load()
+    _check_numbers(folder, index)
     load_optimizer_distributed(model, optimizer, str(folder))
 
 
@@ -49,3 +53,18 @@ class _Index(pickle.Unpickler):
         if (module, name) not in INDEX_NAMES:
             raise ValueError(f"its index names {module}.{name}, which has no place there")
         return super().find_class(module, name)
+
+
+def _check_numbers(folder: Path, index: Metadata) -> None:
+    """Read what is no tensor, learning rates and the like, in torch's safe way, before torch reads it in the other."""
+    for key, place in index.storage_data.items():
+        if not isinstance(index.state_dict_metadata[key.fqn], BytesStorageMetadata):
+            continue  # torch reads tensors safely by itself
+        if place.transform_descriptors:
+            raise ValueError(f"its {key.fqn} is encoded, which ours are not")
+        with (folder / place.relative_path).open("rb") as part:
+            part.seek(place.offset)
+            try:
+                torch.load(io.BytesIO(part.read(place.length)), weights_only=True)
+            except (pickle.UnpicklingError, EOFError) as error:
+                raise ValueError(f"its {key.fqn} is no number") from error

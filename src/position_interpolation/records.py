@@ -23,6 +23,11 @@ MEASUREMENT = (
 )  # fmt: skip
 
 
+NUMBERS = (
+    "factor", "window", "steps", "eval_window", "stride", "ci_low", "ci_high", "n_documents", "n_tokens",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Record:
     """One line of rows.jsonl. None where a field does not apply."""
@@ -92,6 +97,8 @@ def read(path: Path) -> list[Record]:
             row = json.loads(line)
             if not isinstance(row["data"], dict) or not isinstance(row["value"], int | float):
                 raise TypeError("data or value")
+            if odd := [name for name in NUMBERS if not isinstance(row[name], int | float | None)]:
+                raise TypeError(" and ".join(odd))
             records.append(Record(**{name: row[name] for name in names}))
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{path}:{number} is no record ({error!r}): remove or repair the line") from error

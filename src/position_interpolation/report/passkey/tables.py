@@ -49,13 +49,18 @@ def _passkey_caption(records: Sequence[Record]) -> str:
     rates = [record for record in records if groups.SUCCESS.fullmatch(record.metric)]
     if not rates:
         return "Passkey retrieval was not measured."
-    extension, window = groups.asked(records)[-1]
+    asked = groups.asked(records)
+    extension, window = asked[-1]
     distances = len(groups.successes(records, extension, window))
-    ends = [groups.find(records, extension, metric, window) for metric in ("nearest_key", "farthest_key")]
-    built = [whole(end.value) for end in ends if end is not None]
+    built = {}
+    for item, length in asked:
+        ends = [groups.find(records, item, metric, length) for metric in ("nearest_key", "farthest_key")]
+        if found := [whole(end.value) for end in ends if end is not None]:
+            built[length] = f"{' to '.join(found)} tokens from the end in prompts of {whole(length)}"
+    places = ", ".join(built[length] for length in sorted(built))
     moved = (
-        f"In prompts of {whole(window)} the key stands {' to '.join(built)} tokens from the end: the prompt's fixed "
-        "lines leave no room outside, so distances beyond are moved there and keep their label. "
+        f"The key stands {places}: the prompt's fixed lines leave no room outside, so distances "
+        "beyond are moved there and keep their label. "
     )
     return (
         f"Passkey retrieval: {distances} distances k, {plural(rates[0].n_documents or 0, 'trial')} at each. "

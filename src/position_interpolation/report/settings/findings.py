@@ -37,26 +37,25 @@ def compared(rows: Sequence[Record]) -> list[Finding]:
 
 
 def _best(rows: Sequence[Record], family: list[Extension]) -> Finding:
-    """The lowest perplexity at L' of all rates and steps, against the lowest of any other rate."""
-    lowest: dict[Setting, tuple[float, Extension]] = {}
-    for setting in by_rate(rows):
-        found = [(record.value, item) for item in family if (record := at_own_window(rows, item, setting)) is not None]
-        if found:
-            lowest[setting] = min(found, key=lambda pair: pair[0])
-    first, *others = sorted(lowest, key=lambda setting: lowest[setting][0])
+    """The rate of the lowest perplexity at L', against the next, after the most steps that two rates have."""
     named = f"{BEST}: {family_label(family)}"
-    if not others:
-        return missing(f"{named}, one rate alone")
-    (value, ours), (other, theirs) = lowest[first], lowest[others[0]]
+    for item in reversed(family):
+        measured = {setting: at_own_window(rows, item, setting) for setting in by_rate(rows)}
+        values = {setting: record.value for setting, record in measured.items() if record is not None}
+        if len(values) > 1:
+            break
+    else:
+        return missing(f"{named}, no two rates for as many steps")
+    first, second, *_ = sorted(values, key=lambda setting: values[setting])
     ratio = compare.paired(
-        compare.document_losses(under(rows, first), ours, ours.window),
-        compare.document_losses(under(rows, others[0]), theirs, theirs.window),
+        compare.document_losses(under(rows, first), item, item.window),
+        compare.document_losses(under(rows, second), item, item.window),
     )
     if ratio is None:
         return missing(named)
     text = (
-        f"{named} is best at {rate(first):g} after {ours.steps} steps, perplexity {value:,.2f} at {ours.window}; next "
-        f"{rate(others[0]):g} after {theirs.steps} steps, {other:,.2f}: {ratio.percent()} over "
+        f"{named} is best at {rate(first):g} after {item.steps} steps, perplexity {values[first]:,.2f} at "
+        f"{item.window}; next {rate(second):g}, {values[second]:,.2f}: {ratio.percent()} over "
         f"{plural(ratio.documents, 'document')}.{_edge(rows, first)}"
     )
     return judged(text, ratio, below(1.0))

@@ -75,7 +75,10 @@ def passkey_steps_figure(rows: Sequence[Record]) -> Figure:
     axes.yaxis.set_major_formatter(lambda value, _: rate_text(value).replace(".0", ""))
     axes.set_ylim(-0.03, 1.05)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
-    _note(figure, "bars: 95 % bootstrap over trials; thin dashed lines: the paper's Table 4, same multiples of L")
+    _note(
+        figure,
+        "bars: 95 %, over the rates that the trials leave possible; thin dashed: Table 4, same multiples of L",
+    )
     return figure
 
 

@@ -46,7 +46,7 @@ def passkey_steps_table(rows: Sequence[Record]) -> Table:
 
     caption = (
         "k_max in tokens after so many tuning steps, in prompts that fill the extension's own window. In brackets the "
-        "95 % interval of a bootstrap over trials. Paper: Table 4, at the same multiples of L."
+        "95 % interval over the rates that the trials leave possible. Paper: Table 4, at the same multiples of L."
     )
     return _by_steps(rows, measured, paper.passkey_after, whole, caption)
 
