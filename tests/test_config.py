@@ -77,7 +77,7 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["data.corpora.pg19.collection=vulgate"], "choose one of king_james, sympy_sources"),
         (["task.documents=0"], "expected a number of at least 1"),
         (["task.bootstrap=100000000000"], "task.bootstrap=100000000000 makes no sense: expected at most 100000"),
-        (["task.window_factors=[nan]"], r"task.window_factors=\[nan\] makes no sense"),
+        (["task.window_factors=[nan]"], "task.window_factors=[nan] makes no sense"),
         (["task.window_factors=[1e9]"], "no evaluation window fits into"),
         (["train.steps=1000000000000"], "train.steps=1000000000000 makes no sense: expected at most"),
         (["train.warmup_start=5"], "train.warmup_start=5.0 makes no sense: expected at most 1"),

@@ -47,8 +47,8 @@ def check_numbers(config: Config) -> None:
             if value is not None and value > most:
                 raise UsageError(f"{group}.{key}={value} makes no sense: expected at most {most}")
     factors = getattr(config.task, "window_factors", [])
-    if not all(0 < factor < math.inf for factor in factors):
-        raise UsageError(f"task.window_factors={factors} makes no sense: expected numbers above 0")
+    if not all(0 <= factor < math.inf for factor in factors):
+        raise UsageError(f"task.window_factors={factors} makes no sense: expected numbers of at least 0")
     for key in ("beta1", "beta2"):
         if getattr(config.train, key) >= 1:
             raise UsageError(f"train.{key}={getattr(config.train, key)} makes no sense: expected a number below 1")
