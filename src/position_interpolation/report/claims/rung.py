@@ -20,7 +20,7 @@ from position_interpolation.report.provenance import TUNED
 
 EXPERIMENTS = (
     "table1_pg19", "table2_proof_pile", "table3_steps", "table4_passkey", "table5_benchmarks", "table6_govreport",
-    "theory", "heads", "quickstart", "quickstart_smollm2", "smollm2_extend",
+    "theory", "heads", "positions", "quickstart", "quickstart_smollm2", "smollm2_extend",
 )  # fmt: skip
 Losses = dict[str, tuple[float, int]]  # mean loss in nats per token and scored tokens, by document
 Found = TypeVar("Found")
