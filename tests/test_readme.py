@@ -34,6 +34,8 @@ TARGETS = [(page, line) for page in PAGES for line in commands(page) if line.sta
 def test_every_shown_run_composes(page: Path, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks.corpora, "require", lambda data, name: data.corpora[name])
     monkeypatch.setattr(checks, "_check_places", lambda config: None)  # the reader's own folders
+    if processes := re.search(r"--nproc-per-node (\d+)", line):
+        monkeypatch.setenv("WORLD_SIZE", processes.group(1))
     launch.register()
     shown = re.sub(r"<[^>]+>", "somewhere", ENTRYPOINT.split(line)[1])
     for overrides in covering(launch.jobs(shlex.split(shown))):

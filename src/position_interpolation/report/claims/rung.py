@@ -66,11 +66,12 @@ class Rung:
         return multiple * self._windows[model]
 
     def factor(self, model: str, wanted: int, tuned: bool = True) -> int:
-        """Untuned extensions may go farther than tuned ones."""
+        """Of what was measured at its own window. Untuned extensions may go farther than tuned ones."""
         known = {
             round(extension.factor)
-            for extension in map(extension_of, self.records)
-            if extension and (extension.model, extension.method) == (model, "pi") and bool(extension.steps) == tuned
+            for record in self.records
+            if (extension := extension_of(record)) is not None and record.eval_window == extension.window
+            if (extension.model, extension.method) == (model, "pi") and bool(extension.steps) == tuned
         }
         return min(wanted, max(known, default=wanted))
 
