@@ -311,6 +311,7 @@ class TestWhichRecords:
         rows = [
             *base(), *base(2, 90.0), *scored("pi", 2, 2, 38.0, 80), *scored("extrapolation", 2, 2, 50.0, 80),
             *scored("pi", 2, 2, 70.0), *scored("pi", 2, 1, 40.1, 80),
+            *scored("pi", 4, 2, 200.0),  # never asked at its own window: not as far as the rung goes
         ]  # fmt: skip
         for claim, name in (
             ("pi_beats_extrapolation", "tiny, pg19: PI against FT at 512"),
