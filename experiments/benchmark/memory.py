@@ -1,0 +1,89 @@
+"""Peak memory of one evaluation forward and one tuning step, each in a process of its own."""
+
+import argparse
+import json
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from position_interpolation.config import Train
+from position_interpolation.scoring import scored_losses
+
+from . import tuning
+from .inputs import base, precisions
+
+LIMIT = 20 * 2**30  # bytes of address space for data: a case that needs more is recorded as too large
+CASES = {"evaluation": (1024, 2048, 4096, 8192, 16384), "tuning": (512, 1024, 2048, 4096, 8192)}
+
+
+def measure(cache: Path) -> list[dict[str, Any]]:
+    """Peak bytes for SmolLM2, both sides, at growing windows; None where LIMIT did not suffice.
+
+    Of evaluation above the loaded model; of tuning with weights, gradients and moments.
+    """
+    found = []
+    for kind, windows in CASES.items():
+        for side in ("theirs", "ours"):
+            for window in windows:
+                command = [sys.executable, "-m", "experiments.benchmark.memory", kind, side, str(window), str(cache)]
+                ended = subprocess.run(command, capture_output=True, text=True, check=False)
+                peak = json.loads(ended.stdout.splitlines()[-1]) if ended.returncode == 0 else None
+                found.append({"kind": kind, "side": side, "window": window, "bytes": peak})
+                print(found[-1], flush=True)
+                if peak is None:
+                    break  # a longer window needs more
+    return found
+
+
+def _alone(kind: str, side: str, window: int, cache: Path) -> int:
+    """Bytes that one case adds to the resident size of the process."""
+    resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT))
+    own, precision = base("smollm2", cache), precisions()[0]
+    if kind == "tuning":
+        data: Any = [tuning.sequence(own, number, window) for number in range(2)]
+        recipe = Train(steps=2, batch_size=1, learning_rate=2e-5, save_every=10**6, log_every=1)
+        work = tuning.trainer if side == "theirs" else tuning.tuned
+        before = _resident()
+        work(own, data, recipe, 1, precision, lambda _: None)
+        return _peak() - before
+    model = own.plain(precision) if side == "theirs" else own.ours(precision)
+    ids = torch.tensor([own.tokens[:window]])
+    before = _resident()
+    with torch.inference_mode():
+        if side == "theirs":
+            cross_entropy(model(ids).logits[0, :-1].float(), ids[0, 1:], reduction="none")
+        else:
+            scored_losses(model, ids, 256)
+    return _peak() - before
+
+
+def _peak() -> int:
+    return _status("VmHWM")
+
+
+def _resident() -> int:
+    """Now, with the mark of the peak set back to it (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _status("VmRSS")
+
+
+def _status(name: str) -> int:
+    """Bytes that the kernel's account of this process has under a name."""
+    found = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    if found is None:
+        raise OSError(f"no {name} in /proc/self/status: memory is measured on Linux only")
+    return int(found[1]) * 1024
+
+
+if __name__ == "__main__":
+    asked = argparse.ArgumentParser()
+    for name in ("kind", "side", "window", "cache"):
+        asked.add_argument(name)
+    got = asked.parse_args()
+    print(json.dumps(_alone(got.kind, got.side, int(got.window), Path(got.cache))))

@@ -1,0 +1,173 @@
+"""results/benchmark/README.md and its figures, from measured.json alone."""
+
+import json
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from position_interpolation import files
+from position_interpolation.report import drawing
+
+from .rounds import Row
+
+COLOURS = {"ours": "#0072B2", "theirs": "#D55E00"}  # of the palette that all figures use
+GIB = 2**30
+Measured = dict[str, Any]
+
+
+def write(results: Path) -> None:
+    """Render what was measured so far."""
+    measured: Measured = json.loads((results / "measured.json").read_text())
+    parts: dict[str, Callable[[Any, str, dict[str, float], Path], str]] = {
+        "machine": limits, "perplexity": comparisons, "passkey": comparisons, "tuning": comparisons,
+        "growth": growth, "memory": memory,
+    }  # fmt: skip
+    peaks = measured.get("machine", {}).get("found", {}).get("peaks", {})
+    sections = [
+        f"{render(measured[part]['found'], part, peaks, results)}\n\n{where(measured[part]['conditions'])}"
+        for part, render in parts.items()
+        if part in measured
+    ]
+    text = "# Speed and memory\n\n" + INTRODUCTION + "\n\n" + "\n\n".join(sections) + "\n"
+    files.write_text(results / "README.md", text)
+
+
+INTRODUCTION = (
+    "Ours against others' own functions on the same weights, text and precision, taking turns in one process; made by "
+    "`python -m experiments.benchmark`, every number from measured.json. A ratio is their seconds over ours: median of "
+    "the rounds, and the smallest and largest. What is compared, and what is not, is said in "
+    "[experiments/benchmark](../../experiments/benchmark/README.md)."
+)
+
+
+def where(conditions: dict[str, str]) -> str:
+    """One line on what a section was measured on."""
+    return (
+        "_"
+        + ", ".join(f"{value}" if key in ("machine", "date") else f"{key} {value}" for key, value in conditions.items())
+        + "._"
+    )
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """Markdown."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows))
+
+
+def comparisons(found: list[Measured], part: str, peaks: dict[str, float], _: Path) -> str:
+    """A table of ratios, with the share of the machine's peak that ours reaches."""
+    cells = []
+    for data in found:
+        row = Row(**data)
+        ours = statistics.median(row.ours)
+        reached = (
+            "" if row.flops is None or row.precision not in peaks else f"{row.flops / ours / peaks[row.precision]:.0%}"
+        )
+        ratios = row.ratios
+        cells.append(
+            [
+                row.what, row.precision, row.side, f"{statistics.median(row.theirs):.3g}", f"{ours:.3g}",
+                f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f})", reached, row.agreement,
+                row.notes,
+            ]
+        )  # fmt: skip
+    header = ["what", "precision", "against", "theirs, s", "ours, s", "ratio", "of peak", "agreement", "work"]
+    return f"## {part.capitalize()}\n\n{table(header, cells)}"
+
+
+def limits(found: Measured, part: str, peaks: dict[str, float], _: Path) -> str:
+    """The machine's peaks, and where a forward's time goes."""
+    lines = [f"{value / 1e9:,.0f} GFLOP/s in {precision}" for precision, value in found["peaks"].items()]
+    text = (
+        f"One large matrix product reaches {' and '.join(lines)}; a large copy moves "
+        f"{found['bandwidth'] / 1e9:.1f} GB/s, reads and writes counted. FLOPs are counted by the "
+        "planner's formula, useful work only.\n\n"
+    )
+    rows = [
+        [
+            share["what"], share["precision"], f"{share['seconds']:.3g}",
+            *(f"{share[key] / share['seconds']:.0%}" for key in ("products", "attention", "softmax", "rest")),
+            f"{share['flops'] / share['seconds'] / peaks[share['precision']]:.0%}",
+        ]
+        for share in found["shares"]
+    ]  # fmt: skip
+    header = ["forward", "precision", "s", "matrix products", "attention", "of it softmax", "rest", "of peak"]
+    return f"## The machine, and where a forward's time goes\n\n{text}{table(header, rows)}"
+
+
+def growth(found: list[Measured], part: str, peaks: dict[str, float], results: Path) -> str:
+    """Seconds against window, and what the FLOPs of the shortest window's rate would give."""
+    first = found[0]
+    cells = []
+    for row in found:
+        expected = first["seconds"] * row["flops"] / first["flops"]
+        cells.append(
+            [
+                f"{row['window']}", f"{row['seconds']:.3g}", f"{row['flops'] / 1e12:.3g}",
+                f"{row['flops'] / row['seconds'] / 1e9:.0f}", f"{row['seconds'] / expected - 1:+.0%}",
+            ]
+        )  # fmt: skip
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    windows = [row["window"] for row in found]
+    axes.plot(windows, [row["seconds"] for row in found], "o-", color=COLOURS["ours"], label="measured")
+    expected = [first["seconds"] * row["flops"] / first["flops"] for row in found]
+    axes.plot(windows, expected, "--", color="black", label="FLOPs at the rate of the shortest")
+    axes.set(xscale="log", yscale="log", xlabel="evaluation window W, tokens", ylabel="one forward, s")
+    axes.set_xticks(windows, [f"{window:,}" for window in windows])
+    axes.minorticks_off()
+    axes.set_title("SmolLM2-135M, last 256 tokens scored")
+    axes.legend()
+    drawing.save(figure, results / "growth")
+    header = ["W", "s", "TFLOP", "GFLOP/s", "time against the FLOPs' share"]
+    return f"## Cost against window\n\n![Seconds of a forward against its window](growth.png)\n\n{table(header, cells)}"
+
+
+def memory(found: list[Measured], part: str, peaks: dict[str, float], results: Path) -> str:
+    """Peak memory against window, both sides."""
+    kinds = {"evaluation": "above the loaded model", "tuning": "weights, gradients and moments included"}
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    tables = []
+    for axes, (kind, what) in zip(figure.subplots(1, 2), kinds.items(), strict=True):
+        peak = {
+            side: {row["window"]: row["bytes"] for row in found if (row["kind"], row["side"]) == (kind, side)}
+            for side in COLOURS
+        }
+        for side, marker in (("theirs", "s--"), ("ours", "o-")):
+            own = {window: size / GIB for window, size in peak[side].items() if size is not None}
+            axes.plot(
+                list(own),
+                list(own.values()),
+                marker,
+                color=COLOURS[side],
+                label={"theirs": "transformers", "ours": "ours"}[side],
+            )
+        axes.set(xscale="log", yscale="log", xlabel="window, tokens", ylabel="peak, GiB", title=f"{kind}: {what}")
+        axes.set_xticks(list(peak["ours"]), [f"{window:,}" for window in peak["ours"]])
+        axes.minorticks_off()
+        axes.legend()
+        rows = [
+            [
+                f"{window}",
+                size_of(peak["theirs"].get(window)),
+                size_of(own_size),
+                ratio(peak["theirs"].get(window), own_size),
+            ]
+            for window, own_size in peak["ours"].items()
+        ]
+        tables.append(f"{kind.capitalize()} ({what}):\n\n{table(['window', 'transformers', 'ours', 'ratio'], rows)}")
+    drawing.save(figure, results / "memory")
+    return "## Peak memory, SmolLM2-135M\n\n![Peak memory against window](memory.png)\n\n" + "\n\n".join(tables)
+
+
+def size_of(size: float | None) -> str:
+    """In GiB."""
+    return "over 20 GiB" if size is None else f"{size / GIB:.2f} GiB"
+
+
+def ratio(theirs: float | None, ours: float | None) -> str:
+    """How many times more theirs takes."""
+    return "" if theirs is None or ours is None else f"{theirs / ours:.2f}"

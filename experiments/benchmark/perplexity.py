@@ -1,0 +1,215 @@
+"""Sliding-window perplexity: each peer's own function, and this project's under that peer's protocol."""
+
+import importlib.util
+import math
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from position_interpolation.planning import forwards
+from position_interpolation.tasks import perplexity, windows
+
+from . import peers
+from .inputs import Base, base, precisions
+from .rounds import Row, middle, take_turns
+
+TOKENS_PER_FORWARD = 8192  # as conf/compute has it
+
+
+@dataclass(frozen=True)
+class Case:
+    """Windows of one document: a first one, and `later` ones that each score `stride` tokens more."""
+
+    model: str
+    window: int
+    stride: int
+    later: int
+
+    @property
+    def tokens(self) -> int:
+        """Of the document, BOS left out."""
+        return self.window - 1 + self.stride * self.later
+
+
+CASES = {
+    "bfloat16": [
+        Case("tiny", 256, 32, 96),
+        Case("tiny", 1024, 32, 48),
+        Case("tiny", 4096, 32, 12),
+        Case("smollm2", 2048, 256, 7),
+        Case("smollm2", 8192, 256, 2),
+    ],
+    "float32": [
+        Case("tiny", 256, 32, 96),
+        Case("tiny", 1024, 32, 48),
+        Case("tiny", 4096, 32, 12),
+        Case("smollm2", 2048, 256, 3),
+    ],
+}
+
+
+def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) -> list[Row]:
+    """A row for each case and peer; the peers' own only where `folder` has their clones."""
+    found = []
+    bases = {name: base(name, cache) for name in models}
+    for precision in precisions():
+        for case in CASES[precision]:
+            if case.model in bases:
+                found += compare(bases[case.model], case, precision, folder, rounds)
+    return found
+
+
+def compare(own: Base, case: Case, precision: str, folder: Path | None, rounds: int) -> list[Row]:
+    """One case: every peer takes turns with ours under its protocol."""
+    plain, fast, tokens = own.plain(precision), own.ours(precision), own.tokens[: case.tokens]
+    sides: dict[str, tuple[str, Callable[[], float], Callable[[], float]]] = {
+        "documented recipe": (
+            "token",
+            lambda: recipe(plain, own, tokens, case),
+            lambda: ours(fast, own, tokens, case, "token"),
+        ),
+    }
+    if folder is not None:
+        yarn, pose, longlora = (peers.function(folder, f"{name} perplexity") for name in ("YaRN", "PoSE", "LongLoRA"))
+        sides["YaRN"] = (
+            "window", lambda: bos_first(yarn, plain, own, tokens, case, "sliding_window", device="cpu"),
+            lambda: ours(fast, own, tokens, case, "window"),
+        )  # fmt: skip
+        sides["PoSE"] = (
+            "token", lambda: bos_first(pose, uncached(plain), own, tokens, case, "sliding_window_step"),
+            lambda: ours(fast, own, tokens, case, "token"),
+        )  # fmt: skip
+        sides["LongLoRA"] = (
+            "overlapping", lambda: whole_windows(longlora, plain, own, case),
+            lambda: ours_whole(fast, own, case),
+        )  # fmt: skip
+    if importlib.util.find_spec("lm_eval") is not None:
+        sides["lm-evaluation-harness"] = (
+            "rolling", lambda: rolling(plain, own, case), lambda: ours_rolling(fast, own, case),
+        )  # fmt: skip
+    rows = []
+    for name, (protocol, theirs, mine) in sides.items():
+        seconds, values = take_turns({"theirs": theirs, "ours": mine}, rounds)
+        off = abs(values["ours"] / values["theirs"] - 1)
+        rows.append(
+            Row(
+                "perplexity", f"{own.name}, W = {case.window}", name, precision, seconds["theirs"], seconds["ours"],
+                f"{protocol}: {values['theirs']:.6g} and {values['ours']:.6g}, {off:.0e} apart",
+                flops(own, case, protocol), f"{case.later + 1} windows, stride {case.stride}",
+            )
+        )  # fmt: skip
+        print(f"{rows[-1].what} {precision} {name}: {middle(rows[-1].ratios):.2f}x, {rows[-1].agreement}", flush=True)
+    return rows
+
+
+def ours(model: Any, own: Base, tokens: list[int], case: Case, protocol: str) -> float:
+    """Perplexity as `task=pg19` computes it."""
+    return engine(model, [tokens], case.window, case.stride, own.bos, protocol)
+
+
+def engine(model: Any, documents: list[list[int]], window: int, stride: int, bos: int | None, protocol: str) -> float:
+    """Perplexity through the functions that the tasks call, raw losses written as they write them."""
+    corpus = perplexity.Tokenised(
+        tuple(map(str, range(len(documents)))), tuple(np.asarray(tokens, np.int64) for tokens in documents)
+    )
+    overlapping = protocol == "overlapping"
+    planned = perplexity.plans(corpus, window, stride, bos=bos is not None, overlapping=overlapping, sample=None)
+    with tempfile.TemporaryDirectory() as folder:
+        scored = perplexity.token_losses(
+            model, corpus, planned, bos=bos, tokens_per_forward=TOKENS_PER_FORWARD, folder=Path(folder)
+        )
+    return windows.perplexity(scored, protocol, samples=0).value
+
+
+@torch.inference_mode()
+def recipe(model: Any, own: Base, tokens: list[int], case: Case) -> float:
+    """As the transformers documentation has it: a window at a time, labels masked, weighted by scored tokens."""
+    total, count, scored_until = 0.0, 0, 0
+    for start in range(0, len(tokens), case.stride):
+        stop = min(start + case.window - 1, len(tokens))
+        ids = torch.tensor([[own.bos, *tokens[start:stop]]])
+        labels = ids.clone()
+        labels[:, : -(stop - scored_until)] = -100
+        scored = int((labels[:, 1:] != -100).sum())
+        total += float(model(ids, labels=labels).loss) * scored
+        count, scored_until = count + scored, stop
+        if stop == len(tokens):
+            break
+    return math.exp(total / count)
+
+
+def bos_first(
+    theirs: Callable[..., Any], model: Any, own: Base, tokens: list[int], case: Case, stride: str, **options: Any
+) -> float:
+    """YaRN's function, and PoSE's that came from it."""
+    encodings = {"input_ids": [tokens], "attention_mask": [[1] * len(tokens)]}
+    tokenizer = SimpleNamespace(bos_token="", bos_token_id=own.bos)
+    options = {**options, stride: case.stride, "max_length": case.window}
+    found: float = theirs(encodings, model, tokenizer, add_start_token=True, **options)["mean_perplexity"]
+    return found
+
+
+def uncached(model: Any) -> Any:
+    """PoSE turns the cache off."""
+    model.config.use_cache = False
+    return model
+
+
+def whole_windows(theirs: Callable[..., Any], model: Any, own: Base, case: Case) -> float:
+    """LongLoRA's function, which scores every token of every window; its batch is ours."""
+    batch = max(1, min(TOKENS_PER_FORWARD // case.window, case.later))
+    # It leaves out the last window and one token more.
+    data = np.asarray(own.tokens[: case.window + case.stride * (case.later + 1)], np.int64)
+    found: float = theirs(model, {"val": data}, batch, "cpu", case.window, sliding_window=case.stride)["val_loss"]
+    return math.exp(found)
+
+
+def ours_whole(model: Any, own: Base, case: Case) -> float:
+    """The same windows, every token of each."""
+    tokens = own.tokens[: case.window + case.stride * (case.later - 1)]
+    return engine(model, [tokens], case.window, case.stride, None, "overlapping")
+
+
+def rolling(model: Any, own: Base, case: Case) -> float:
+    """lm-evaluation-harness: windows that do not overlap, the token before each as its start."""
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    text = rolling_text(own, case)
+    harness = HFLM(pretrained=model, tokenizer=own.tokenizer, batch_size=1, max_length=case.window)
+    harness.custom_prefix_token_id = own.bos
+    request = Instance("loglikelihood_rolling", {}, (text,), 0)
+    (total,) = harness.loglikelihood_rolling([request], disable_tqdm=True)
+    return math.exp(-total / len(own.tokenizer(text, add_special_tokens=False)["input_ids"]))
+
+
+def ours_rolling(model: Any, own: Base, case: Case) -> float:
+    """The same: its windows read W tokens and score the W behind them."""
+    tokens = own.tokenizer(rolling_text(own, case), add_special_tokens=False)["input_ids"]
+    return engine(model, [[own.bos, *tokens]], case.window + 1, case.window, None, "token")
+
+
+def rolling_text(own: Base, case: Case) -> str:
+    """Three windows of text."""
+    text: str = own.tokenizer.decode(own.tokens[: 3 * case.window], clean_up_tokenization_spaces=False)
+    return text
+
+
+def flops(own: Base, case: Case, protocol: str) -> float:
+    """Of ours, by the planner's formula."""
+    if protocol == "overlapping":
+        tokens = case.window + case.stride * (case.later - 1)
+        return float(
+            forwards(own.shape, [windows.plan_overlapping(tokens, case.window, case.stride, False)], False).flops
+        )
+    if protocol == "rolling":
+        return float(
+            forwards(own.shape, [windows.plan(3 * case.window + 1, case.window + 1, case.window, False)], False).flops
+        )
+    return float(forwards(own.shape, [windows.plan(case.tokens, case.window, case.stride, True)], True).flops)

@@ -1,0 +1,104 @@
+"""Tuning steps: the Trainer as it comes, and this project's, on the same batches in the same precision."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+
+from position_interpolation import models, training
+from position_interpolation.callbacks import Forward
+from position_interpolation.config import Train
+from position_interpolation.planning import training_flops
+
+from .inputs import Base, base, precisions
+from .rounds import Row, Timed, middle, take_turns
+
+# (model, L', batch, steps)
+CASES = [("tiny", 1024, 8, 6), ("tiny", 4096, 2, 6), ("smollm2", 2048, 1, 4)]
+Listener = Callable[[dict[str, float]], None]
+
+
+def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) -> list[Row]:
+    """A row for each case in the machine's fast precision, tiny's in float32 as well."""
+    found = []
+    for name, window, batch, steps in CASES:
+        for precision in precisions():
+            if name in models and not (name == "smollm2" and precision == "float32" and len(precisions()) > 1):
+                found.append(compare(base(name, cache), window, batch, steps, precision, rounds))
+    return found
+
+
+def compare(own: Base, window: int, batch: int, steps: int, precision: str, rounds: int) -> Row:
+    """Median seconds a step of both, and how far their loss curves are apart."""
+    data = [sequence(own, i, window) for i in range(batch * steps)]
+    recipe = Train(steps=steps, batch_size=batch, learning_rate=2e-5, save_every=10**6, log_every=1)
+    micro = max(1, min(batch, 8192 // window))
+    sides = {
+        "theirs": lambda: watched(lambda told: trainer(own, data, recipe, micro, precision, told)),
+        "ours": lambda: watched(lambda told: tuned(own, data, recipe, micro, precision, told)),
+    }
+    seconds, curves = take_turns(sides, rounds)
+    apart = max(abs(a - b) for a, b in zip(curves["theirs"], curves["ours"], strict=True))
+    row = Row(
+        "tuning", f"{own.name}, L' = {window}", "Trainer", precision, seconds["theirs"], seconds["ours"],
+        f"losses of {steps} steps within {apart:.0e}", float(batch * training_flops(own.shape, window - 1)),
+        f"batch {batch}, {micro} a forward",
+    )  # fmt: skip
+    print(f"tuning {row.what} {precision}: {middle(row.ratios):.2f}x, {row.agreement}", flush=True)
+    return row
+
+
+def sequence(own: Base, number: int, window: int) -> dict[str, torch.Tensor]:
+    """The `number`-th stretch of the document, from its start again at its end."""
+    start = number * window % (len(own.tokens) - window)
+    ids = torch.tensor(own.tokens[start : start + window])
+    return {"input_ids": ids, "labels": ids}
+
+
+def watched(work: Callable[[Listener], None]) -> Timed:
+    """The losses that a training reports, one a step, and the median seconds from one report to the next."""
+    losses: list[float] = []
+    times: list[float] = []
+
+    def told(values: dict[str, float]) -> None:
+        if "train/loss" in values:
+            losses.append(values["train/loss"])
+            times.append(time.perf_counter())
+
+    work(told)
+    return Timed(losses, statistics.median(later - earlier for earlier, later in pairwise(times)))
+
+
+def trainer(own: Base, data: Any, recipe: Train, micro: int, precision: str, told: Listener) -> None:
+    """The Trainer as it comes, with the same optimiser and schedule."""
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            output_dir=folder, max_steps=recipe.steps, per_device_train_batch_size=micro,
+            gradient_accumulation_steps=recipe.batch_size // micro, bf16=precision == "bfloat16",
+            learning_rate=recipe.learning_rate, adam_beta1=recipe.beta1, adam_beta2=recipe.beta2,
+            weight_decay=recipe.weight_decay, max_grad_norm=recipe.clip, train_sampling_strategy="sequential",
+            save_strategy="no", logging_steps=1, report_to=[], use_cpu=True, disable_tqdm=True,
+            dataloader_pin_memory=False,
+        )  # fmt: skip
+        model = AutoModelForCausalLM.from_pretrained(own.place, dtype=torch.float32)
+        plain = Trainer(model=model, args=arguments, train_dataset=data, callbacks=[Forward(told, 1)])
+        plain.remove_callback(PrinterCallback)
+        plain.create_optimizer()
+        plain.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(plain.optimizer, training.learning_rate_factor(recipe))
+        plain.train()
+
+
+def tuned(own: Base, data: Any, recipe: Train, micro: int, precision: str, told: Listener) -> None:
+    """The same through `training.tune`."""
+    with tempfile.TemporaryDirectory() as folder:
+        training.tune(
+            lambda _: models.load(own.place), data, recipe, Path(folder), micro_batch=micro, device="cpu",
+            bf16=precision == "bfloat16", compiled=False, seed=0, listener=told,
+        )  # fmt: skip

@@ -1,0 +1,66 @@
+"""The benchmark compares like with like: a peer's function as its file has it, and the same number from ours."""
+
+from pathlib import Path
+
+import pytest
+
+from experiments.benchmark import __main__ as benchmark
+from experiments.benchmark import inputs, perplexity
+from experiments.benchmark.peers import compiled
+from experiments.benchmark.rounds import Timed, take_turns
+from position_interpolation.errors import UsageError
+from position_interpolation.planning import forward_flops
+
+CASE = perplexity.Case("tiny", 64, 16, 5)
+
+
+def test_a_function_is_taken_out_of_a_file_that_cannot_be_imported(tmp_path: Path) -> None:
+    path = tmp_path / "eval.py"
+    path.write_text(
+        "import deepspeed_of_2023\nraise SystemExit\n\n"
+        "def helper(x):\n    return x + 1\n\ndef main(x):\n    return helper(x)\n"
+    )
+    assert compiled(path, ("main", "helper"))(1) == 2
+    with pytest.raises(UsageError, match="does not define evaluate"):
+        compiled(path, ("evaluate",))
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> inputs.Base:
+    return inputs.base("tiny", tmp_path_factory.mktemp("cache"))
+
+
+def test_ours_gives_the_number_of_the_documented_recipe(base: inputs.Base) -> None:
+    tokens = base.tokens[: CASE.tokens]
+    theirs = perplexity.recipe(base.plain("float32"), base, tokens, CASE)
+    assert perplexity.ours(base.ours("float32"), base, tokens, CASE, "token") == pytest.approx(theirs, rel=1e-5)
+
+
+def test_work_is_counted_for_the_windows_that_are_run(base: inputs.Base) -> None:
+    # The first window reads 63 positions (BOS, and 63 tokens of which the last is never read); so does each later one.
+    expected = forward_flops(base.shape, 63, 63) + 5 * forward_flops(base.shape, 63, 16)
+    assert perplexity.flops(base, CASE, "token") == expected
+
+
+def test_sides_take_turns_and_may_bring_their_own_clock() -> None:
+    order: list[str] = []
+    sides = {"theirs": lambda: order.append("theirs"), "ours": lambda: Timed(order.append("ours"), 7.0)}
+    seconds, _ = take_turns(sides, 2)
+    assert order == ["theirs", "ours", "theirs", "ours"]
+    assert seconds["ours"] == [7.0, 7.0]
+
+
+def test_a_row_a_page_and_its_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(perplexity, "CASES", {precision: [CASE] for precision in ("bfloat16", "float32")})
+    benchmark.main(["parts=[perplexity]", "models=[tiny]", "rounds=1", f"results={tmp_path}", f"cache={tmp_path}"])
+    page = (tmp_path / "README.md").read_text()
+    assert "| tiny, W = 64 | float32 | documented recipe |" in page
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [("parts=[speed]", "speed: parts are"), ("rounds=0", "expected at least 1"), ("pears=x", "pears")],
+)
+def test_bad_settings_get_one_line(argument: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        benchmark.main([argument])
