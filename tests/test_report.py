@@ -295,6 +295,13 @@ class TestPaired:
         assert ratio is not None
         assert (ratio.low, ratio.high) == pytest.approx((math.exp(-0.1), math.exp(-0.1)))
 
+    def test_two_samples_of_the_same_documents(self) -> None:
+        left, right = {"a": (2.0, 100), "b": (4.0, 300)}, {"a": (1.0, 50), "b": (3.0, 50)}
+        assert compare.paired(left, right) is None
+        ratio = compare.paired(left, right, same_tokens=False)
+        assert ratio is not None
+        assert ratio.value == pytest.approx(math.exp(3.5 - 2.0))  # 1400 / 400 against 200 / 100
+
     def test_nothing_common_and_one_document(self) -> None:
         assert compare.paired({"a": (1.0, 2)}, {"b": (1.0, 2)}) is None
         alone = compare.paired({"a": (1.0, 2)}, {"a": (2.0, 2)})

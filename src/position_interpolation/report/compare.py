@@ -51,8 +51,11 @@ def paired(
     right: dict[str, tuple[float, int]],
     samples: int = SAMPLES,
     seed: int = 0,
+    same_tokens: bool = True,
 ) -> Ratio | None:
     """Ratio of two perplexities, left over right, on the documents of which both scored as many tokens.
+
+    Without `same_tokens` on all common documents: two windows' samples score different parts of a document.
 
     Each side is exp(sum of losses / tokens), as under protocol `token`. The bootstrap draws documents, the
     same for both sides: what makes a document hard cancels, which two separate intervals would count twice.
@@ -60,7 +63,8 @@ def paired(
     Returns:
         None if no document is common; a ratio without interval if only one is.
     """
-    common = sorted(name for name in left.keys() & right.keys() if left[name][1] == right[name][1])
+    shared = left.keys() & right.keys()
+    common = sorted(name for name in shared if not same_tokens or left[name][1] == right[name][1])
     if not common:
         return None
     sides = []

@@ -95,7 +95,8 @@ def _better(
 def _compared(
     rows: Sequence[Record], left: tuple[Extension, int], right: tuple[Extension, int]
 ) -> compare.Ratio | None:
-    return compare.paired(compare.document_losses(rows, *left), compare.document_losses(rows, *right))
+    losses = (compare.document_losses(rows, *side) for side in (left, right))
+    return compare.paired(*losses, same_tokens=left[1] == right[1])
 
 
 def _value(rows: Sequence[Record], extension: Extension, window: int) -> str:
