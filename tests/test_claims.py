@@ -374,6 +374,13 @@ class TestPasskey:
         assert found.worst is not None
         assert found.worst.shown == "50.0 %"
 
+    def test_only_what_was_reached_can_stay(self) -> None:
+        never = [longest("pi", 4, 0.5, steps) for steps in (200, 400)]
+        assert verdict("passkey_stays", never).verdict == UNKNOWN
+        late = [longest("pi", 4, 0.5, 200), longest("pi", 4, 1.0, 400)]
+        assert verdict("passkey_stays", late).verdict == HOLDS
+        assert verdict("passkey_stays", [*late, longest("pi", 4, 0.5, 600)]).verdict == FAILS
+
     def test_a_base_that_retrieves_nothing_decides_nothing(self) -> None:
         rows = [longest("pi", 4, 0.0, 200)]
         assert verdict("passkey_whole_window_within_200_steps", rows).verdict == FAILS

@@ -25,6 +25,7 @@ FUNCTIONS: tuple[Check, ...] = (
     steps.passes_base,
     steps.improves_steadily,
     passkey.passkey_whole_window,
+    passkey.passkey_stays,
     passkey.passkey_extrapolation_slow,
     benchmarks.benchmarks_lose_at_most,
     benchmarks.benchmarks_loss_grows,

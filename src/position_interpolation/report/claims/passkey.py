@@ -18,6 +18,23 @@ def passkey_whole_window(
                 yield Case(name, effect, Bar("at least", 1.0), share)
 
 
+def passkey_stays(
+    evidence: Evidence, sizes: Sequence[str], factors: Sequence[int], steps: Sequence[int]
+) -> Iterator[Case]:
+    """PI's k_max as a share of L' from the first number of steps on after which it is the whole of it.
+
+    A model that never reaches its whole window says nothing about staying there.
+    """
+    for model in evidence.models(sizes):
+        for factor in factors:
+            reached = False
+            for number in sorted(steps):
+                effect = evidence.k_max(model, "pi", factor, number)
+                reached = reached or (effect is not None and effect.value >= 1.0)
+                name = f"{model}: k_max of PI x{factor} after {number} steps, of {evidence.window(model, factor)}"
+                yield Case(name, effect if reached else None, Bar("at least", 1.0), share)
+
+
 def passkey_extrapolation_slow(evidence: Evidence, sizes: Sequence[str], factor: int, most: float) -> Iterator[Case]:
     """FT's k_max after its longest tuning, as a multiple of L; and whether PI reaches farther at all."""
     for model in evidence.models(sizes):
