@@ -95,8 +95,8 @@ def _better(
 def _compared(
     rows: Sequence[Record], left: tuple[Extension, int], right: tuple[Extension, int]
 ) -> compare.Ratio | None:
-    losses = (compare.document_losses(rows, *side) for side in (left, right))
-    return compare.paired(*losses, same_tokens=left[1] == right[1])
+    ours, other = (compare.document_losses(rows, *side) for side in (left, right))
+    return compare.paired(ours, other, same_tokens=left[1] == right[1])
 
 
 def _value(rows: Sequence[Record], extension: Extension, window: int) -> str:
