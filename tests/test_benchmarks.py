@@ -13,11 +13,11 @@ import torch
 from position_interpolation import extension, launch, records
 from position_interpolation.errors import UsageError
 from position_interpolation.evaluation import benchmarks as evaluation
+from position_interpolation.intervals import mean
 from position_interpolation.questions import SETS, Question
 from position_interpolation.records import Record, read
 from position_interpolation.run import run
 from position_interpolation.tasks.benchmarks import Prompt, Scores, log_likelihoods, margins, prompts, right
-from position_interpolation.tasks.windows import mean
 
 BOS = 0
 WORDS = ["the", "old", "house", "stood", "near", "a", "river", "and", "nobody", "had", "lived", "in", "it", "since"]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from position_interpolation import records
+from position_interpolation.intervals import widening
 from position_interpolation.records import Record
 from position_interpolation.report import compare
 from position_interpolation.report.claims import page
@@ -202,8 +203,8 @@ class TestJudging:
 
     def test_difference_by_hand(self) -> None:
         found = compare.difference({"a": 3.0, "b": 5.0, "c": 9.0}, {"b": 4.0, "a": 0.0})
-        # differences 3 and 1: drawn twice they mean 3, 2 or 1, each more often than 2.5 %
-        assert found == (2.0, 1.0, 3.0, 2)
+        # differences 3 and 1: drawn twice they mean 3, 2 or 1, each more often than 2.5 %; then widened for so few
+        assert found == pytest.approx((2.0, 2 - widening(2), 2 + widening(2), 2))
         assert compare.difference({"a": 1.0}, {"a": 0.0}) == (1.0, None, None, 1)
         assert compare.difference({"a": 1.0}, {"b": 0.0}) is None
 

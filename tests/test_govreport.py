@@ -23,7 +23,7 @@ from position_interpolation.report.govreport import tables as govreport_tables
 from position_interpolation.report.parts import findings
 from position_interpolation.run import run
 from position_interpolation.task_config import GovReportTask
-from position_interpolation.tasks import govreport, rouge, windows
+from position_interpolation.tasks import govreport, rouge
 from position_interpolation.tasks.govreport import AFTER, BEFORE, IGNORED, Examples, Lengths, Sampling
 from position_interpolation.training import tune
 
@@ -177,15 +177,6 @@ def test_rouge_is_rouge_score_with_the_stemmer() -> None:
     assert found["rougeLsum"][0] > found["rougeL"][0], "lines in another order still match"
     assert found["rouge1"][1] == 0
     assert found["rouge1"][2] == 100
-
-
-def test_the_interval_of_a_mean() -> None:
-    alike = windows.mean([3.0] * 5, 100)
-    assert (alike.value, alike.low, alike.high) == (3, 3, 3)
-    spread = windows.mean([0.0, 1.0] * 50, 4000)
-    assert spread.value == 0.5
-    assert spread.low == pytest.approx(0.5 - 1.96 * 0.05, abs=0.015)
-    assert windows.mean([1.0], 100).low is None
 
 
 # Settings

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import GenerationConfig
@@ -251,12 +252,31 @@ def test_k_max_is_as_uncertain_as_the_trials_leave_it() -> None:
     wavering = k_max({64: 10, 128: 10, 192: 2, 256: 10}, 10, 0.2)
     assert wavering.value == 256
     assert (wavering.low, wavering.high) == (128, 256)
-    assert wavering == k_max({64: 10, 128: 10, 192: 2, 256: 10}, 10, 0.2)
 
 
-def test_no_hit_in_a_few_trials_does_not_prove_that_there_is_none() -> None:
-    """With no hit in 4 trials a rate of 20 % is still possible; with none in 100 it is not."""
-    assert k_max({64: 0}, 4, 0.2).high == 64
-    # P(rate >= 0.2) after 0 of 12 is 1.9 % under Jeffreys' Beta(1/2, 25/2), 5.5 % under the uniform Beta(1, 13).
-    assert k_max({64: 0}, 12, 0.2).high == 0
-    assert k_max({64: 0}, 100, 0.2).high == 0
+def test_the_low_end_needs_each_distance_to_succeed_beyond_chance() -> None:
+    """At a rate of 20 %, ten trials hit five times or more in 3.3 %, six or more in 0.6 %."""
+    assert k_max({64: 10, 128: 6}, 10, 0.2).low == 128
+    assert k_max({64: 10, 128: 5}, 10, 0.2).low == 64
+    assert k_max({64: 1, 128: 1}, 1, 0.2).low == 0  # one hit in one trial: 20 %
+
+
+def test_the_high_end_needs_a_run_that_fails_beyond_chance() -> None:
+    """At a rate of 20 %, no hit in 16 trials has 2.8 %, in 17 trials 2.3 %; of two distances there are three runs, so
+    none in 22 is needed, which has 0.7 %."""
+    assert k_max({64: 0}, 16, 0.2).high == 64
+    assert k_max({64: 0}, 17, 0.2).high == 0
+    assert k_max({64: 17, 128: 0}, 17, 0.2).high == 128
+    assert k_max({64: 22, 128: 0}, 22, 0.2).high == 64
+    assert k_max({64: 0, 128: 0}, 11, 0.2).high == 64  # neither alone, but both together: one of them fails
+
+
+@pytest.mark.parametrize(
+    ("rates", "trials", "truth"),
+    [([0.25] * 8, 1, 8), ([0.25] * 32, 10, 32), ([0.9] * 16 + [0.1] * 16, 10, 16), ([0.5] * 8 + [0.0] * 8, 40, 8)],
+)
+def test_the_interval_holds_the_true_k_max(rates: list[float], trials: int, truth: int) -> None:
+    """At least 95 times in 100, also where every rate is near the threshold, or each distance has a single trial."""
+    draws = np.random.default_rng(0).binomial(trials, rates, (200, len(rates)))
+    found = [k_max(dict(enumerate(map(int, wins), start=1)), trials, 0.2) for wins in draws]
+    assert sum(one.low <= truth <= one.high for one in found if one.low is not None and one.high is not None) >= 190

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from position_interpolation import records
 from position_interpolation.errors import UsageError
+from position_interpolation.intervals import widening
 from position_interpolation.records import Record
 from position_interpolation.report import compare, drawing, formats, groups, paper, tables
 from position_interpolation.report.labels import Extension, colour, names, ordered, perplexity_text
@@ -273,19 +274,22 @@ class TestPaired:
         # (200 + 1200) / 400 = 3.5 against (250 + 900) / 400 = 2.875; `c` was scored on one side only
         assert ratio.value == pytest.approx(math.exp(3.5 - 2.875))
         assert ratio.documents == 2
-        # Draws are {a, a}, {a, b}, {b, b}: differences -0.5, 0.625 and 1, each above 2.5 % of all draws.
-        assert ratio.low == pytest.approx(math.exp(-0.5))
-        assert ratio.high == pytest.approx(math.exp(1.0))
+        # Draws are {a, a}, {a, b}, {b, b}: differences -0.5, 0.625 and 1, each above 2.5 % of all draws. What lies
+        # between them and the value is widened for two documents.
+        assert ratio.low == pytest.approx(math.exp(0.625 - widening(2) * 1.125))
+        assert ratio.high == pytest.approx(math.exp(0.625 + widening(2) * 0.375))
 
     def test_the_interval_holds_95_per_cent_of_the_draws(self) -> None:
         """One document of four differs, by 1. Drawn k times with probability Bin(4, 1/4): 32 % never, at most twice in
         94.9 % of all draws, at most three times in 99.6 %. So 2.5 % and 97.5 % are met at 0 and 3; 16 % and 84 % at 0
-        and 2.
+        and 2. Then both are widened about the value of 1/4.
         """
         right = {name: (1.0, 10) for name in "abcd"}
-        ratio = compare.paired({**right, "a": (2.0, 10)}, right, samples=20_000)
+        ratio = compare.paired({**right, "a": (2.0, 10)}, right)
         assert ratio is not None
-        assert (ratio.low, ratio.high) == pytest.approx((1.0, math.exp(3 / 4)))
+        assert (ratio.low, ratio.high) == pytest.approx(
+            (math.exp((1 - widening(4)) / 4), math.exp((1 + 2 * widening(4)) / 4))
+        )
 
     def test_a_constant_difference_has_no_spread(self) -> None:
         """Hard and easy documents differ far more than the two sides do; pairing takes that out."""

@@ -77,6 +77,19 @@ def test_the_interval_covers_the_full_evaluation_as_often_as_it_says() -> None:
     assert all(each.low < each.high for each in found if each.low is not None and each.high is not None)
 
 
+@pytest.mark.parametrize("windows", [4, 8])
+def test_of_few_drawn_windows_it_covers_as_well(windows: int) -> None:
+    """Two or more a document: a spread from so few is uncertain itself, which Student's t allows for."""
+    covered = 0
+    for number in range(400):
+        full = losses(number)
+        found = of_all_windows(sampled(full, windows, number))
+        assert found.low is not None
+        assert found.high is not None
+        covered += found.low <= perplexity(full, "token", 0).value <= found.high
+    assert covered / 400 >= 0.92
+
+
 def test_a_document_without_windows_between_needs_no_sample() -> None:
     spans = plan(40, 64, 16, bos=True)
     assert drawn([spans], 5, seed=0)[0].spans == every_window(spans).spans == spans

@@ -26,13 +26,13 @@ from position_interpolation.errors import UsageError
 from position_interpolation.evaluation.choose import measurements
 from position_interpolation.evaluation.measurement import Measured, Measurement
 from position_interpolation.extension import Prepared, prepare
+from position_interpolation.intervals import Estimate
 from position_interpolation.planning import Shape
 from position_interpolation.records import ROWS, Record
 from position_interpolation.report.plan.costs import costs
 from position_interpolation.report.plan.tables import print_costs
 from position_interpolation.task_config import ExportTask, TokenizerTask
 from position_interpolation.tasks.theory import figure_2_rows, figure_5_rows
-from position_interpolation.tasks.windows import Estimate
 from position_interpolation.theory import audit_rows
 from position_interpolation.tracking import Tracker
 

@@ -12,13 +12,13 @@ from position_interpolation import files, questions, records
 from position_interpolation.config import Method
 from position_interpolation.evaluation.measurement import Measured, Measurement, bos_of, common
 from position_interpolation.extension import Prepared, prepare
+from position_interpolation.intervals import Estimate, mean
 from position_interpolation.progress import Progress
 from position_interpolation.questions import Questions
 from position_interpolation.task_config import BenchmarksTask
 from position_interpolation.tasks import benchmarks as choices
 from position_interpolation.tasks.benchmarks import Scores
 from position_interpolation.tasks.passkey import wilson
-from position_interpolation.tasks.windows import Estimate, mean
 
 
 def benchmarks(prepared: Prepared, task: BenchmarksTask) -> Iterator[Measurement]:

@@ -6,17 +6,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from position_interpolation import files, packing, pairs, records, settings
+from position_interpolation import files, intervals, packing, pairs, records, settings
 from position_interpolation.errors import UsageError
 from position_interpolation.evaluation.govreport_tuning import steps, tuned_on_summaries
 from position_interpolation.evaluation.measurement import Measured, Measurement, common, text
 from position_interpolation.extension import Prepared
+from position_interpolation.intervals import Estimate
 from position_interpolation.pairs import Pair, Pairs
 from position_interpolation.progress import Progress
 from position_interpolation.task_config import GovReportTask
-from position_interpolation.tasks import govreport, rouge, windows
+from position_interpolation.tasks import govreport, rouge
 from position_interpolation.tasks.govreport import Lengths, Sampling
-from position_interpolation.tasks.windows import Estimate
 
 LEAD, GENERATED, UNTUNED = "lead", "generated", "generated_untuned"  # protocols: who wrote a summary
 
@@ -142,7 +142,7 @@ def _scored(scoring: Scoring, tokenizer: Any, written: list[list[int]], protocol
 
     found = []
     for metric, values in rouge.scores(texts, [pair.summary for pair in items]).items():
-        mean = windows.mean(values, scoring.bootstrap)
+        mean = intervals.mean(values, scoring.bootstrap)
         found.append(measured(metric, mean, data, len(items), sum(lengths)))
         for pair, value, tokens in zip(items, values, lengths, strict=True):
             one = {**data, "ids": [pair.id]}

@@ -9,7 +9,7 @@ from typing import Any
 from position_interpolation import compute, packing
 from position_interpolation.corpora import Documents
 from position_interpolation.extension import Prepared
-from position_interpolation.tasks.windows import Estimate
+from position_interpolation.intervals import Estimate
 
 
 @dataclass(frozen=True)

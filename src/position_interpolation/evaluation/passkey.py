@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from position_interpolation import settings
 from position_interpolation.evaluation.measurement import Measured, Measurement, common
 from position_interpolation.extension import Prepared
+from position_interpolation.intervals import Estimate
 from position_interpolation.progress import Progress
 from position_interpolation.task_config import PasskeyTask
 from position_interpolation.tasks import passkey
-from position_interpolation.tasks.windows import Estimate
 
 
 def retrieval(prepared: Prepared, task: PasskeyTask) -> Iterator[Measurement]:

@@ -10,10 +10,11 @@ from position_interpolation import corpora, records, settings
 from position_interpolation.errors import UsageError
 from position_interpolation.evaluation.measurement import Measured, Measurement, bos_of, common, text
 from position_interpolation.extension import Prepared
+from position_interpolation.intervals import Estimate
 from position_interpolation.task_config import PerplexityTask
 from position_interpolation.tasks import perplexity, sampling, windows
 from position_interpolation.tasks.perplexity import Tokenised
-from position_interpolation.tasks.windows import Estimate, Scored
+from position_interpolation.tasks.windows import Scored
 
 # Mean loss of one document, over its tokens or over its windows' means.
 BY_DOCUMENT = {"token": "document_loss", "window": "document_window_loss"}

@@ -8,7 +8,7 @@ from position_interpolation import records, settings
 from position_interpolation.callbacks import loss_curve
 from position_interpolation.evaluation.measurement import Measured, Measurement
 from position_interpolation.extension import Prepared
-from position_interpolation.tasks.windows import Estimate
+from position_interpolation.intervals import Estimate
 
 POINTS = 50  # at most; a curve needs no more
 TASK = "tuning"

@@ -1,15 +1,18 @@
 """Two measurements compared on the same documents, with the interval of their difference."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from position_interpolation.intervals import Floats, bootstrap, mean
 from position_interpolation.records import Record
 from position_interpolation.report import groups
 from position_interpolation.report.labels import Extension, extension_of
 
-SAMPLES = 2000
+SAMPLES = 2000  # bootstrap draws
+Losses = dict[str, tuple[float, int]]  # mean loss in nats per token and scored tokens, by document
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ class Ratio:
 
 def document_losses(
     records: Sequence[Record], extension: Extension, eval_window: int, metric: str = "document_loss"
-) -> dict[str, tuple[float, int]]:
-    """(mean loss in nats per token, scored tokens) of every document under one extension at one window.
+) -> Losses:
+    """(Mean loss in nats per token, scored tokens) of every document under one extension at one window.
 
     `document_window_loss` as metric gives the mean of a document's window means in place of the mean over its tokens.
     """
@@ -46,44 +49,44 @@ def document_losses(
     }
 
 
-def paired(
-    left: dict[str, tuple[float, int]],
-    right: dict[str, tuple[float, int]],
-    samples: int = SAMPLES,
-    seed: int = 0,
-    same_tokens: bool = True,
-) -> Ratio | None:
-    """Ratio of two perplexities, left over right, on the documents of which both scored as many tokens.
+def paired(left: Losses, right: Losses, same_tokens: bool = True) -> Ratio | None:
+    """Ratio of two perplexities, left over right, paired by document: see `products`."""
+    return products([left], [right], same_tokens)
+
+
+def products(over: Sequence[Losses], under: Sequence[Losses], same_tokens: bool = True) -> Ratio | None:
+    """Product of some perplexities over that of others, on the documents of which all scored as many tokens.
 
     Without `same_tokens` on all common documents: two windows' samples score different parts of a document.
 
-    Each side is exp(sum of losses / tokens), as under protocol `token`. The bootstrap draws documents, the
-    same for both sides: what makes a document hard cancels, which two separate intervals would count twice.
+    Each perplexity is exp(sum of losses / tokens), as under protocol `token`. The bootstrap draws documents, the
+    same for all of them: what makes a document hard cancels, which two separate intervals would count twice.
 
     Returns:
         None if no document is common; a ratio without interval if only one is.
     """
-    shared = left.keys() & right.keys()
-    common = sorted(name for name in shared if not same_tokens or left[name][1] == right[name][1])
+    measured = [*over, *under]
+    shared = set.intersection(*(set(losses) for losses in measured))
+    common = sorted(name for name in shared if not same_tokens or len({losses[name][1] for losses in measured}) == 1)
     if not common:
         return None
-    sides = []
-    for side in (left, right):
-        losses, tokens = (np.array(column, dtype=np.float64) for column in zip(*map(side.get, common), strict=True))
-        sides.append(np.stack([losses * tokens, tokens], axis=1))
-    value = float(np.exp(np.subtract(*(_mean(side.sum(axis=0)) for side in sides))))
-    count = len(common)
-    if count < 2:
-        return Ratio(value, None, None, count)
-    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=samples)
-    differences = np.subtract(*(_mean(weights @ side) for side in sides))
-    low, high = np.exp(np.quantile(differences, (0.025, 0.975)))
-    return Ratio(value, float(low), float(high), count)
+
+    def logarithm(weights: Floats) -> Floats:
+        above, below = (sum(_mean_loss(losses, common, weights) for losses in side) for side in (over, under))
+        return np.asarray(above - below)
+
+    found = bootstrap(logarithm, len(common), SAMPLES)
+    low, high = (None if bound is None else math.exp(bound) for bound in (found.low, found.high))
+    return Ratio(math.exp(found.value), low, high, len(common))
 
 
-def difference(
-    left: dict[str, float], right: dict[str, float], samples: int = SAMPLES, seed: int = 0
-) -> tuple[float, float | None, float | None, int] | None:
+def _mean_loss(losses: Losses, documents: Sequence[str], weights: Floats) -> Floats:
+    """(draws,) nats per token over documents that count as `weights` (draws, documents) says."""
+    means, tokens = np.array([losses[name] for name in documents], np.float64).T
+    return np.asarray((weights @ (means * tokens)) / (weights @ tokens))
+
+
+def difference(left: dict[str, float], right: dict[str, float]) -> tuple[float, float | None, float | None, int] | None:
     """Mean of left minus right over the documents that both have, its 95 % interval, and how many they are.
 
     Returns:
@@ -92,12 +95,8 @@ def difference(
     common = sorted(left.keys() & right.keys())
     if not common:
         return None
-    values, count = np.array([left[name] - right[name] for name in common]), len(common)
-    if count < 2:
-        return float(values.mean()), None, None, count
-    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=samples)
-    low, high = np.quantile(weights @ values / count, (0.025, 0.975))
-    return float(values.mean()), float(low), float(high), count
+    found = mean([left[name] - right[name] for name in common], SAMPLES)
+    return found.value, found.low, found.high, len(common)
 
 
 def blocks(left: Sequence[Record], right: Sequence[Record]) -> Ratio | None:
@@ -126,11 +125,6 @@ def position_blocks(records: Sequence[Record], extension: Extension) -> tuple[li
         [record for record in own if groups.block(record)[1] <= edge],
         [record for record in own if groups.block(record)[0] >= edge],
     )
-
-
-def _mean(sums: np.ndarray) -> np.ndarray:
-    """Loss per token from (loss, tokens) pairs."""
-    return np.asarray(sums[..., 0] / sums[..., 1])
 
 
 def _mean_blocks(records: Sequence[Record]) -> tuple[float, float, float]:

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from position_interpolation.intervals import Floats
 from position_interpolation.questions import Question
 from position_interpolation.scoring import marked_losses
-from position_interpolation.tasks.windows import Floats
 
 
 @dataclass(frozen=True)

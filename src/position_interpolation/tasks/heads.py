@@ -15,8 +15,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from position_interpolation.intervals import Estimate
 from position_interpolation.tasks.passkey import wilson
-from position_interpolation.tasks.windows import Estimate
 from position_interpolation.theory import (
     Floats,
     corrected_curvature,

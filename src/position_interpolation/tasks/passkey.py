@@ -18,14 +18,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.special import bdtr, bdtrc
 from torch.nn.functional import pad
 from transformers import GenerationConfig
 
 from position_interpolation import distributed
 from position_interpolation.errors import UsageError
+from position_interpolation.intervals import Estimate
 from position_interpolation.packing import bos, encode
 from position_interpolation.scoring import greedy_matches
-from position_interpolation.tasks.windows import Estimate
 
 HEADER = (
     "There is an important info hidden inside a lot of irrelevant text. Find it and memorize them. "
@@ -34,6 +36,7 @@ HEADER = (
 FILLER = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again. "
 BEFORE_KEY = "\nThe pass key is "
 AFTER_KEY = ". Remember it. {key} is the pass key.\n"
+TAIL = 0.025  # of a 95 % interval, at each end
 QUESTION = "\nWhat is the pass key? The pass key is"
 
 
@@ -177,19 +180,32 @@ def longest_retrieved(rates: dict[int, float], threshold: float) -> int:
     return longest
 
 
-def k_max(successes: dict[int, int], trials: int, threshold: float, samples: int = 1000, seed: int = 0) -> Estimate:
-    """k_max with a 95 % credible interval.
+def k_max(successes: dict[int, int], trials: int, threshold: float) -> Estimate:
+    """k_max with a 95 % interval from exact binomial tests, 2.5 % at each end.
 
-    Each distance's success rate is drawn from what its trials leave possible (Jeffreys' prior). A bootstrap would take
-    ten hits in ten trials for certainty and give no width.
+    Its low end is the largest k such that each k' <= k succeeds significantly more often than the threshold. Its high
+    end is the largest k up to which no run of neighbouring distances, taken together, succeeds significantly less
+    often, which is corrected for the number of runs. No rates are assumed, so the truth lies inside at least 95 times
+    in 100; but few trials leave nearly every k possible, and one trial a distance has no low end but 0.
     """
     value = longest_retrieved({k: wins / trials for k, wins in successes.items()}, threshold)
     order = sorted(successes)
     wins = np.array([successes[k] for k in order])
-    drawn = np.random.default_rng(seed).beta(wins + 0.5, trials - wins + 0.5, size=(samples, len(order)))
-    longest = [longest_retrieved(dict(zip(order, row, strict=True)), threshold) for row in drawn]
-    low, high = np.quantile(longest, (0.025, 0.975), method="nearest")
-    return Estimate(float(value), min(float(low), value), max(float(high), value))
+    surely = bdtrc(wins - 1, trials, threshold) < TAIL  # P(at least so many hits) at the threshold itself
+    low = longest_retrieved(dict(zip(order, surely.astype(float), strict=True)), 1.0)
+    high = [0, *order][_first_failing(wins, trials, threshold)]
+    return Estimate(float(value), float(low), float(high))
+
+
+def _first_failing(wins: NDArray[np.int64], trials: int, threshold: float) -> int:
+    """How many distances there are before the end of the first run that succeeds significantly too seldom."""
+    sums, count = np.concatenate([[0], np.cumsum(wins)]), len(wins)
+    runs = count * (count + 1) / 2
+    for stop in range(1, count + 1):
+        starts = np.arange(stop)
+        if (bdtr(sums[stop] - sums[starts], trials * (stop - starts), threshold) < TAIL / runs).any():
+            return stop - 1
+    return count
 
 
 def _fill(tokenizer: Any, count: int, phase: int) -> list[int]:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from position_interpolation.tasks.windows import Estimate, Floats, Scored, perplexity
+from position_interpolation.intervals import Estimate, Floats
+from position_interpolation.tasks.windows import Scored, perplexity
 
 SEGMENT = 64  # tokens drawn together where one document must give its own interval
 

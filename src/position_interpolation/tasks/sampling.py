@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 
-from position_interpolation.tasks.windows import Estimate, Plan, Scored, Span, ratio
+from position_interpolation.intervals import Estimate, student
+from position_interpolation.tasks.windows import Plan, Scored, Span, ratio
 
 LEAST = 2  # windows drawn from a document: fewer have no spread
-Z = 1.96  # half-width of a 95 % interval in standard errors
 
 
 def every_window(spans: list[Span]) -> Plan:
@@ -57,16 +57,25 @@ def of_all_windows(documents: list[Scored]) -> Estimate:
     pairs = [ratio(document, "token") for document in documents]
     tokens = sum(pair[1] for pair in pairs)
     value = sum(pair[0] for pair in pairs) / tokens
-    error = math.sqrt(sum(map(_variance, documents))) / tokens
-    low, middle, high = (math.exp(value + side * Z * error) for side in (-1, 0, 1))
+    half = _half_width(documents) / tokens
+    low, middle, high = (math.exp(value + side * half) for side in (-1, 0, 1))
     return Estimate(middle, low, high)
 
 
-def _variance(document: Scored) -> float:
-    """Of the document's estimated sum of losses: N^2 (1 - n / N) s^2 / n for n of N windows drawn."""
-    losses, weights = document.by_window()
-    sample = losses[weights > 1]
-    count, all_windows = len(sample), float(weights[weights > 1].sum())
-    if not count:
+def _half_width(documents: list[Scored]) -> float:
+    """Of the interval of the estimated sum of losses, in nats.
+
+    The variances of the documents add up: N^2 (1 - n / N) s^2 / n for n of N windows drawn. How well the sum is known
+    is Welch's and Satterthwaite's count of degrees of freedom.
+    """
+    variances, freedoms = [], []
+    for losses, weights in (document.by_window() for document in documents):
+        sample, stood_for = losses[weights > 1], float(weights[weights > 1].sum())
+        if count := len(sample):
+            variances.append(stood_for * (stood_for - count) * float(sample.var(ddof=1)) / count)
+            freedoms.append(count - 1)
+    total = sum(variances)
+    if not total:
         return 0.0
-    return all_windows * (all_windows - count) * float(sample.var(ddof=1)) / count
+    freedom = total**2 / sum(one**2 / free for one, free in zip(variances, freedoms, strict=True))
+    return student(freedom) * math.sqrt(total)

@@ -4,15 +4,14 @@ Windows of W positions start every S tokens of one document. BOS, if there is on
 tokens that no earlier window scored count: the first window whole, each later one its last S tokens.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from position_interpolation.errors import UsageError
+from position_interpolation.intervals import Estimate, Floats, ratio_of_sums
 
-Floats = NDArray[np.float64]
 PROTOCOLS = ("token", "window", "document", "truncated", "overlapping")
 
 
@@ -105,19 +104,10 @@ def scored_tokens(scored: Scored, protocol: str) -> int:
     return int(scored.counts[0]) if protocol == "truncated" else len(scored.losses)
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its 95 % interval."""
-
-    value: float
-    low: float | None
-    high: float | None
-
-
 def perplexity(documents: list[Scored], protocol: str, samples: int, seed: int = 0) -> Estimate:
-    """Perplexity over documents with a bootstrap interval over documents."""
+    """Perplexity over documents with an interval over documents."""
     pairs = np.array([ratio(document, protocol) for document in documents])
-    found = _ratio_of_sums(pairs, samples, seed)
+    found = ratio_of_sums(pairs, samples, seed)
     low, high = (None if bound is None else float(np.exp(bound)) for bound in (found.low, found.high))
     return Estimate(float(np.exp(found.value)), low, high)
 
@@ -132,24 +122,4 @@ def bits_per_byte(documents: list[Scored], sizes: list[int], samples: int, seed:
         seed: of the draws.
     """
     pairs = [(ratio(document, "token")[0] / np.log(2), size) for document, size in zip(documents, sizes, strict=True)]
-    return _ratio_of_sums(np.array(pairs, np.float64), samples, seed)
-
-
-def mean(values: Sequence[float] | Floats, samples: int, seed: int = 0) -> Estimate:
-    """Mean of one value a document (or question), with a bootstrap interval over documents."""
-    return _ratio_of_sums(np.array([(value, 1.0) for value in values], np.float64), samples, seed)
-
-
-def _ratio_of_sums(pairs: Floats, samples: int, seed: int) -> Estimate:
-    """Sum of numerators over sum of denominators; `pairs` is (documents, 2).
-
-    Documents, not tokens, are drawn again: tokens of one document are alike. One document has no interval.
-    """
-    value = float(pairs[:, 0].sum() / pairs[:, 1].sum())
-    count = len(pairs)
-    if count < 2 or samples < 2:
-        return Estimate(value, None, None)
-    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=samples)
-    drawn = weights @ pairs
-    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], (0.025, 0.975))
-    return Estimate(value, float(low), float(high))
+    return ratio_of_sums(np.array(pairs, np.float64), samples, seed)

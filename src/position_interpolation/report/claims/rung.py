@@ -22,7 +22,6 @@ EXPERIMENTS = (
     "table1_pg19", "table2_proof_pile", "table3_steps", "table4_passkey", "table5_benchmarks", "table6_govreport",
     "theory", "heads", "positions", "quickstart", "quickstart_smollm2", "smollm2_extend",
 )  # fmt: skip
-Losses = dict[str, tuple[float, int]]  # mean loss in nats per token and scored tokens, by document
 Found = TypeVar("Found")
 
 
@@ -42,7 +41,8 @@ class Measured:
 
     experiment: str
     extension: Extension
-    losses: Losses = field(default_factory=dict)
+    window: int
+    losses: compare.Losses = field(default_factory=dict)
     perplexity: Record | None = None
 
 
@@ -88,8 +88,10 @@ class Rung:
         for experiments in (*((name,) for name in self.experiments), self.experiments):
             for text in self._texts:
                 above, below = ([self._find(cell, text, experiments) for cell in cells] for cells in (over, under))
+                if None in (*above, *below):
+                    continue
                 found = _compared(text, [*filter(None, above)], [*filter(None, below)])
-                if found is not None and None not in (*above, *below):
+                if found is not None:
                     return found
         return None
 
@@ -182,7 +184,8 @@ class Rung:
             at = record.eval_window / extension.base_window
             key = (record.experiment, text, extension.model, extension.method, extension.factor, at)
             sets = cells.setdefault(key, {}).setdefault(extension.steps, {})  # by the set of documents
-            measured = sets.setdefault(str(record.data.get("sha256")), Measured(record.experiment, extension))
+            new = Measured(record.experiment, extension, record.eval_window)
+            measured = sets.setdefault(str(record.data.get("sha256")), new)
             if record.metric == "perplexity":
                 measured.perplexity = record
             else:
@@ -241,32 +244,26 @@ def _at_steps(known: Mapping[int | None, Found], method: str, steps: int | None)
 
 
 def _compared(text: Text, over: Sequence[Measured], under: Sequence[Measured]) -> Effect | None:
-    """Ratio of two products of perplexities on the documents that all have in common."""
-    above, below = _summed(over), _summed(under)
-    found = compare.paired(above, below)
+    """Ratio of two products of perplexities on the documents that all have in common.
+
+    Two windows of one experiment may score different tokens of a document: samples do.
+    """
+    measured = (*over, *under)
+    windows, sources = {item.window for item in measured}, dict.fromkeys(item.experiment for item in measured)
+    found = compare.products(
+        [item.losses for item in over],
+        [item.losses for item in under],
+        same_tokens=len(windows) == 1 or len(sources) > 1,
+    )
     if found is None:
         return None
-    steps = dict.fromkeys(_tuning(item.extension) for item in (*over, *under) if item.extension.steps)
+    steps = dict.fromkeys(_tuning(item.extension) for item in measured if item.extension.steps)
     detail = [
         f"{_shown(over)} against {_shown(under)}",
         *steps,
         f"{plural(found.documents, 'document')} of {text.source} text",
     ]
-    sources = dict.fromkeys(item.experiment for item in (*over, *under))
     return Effect(found.value, found.low, found.high, ", ".join(sources), ", ".join(detail))
-
-
-def _summed(sides: Sequence[Measured]) -> Losses:
-    """Losses added up by document, which multiplies perplexities; only documents scored alike by all."""
-    first, *others = [item.losses for item in sides] or [{}]
-    total = dict(first)
-    for losses in others:
-        total = {
-            name: (total[name][0] + losses[name][0], total[name][1])
-            for name in total.keys() & losses.keys()
-            if total[name][1] == losses[name][1]
-        }
-    return total
 
 
 def _tuning(extension: Extension) -> str:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from position_interpolation.records import Record
-from position_interpolation.report import paper
-from position_interpolation.report.compare import SAMPLES, Ratio
+from position_interpolation.report import compare, paper
 from position_interpolation.report.govreport.tables import (
     LEAD,
     PRINTED,
@@ -20,7 +19,6 @@ from position_interpolation.report.govreport.tables import (
 )
 from position_interpolation.report.labels import plural
 from position_interpolation.report.verdicts import Finding, above, judged, missing
-from position_interpolation.tasks import windows
 
 BEATS_LEAD = "PI fine-tuned on summaries beats the report's first tokens"
 BEATS_UNTUNED = "Fine-tuning on summaries beats none"
@@ -58,14 +56,11 @@ def _better(rows: Sequence[Record], ours: Writer, other: Writer, claim: str, met
     return judged(text, difference, above(0.0))
 
 
-def _paired(rows: Sequence[Record], left: Writer, right: Writer, metric: str) -> Ratio | None:
+def _paired(rows: Sequence[Record], left: Writer, right: Writer, metric: str) -> compare.Ratio | None:
     """Mean difference with the interval of a bootstrap over documents, which both sides share; None without any."""
     ours, theirs = (_by_document(rows, writer, f"document_{metric}") for writer in (left, right))
-    common = sorted(ours.keys() & theirs.keys())
-    if not common:
-        return None
-    mean = windows.mean([ours[name] - theirs[name] for name in common], SAMPLES)
-    return Ratio(mean.value, mean.low, mean.high, len(common))
+    found = compare.difference(ours, theirs)
+    return None if found is None else compare.Ratio(*found)
 
 
 def _by_document(rows: Sequence[Record], writer: Writer, metric: str) -> dict[str, float]:
