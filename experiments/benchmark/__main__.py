@@ -18,9 +18,9 @@ from omegaconf.errors import OmegaConfBaseException
 from position_interpolation import files
 from position_interpolation.errors import UsageError
 
-from . import inputs, machine, memory, page, passkey, perplexity, tuning
+from . import inputs, machine, memory, page, passkey, perplexity, trials, tuning
 
-PARTS = ("machine", "perplexity", "passkey", "tuning", "growth", "memory")
+PARTS = ("machine", "perplexity", "passkey", "tuning", "growth", "memory", "trials")
 
 
 @dataclass
@@ -46,6 +46,8 @@ def measured(part: str, settings: Settings) -> Any:
         return machine.growth(cache, rounds)
     if part == "memory":
         return memory.measure(cache)
+    if part == "trials":
+        return trials.measure(cache, rounds, models)
     measure = {"perplexity": perplexity.measure, "passkey": passkey.measure, "tuning": tuning.measure}[part]
     return [row.data() for row in measure(folder, cache, rounds, models)]
 

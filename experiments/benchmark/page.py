@@ -23,7 +23,7 @@ def write(results: Path) -> None:
     measured: Measured = json.loads((results / "measured.json").read_text())
     parts: dict[str, Callable[[Any, str, dict[str, float], Path], str]] = {
         "machine": limits, "perplexity": comparisons, "passkey": comparisons, "tuning": comparisons,
-        "growth": growth, "memory": memory,
+        "growth": growth, "memory": memory, "trials": tried,
     }  # fmt: skip
     peaks = measured.get("machine", {}).get("found", {}).get("peaks", {})
     sections = [
@@ -63,19 +63,36 @@ def comparisons(found: list[Measured], part: str, peaks: dict[str, float], _: Pa
     for data in found:
         row = Row(**data)
         ours = statistics.median(row.ours)
-        reached = (
-            "" if row.flops is None or row.precision not in peaks else f"{row.flops / ours / peaks[row.precision]:.0%}"
-        )
+        share = None if row.flops is None or row.precision not in peaks else row.flops / ours / peaks[row.precision]
         ratios = row.ratios
         cells.append(
             [
                 row.what, row.precision, row.side, f"{statistics.median(row.theirs):.3g}", f"{ours:.3g}",
-                f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f})", reached, row.agreement,
-                row.notes,
+                f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f})",
+                *(("", "") if share is None else (f"{share:.0%}", f"{statistics.median(ratios) / share:.1f}")),
+                row.agreement, row.notes,
             ]
         )  # fmt: skip
-    header = ["what", "precision", "against", "theirs, s", "ours, s", "ratio", "of peak", "agreement", "work"]
-    return f"## {part.capitalize()}\n\n{table(header, cells)}"
+    header = [
+        "what",
+        "precision",
+        "against",
+        "theirs, s",
+        "ours, s",
+        "ratio",
+        "of peak",
+        "at the peak",
+        "agreement",
+        "work",
+    ]
+    return f"## {part.capitalize()}\n\n{table(header, cells)}\n\n{CEILING}"
+
+
+CEILING = (
+    "Of peak: the share of the machine's own matrix-product rate that ours reaches, by the FLOPs that its protocol "
+    "needs. At the peak: what the ratio would be if ours reached all of it, that is, without a softmax, a norm or a "
+    "rotation; no exact evaluation of these windows can beat it here."
+)
 
 
 def limits(found: Measured, part: str, peaks: dict[str, float], _: Path) -> str:
@@ -161,6 +178,21 @@ def memory(found: list[Measured], part: str, peaks: dict[str, float], results: P
         tables.append(f"{kind.capitalize()} ({what}):\n\n{table(['window', 'transformers', 'ours', 'ratio'], rows)}")
     drawing.save(figure, results / "memory")
     return "## Peak memory, SmolLM2-135M\n\n![Peak memory against window](memory.png)\n\n" + "\n\n".join(tables)
+
+
+def tried(found: list[Measured], part: str, peaks: dict[str, float], _: Path) -> str:
+    """Ideas, by how much each helps, and what became of it."""
+    cells = [
+        [
+            row["idea"], row["what"], f"**{statistics.median(row['gains']):.2f}** ({min(row['gains']):.2f} to "
+            f"{max(row['gains']):.2f})", row["kept"],
+        ]
+        for row in found
+    ]  # fmt: skip
+    return (
+        "## What was tried\n\nHow many times faster an idea makes the work named beside it, everything else as the "
+        f"engine has it.\n\n{table(['idea', 'work', 'times faster', 'kept'], cells)}"
+    )
 
 
 def size_of(size: float | None) -> str:

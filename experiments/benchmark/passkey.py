@@ -26,7 +26,12 @@ def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) ->
     for name, options in (("YaRN", {}), ("LongRoPE", {"use_cache": False})):
         theirs = peers.function(folder, f"{name} passkey")
         pipe = pipeline(
-            "text-generation", model=plain, tokenizer=own.tokenizer, pad_token_id=own.tokenizer.eos_token_id, **options
+            "text-generation",
+            model=plain,
+            tokenizer=own.tokenizer,
+            pad_token_id=own.tokenizer.eos_token_id,
+            do_sample=False,
+            **options,  # greedy, as pipelines were when the peers wrote theirs
         )
 
         def generated(theirs: Any = theirs, pipe: Any = pipe, name: str = name) -> list[bool]:

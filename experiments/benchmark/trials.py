@@ -1,0 +1,142 @@
+"""What was tried to be faster: each with and without, in turns; what the engine keeps is what helped."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import LinearCrossEntropyOptions
+from torch.nn.functional import cross_entropy, linear_cross_entropy
+from transformers import DynamicCache
+
+from position_interpolation import models, training
+from position_interpolation.scoring import greedy_matches, scored_losses
+
+from .inputs import Base, base, precisions
+from .rounds import middle, take_turns
+
+SCORED = 32
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One idea: seconds of the same work without it and with it."""
+
+    idea: str
+    what: str
+    kept: str  # where the engine has it, or why it has not
+    without: list[float]
+    having: list[float]
+
+    @property
+    def gains(self) -> list[float]:
+        """How many times faster it makes the work, round by round."""
+        return [a / b for a, b in zip(self.without, self.having, strict=True)]
+
+
+def measure(cache: Path, rounds: int, names: list[str]) -> list[dict[str, Any]]:
+    """Every trial, on one batch of windows or one prompt of each model."""
+    found: list[Trial] = []
+    for name, window, batch in (("tiny", 256, 32), ("tiny", 1024, 8), ("smollm2", 2048, 1)):
+        if name in names:
+            own = base(name, cache)
+            what = f"{name}, {batch} x {window}"
+            ids = torch.tensor([own.tokens[i * SCORED : i * SCORED + window] for i in range(batch)])
+            found += _timed(_evaluation(own, ids), f"evaluation, {what}", rounds)
+            found += _timed(_tuning(own, ids), f"tuning, {what}", rounds)
+    return [{**asdict(trial), "gains": trial.gains} for trial in found]
+
+
+Pair = tuple[str, str, Callable[[], Any], Callable[[], Any]]
+
+
+def _timed(pairs: list[Pair], what: str, rounds: int) -> list[Trial]:
+    trials = []
+    for idea, kept, without, having in pairs:
+        without(), having()  # warm up, and compile what is compiled
+        seconds, _ = take_turns({"without": without, "having": having}, rounds)
+        trials.append(Trial(idea, what, kept, seconds["without"], seconds["having"]))
+        print(f"{what}: {idea}: {middle(trials[-1].gains):.2f}x", flush=True)
+    return trials
+
+
+def _evaluation(own: Base, ids: torch.Tensor) -> list[Pair]:
+    """Ideas for the forward of sliding windows and of passkeys."""
+    precision = precisions()[0]
+    fast, plain, compiled = own.ours(precision), own.plain(precision), own.plain(precision)
+    compiled.model.compile(dynamic=False)
+    half = ids.shape[1] // 2
+
+    def whole(model: Any, rows: int, cache: bool = False) -> Any:
+        hidden = model.model(input_ids=ids[:, :-1], use_cache=cache).last_hidden_state[:, -rows:]
+        return model.lm_head(hidden).float()
+
+    def one_by_one() -> None:
+        for row in ids:
+            scored_losses(fast, row[None], SCORED)
+
+    def resumed() -> Any:
+        past = copy.deepcopy(prefix)
+        return fast.model(input_ids=ids[:, half:-1], past_key_values=past).last_hidden_state
+
+    def run(work: Callable[[], Any]) -> Callable[[], Any]:
+        return torch.inference_mode()(work)
+
+    prefix = DynamicCache(config=fast.config)
+    run(lambda: fast.model(input_ids=ids[:, :half], past_key_values=prefix))()
+    rows = ids.shape[1] - 1
+    pairs: list[Pair] = [
+        ("blockwise attention", "attention.py", lambda: whole(plain, SCORED), lambda: whole(fast, SCORED)),
+        ("head on scored rows alone", "scoring.py", lambda: whole(fast, rows), lambda: whole(fast, SCORED)),
+        ("no key-value cache", "scoring.py", lambda: whole(fast, SCORED, True), lambda: whole(fast, SCORED)),
+        (
+            "last layer on scored rows alone", "scoring.py",
+            lambda: whole(fast, SCORED), lambda: scored_losses(fast, ids, SCORED),
+        ),
+        (
+            "torch.compile of the decoder", "no: without the blockwise attention, which it cannot trace",
+            lambda: whole(fast, SCORED), lambda: whole(compiled, SCORED),
+        ),
+        (
+            "passkeys: first half of the prompt from a shared cache",
+            "no: prompts differ in where their filler starts, so that trials are independent",
+            lambda: greedy_matches(fast, ids, 5), resumed,
+        ),
+    ]  # fmt: skip
+    if len(ids) > 1:
+        pairs.append(
+            ("windows in batches of 8192 positions", "compute.tokens_per_forward", one_by_one,
+             lambda: scored_losses(fast, ids, SCORED))
+        )  # fmt: skip
+    return [(idea, kept, run(without), run(having)) for idea, kept, without, having in pairs]
+
+
+def _tuning(own: Base, ids: torch.Tensor) -> list[Pair]:
+    """Ideas for a training step, each on the head and loss of one forward or on the optimiser alone."""
+    model = models.load(own.place)
+    hidden = torch.randn(ids.numel(), model.config.hidden_size, requires_grad=True)
+    targets, weight = ids.flatten(), model.lm_head.weight
+
+    def full_logits() -> None:
+        cross_entropy(hidden @ weight.t(), targets).backward()
+
+    def fused(rows: int) -> Callable[[], None]:
+        options = LinearCrossEntropyOptions(batch_chunk_size=rows)
+
+        def work() -> None:
+            linear_cross_entropy(hidden, weight, targets, options=options).backward()
+
+        return work
+
+    def stepping(fused: bool) -> Callable[[], Any]:
+        weights = [parameter.detach().clone().requires_grad_() for parameter in model.parameters()]
+        for parameter in weights:
+            parameter.grad = torch.ones_like(parameter)
+        return torch.optim.AdamW(weights, lr=1e-6, foreach=not fused, fused=fused).step
+
+    return [
+        ("head and loss on some rows at a time", "training.py", full_logits, fused(training.HEAD_ROWS)),
+        ("fused AdamW", "the Trainer's own default", stepping(fused=False), stepping(fused=True)),
+    ]
