@@ -73,25 +73,15 @@ def comparisons(found: list[Measured], part: str, peaks: dict[str, float], _: Pa
                 row.agreement, row.notes,
             ]
         )  # fmt: skip
-    header = [
-        "what",
-        "precision",
-        "against",
-        "theirs, s",
-        "ours, s",
-        "ratio",
-        "of peak",
-        "at the peak",
-        "agreement",
-        "work",
-    ]
+    header = ["what", "precision", "against", "theirs, s", "ours, s", "ratio", "of peak", "at the peak"]
+    header += ["agreement", "work"]
     return f"## {part.capitalize()}\n\n{table(header, cells)}\n\n{CEILING}"
 
 
 CEILING = (
-    "Of peak: the share of the machine's own matrix-product rate that ours reaches, by the FLOPs that its protocol "
+    "Of peak: the share of the machine's own matrix-product rate that ours reaches, by the FLOPs that the work "
     "needs. At the peak: what the ratio would be if ours reached all of it, that is, without a softmax, a norm or a "
-    "rotation; no exact evaluation of these windows can beat it here."
+    "rotation; nothing that computes the same can beat it here."
 )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from transformers import pipeline
 
+from position_interpolation.planning import forward_flops
 from position_interpolation.tasks.passkey import Probe, verdicts
 
 from . import peers
@@ -23,6 +24,7 @@ def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) ->
     plain, fast = own.plain(precision), own.ours(precision)
     prompts = drawn(peers.function(folder, "passkey prompt"), own, 2048)
     probes = [probe(own, text, key) for text, key in prompts]
+    work = [forward_flops(own.shape, len(one.prompt) + len(one.answer) - 1, len(one.answer)) for one in probes]
     for name, options in (("YaRN", {}), ("LongRoPE", {"use_cache": False})):
         theirs = peers.function(folder, f"{name} passkey")
         pipe = pipeline(
@@ -46,7 +48,7 @@ def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) ->
         rows.append(
             Row(
                 "passkey", "smollm2, 2048 tokens", name, precision, seconds["theirs"], seconds["ours"], agreement,
-                notes=f"{TRIALS} prompts of YaRN's",
+                flops=float(sum(work)), notes=f"{TRIALS} prompts of YaRN's",
             )
         )  # fmt: skip
         print(f"passkey {name}: {middle(rows[-1].ratios):.2f}x, {agreement}", flush=True)
