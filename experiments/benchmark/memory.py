@@ -19,7 +19,11 @@ from . import tuning
 from .inputs import base, precisions
 
 LIMIT = 20 * 2**30  # bytes of address space for data: a case that needs more is recorded as too large
-CASES = {"evaluation": (1024, 2048, 4096, 8192, 16384), "tuning": (512, 1024, 2048, 4096, 8192)}
+CASES = {
+    "evaluation": (1024, 2048, 4096, 8192, 16384),
+    "tuning": (512, 1024, 2048, 4096, 8192),
+    "tuning, recomputed": (2048, 4096, 8192),  # activations made again in the backward pass, on both sides
+}
 
 
 def measure(cache: Path) -> list[dict[str, Any]]:
@@ -45,12 +49,12 @@ def _alone(kind: str, side: str, window: int, cache: Path) -> int:
     """Bytes that one case adds to the resident size of the process."""
     resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT))
     own, precision = base("smollm2", cache), precisions()[0]
-    if kind == "tuning":
+    if kind.startswith("tuning"):
         data: Any = [tuning.sequence(own, number, window) for number in range(2)]
         recipe = Train(steps=2, batch_size=1, learning_rate=2e-5, save_every=10**6, log_every=1)
         work = tuning.trainer if side == "theirs" else tuning.tuned
         before = _resident()
-        work(own, data, recipe, 1, precision, lambda _: None)
+        work(own, data, recipe, 1, precision, lambda _: None, recompute=kind != "tuning")
         return _peak() - before
     model = own.plain(precision) if side == "theirs" else own.ours(precision)
     ids = torch.tensor([own.tokens[:window]])

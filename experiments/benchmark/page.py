@@ -14,6 +14,7 @@ from position_interpolation.report import drawing
 from .rounds import Row
 
 COLOURS = {"ours": "#0072B2", "theirs": "#D55E00"}  # of the palette that all figures use
+LABELS = {"theirs": "transformers", "ours": "ours"}
 GIB = 2**30
 Measured = dict[str, Any]
 
@@ -106,68 +107,72 @@ def limits(found: Measured, part: str, peaks: dict[str, float], _: Path) -> str:
 
 
 def growth(found: list[Measured], part: str, peaks: dict[str, float], results: Path) -> str:
-    """Seconds against window, and what the FLOPs of the shortest window's rate would give."""
-    first = found[0]
-    cells = []
-    for row in found:
-        expected = first["seconds"] * row["flops"] / first["flops"]
-        cells.append(
-            [
-                f"{row['window']}", f"{row['seconds']:.3g}", f"{row['flops'] / 1e12:.3g}",
-                f"{row['flops'] / row['seconds'] / 1e9:.0f}", f"{row['seconds'] / expected - 1:+.0%}",
-            ]
-        )  # fmt: skip
+    """Seconds against window, and what its FLOPs give at one rate for all windows, the mean of theirs."""
+    rate = statistics.geometric_mean([row["flops"] / row["seconds"] for row in found])
+    windows = [row["window"] for row in found]
+    cells = [
+        [
+            f"{row['window']}", f"{row['seconds']:.3g}", f"{row['flops'] / 1e12:.3g}",
+            f"{row['flops'] / row['seconds'] / 1e9:.0f}", f"{row['seconds'] * rate / row['flops'] - 1:+.0%}",
+        ]
+        for row in found
+    ]  # fmt: skip
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    windows = [row["window"] for row in found]
-    axes.plot(windows, [row["seconds"] for row in found], "o-", color=COLOURS["ours"], label="measured")
-    expected = [first["seconds"] * row["flops"] / first["flops"] for row in found]
-    axes.plot(windows, expected, "--", color="black", label="FLOPs at the rate of the shortest")
+    axes.plot(windows, [row["seconds"] for row in found], "o", color=COLOURS["ours"], label="measured")
+    expected = [row["flops"] / rate for row in found]
+    axes.plot(windows, expected, "--", color="black", label=f"FLOPs at {rate / 1e9:.0f} GFLOP/s")
     axes.set(xscale="log", yscale="log", xlabel="evaluation window W, tokens", ylabel="one forward, s")
     axes.set_xticks(windows, [f"{window:,}" for window in windows])
     axes.minorticks_off()
     axes.set_title("SmolLM2-135M, last 256 tokens scored")
     axes.legend()
     drawing.save(figure, results / "growth")
-    header = ["W", "s", "TFLOP", "GFLOP/s", "time against the FLOPs' share"]
+    header = ["W", "s", "TFLOP", "GFLOP/s", "time against the FLOPs at one rate"]
     return f"## Cost against window\n\n![Seconds of a forward against its window](growth.png)\n\n{table(header, cells)}"
 
 
 def memory(found: list[Measured], part: str, peaks: dict[str, float], results: Path) -> str:
-    """Peak memory against window, both sides."""
-    kinds = {"evaluation": "above the loaded model", "tuning": "weights, gradients and moments included"}
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    """Peak memory against window, both sides, and the longest window that a small machine holds."""
+    kinds = {
+        "evaluation": "above the loaded model",
+        "tuning": "weights, gradients and moments included",
+        "tuning, recomputed": "activations made again in the backward pass",
+    }
+    figure = Figure(figsize=(12, 4), layout="constrained")
     tables = []
-    for axes, (kind, what) in zip(figure.subplots(1, 2), kinds.items(), strict=True):
+    for axes, (kind, what) in zip(figure.subplots(1, len(kinds)), kinds.items(), strict=True):
         peak = {
             side: {row["window"]: row["bytes"] for row in found if (row["kind"], row["side"]) == (kind, side)}
             for side in COLOURS
         }
-        for side, marker in (("theirs", "s--"), ("ours", "o-")):
+        for side, style in (("theirs", "s--"), ("ours", "o-")):
             own = {window: size / GIB for window, size in peak[side].items() if size is not None}
-            axes.plot(
-                list(own),
-                list(own.values()),
-                marker,
-                color=COLOURS[side],
-                label={"theirs": "transformers", "ours": "ours"}[side],
-            )
+            axes.plot(list(own), list(own.values()), style, color=COLOURS[side], label=LABELS[side])
         axes.set(xscale="log", yscale="log", xlabel="window, tokens", ylabel="peak, GiB", title=f"{kind}: {what}")
+        axes.title.set_fontsize("small")
         axes.set_xticks(list(peak["ours"]), [f"{window:,}" for window in peak["ours"]])
         axes.minorticks_off()
         axes.legend()
         rows = [
-            [
-                f"{window}",
-                size_of(peak["theirs"].get(window)),
-                size_of(own_size),
-                ratio(peak["theirs"].get(window), own_size),
-            ]
-            for window, own_size in peak["ours"].items()
+            [f"{window}", size_of(peak["theirs"].get(window)), size_of(size), ratio(peak["theirs"].get(window), size)]
+            for window, size in peak["ours"].items()
         ]
-        tables.append(f"{kind.capitalize()} ({what}):\n\n{table(['window', 'transformers', 'ours', 'ratio'], rows)}")
+        farthest = " and ".join(f"{longest(peak[side]):,} tokens for {label}" for side, label in LABELS.items())
+        tables.append(
+            f"{kind.capitalize()} ({what}):\n\n{table(['window', 'transformers', 'ours', 'ratio'], rows)}\n\n"
+            f"Longest window in 24 GiB, by the line through the last two: {farthest}."
+        )
     drawing.save(figure, results / "memory")
     return "## Peak memory, SmolLM2-135M\n\n![Peak memory against window](memory.png)\n\n" + "\n\n".join(tables)
+
+
+def longest(peak: dict[int, int | None]) -> int:
+    """Tokens at which a peak reaches 24 GiB, less 1 GiB for the program and the loaded model; whole thousands."""
+    known = [(window, size) for window, size in peak.items() if size is not None]
+    (shorter, less), (longer, more) = known[-2:]
+    tokens = longer + (23 * GIB - more) * (longer - shorter) / (more - less)
+    return int(tokens // 1000) * 1000
 
 
 def tried(found: list[Measured], part: str, peaks: dict[str, float], _: Path) -> str:

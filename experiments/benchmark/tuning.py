@@ -76,7 +76,9 @@ def watched(work: Callable[[Listener], None]) -> Timed:
     return Timed(losses, statistics.median(later - earlier for earlier, later in pairwise(times)))
 
 
-def trainer(own: Base, data: Any, recipe: Train, micro: int, precision: str, told: Listener) -> None:
+def trainer(
+    own: Base, data: Any, recipe: Train, micro: int, precision: str, told: Listener, recompute: bool = False
+) -> None:
     """The Trainer as it comes, with the same optimiser and schedule."""
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
@@ -85,7 +87,7 @@ def trainer(own: Base, data: Any, recipe: Train, micro: int, precision: str, tol
             learning_rate=recipe.learning_rate, adam_beta1=recipe.beta1, adam_beta2=recipe.beta2,
             weight_decay=recipe.weight_decay, max_grad_norm=recipe.clip, train_sampling_strategy="sequential",
             save_strategy="no", logging_steps=1, report_to=[], use_cpu=True, disable_tqdm=True,
-            dataloader_pin_memory=False,
+            dataloader_pin_memory=False, gradient_checkpointing=recompute,
         )  # fmt: skip
         model = AutoModelForCausalLM.from_pretrained(own.place, dtype=torch.float32)
         plain = Trainer(model=model, args=arguments, train_dataset=data, callbacks=[Forward(told, 1)])
@@ -95,10 +97,12 @@ def trainer(own: Base, data: Any, recipe: Train, micro: int, precision: str, tol
         plain.train()
 
 
-def tuned(own: Base, data: Any, recipe: Train, micro: int, precision: str, told: Listener) -> None:
+def tuned(
+    own: Base, data: Any, recipe: Train, micro: int, precision: str, told: Listener, recompute: bool = False
+) -> None:
     """The same through `training.tune`."""
     with tempfile.TemporaryDirectory() as folder:
         training.tune(
             lambda _: models.load(own.place), data, recipe, Path(folder), micro_batch=micro, device="cpu",
-            bf16=precision == "bfloat16", compiled=False, seed=0, listener=told,
+            bf16=precision == "bfloat16", compiled=False, recomputed=recompute, seed=0, listener=told,
         )  # fmt: skip
