@@ -230,6 +230,14 @@ class TestPerplexity:
         found = verdict("extends_to_4_windows", [*base(), *pi(value=0.99 * 40)])
         assert found.verdict == HOLDS
 
+    def test_samples_of_two_windows_score_other_tokens_but_texts_cut_otherwise_are_not_compared(
+        self,
+    ) -> None:
+        sampled = [replace(record, n_tokens=2000) if record.n_tokens else record for record in pi()]
+        assert verdict("extends_to_4_windows", [*base(), *sampled]).verdict == HOLDS
+        elsewhere = [replace(record, experiment="table3_steps") for record in sampled]
+        assert verdict("extends_to_4_windows", [*base(), *elsewhere]).verdict == UNKNOWN
+
     def test_nothing_or_part_measured(self) -> None:
         assert verdict("extends_to_4_windows", []).verdict == UNKNOWN
         assert verdict("extends_to_4_windows", base()).verdict == UNKNOWN
