@@ -52,7 +52,7 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        (["train.stpes=3"], "there is no key 'train.stpes'; did you mean 'steps'?"),
+        (["train.stpes=3"], "there is no key 'train.stpes'; did you mean 'train.steps'?"),
         (["train.steps=many"], "could not be converted to Integer"),
         (["method=pii"], "there is no method=pii: choose one of extrapolation, none, pi; did you mean 'pi'?"),
         (["experiment=quickstar"], "did you mean 'quickstart'?"),
@@ -96,7 +96,7 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["model.rung=''"], "expected letters, digits and _ . - alone"),
         (["paths.results=''"], "paths.results is empty"),
         (["+traim=3"], "there is no key 'traim'; did you mean 'train'?"),
-        (["+train.learningrate=3"], "there is no key 'train.learningrate'; did you mean 'learning_rate'?"),
+        (["+train.learningrate=3"], "there is no key 'train.learningrate'; did you mean 'train.learning_rate'?"),
         (["data.source=hub"], "choose data=hub, not data.source=hub"),
         (["compute.dtype=int8"], "choose one of auto, float32, bfloat16"),
         (["compute.threads=0"], "expected a number of at least 1"),
@@ -116,6 +116,17 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
             ["model=smoke", "model.architecture.num_attention_heads=4", "model.architecture.num_key_value_heads=3"],
             "3 key-value heads do not divide 4 heads",
         ),
+        (["task=export", "task.folder=''"], "task.folder is empty"),
+        (["task=export", "task.folder=conf"], "holds other files: expected a new or empty folder, or an earlier"),
+        (["task.name=../elsewhere"], "task.name='../elsewhere' names files"),
+        (["model.name=a/b"], "model.name='a/b' names files"),
+        (["data.root=/anywhere"], "data.root=/anywhere is read by data=local alone: add data=local"),
+        (["extension=pi_x4", "method=none"], "method beside extension"),
+        (["experiment=quickstart", "context.factor=2"], "context.factor beside extension"),
+        (["context.factor=1e9"], "context.factor=1000000000.0 makes no sense: expected at most 4096"),
+        (["model=smoke", "model.architecture.rope_theta=nan"], "rope_theta=nan makes no sense"),
+        (["paths.runs=/proc/nowhere"], "/proc/nowhere cannot be made"),
+        (["task=plan", "compute.context_parallel=3"], "compute.context_parallel=3 processes cannot share"),
         (["=3"], "must be a string"),
         (["method=3"], "must be a string"),
     ],
@@ -125,6 +136,21 @@ def test_bad_input_is_one_clear_line(overrides: list[str], expected: str) -> Non
         launch.prepare(overrides)
     assert expected in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_what_torchrun_did_not_set_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "abc")
+    with pytest.raises(UsageError, match="WORLD_SIZE=abc in the environment: expected a number"):
+        launch.prepare(["context=x4"])
+
+
+def test_a_corpus_with_no_share_is_neither_wanted_nor_read() -> None:
+    """As conf/data/hub.yaml has it for Table 5's other text; data=embedded has no Pile."""
+    asked = ["model=llama_7b", "train=paper", "task=passkey", "context=x4"]
+    with pytest.raises(UsageError, match="corpus 'pile' is not in data=embedded"):
+        launch.prepare(asked)
+    (config,) = launch.prepare([*asked, "++train.mixture={pile: 0, books: 1}"])
+    assert config.train.mixture == {"books": 1.0}
 
 
 def test_a_job_of_a_sweep_that_cannot_run_stops_the_sweep_before_its_first_job() -> None:

@@ -50,3 +50,13 @@ def test_it_is_a_base_like_any_other(exported: Path, tmp_path: Path) -> None:
     config = launch.typed(launch.composed([*asked, "train=untuned", "wandb=disabled", *places]))
     with pytest.raises(launch.UsageError, match="already scaled"):
         run(config)
+
+
+def test_an_earlier_export_may_be_written_again_but_never_the_base(exported: Path) -> None:
+    base = ["model=tiny_at", f"model.location={exported}", "model.window=256", "method=none", "task=export"]
+    launch.prepare(["model=smoke", "task=export", f"task.folder={exported}"])
+    with pytest.raises(launch.UsageError, match="is the base's own folder"):
+        launch.prepare([*base, f"task.folder={exported}"])
+    (exported / "README.md").write_text("mine")
+    with pytest.raises(launch.UsageError, match="holds other files"):
+        launch.prepare(["model=smoke", "task=export", f"task.folder={exported}"])

@@ -1,11 +1,26 @@
 """The card of an exported model: what it is, what made it, and how it is read."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from position_interpolation import records
 from position_interpolation.config import Config
-from position_interpolation.extension import Prepared
+
+if TYPE_CHECKING:  # torch takes seconds to import, and a refused command line needs none of it
+    from position_interpolation.extension import Prepared
 
 
-def card(config: Config, prepared: Prepared) -> str:
+NAME = "README.md"
+SIGNATURE = "- signature of the extension: "
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder is an earlier export, by its card."""
+    place = folder / NAME
+    return place.is_file() and SIGNATURE in place.read_text(errors="replace")
+
+
+def card(config: Config, prepared: "Prepared") -> str:
     """Markdown for the folder's README.md, with the front matter that the hub reads."""
     wanted, train = prepared.extension, config.train
     recipe = [
@@ -37,7 +52,7 @@ def card(config: Config, prepared: Prepared) -> str:
             "## Where it comes from",
             "",
             f"- base weights, sha256: `{prepared.parts['weights']}`",
-            f"- signature of the extension: `{records.signature(prepared.parts)}`",
+            f"{SIGNATURE}`{records.signature(prepared.parts)}`",
             f"- code: {records.commit() or 'not under version control'}; "
             + ", ".join(f"{name} {version}" for name, version in records.versions().items()),
             "",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from position_interpolation import corpora, distributed, limits, questions
+from position_interpolation import card, corpora, distributed, limits, questions
 from position_interpolation.config import GENERATED, Config
 from position_interpolation.errors import UsageError
 from position_interpolation.planning import GPUS
@@ -63,17 +63,17 @@ def check(config: Config) -> None:
         raise UsageError(
             "tuning needs text beside generated streams: set train.mixture, for example train.mixture.books=1.0"
         )
-    if extension(config).steps:
-        _check_processes(config)
+    if extension(config).steps and not isinstance(config.task, PlanTask):
+        _check_processes(config, distributed.processes())
     if (config.train.chunk or 0) > window:
         raise UsageError(f"train.chunk={config.train.chunk} is longer than the window {window}: expected at most that")
     _check_places(config)
     _check_task(config)
 
 
-def _check_processes(config: Config) -> None:
+def _check_processes(config: Config, processes: int) -> None:
     """A step's sequences divide among the processes of the run, or among the groups of them that share a sequence."""
-    train, processes, sharing = config.train, distributed.processes(), config.compute.context_parallel
+    train, sharing = config.train, config.compute.context_parallel
     if train.optimizer == "muon" and processes > 1:
         raise UsageError("train.optimizer=muon works in one process: choose adamw, or start one")
     if processes % sharing or sequence(config) % sharing or (train.chunk is not None and sharing > 1):
@@ -89,10 +89,16 @@ def _check_processes(config: Config) -> None:
 
 
 def _check_names(config: Config) -> None:
-    """What names folders of results is one plain word."""
-    for key, name in (("experiment_name", config.experiment_name), ("model.rung", config.model.rung)):
+    """What names files and folders of results is one plain word."""
+    named = {
+        "experiment_name": config.experiment_name,
+        "model.rung": config.model.rung,
+        "model.name": config.model.name,
+        "task.name": config.task.name,
+    }
+    for key, name in named.items():
         if not re.fullmatch(r"\w[\w.,=@+-]*", name):
-            raise UsageError(f"{key}='{name}' names a folder of results: expected letters, digits and _ . - alone")
+            raise UsageError(f"{key}='{name}' names files of results: expected letters, digits and _ . - alone")
     for key, place in vars(config.paths).items():
         if not place:
             raise UsageError(f"paths.{key} is empty: expected a folder")
@@ -112,6 +118,8 @@ def _check_places(config: Config) -> None:
 
 def _check_task(config: Config) -> None:
     task = config.task
+    if config.data.root is not None and config.data.source != "local":
+        raise UsageError(f"data.root={config.data.root} is read by data=local alone: add data=local")
     ids = getattr(task, "ids", None) or []
     if len(set(ids)) < len(ids):
         raise UsageError(f"task.ids={ids} names a document twice: name each once")
@@ -169,10 +177,20 @@ def _check_passkey(config: Config, task: PasskeyTask) -> None:
         raise UsageError(f"{task.distances} distances do not divide a window of {window}: change task.distances")
 
 
-def _check_export(_: Config, task: ExportTask) -> None:
+def _check_export(config: Config, task: ExportTask) -> None:
     _known("task.dtype", task.dtype, ("float32", "float16", "bfloat16"))
-    if Path(task.folder).is_file():
+    place = Path(task.folder)
+    if not task.folder.strip():
+        raise UsageError("task.folder is empty: expected a folder to write")
+    if place.is_file():
         raise UsageError(f"task.folder={task.folder} is a file: expected a folder to write")
+    base = config.model.location if config.model.source == "path" else None
+    if base is not None and place.resolve() == Path(base).resolve():
+        raise UsageError(f"task.folder={task.folder} is the base's own folder: choose another")
+    if place.is_dir() and any(place.iterdir()) and not card.is_ours(place):
+        raise UsageError(
+            f"task.folder={task.folder} holds other files: expected a new or empty folder, or an earlier export"
+        )
 
 
 def _check_heads(config: Config, task: HeadsTask) -> None:
@@ -200,6 +218,13 @@ def _check_govreport(config: Config, task: GovReportTask) -> None:
             raise UsageError(f"task.{key}={getattr(task, key)} makes no sense: expected a number above 0")
     if not 0 < task.top_p <= 1:
         raise UsageError(f"task.top_p={task.top_p} is a share of probability: expected above 0, at most 1")
+    if task.tune and config.compute.context_parallel > 1:
+        raise UsageError("a pair of report and summary is read by one process: set compute.context_parallel=1")
+    if task.tune and task.batch_size % distributed.processes():
+        raise UsageError(
+            f"task.batch_size={task.batch_size} pairs do not divide among {distributed.processes()} processes: change "
+            "one of them"
+        )
     prompt, summary = summary_lengths(config, task)
     if summary < 1 or prompt + summary > reach(config):
         raise UsageError(
@@ -227,11 +252,8 @@ def _check_plan(config: Config, task: PlanTask) -> None:
     _known("task.gpu", task.gpu, tuple(GPUS))
     if not 0 < task.utilisation <= 1:
         raise UsageError(f"task.utilisation={task.utilisation} is a share of the peak: expected above 0, at most 1")
-    if extension(config).steps and config.train.batch_size % task.gpus:
-        raise UsageError(
-            f"task.gpus={task.gpus} do not share a batch of {config.train.batch_size} windows evenly: change task.gpus "
-            "or train.batch_size"
-        )
+    if extension(config).steps:
+        _check_processes(config, task.gpus)
     longest = max(evaluation_windows(config, task))
     if task.tokens_per_document + task.bos < longest:
         raise UsageError(

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
 
+from position_interpolation.errors import UsageError
+
 # The others wait while the first tokenises gigabytes; that one died, torchrun notices by itself.
 PATIENCE = timedelta(hours=12)
 Value = TypeVar("Value")
@@ -19,12 +21,19 @@ Key = TypeVar("Key")
 
 def processes() -> int:
     """How many there are; torchrun says so in the environment."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return _number("WORLD_SIZE", 1)
 
 
 def is_first() -> bool:
     """Whether this is the process that writes."""
-    return int(os.environ.get("RANK", "0")) == 0
+    return _number("RANK", 0) == 0
+
+
+def _number(name: str, usual: int) -> int:
+    text = os.environ.get(name, str(usual))
+    if not text.isdecimal():
+        raise UsageError(f"{name}={text} in the environment: expected a number, as torchrun sets it; unset it")
+    return int(text)
 
 
 def start(device: str) -> None:

@@ -89,6 +89,11 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
     }
     if wanted.steps == 0:
         return Prepared(wanted, parts, lambda: base, config)
+    extended = models.extended_config(config.model, cache, wanted.method, wanted.factor)
+    if config.compute.context_parallel > 1:
+        models.check_full_attention(extended)
+    if config.train.resume_from is not None:
+        models.check_checkpoint(Path(config.train.resume_from), extended)
     tokenizer = models.tokenizer(config.model, cache)
     streams, data = _training_text(config, tokenizer, cache)
     parts["training"] = _recipe(config, data, packing.tokenizer_sha256(tokenizer))

@@ -4,7 +4,6 @@ import difflib
 import itertools
 import re
 from pathlib import Path
-from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
@@ -47,6 +46,10 @@ def prepare(arguments: list[str]) -> list[Config]:
     configs = [typed(composed(overrides)) for overrides in jobs(parsed.overrides)]
     for config in configs:
         checks.check(config)
+        try:  # Hydra writes there before a run could say what is wrong
+            Path(config.paths.runs).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{config.paths.runs} cannot be made ({error.strerror}): set paths.runs") from error
     return configs
 
 
@@ -59,6 +62,8 @@ def _is_multirun(overrides: list[str]) -> bool:
 def typed(config: DictConfig) -> Config:
     """The composed configuration as the dataclasses of the schema."""
     converted: Config = OmegaConf.to_object(config)  # type: ignore[assignment]
+    mixture = converted.train.mixture
+    converted.train.mixture = {name: share for name, share in mixture.items() if share}  # 0: not wanted, not read
     return converted
 
 
@@ -106,8 +111,20 @@ def jobs(overrides: list[str]) -> list[list[str]]:
     plain = [text for text in overrides if not _choices(text)]
     full = composed(plain, with_hydra=True)
     swept = [f"{key}={value}" for key, value in (full.hydra.sweeper.get("params") or {}).items()]
+    _refuse_rivals(swept, overrides)
     texts = {_parsed(text).get_key_element(): text for text in [*swept, *overrides]}
     return [[*combination] for combination in itertools.product(*(_choices(text) or [text] for text in texts.values()))]
+
+
+def _refuse_rivals(swept: list[str], overrides: list[str]) -> None:
+    """Raise UsageError for a method or a context beside an extension, which names both: one would silently win."""
+    keys = [_parsed(text).get_key_element() for text in overrides]
+    rivals = [key for key in keys if key.split(".")[0] in ("method", "context")]
+    if rivals and any(text.startswith("extension=") for text in (*swept, *overrides)):
+        raise UsageError(
+            f"{rivals[0]} beside extension, which names method and context already: choose another extension, or add "
+            "one to conf/extension"
+        )
 
 
 def _choices(override: str) -> list[str]:
@@ -152,10 +169,14 @@ def _one_line(error: Exception) -> str:
 
 
 def _meant(key: str) -> str:
-    nodes: list[Any] = [value for value in vars(schema).values() if isinstance(value, type)] + [*TASKS.values()]
-    keys = sorted({name for node in nodes for name in getattr(node, "__dataclass_fields__", {})})
-    close = difflib.get_close_matches(key, keys, n=1)
-    return f"; did you mean '{close[0]}'?" if close else "; see conf/ for what there is"
+    """The key that was probably meant, with its group, as it has to be written."""
+    groups = {name: [item.type] for name, item in schema.Config.__dataclass_fields__.items() if name != "task"}
+    full = {name: name for name in (*groups, "task")}
+    for group, nodes in {**groups, "task": TASKS.values()}.items():
+        for node in nodes:
+            full |= {name: f"{group}.{name}" for name in getattr(node, "__dataclass_fields__", {}) if name not in full}
+    close = difflib.get_close_matches(key, full, n=1)
+    return f"; did you mean '{full[close[0]]}'?" if close else "; see conf/ for what there is"
 
 
 def finish(configs: list[Config]) -> None:

@@ -24,6 +24,7 @@ LEAST: dict[str, dict[str, float]] = {
 }  # fmt: skip
 # The most that some can be: beyond, memory or patience ends first, or the number means nothing.
 MOST: dict[str, dict[str, float]] = {
+    "context": {"factor": 4096},
     "train": {"steps": 10_000_000, "batch_size": 1_000_000, "warmup_start": 1},
     "task": {"bootstrap": 100_000, "trials": 10_000, "distances": 10_000, "pairs": 100_000, "digits": 100},
     "compute": {"threads": 4096},
@@ -73,7 +74,7 @@ def check_architecture(shape: Architecture | None) -> None:
     if shape is None:
         return
     for key, value in vars(shape).items():
-        if value < 1 and not isinstance(value, bool):
+        if not isinstance(value, bool) and not 1 <= value < math.inf:
             raise UsageError(f"model.architecture.{key}={value} makes no sense: expected a number of at least 1")
     heads, shared = shape.num_attention_heads, shape.num_key_value_heads
     if shape.hidden_size % heads or shape.hidden_size // heads % 2:

@@ -104,6 +104,8 @@ def base_config(model: Model, cache: Path) -> Any:
             raise UsageError(
                 f"models of type '{config.model_type}' are not supported: choose one of type {', '.join(FAMILIES)}"
             )
+        if config.rope_parameters.get("partial_rotary_factor", 1) != 1:
+            raise UsageError(f"{place} rotates only a part of each head: expected a model that rotates all of it")
         if config.max_position_embeddings != model.window:
             raise UsageError(
                 f"model.window={model.window}, but {place} was made for {config.max_position_embeddings} positions "
@@ -127,6 +129,44 @@ def base_config(model: Model, cache: Path) -> Any:
         eos_token_id=1,
         pad_token_id=2,
     )
+
+
+def check_full_attention(config: Any) -> None:
+    """Make sure that every position sees all before it, as processes that share a window compute it.
+
+    Args:
+        config: of the model to train, at its extended window.
+
+    Raises:
+        UsageError: some layers see a sliding window of less.
+    """
+    kinds = getattr(config, "layer_types", None) or ["sliding_attention"]
+    sliding = getattr(config, "sliding_window", None) if any(kind != "full_attention" for kind in kinds) else None
+    if sliding is not None and sliding < config.max_position_embeddings:
+        raise UsageError(
+            f"compute.context_parallel cannot share a window between processes where layers see only {sliding} "
+            "positions: set compute.context_parallel=1"
+        )
+
+
+def check_checkpoint(place: Path, wanted: Any) -> None:
+    """Make sure that a training which goes on from a checkpoint goes on with the same model and positions.
+
+    Args:
+        place: the checkpoint.
+        wanted: the configuration of the model to train.
+
+    Raises:
+        UsageError: it is of another method, window or shape.
+    """
+    found = _read(place, lambda: AutoConfig.from_pretrained(place, trust_remote_code=False))
+    for key in ("rope_parameters", "max_position_embeddings", "hidden_size", "num_hidden_layers", "vocab_size"):
+        theirs, ours = getattr(found, key), getattr(wanted, key)
+        if theirs != ours:
+            raise UsageError(
+                f"train.resume_from={place} was trained with {key}={theirs}, this run has {ours}: expected a "
+                "checkpoint of the same base, method and context"
+            )
 
 
 def architecture(model: Model, cache: Path) -> Architecture:

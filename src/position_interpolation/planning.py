@@ -199,15 +199,14 @@ def tuning_memory(shape: Shape, window: int, gpus: int, head_rows: int, *, check
     )
 
 
-def evaluation_memory(shape: Shape, positions: int, gpus: int, head_values: int) -> Memory:
-    """Forwards of `positions` positions on each of `gpus` GPUs, the weights in bfloat16 divided among them.
+def evaluation_memory(shape: Shape, positions: int, head_values: int) -> Memory:
+    """A forward of `positions` positions, the weights in bfloat16 whole: each process evaluates windows of its own.
 
     No more than what a layer could keep is alive, beside the states between layers; `head_values` logits are there in
     bfloat16, in float32, and as float32 log-probabilities.
     """
     return Memory(
-        weights=HALF * shape.parameters / gpus,
-        gathered=HALF * (2 * shape.layer + shape.ends) if gpus > 1 else 0,
+        weights=HALF * shape.parameters,
         activations=(layer_bytes(shape) + HALF * shape.hidden) * positions,
         loss=(HALF + 2 * SINGLE) * head_values,
     )

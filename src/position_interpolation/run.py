@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from position_interpolation import (
+    card,
     checks,
     compute,
     corpora,
@@ -20,7 +21,6 @@ from position_interpolation import (
     settings,
     tokenizer,
 )
-from position_interpolation.card import card
 from position_interpolation.config import GENERATED, Config
 from position_interpolation.errors import UsageError
 from position_interpolation.evaluation.choose import measurements
@@ -225,7 +225,7 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
     model, place = prepared.model, Path(config.task.folder)
     if distributed.is_first():
         models.export(model, prepared.tokenizer, place, config.task.dtype)
-        files.write_text(place / "README.md", card(config, prepared))
+        files.write_text(place / card.NAME, card.card(config, prepared))
     return []
 
 

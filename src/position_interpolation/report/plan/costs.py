@@ -12,8 +12,6 @@ from position_interpolation.task_config import PlanTask
 from position_interpolation.tasks import sampling, windows
 from position_interpolation.training import HEAD_ROWS
 
-MOST = 1024  # GPUs that an evaluation is tried on
-
 
 @dataclass(frozen=True)
 class Tuning:
@@ -52,7 +50,7 @@ class Costs:
     cluster: Cluster
     tuning: Tuning | None  # None where nothing is tuned
     evaluations: tuple[Evaluation, ...]  # by window, ascending
-    fewest_for_evaluation: int | None  # GPUs that hold a forward of the largest window
+    evaluation_fits: bool  # whether one GPU holds the model and a forward of its largest window
 
 
 def costs(config: Config, shape: Shape) -> Costs:
@@ -62,7 +60,6 @@ def costs(config: Config, shape: Shape) -> Costs:
     cluster = Cluster(GPUS[task.gpu], task.gpus, task.utilisation)
     evaluations = tuple(_evaluations(config, task, shape))
     positions = max(evaluations[-1].window, config.compute.tokens_per_forward)
-    evaluating = partial(planning.evaluation_memory, shape, positions, head_values=HEAD_VALUES)
     return Costs(
         config,
         task,
@@ -70,19 +67,19 @@ def costs(config: Config, shape: Shape) -> Costs:
         cluster,
         _tuning(config, shape, cluster) if settings.extension(config).steps else None,
         evaluations,
-        planning.fewest(range(1, MOST + 1), evaluating, cluster.gpu),
+        planning.evaluation_memory(shape, positions, HEAD_VALUES).total <= cluster.gpu.usable,
     )
 
 
 def _tuning(config: Config, shape: Shape, cluster: Cluster) -> Tuning:
-    batch, sequence = config.train.batch_size, settings.sequence(config)
+    batch, sequence, sharing = config.train.batch_size, settings.sequence(config), config.compute.context_parallel
     tokens = settings.extension(config).steps * batch * sequence
     flops_per_token = planning.training_flops(shape, sequence) / sequence
     kept, checkpointed = (
-        partial(planning.tuning_memory, shape, sequence, head_rows=HEAD_ROWS, checkpointed=again)
+        partial(planning.tuning_memory, shape, sequence // sharing, head_rows=HEAD_ROWS, checkpointed=again)
         for again in (False, True)
     )
-    even = [count for count in range(1, batch + 1) if batch % count == 0]
+    even = [sharing * readers for readers in range(1, batch + 1) if batch % readers == 0]
     return Tuning(
         tokens,
         flops_per_token,

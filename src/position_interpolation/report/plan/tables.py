@@ -67,9 +67,11 @@ def memory(costs: Costs) -> Table:
         for name in names
     )
     columns = (Column("Number"), Column("kept", tenths), Column("checkpointed", tenths))
+    sharing = costs.config.compute.context_parallel
+    shared = "a GPU" if sharing == 1 else f"for {sharing} GPUs together"
     caption = (
-        f"{costs.task.gpus} x {costs.task.gpu}, one sequence a GPU at a time; {tenths(costs.cluster.gpu.usable / GIB)} "
-        "GiB of each are taken for usable. Activations all kept, or made again from the layers' inputs."
+        f"{costs.task.gpus} x {costs.task.gpu}, one sequence {shared} at a time; "
+        f"{tenths(costs.cluster.gpu.usable / GIB)} GiB of each are taken for usable. Activations all kept, or made again from the layers' inputs."
     )
     return Table(columns, rows, caption)
 
@@ -103,7 +105,8 @@ def evaluation(costs: Costs) -> Table:
     caption = (
         f"{thousands(task.documents)} documents of {thousands(task.tokens_per_document)} tokens, stride "
         f"{settings.stride(costs.config, task)}; sampled with task.sample={task.sample}; {_assumed(costs)}. "
-        f"Fewest GPUs that hold a window of {costs.evaluations[-1].window}: {count(costs.fewest_for_evaluation)}."
+        f"A GPU {'holds' if costs.evaluation_fits else 'does not hold'} the whole model and a window of "
+        f"{costs.evaluations[-1].window}, which every process needs."
     )
     return Table(columns, tuple(tuple(Cell(value) for value in line) for line in lines), caption)
 
@@ -162,7 +165,7 @@ def evaluation_runs(runs: Sequence[Costs]) -> Table:
         Column("GPU hours", quantity),
         Column("sampled", quantity),
         Column("Times fewer", quantity),
-        Column("Fewest GPUs"),
+        Column("One GPU holds it"),
     )
     rows = []
     for costs in runs:
@@ -175,7 +178,7 @@ def evaluation_runs(runs: Sequence[Costs]) -> Table:
             costs.cluster.hours(full) * costs.cluster.count,
             costs.cluster.hours(sampled) * costs.cluster.count,
             full / sampled,
-            count(costs.fewest_for_evaluation),
+            "yes" if costs.evaluation_fits else "no",
         )
         rows.append(tuple(Cell(value) for value in line))
     task = runs[0].task
