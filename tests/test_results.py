@@ -10,7 +10,7 @@ import pytest
 from position_interpolation import compute, launch
 from position_interpolation.config import Compute
 from position_interpolation.records import Record, read
-from position_interpolation.report import formats, pages
+from position_interpolation.report import formats, pages, variants
 from position_interpolation.report.parts import sections
 from position_interpolation.run import run
 
@@ -53,6 +53,20 @@ def test_the_committed_tables_are_those_of_the_records(folder: Path) -> None:
 def test_the_committed_pages_are_those_of_the_records(folder: Path) -> None:
     records = read(folder / "rows.jsonl")
     assert (folder / "README.md").read_text() == pages.page(records, sections(records))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=named)
+def test_the_command_of_a_page_measures_its_model_on_its_text(folder: Path) -> None:
+    records = read(folder / "rows.jsonl")
+    found = re.search(r"position_interpolation (experiment=.*?) *#", (folder / "README.md").read_text())
+    assert found is not None
+    launch.register()
+    overrides = launch.jobs(found[1].replace("<folder>", "any").split())[0]
+    config = launch.typed(launch.composed(overrides))
+    models = {variants.family_of(record.model) for record in records if record.model is not None}
+    assert models <= {config.model.name}
+    texts = {record.data["source"] for record in records} & {"local", "embedded"}
+    assert texts <= {config.data.source}
 
 
 def test_the_committed_overview_and_ledger_are_those_of_the_records(tmp_path: Path) -> None:

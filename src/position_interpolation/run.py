@@ -203,7 +203,7 @@ def _merge(config: Config, found: list[Record], task: str) -> None:
 def _theory(config: Config, _: Tracker) -> list[Record]:
     """The numbers that Figures 2 and 5 state, and the audit of the bounds by head dimension."""
     _check_folders(config)
-    signature = records.signature({"theory": 3, "versions": records.versions()})
+    signature = records.signature({"theory": 4, "versions": records.versions()})
     found = _recall(config, signature)
     if found is None:
         started = time.perf_counter()

@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 Floats = NDArray[np.float64]
 Solver = Literal["normal_float32", "normal_float64", "svd", "ridge"]
@@ -228,10 +229,11 @@ def fit_random_scores(
     targets = np.random.default_rng(seed).standard_normal((draws, window))
     everywhere = design(np.arange(2.0 * window))
     inside, wanted = everywhere[:window], targets.T.astype(dtype)
-    if solver == "svd":
-        weights: NDArray[Any] = np.linalg.lstsq(inside, wanted, rcond=1e-7)[0]
-    else:
-        penalty = np.eye(head_dim, dtype=dtype) * (ridge if solver == "ridge" else 0)
-        weights = np.linalg.solve(inside.T @ inside + penalty, inside.T @ wanted)
+    with threadpool_limits(1):  # the height depends on how many threads sum the products, too
+        if solver == "svd":
+            weights: NDArray[Any] = np.linalg.lstsq(inside, wanted, rcond=1e-7)[0]
+        else:
+            penalty = np.eye(head_dim, dtype=dtype) * (ridge if solver == "ridge" else 0)
+            weights = np.linalg.solve(inside.T @ inside + penalty, inside.T @ wanted)
     scores = [(rows @ weights).T.astype(np.float64) for rows in (everywhere, design(BETWEEN_SPANS))]
     return RandomFit(targets, extrapolated=scores[0], between=scores[1])

@@ -112,12 +112,14 @@ def _command(records: Sequence[Record]) -> str:
     again = f"python -m position_interpolation task=report experiment_name={first.experiment}{rung}"
     if first.experiment == UNNAMED:
         return f"Runs outside any experiment.\n\n```bash\n{again}   # this page, from the records alone\n```\n"
-    run = f"python -m position_interpolation experiment={first.experiment}"
+    run = f"python -m position_interpolation experiment={first.experiment}{rung}"
     run += " data=local data.root=<folder>" if local else ""
     width = max(len(run), len(again))
+    guide = f"[experiments/{first.experiment}](../../../experiments/{first.experiment}/README.md)"
     return (
         f"```bash\n{run:{width}}   # measure what is missing, then render\n"
-        f"{again:{width}}   # this page, from the records alone\n```\n"
+        f"{again:{width}}   # this page, from the records alone\n```\n\n"
+        f"Rows that are not of the experiment's own sweep, and what they were measured by: {guide}.\n"
     )
 
 

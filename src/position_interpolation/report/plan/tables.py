@@ -71,7 +71,8 @@ def memory(costs: Costs) -> Table:
     shared = "a GPU" if sharing == 1 else f"for {sharing} GPUs together"
     caption = (
         f"{costs.task.gpus} x {costs.task.gpu}, one sequence {shared} at a time; "
-        f"{tenths(costs.cluster.gpu.usable / GIB)} GiB of each are taken for usable. Activations all kept, or made again from the layers' inputs."
+        f"{tenths(costs.cluster.gpu.usable / GIB)} GiB of each are taken for usable. "
+        "Activations all kept, or made again from the layers' inputs."
     )
     return Table(columns, rows, caption)
 

@@ -57,12 +57,36 @@ THEORY = (
 )
 
 
+WORDS = {
+    "plotted_inside": "Fig. 2, drawn: largest score inside the window",
+    "plotted_outside": "Fig. 2, drawn: largest score outside",
+    "plotted_between": "Fig. 2, drawn: largest score between integers",
+    "ratio_at_zero": "Fig. 5: B(s) / d at s = 0",
+    "smallest_ratio": "Fig. 5: smallest B(s) / d",
+    "smallest_ratio_span": "Fig. 5: at the span s",
+    "share_below_one": "Fig. 5: share of spans with B(s) / d < 1",
+    "factor_printed": "Bound on extrapolation over bound on interpolation, as printed",
+    "factor_corrected": "Bound on extrapolation over bound on interpolation, corrected",
+}
+SOLVERS = {
+    "normal_float32": "normal equations in float32",
+    "normal_float64": "normal equations in float64",
+    "svd": "singular values above 1e-7",
+    "ridge": "ridge of 1 in float64",
+}
+
+
+def _words(metric: str) -> str:
+    """What a metric of Figures 2 and 5 is."""
+    solver, outside, statistic = metric.partition("_outside_")
+    return f"Fig. 2, {SOLVERS[solver]}: {statistic} of all draws" if outside and solver in SOLVERS else WORDS[metric]
+
+
 def theory_table(records: Sequence[Record]) -> Table:
     """The numbers that Figures 2 and 5 state, the paper's beside them."""
     printed = {"factor_printed": float(paper.printed()["theory"]["claimed_ratio"])}
     rows = tuple(
-        (Cell(record.metric.replace("_", " ")), Cell(record.value), Cell(printed.get(record.metric)))
-        for record in records
+        (Cell(_words(record.metric)), Cell(record.value), Cell(printed.get(record.metric))) for record in records
     )
     columns = (
         Column("Number"),
