@@ -175,7 +175,7 @@ class TestBaseTokens:
     def test_seeds_that_disagree_are_noise(self) -> None:
         found = findings(stopped("tiny-8M", 3.0, 3.3, swing=0.4))
         assert verdict(found, "Tuned PI beats extrapolation") == "within noise"
-        assert "ahead in 2 of them" in found[0].text
+        assert "ahead under 2 of 3 seeds" in found[0].text
 
     def test_table_and_figure_are_by_tokens_and_seed(self) -> None:
         ((_, rows),) = groups.stopped(STOPPED).items()

@@ -9,7 +9,7 @@ from position_interpolation.records import ROWS, Record, read
 from position_interpolation.report import drawing, formats, provenance, variants
 from position_interpolation.report.claims import page as ledger
 from position_interpolation.report.labels import ordered
-from position_interpolation.report.parts import findings, sections
+from position_interpolation.report.parts import findings, sections, trial
 from position_interpolation.report.section import Section
 from position_interpolation.report.verdicts import EXPLOSION, Finding
 
@@ -91,7 +91,7 @@ def page(records: Sequence[Record], parts: Sequence[Section]) -> str:
     text = [
         f"# {title(records)}\n",
         _command(records),
-        "## Findings\n\n" + _findings(findings(records)),
+        "## Findings\n\n" + _findings(records),
         *(_section(part) for part in parts),
         "## Where the numbers come from\n",
         "\n".join([*provenance.sources(records), *provenance.conditions(records)]) + "\n",
@@ -123,7 +123,10 @@ def _command(records: Sequence[Record]) -> str:
     )
 
 
-def _findings(found: Sequence[Finding]) -> str:
+def _findings(records: Sequence[Record]) -> str:
+    found = findings(records)
+    if trial(records):
+        return "A trial of the path: its numbers mean nothing, and nothing is concluded from them.\n"
     if not found:
         return "These records bear on none of the paper's claims.\n"
     note = (

@@ -11,7 +11,7 @@ from rich.text import Text
 from position_interpolation.records import ROWS, read
 from position_interpolation.report import formats
 from position_interpolation.report.pages import title
-from position_interpolation.report.parts import findings, sections
+from position_interpolation.report.parts import findings, sections, trial
 from position_interpolation.report.tables import Table
 from position_interpolation.report.verdicts import Verdict
 
@@ -45,6 +45,8 @@ def print_summary(folders: Sequence[Path], console: Console | None = None) -> No
         for part in sections(records):
             console.print(grid(part.table, part.title, console.width))
             console.print(Text(part.table.caption, style="dim"), "")
+        if trial(records):
+            console.print(Text("A trial of the path: its numbers mean nothing.", style="bold yellow"))
         for finding in findings(records):
             verdict = Text(f"{finding.verdict:>13}  ", style=STYLES[finding.verdict])
             line = Grid.grid()

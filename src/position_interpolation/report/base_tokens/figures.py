@@ -13,7 +13,7 @@ from position_interpolation.report import variants
 from position_interpolation.report.base_tokens import tables
 from position_interpolation.report.base_tokens.tables import Treatment
 from position_interpolation.report.drawing import style, tick
-from position_interpolation.report.labels import Extension, colour
+from position_interpolation.report.labels import Extension, colour, plural
 
 
 def base_tokens_figure(rows: Sequence[Record], metric: str = "perplexity") -> Figure:
@@ -41,8 +41,13 @@ def base_tokens_figure(rows: Sequence[Record], metric: str = "perplexity") -> Fi
     axes.grid(axis="y", color="0.9", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    count = max(record.n_documents or 0 for record in rows if record.metric == metric)
+    unit = "document" if metric == "perplexity" else "trial"
     figure.suptitle(
-        f"at a window of {window}; lines through means over seeds, points single seeds", fontsize="small", color="0.35"
+        f"{variants.family_of(rows[0].model or '')} at a window of {window}, {plural(count, unit)}; lines through means "
+        "over seeds, points single seeds",
+        fontsize="small",
+        color="0.35",
     )
     return figure
 

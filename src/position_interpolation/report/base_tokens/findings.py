@@ -63,8 +63,8 @@ def _ahead(rows: Sequence[Record], base: str, ours: Treatment, other: Treatment)
     alone = [compare.paired(left, right) for left, right in both]
     wins = sum(one is not None and one.value < 1 for one in alone)
     text = (
-        f"{claim}: at {ours.window} by {ratio.percent()} over {plural(ratio.documents, 'document')} and "
-        f"{plural(len(both), 'seed')}; ahead in {wins} of them."
+        f"{claim}: at {ours.window} by {ratio.percent()} over {plural(ratio.documents, 'document')}; ahead under "
+        f"{wins} of {plural(len(both), 'seed')}."
     )
     found = judged(text, ratio, below(1.0))
     agreed = wins in (0, len(both))  # the bootstrap draws documents, not seeds: those must agree

@@ -47,9 +47,10 @@ def positions_figure(records: Sequence[Record]) -> Figure:
     axes.grid(axis="y", color="0.9", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+    models = ", ".join(dict.fromkeys(extension.model for extension in extensions))
     documents = max(record.n_documents or 0 for record in records)
     axes.set_title(
-        f"One forward of {edges[-1]} tokens, {plural(documents, 'document')} "
+        f"{models}: one forward of {edges[-1]} tokens, {plural(documents, 'document')} "
         f"({records[0].data.get('source')} text); bars: 95 % intervals",
         fontsize="small",
         color="0.35",
