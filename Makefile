@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: help install reproduce smollm2 smollm2-extend smoke test lint benchmark artefacts clean
 
 help:  ## Show what there is to make.
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(INSTALLED)  ## Make .venv with everything in it.
 

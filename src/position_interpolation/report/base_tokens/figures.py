@@ -44,8 +44,8 @@ def base_tokens_figure(rows: Sequence[Record], metric: str = "perplexity") -> Fi
     count = max(record.n_documents or 0 for record in rows if record.metric == metric)
     unit = "document" if metric == "perplexity" else "trial"
     figure.suptitle(
-        f"{variants.family_of(rows[0].model or '')} at a window of {window}, {plural(count, unit)}; lines through means "
-        "over seeds, points single seeds",
+        f"{variants.family_of(rows[0].model or '')} at a window of {window}, {plural(count, unit)}; lines through "
+        "means over seeds, points single seeds",
         fontsize="small",
         color="0.35",
     )
