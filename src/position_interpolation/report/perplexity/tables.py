@@ -9,6 +9,7 @@ from position_interpolation.report.labels import (
     ordered,
     perplexity_text,
     plural,
+    thousands,
 )
 from position_interpolation.report.tables import EXTENSION, Cell, Column, Table, cell_of, extension_cells
 
@@ -45,10 +46,13 @@ def _perplexity_caption(records: Sequence[Record], protocol: str, compared: bool
         return "No perplexity was measured."
     first = records[0]
     documents = max(record.n_documents or 0 for record in records)
-    tokens = max(record.n_tokens or 0 for record in records)
+    counts = [record.n_tokens or 0 for record in records]
+    scored = plural(max(counts), "scored token")
+    if min(counts) < max(counts):  # a sample scores fewer at some windows
+        scored = f"{thousands(min(counts))} to {scored}"
     caption = (
         f"Perplexity on {first.task} ({first.data.get('source')} text, {plural(documents, 'document')}, "
-        f"{plural(tokens, 'scored token')}) by evaluation window in tokens; stride {first.stride}, "
+        f"{scored}) by evaluation window in tokens; stride {first.stride}, "
         f"protocol {protocol}. In brackets the 95 % interval of a bootstrap over documents."
     )
     if compared:
