@@ -15,6 +15,7 @@ STAND_INS = {
     ("made_up", "pg19"): "random words, and a model of random weights: the numbers mean nothing",
     ("made_up", "proof_pile"): "random words, and a model of random weights: the numbers mean nothing",
 }
+MODELS = {"smollm2_135m_instruct": " (tuned to instructions, quantised to Q4_1 and dequantised: see wheel.py)"}
 DOCUMENTS = {"pg19": 100, "proof_pile": 128}
 # Rows of each benchmark's split that the paper's harness would have asked.
 QUESTIONS = {"boolq": 3270, "piqa": 1838, "race_middle": 1436, "race_high": 3498, "winogrande": 1267}
@@ -90,7 +91,8 @@ def deviations(records: Sequence[Record]) -> list[str]:
     lines = []
     for item in ordered(counts.ends(records)):
         if "llama" not in item.model.lower():
-            lines.append(f"Model: {item.model} with L = {item.base_window}, for LLaMA with L = 2048.")
+            kind = MODELS.get(item.model, "")
+            lines.append(f"Model: {item.model}{kind} with L = {item.base_window}, for LLaMA with L = 2048.")
         wanted = TUNED.get(item.method)
         if item.steps and wanted and item.steps != wanted and not item.control:
             lines.append(
