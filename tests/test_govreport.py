@@ -205,7 +205,7 @@ def test_lengths_are_the_papers_shares_of_the_window() -> None:
         (["data=hub", "task.top_p=1.5"], "task.top_p=1.5 is a share of probability"),
         (["data=hub", "task.summary_tokens=300"], "do not fit a window of 2048"),
         (["data=hub", "task.training=reports"], "corpus 'reports' is not in data=hub"),
-        (["data=hub", "task.epoch=3"], "did you mean 'epochs'?"),
+        (["data=hub", "task.epoch=3"], "did you mean 'task.epochs'?"),
     ],
 )
 def test_bad_settings_are_refused_before_anything_is_computed(overrides: list[str], expected: str) -> None:
