@@ -380,8 +380,31 @@ class TestFindings:
         assert verdict(flat, "PI does not explode") == "does not hold"
 
     def test_blocks_across_the_edge_count_on_neither_side(self) -> None:
-        inside, past = compare.position_blocks(positions({SMOL: (1, 2, 3)}, block=3000), SMOL)
-        assert [len(inside), len(past)] == [2, 0]
+        inside, past = compare.stretches(positions({SMOL: (1, 2, 3)}, block=3000), SMOL)
+        assert [len(inside.blocks), len(past.blocks)] == [2, 0]
+
+    def test_positions_of_several_documents_are_paired(self) -> None:
+        """Four books a factor of 2 apart, PI at 0.8 to 0.83 of the base past the window: only pairs show it."""
+        rows = []
+        for extension, share in ((SMOL, 1.0), (SMOL_PI, 0.8)):
+            hard = [10.0 * 2**book for book in range(4)]
+            for block in range(8):
+                where, part = f"{block * 2048}_{(block + 1) * 2048}", share if block > 3 else 1.0
+                values = [value * (part + 0.01 * book * (part < 1)) for book, value in enumerate(hard)]
+                own = {"task": "positions", "protocol": "token", "eval_window": 16384, "n_tokens": 2048}
+                middle = math.exp(sum(map(math.log, values)) / 4)
+                wide = {"ci_low": middle / 3, "ci_high": middle * 3, "n_documents": 4}
+                rows.append(record(extension, f"perplexity_{where}", middle, **own, **wide))
+                for book, value in enumerate(values):
+                    text = {"name": "pg19", "source": "embedded", "sha256": "c" * 64, "ids": [str(book)]}
+                    rows.append(record(extension, f"document_loss_{where}", math.log(value), data=text, **own))
+        (_, base), (_, past) = (compare.stretches(rows, extension) for extension in (SMOL, SMOL_PI))
+        ratio = compare.blocks(past, base)
+        assert ratio is not None
+        assert ratio.value == pytest.approx(math.prod((0.8, 0.81, 0.82, 0.83)) ** 0.25)
+        assert ratio.documents == 4
+        assert ratio.high is not None
+        assert ratio.high < 0.85
 
     def test_theory(self) -> None:
         values = {

@@ -6,6 +6,7 @@ from position_interpolation import corpora, settings
 from position_interpolation.evaluation.measurement import Measured, Measurement, bos_of, common, text
 from position_interpolation.evaluation.perplexity import token_losses
 from position_interpolation.extension import Prepared
+from position_interpolation.intervals import Estimate
 from position_interpolation.task_config import PositionsTask
 from position_interpolation.tasks import perplexity
 from position_interpolation.tasks import positions as blocks
@@ -29,9 +30,17 @@ def positions(prepared: Prepared, task: PositionsTask) -> Iterator[Measurement]:
 
     def measure() -> list[Measured]:
         scored = token_losses(prepared, corpus, losses_of, overlapping=False)
-        return [
-            Measured(f"perplexity_{start}_{stop}", estimate, data, len(scored), count, window, None, "token")
-            for start, stop, estimate, count in blocks.by_block(scored, window, block)
-        ]
+        found = []
+        for part in blocks.by_block(scored, window, block):
+            where = f"{part.start}_{part.stop}"
+            tokens = sum(map(len, part.losses))
+            found.append(
+                Measured(f"perplexity_{where}", part.perplexity, data, len(scored), tokens, window, None, "token")
+            )
+            # Each document's own, for paired comparisons.
+            for identifier, losses in zip(corpus.ids, part.losses, strict=True):
+                mean, one = Estimate(float(losses.mean()), None, None), {**data, "ids": [identifier]}
+                found.append(Measured(f"document_loss_{where}", mean, one, 1, len(losses), window, None, "token"))
+        return found
 
-    yield Measurement({**losses_of, "block": block, "described": 2}, measure)
+    yield Measurement({**losses_of, "block": block, "described": 3}, measure)

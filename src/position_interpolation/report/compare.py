@@ -99,32 +99,62 @@ def difference(left: dict[str, float], right: dict[str, float]) -> tuple[float, 
     return found.value, found.low, found.high, len(common)
 
 
-def blocks(left: Sequence[Record], right: Sequence[Record]) -> Ratio | None:
-    """Ratio of the mean perplexities of two sets of position blocks, left over right.
+@dataclass(frozen=True)
+class Stretch:
+    """Blocks of positions of one extension, and the losses of each document over all of them."""
 
-    The blocks' draws are not kept, so their intervals are added up as if all erred together in the worst
-    direction: the result is wider than the 95 % interval whatever the blocks share.
+    blocks: list[Record]
+    documents: Losses
+
+
+def stretches(records: Sequence[Record], extension: Extension) -> tuple[Stretch, Stretch]:
+    """The extension's positions inside the base's window L, and those in blocks wholly past it."""
+    own = [record for record in records if extension_of(record) == extension]
+    edge = extension.base_window
+    return (
+        _stretch([record for record in own if groups.block(record)[1] <= edge]),
+        _stretch([record for record in own if groups.block(record)[0] >= edge]),
+    )
+
+
+def worst_block(records: Sequence[Record], extension: Extension) -> Stretch:
+    """The block of highest perplexity past the base's window; empty if there is none."""
+    _, past = stretches(records, extension)
+    highest = sorted(past.blocks, key=lambda record: record.value)[-1:]
+    where = {groups.block(record) for record in highest}
+    own = [record for record in records if extension_of(record) == extension]
+    return _stretch([record for record in own if groups.block(record) in where])
+
+
+def _stretch(records: Sequence[Record]) -> Stretch:
+    sums: dict[str, list[float]] = {}
+    for record in records:
+        if record.metric.startswith("document_loss"):
+            total = sums.setdefault(str(record.data["ids"][0]), [0.0, 0])
+            total[0] += record.value * (record.n_tokens or 0)
+            total[1] += record.n_tokens or 0
+    documents = {name: (loss / tokens, round(tokens)) for name, (loss, tokens) in sums.items()}
+    return Stretch([record for record in records if record.metric.startswith("perplexity")], documents)
+
+
+def blocks(left: Stretch, right: Stretch) -> Ratio | None:
+    """Ratio of the perplexities of two stretches of positions, left over right, paired by document.
+
+    Of a single document the intervals of its blocks are added up as if all erred together in the worst direction,
+    which is wider than the 95 % interval whatever the blocks share.
 
     Returns:
         None if a side has no block; a ratio without interval if a block has none.
     """
-    if not left or not right:
+    if not left.blocks or not right.blocks:
         return None
-    (upper, upper_low, upper_high), (lower, lower_low, lower_high) = _mean_blocks(left), _mean_blocks(right)
-    documents = min(record.n_documents or 0 for record in (*left, *right))
+    if len(left.documents.keys() & right.documents.keys()) > 1:
+        return products([left.documents], [right.documents], same_tokens=False)
+    (upper, upper_low, upper_high), (lower, lower_low, lower_high) = map(_mean_blocks, (left.blocks, right.blocks))
+    documents = min(record.n_documents or 0 for record in (*left.blocks, *right.blocks))
     interval = upper_low / lower_high, upper_high / lower_low
     low, high = (None, None) if np.isnan(interval).any() else interval
     return Ratio(upper / lower, low, high, documents)
-
-
-def position_blocks(records: Sequence[Record], extension: Extension) -> tuple[list[Record], list[Record]]:
-    """The extension's blocks of positions inside the base's window L, and those wholly past it."""
-    own = [record for record in records if extension_of(record) == extension]
-    edge = extension.base_window
-    return (
-        [record for record in own if groups.block(record)[1] <= edge],
-        [record for record in own if groups.block(record)[0] >= edge],
-    )
 
 
 def _mean_blocks(records: Sequence[Record]) -> tuple[float, float, float]:

@@ -9,7 +9,7 @@ from position_interpolation.records import Record
 from position_interpolation.report import variants
 from position_interpolation.report.labels import Extension, extension_of, ordered
 
-BLOCK = re.compile(r"perplexity_(\d+)_(\d+)")
+BLOCK = re.compile(r"(?:perplexity|document_loss)_(\d+)_(\d+)")
 OF_ALL_WINDOWS = "perplexity_of_all_windows"  # a sampled perplexity with the interval of the windows left out
 PERPLEXITIES = ("perplexity", "document_loss", "document_window_loss", OF_ALL_WINDOWS)
 SUCCESS = re.compile(r"success_at_(\d+)")
@@ -56,7 +56,7 @@ def passkeys(records: Iterable[Record]) -> dict[Group, list[Record]]:
 
 
 def positions(records: Iterable[Record]) -> dict[Group, list[Record]]:
-    """Records of perplexity by position, by text and length of the forward."""
+    """Records of perplexity by position, with the document losses behind them, by text and length of the forward."""
     return _grouped(records, lambda record: BLOCK.fullmatch(record.metric) is not None, by_length=True)
 
 

@@ -1,6 +1,7 @@
 """Perplexity by position inside one long forward."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,10 +11,18 @@ from position_interpolation.tasks.windows import Scored, perplexity
 SEGMENT = 64  # tokens drawn together where one document must give its own interval
 
 
-def by_block(
-    documents: list[Scored], window: int, block: int, samples: int = 1000
-) -> Iterator[tuple[int, int, Estimate, int]]:
-    """Yield (start, stop, perplexity, tokens) for each block of positions of a window.
+@dataclass(frozen=True)
+class Block:
+    """Positions `start` .. `stop` - 1 of a window: their perplexity, and the losses of each document there."""
+
+    start: int
+    stop: int
+    perplexity: Estimate
+    losses: list[Floats]  # nats, one array a document
+
+
+def by_block(documents: list[Scored], window: int, block: int, samples: int = 1000) -> Iterator[Block]:
+    """Yield the blocks of positions of a window.
 
     The interval is a bootstrap over documents, or, with a single document, over its segments of 64 tokens: it then
     speaks of that document alone.
@@ -35,7 +44,7 @@ def by_block(
             continue
         units = _segments(parts[0]) if len(parts) == 1 else parts
         scored = [Scored(unit, np.array([len(unit)])) for unit in units]
-        yield start, stop, perplexity(scored, "token", samples), sum(len(part) for part in parts)
+        yield Block(start, stop, perplexity(scored, "token", samples), parts)
 
 
 def _segments(losses: Floats) -> list[Floats]:

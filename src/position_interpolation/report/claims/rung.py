@@ -101,11 +101,11 @@ class Rung:
             for extension in ordered(rows):
                 if (extension.model, extension.method, extension.steps) != (model, "none", 0):
                     continue
-                inside, past = compare.position_blocks(rows, extension)
+                inside, past = compare.stretches(rows, extension)
                 found = compare.blocks(past, inside)
                 if found is not None:
                     detail = f"perplexity by position up to {group.length}, {plural(found.documents, 'document')}"
-                    return Effect(found.value, found.low, found.high, past[0].experiment, detail)
+                    return Effect(found.value, found.low, found.high, past.blocks[0].experiment, detail)
         return None
 
     def k_max(self, model: str, method: str, factor: int, steps: int | None = None) -> Effect | None:

@@ -30,7 +30,7 @@ def positions_figure(records: Sequence[Record]) -> Figure:
     axes = figure.subplots()
     for extension in extensions:
         own = sorted(
-            (record for record in records if extension_of(record) == extension),
+            (item for item in records if extension_of(item) == extension and item.metric.startswith("perplexity")),
             key=lambda item: groups.block(item),
         )
         middles = [sum(groups.block(record)) / 2 for record in own]

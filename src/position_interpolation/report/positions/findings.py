@@ -18,7 +18,7 @@ def positions(rows: Sequence[Record]) -> list[Finding]:
     """
     found = []
     for base in [extension for extension in ordered(rows) if extension.method == "none" and not extension.steps]:
-        inside, past = compare.position_blocks(rows, base)
+        inside, past = compare.stretches(rows, base)
         claim = "The untuned base explodes past its window"
         measured = f"{base.model}'s perplexity over the positions past {base.window} is"
         found.append(_judged(past, inside, claim, measured, "that inside", above(EXPLOSION)))
@@ -32,9 +32,9 @@ def positions(rows: Sequence[Record]) -> list[Finding]:
 
 def _interpolated(rows: Sequence[Record], base: Extension, extension: Extension) -> list[Finding]:
     """One extension against itself inside the window, and against the base on both sides of its edge."""
-    base_inside, base_past = compare.position_blocks(rows, base)
-    inside, past = compare.position_blocks(rows, extension)
-    worst = sorted(past, key=lambda record: record.value)[-1:]
+    base_inside, base_past = compare.stretches(rows, base)
+    inside, past = compare.stretches(rows, extension)
+    worst = compare.worst_block(rows, extension)
     name = names(ordered(rows))[extension]
     edge = base.window
     return [
@@ -66,7 +66,7 @@ def _interpolated(rows: Sequence[Record], base: Extension, extension: Extension)
 
 
 def _judged(
-    left: list[Record], right: list[Record], claim: str, measured: str, reference: str, judge: Judge
+    left: compare.Stretch, right: compare.Stretch, claim: str, measured: str, reference: str, judge: Judge
 ) -> Finding:
     ratio = compare.blocks(left, right)
     if ratio is None:
