@@ -139,9 +139,10 @@ def memory(found: list[Measured], part: str, peaks: dict[str, float], results: P
         "tuning": "weights, gradients and moments included",
         "tuning, recomputed": "activations made again in the backward pass",
     }
-    figure = Figure(figsize=(12, 4), layout="constrained")
+    kinds = {kind: what for kind, what in kinds.items() if any(row["kind"] == kind for row in found)}
+    figure = Figure(figsize=(4 * len(kinds), 4), layout="constrained")
     tables = []
-    for axes, (kind, what) in zip(figure.subplots(1, len(kinds)), kinds.items(), strict=True):
+    for axes, (kind, what) in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds.items(), strict=True):
         peak = {
             side: {row["window"]: row["bytes"] for row in found if (row["kind"], row["side"]) == (kind, side)}
             for side in COLOURS
