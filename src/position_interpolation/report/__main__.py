@@ -3,16 +3,27 @@
 import sys
 from pathlib import Path
 
+from position_interpolation.errors import UsageError
 from position_interpolation.records import ROWS
 from position_interpolation.report import pages
 
 
 def main(results: Path) -> None:
-    """Render each folder that has records, then the page over all of them."""
-    for rows in sorted(results.glob(f"*/*/{ROWS}")):
-        pages.render(rows.parent)
-    pages.render_index(results)
+    """Render each folder that has records, then the page over all of them, and say where each page lies.
+
+    Raises:
+        UsageError: no folder has records.
+    """
+    folders = [rows.parent for rows in sorted(results.glob(f"*/*/{ROWS}"))]
+    if not folders:
+        raise UsageError(f"no records in {results}: expected <experiment>/<rung>/{ROWS} below it")
+    for folder in folders:
+        print(pages.render(folder)[-1])
+    print(pages.render_index(results))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results"))
+    try:
+        main(Path(sys.argv[1] if len(sys.argv) > 1 else "results"))
+    except UsageError as error:
+        sys.exit(f"error: {error}")

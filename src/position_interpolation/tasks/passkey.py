@@ -36,8 +36,8 @@ HEADER = (
 FILLER = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again. "
 BEFORE_KEY = "\nThe pass key is "
 AFTER_KEY = ". Remember it. {key} is the pass key.\n"
-TAIL = 0.025  # of a 95 % interval, at each end
 QUESTION = "\nWhat is the pass key? The pass key is"
+TAIL = 0.025  # of a 95 % interval, at each end
 
 
 @dataclass(frozen=True)
