@@ -132,10 +132,7 @@ def base_config(model: Model, cache: Path) -> Any:
 
 
 def check_full_attention(config: Any) -> None:
-    """Make sure that every position sees all before it, as processes that share a window compute it.
-
-    Args:
-        config: of the model to train, at its extended window.
+    """Make sure that every position of the extended window sees all before it, as processes that share it compute.
 
     Raises:
         UsageError: some layers see a sliding window of less.
@@ -151,10 +148,6 @@ def check_full_attention(config: Any) -> None:
 
 def check_checkpoint(place: Path, wanted: Any) -> None:
     """Make sure that a training which goes on from a checkpoint goes on with the same model and positions.
-
-    Args:
-        place: the checkpoint.
-        wanted: the configuration of the model to train.
 
     Raises:
         UsageError: it is of another method, window or shape.
