@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 import torch
 from torch.distributed._tools.mem_tracker import MemTracker
-from torch.nn import LinearCrossEntropyOptions
-from torch.nn.functional import linear_cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
@@ -19,6 +17,7 @@ from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 from position_interpolation import launch, models, planning, rope, run, scoring
 from position_interpolation.config import Architecture, Config, Model
 from position_interpolation.errors import UsageError
+from position_interpolation.loss import ROWS, total_loss
 from position_interpolation.planning import GPUS, Cluster, Memory, Shape
 from position_interpolation.report import paper
 from position_interpolation.report.plan.costs import Costs, costs
@@ -239,8 +238,8 @@ def test_activations_are_what_autograd_keeps(shape: Shape, checkpointed: bool) -
 def test_the_peak_of_a_step_is_close_below_the_plan(checkpointed: bool) -> None:
     """Everything but the weights, in bfloat16 on one device, as torch's tracker sees forward, loss and backward.
 
-    Within 5 % below where activations rule. Checkpointed within 20 %: the plan adds the loss to a layer at work, which
-    are there one after the other.
+    Within 5 % below where activations rule, and no more above than a mask and some token ids. Checkpointed within
+    20 %: the plan adds the loss to a layer at work, which are there one after the other.
     """
     shape, length = replace(ODD, hidden=128, intermediate=344, layers=6, vocabulary=1024), 1024
     model = llama(shape, "sdpa", torch.bfloat16)
@@ -250,15 +249,12 @@ def test_the_peak_of_a_step_is_close_below_the_plan(checkpointed: bool) -> None:
     tracker.track_external(model)
     with tracker:
         tokens = ids(shape, length)
-        hidden = model.model(input_ids=tokens, use_cache=False).last_hidden_state.float()
-        linear_cross_entropy(
-            hidden.flatten(0, 1), model.lm_head.weight.float(), tokens.flatten(), reduction="sum",
-            options=LinearCrossEntropyOptions(batch_chunk_size=256),
-        ).backward()  # fmt: skip
+        hidden = model.model(input_ids=tokens, use_cache=False).last_hidden_state
+        total_loss(hidden.flatten(0, 1), model.lm_head.weight, tokens.flatten(), torch.bfloat16).backward()
     peak = tracker.get_tracker_snapshot("peak")[torch.device("cpu")]["Total"]
-    found = planning.tuning_memory(shape, length, 1, 256, checkpointed=checkpointed)
+    found = planning.tuning_memory(shape, length, 1, ROWS, checkpointed=checkpointed)
     share = (peak - 2 * shape.parameters) / (found.activations + found.loss)
-    assert (0.8 if checkpointed else 0.95) < share < 1
+    assert (0.8 if checkpointed else 0.95) < share < 1.001
 
 
 @pytest.mark.parametrize(("total", "expected"), [(144, 2), (145, 4), (289, None)])

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from position_interpolation import compute
-from position_interpolation.planning import forward_flops
+from position_interpolation import compute, training
+from position_interpolation.planning import forward_flops, training_flops
 from position_interpolation.scoring import scored_losses
 
 from .inputs import Base, base, precisions
@@ -24,20 +24,21 @@ SCORED = 256
 
 @dataclass(frozen=True)
 class Share:
-    """A forward's seconds by what they went to."""
+    """Seconds of a forward, or of a tuning step, by what they went to."""
 
     what: str
     precision: str
     seconds: float
-    products: float  # matrix products outside attention
+    products: float  # of the linear layers, and the head where it is one of them
     attention: float
-    softmax: float  # inside attention
+    loss: float  # a tuning step's head and loss
+    softmax: float  # inside attention and loss
     flops: float
 
     @property
     def rest(self) -> float:
-        """Norms, rotation, activation, residuals, loss, Python."""
-        return self.seconds - self.products - self.attention
+        """Norms, rotation, activation, residuals, optimiser, Python."""
+        return self.seconds - self.products - self.attention - self.loss
 
 
 def seconds(work: Callable[[], Any], rounds: int) -> float:
@@ -66,33 +67,64 @@ def bandwidth(rounds: int) -> float:
     return 2 * 4 * COPIED / seconds(lambda: target.copy_(source), rounds)
 
 
-@torch.inference_mode()
 def profiles(cache: Path, models: list[str]) -> list[Share]:
-    """Forwards as evaluation runs them, under torch's profiler."""
+    """Forwards as evaluation runs them, and steps as tuning does, under torch's profiler."""
     found = []
     for name, windows in (("tiny", (256, 4096)), ("smollm2", (2048, 8192))):
-        if name not in models:
-            continue
-        own, precision = base(name, cache), precisions()[0]
-        model = own.ours(precision)
-        for window in windows:
-            batch = max(1, 8192 // window)
-            scored = min(SCORED, window // 8)
-            ids = torch.tensor([own.tokens[i * scored : i * scored + window] for i in range(batch)])
-            scored_losses(model, ids, scored)
-            with profile(activities=[ProfilerActivity.CPU]) as recorded:
-                started = time.perf_counter()
-                scored_losses(model, ids, scored)
-                elapsed = time.perf_counter() - started
-            totals = {event.key: event.cpu_time_total / 1e6 for event in recorded.key_averages()}
-            attention = totals.get("_CausalAttention", 0) + totals.get("aten::scaled_dot_product_attention", 0)
-            found.append(
-                Share(
-                    f"{name}, {batch} x {window}", precision, elapsed, totals["aten::linear"], attention,
-                    totals.get("aten::softmax", 0.0), float(batch * forward_flops(own.shape, window - 1, scored)),
-                )
-            )  # fmt: skip
-            print(found[-1], flush=True)
+        if name in models:
+            found += [forward(base(name, cache), window) for window in windows]
+    for name, window in (("tiny", 1024), ("tiny", 4096), ("smollm2", 2048)):
+        if name in models:
+            found.append(step(base(name, cache), window))
+    return found
+
+
+@torch.inference_mode()
+def forward(own: Base, window: int) -> Share:
+    """Of one batch of sliding windows."""
+    precision, batch, scored = precisions()[0], max(1, 8192 // window), min(SCORED, window // 8)
+    model = own.ours(precision)
+    ids = torch.tensor([own.tokens[i * scored : i * scored + window] for i in range(batch)])
+    flops = float(batch * forward_flops(own.shape, window - 1, scored))
+    return _share(f"forward, {own.name}, {batch} x {window}", flops, lambda: scored_losses(model, ids, scored))
+
+
+def step(own: Base, window: int) -> Share:
+    """Of one batch: forward, backward, clipping and AdamW, without the Trainer around them."""
+    batch = max(1, 8192 // window) if own.name == "tiny" else 1
+    model = training.ready(own.ours("float32"))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
+    ids = torch.tensor([own.tokens[i * window : (i + 1) * window] for i in range(batch)])
+    cast = precisions()[0] == "bfloat16"
+
+    def work() -> None:
+        inputs = {"input_ids": ids, "labels": ids}
+        model.mean_loss(inputs, lambda: torch.autocast("cpu", torch.bfloat16, enabled=cast), None).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return _share(f"tuning, {own.name}, {batch} x {window}", float(batch * training_flops(own.shape, window - 1)), work)
+
+
+def _share(what: str, flops: float, work: Callable[[], Any]) -> Share:
+    for _ in range(2):
+        work()
+    with profile(activities=[ProfilerActivity.CPU]) as recorded:
+        started = time.perf_counter()
+        work()
+        elapsed = time.perf_counter() - started
+    totals = {event.key: event.cpu_time_total / 1e6 for event in recorded.key_averages()}
+
+    def spent(*kinds: str) -> float:
+        return sum(totals.get(kind, 0.0) for kind in kinds)
+
+    attention = ("_CausalAttention", "_CausalAttentionBackward", "aten::scaled_dot_product_attention")
+    found = Share(
+        what, precisions()[0], elapsed, spent("aten::linear", "MmBackward0", "AddmmBackward0"), spent(*attention),
+        spent("_TotalLoss", "_TotalLossBackward"), spent("aten::_softmax"), flops,
+    )  # fmt: skip
+    print(found, flush=True)
     return found
 
 

@@ -87,23 +87,30 @@ CEILING = (
 
 
 def limits(found: Measured, part: str, peaks: dict[str, float], _: Path) -> str:
-    """The machine's peaks, and where a forward's time goes."""
+    """The machine's peaks, and where the time goes."""
     lines = [f"{value / 1e9:,.0f} GFLOP/s in {precision}" for precision, value in found["peaks"].items()]
     text = (
         f"One large matrix product reaches {' and '.join(lines)}; a large copy moves "
         f"{found['bandwidth'] / 1e9:.1f} GB/s, reads and writes counted. FLOPs are counted by the "
         "planner's formula, useful work only.\n\n"
     )
+    parts = ("products", "attention", "loss", "rest", "softmax")
     rows = [
         [
             share["what"], share["precision"], f"{share['seconds']:.3g}",
-            *(f"{share[key] / share['seconds']:.0%}" for key in ("products", "attention", "softmax", "rest")),
+            *(f"{share[part] / share['seconds']:.0%}" for part in parts),
             f"{share['flops'] / share['seconds'] / peaks[share['precision']]:.0%}",
         ]
         for share in found["shares"]
     ]  # fmt: skip
-    header = ["forward", "precision", "s", "matrix products", "attention", "of it softmax", "rest", "of peak"]
-    return f"## The machine, and where a forward's time goes\n\n{text}{table(header, rows)}"
+    header = ["what", "precision", "s", "linear layers", "attention", "head and loss", "rest", "softmax", "of peak"]
+    return f"## The machine, and where the time goes\n\n{text}{table(header, rows)}\n\n{SHARES}"
+
+
+SHARES = (
+    "Of a forward the head is one of the linear layers. The softmax is counted in attention and in the loss, too. The "
+    "rest is norms, rotation, activation, residuals, and in tuning the casts of weights and the optimiser."
+)
 
 
 def growth(found: list[Measured], part: str, peaks: dict[str, float], results: Path) -> str:

@@ -11,7 +11,7 @@ from torch.nn import LinearCrossEntropyOptions
 from torch.nn.functional import cross_entropy, linear_cross_entropy
 from transformers import DynamicCache
 
-from position_interpolation import models, training
+from position_interpolation import compute, loss, models
 from position_interpolation.scoring import greedy_matches, scored_losses
 
 from .inputs import Base, base, precisions
@@ -115,20 +115,20 @@ def _evaluation(own: Base, ids: torch.Tensor) -> list[Pair]:
 
 def _tuning(own: Base, ids: torch.Tensor) -> list[Pair]:
     """Ideas for a training step, each on the head and loss of one forward or on the optimiser alone."""
+    dtype = compute.DTYPES[precisions()[0]]
     model = models.load(own.place)
     hidden = torch.randn(ids.numel(), model.config.hidden_size, requires_grad=True)
     targets, weight = ids.flatten(), model.lm_head.weight
 
     def full_logits() -> None:
-        cross_entropy(hidden @ weight.t(), targets).backward()
+        cross_entropy((hidden.to(dtype) @ weight.to(dtype).t()).float(), targets).backward()
 
-    def fused(rows: int) -> Callable[[], None]:
-        options = LinearCrossEntropyOptions(batch_chunk_size=rows)
+    def in_parts() -> None:
+        loss.total_loss(hidden, weight, targets, dtype).backward()
 
-        def work() -> None:
-            linear_cross_entropy(hidden, weight, targets, options=options).backward()
-
-        return work
+    def torchs_own() -> None:
+        options = LinearCrossEntropyOptions(batch_chunk_size=loss.ROWS)
+        linear_cross_entropy(hidden, weight, targets, options=options).backward()
 
     def stepping(fused: bool) -> Callable[[], Any]:
         weights = [parameter.detach().clone().requires_grad_() for parameter in model.parameters()]
@@ -137,6 +137,7 @@ def _tuning(own: Base, ids: torch.Tensor) -> list[Pair]:
         return torch.optim.AdamW(weights, lr=1e-6, foreach=not fused, fused=fused).step
 
     return [
-        ("head and loss on some rows at a time", "training.py", full_logits, fused(training.HEAD_ROWS)),
+        ("head and loss in parts, gradients at once", "loss.py", full_logits, in_parts),
+        ("torch's linear_cross_entropy, in float32", "no: loss.py, in the products' precision", in_parts, torchs_own),
         ("fused AdamW", "the Trainer's own default", stepping(fused=False), stepping(fused=True)),
     ]

@@ -1,7 +1,7 @@
-"""Exact causal attention on the CPU in bfloat16, as matrix products of one head and a block of queries at a time.
+"""Exact causal attention on the CPU in bfloat16, as matrix products of some heads and a block of queries at a time.
 
 torch's own CPU kernel reaches about a third of what the same machine's bfloat16 matrix products do, and attention is
-most of a long forward. A block's scores fit the cache, no key or value is repeated for the heads that share it, and
+most of a long forward. The scores held fit the cache, no key or value is repeated for the heads that share it, and
 nothing past the diagonal block is computed. Scores are rounded to bfloat16 before the softmax, as in transformers'
 eager attention.
 Elsewhere (GPU, float32, masks, a cache, compiled models) transformers' `sdpa` does the work.
@@ -20,7 +20,8 @@ from transformers.masking_utils import sdpa_mask
 from position_interpolation import context_parallel
 
 NAME = "blockwise"
-ROWS = 256  # queries a block: fewer make small products, more scores than the second-level cache holds
+ROWS = 256  # queries a block: fewer make small products, more compute much that lies past the diagonal
+SCORES = 1 << 20  # held at a time, if one block of one key head has not more: as many heads as that
 
 
 def forward(
@@ -70,87 +71,116 @@ def causal_attention(
     """
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     query, key, value = (states.to(torch.bfloat16) for states in (query, key, value))  # rotary may have made float32
-    mixed: torch.Tensor = _CausalAttention.apply(query * scale, key, value)
+    mixed: torch.Tensor = _CausalAttention.apply(query, key, value, scale)
     return mixed
 
 
 class _CausalAttention(torch.autograd.Function):
-    """Forward and backward over (batch, key head, query head, block of queries); weights are made again in backward."""
+    """Forward and backward over (some key heads, block of queries); weights are made again in backward."""
 
     @staticmethod
     @custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)  # also turns autocast off inside
-    def forward(context: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    def forward(
+        context: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
+    ) -> torch.Tensor:
         output = torch.empty(query.shape, dtype=query.dtype)
-        scratch, triangle = _scratch(query), _triangle(query)
-        for batch, group, heads in _groups(query, key):
-            keys, values = key[batch, group].t().contiguous(), value[batch, group].contiguous()
-            for head in heads:
-                for start, end in _blocks(query):
-                    weights = _weights(query[batch, head, start:end], keys[:, :end], triangle, scratch)
-                    torch.mm(weights, values[:end], out=output[batch, head, start:end])
+        queries, outputs = _by_key_head(query, key), _by_key_head(output, key)
+        keys, values = key.flatten(0, 1), value.flatten(0, 1)
+        scratch, future = _scratch(queries), _future(queries)
+        for heads in _heads(queries):
+            keys_t, held = (keys[heads] * scaling).transpose(-2, -1).contiguous(), values[heads]
+            for start, end in _blocks(queries):
+                block = queries[heads][..., start:end, :]
+                weights = _weights(block.flatten(-3, -2), keys_t[..., :end], end - start, future, scratch)
+                outputs[heads][..., start:end, :] = (weights @ held[..., :end, :]).view(block.shape)
         context.save_for_backward(query, key, value, output)
+        context.scaling = scaling
         return output
 
     @staticmethod
     @custom_bwd(device_type="cpu")
     def backward(context: Any, *gradients: torch.Tensor) -> Any:
         query, key, value, output = context.saved_tensors
-        gradient = gradients[0].to(query.dtype)
-        of_query, of_key, of_value = (torch.empty(states.shape, dtype=states.dtype) for states in (query, key, value))
         # The softmax's backward takes from each weight's gradient the row's mean under the weights: this.
-        mean = (gradient.float() * output.float()).sum(-1, keepdim=True).to(query.dtype)
-        scratch, second, triangle = _scratch(query), _scratch(query), _triangle(query)
-        for batch, group, heads in _groups(query, key):
-            keys, values = key[batch, group].contiguous(), value[batch, group].contiguous()
-            keys_t, values_t = keys.t().contiguous(), values.t().contiguous()
-            sum_key, sum_value = torch.zeros(keys.shape), torch.zeros(values.shape)  # float32: many blocks add up
-            for head in heads:
-                for start, end in _blocks(query):
-                    block = slice(start, end)
-                    queries, upstream = query[batch, head, block], gradient[batch, head, block].contiguous()
-                    weights = _weights(queries, keys_t[:, :end], triangle, scratch)
-                    sum_value[:end] += weights.t() @ upstream
-                    scores = torch.mm(upstream, values_t[:, :end], out=_shaped(second, end - start, end))
-                    scores.sub_(mean[batch, head, block]).mul_(weights)
-                    torch.mm(scores, keys[:end], out=of_query[batch, head, block])
-                    sum_key[:end] += scores.t() @ queries
-            of_key[batch, group], of_value[batch, group] = sum_key, sum_value
-        return of_query, of_key, of_value
+        mean = (gradients[0].float() * output.float()).sum(-1, keepdim=True).to(key.dtype)
+        queries, upstreams, means = (_by_key_head(states, key) for states in (query, gradients[0], mean))
+        keys, values = key.flatten(0, 1), value.flatten(0, 1)
+        of_query, of_key, of_value = (torch.empty(states.shape, dtype=key.dtype) for states in (queries, keys, values))
+        scratch, second, future = _scratch(queries), _scratch(queries), _future(queries)
+        for heads in _heads(queries):
+            held = keys[heads] * context.scaling
+            keys_t, values_t = (states.transpose(-2, -1).contiguous() for states in (held, values[heads]))
+            sum_key, sum_value = torch.zeros(held.shape), torch.zeros(held.shape)  # float32: many blocks add up
+            for start, end in _blocks(queries):
+                asking, upstream, average = (
+                    states[heads][..., start:end, :].flatten(-3, -2) for states in (queries, upstreams, means)
+                )
+                weights = _weights(asking, keys_t[..., :end], end - start, future, scratch)
+                sum_value[..., :end, :] += weights.transpose(-2, -1) @ upstream
+                slopes = torch.matmul(upstream, values_t[..., :end], out=_shaped(second, weights.shape))
+                slopes.sub_(average).mul_(weights)
+                sum_key[..., :end, :] += slopes.transpose(-2, -1) @ asking
+                of_block = of_query[heads][..., start:end, :]
+                of_block.copy_((slopes @ held[..., :end, :]).view(of_block.shape))
+            of_key[heads], of_value[heads] = sum_key * context.scaling, sum_value
+        return of_query.view(query.shape), of_key.view(key.shape), of_value.view(value.shape), None
 
 
-def _weights(queries: torch.Tensor, keys: torch.Tensor, triangle: torch.Tensor, scratch: torch.Tensor) -> torch.Tensor:
-    """(R, E) attention weights of R queries, the last of E positions, on (d, E) keys; they lie in `scratch`."""
-    rows, seen = len(queries), keys.shape[1]
-    scores = torch.mm(queries, keys, out=_shaped(scratch, rows, seen))
-    scores[:, seen - rows :] += triangle[:rows, :rows]
+def _by_key_head(states: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    """(B, H, T, d) states as (B G, H / G, T, d): together those that one of the G key heads serves."""
+    return states.unflatten(1, (key.shape[1], -1)).flatten(0, 1)
+
+
+def _heads(queries: torch.Tensor) -> Iterator[int | slice]:
+    """The key heads whose scores are held at a time: as many as SCORES allows, or one.
+
+    One by its number, for its products are then of matrices, which read a stretch of the keys where it lies; those of
+    stacks of matrices copy it first.
+    """
+    heads, share, length, _ = queries.shape
+    together = SCORES // (share * _rows(length) * length)
+    for first in range(0, heads, max(1, together)):
+        yield slice(first, first + together) if together > 1 else first
+
+
+def _blocks(queries: torch.Tensor) -> Iterator[tuple[int, int]]:
+    length = queries.shape[2]
+    return ((start, min(start + _rows(length), length)) for start in range(0, length, _rows(length)))
+
+
+def _rows(length: int) -> int:
+    """Queries a block: two blocks at least, for half of one would lie past the diagonal."""
+    return min(ROWS, -(-length // 2))
+
+
+def _weights(
+    queries: torch.Tensor, keys: torch.Tensor, rows: int, future: torch.Tensor, scratch: torch.Tensor
+) -> torch.Tensor:
+    """(..., S R, E) weights of (..., S R, d) queries on (..., d, E) keys; they lie in `scratch`.
+
+    The queries are those of S heads at the last R of E positions.
+    """
+    seen = keys.shape[-1]
+    scores = torch.matmul(queries, keys, out=_shaped(scratch, (*queries.shape[:-1], seen)))
+    own = scores.unflatten(-2, (-1, rows))[..., seen - rows :]
+    own += future[:rows, :rows]
     return torch.softmax(scores, dim=-1, out=scores)
 
 
-def _groups(query: torch.Tensor, key: torch.Tensor) -> Iterator[tuple[int, int, range]]:
-    """Each batch row and key head with the query heads that use it."""
-    share = query.shape[1] // key.shape[1]
-    for batch in range(query.shape[0]):
-        for group in range(key.shape[1]):
-            yield batch, group, range(group * share, (group + 1) * share)
+def _future(queries: torch.Tensor) -> torch.Tensor:
+    """(R, R) minus infinity above the diagonal: what a block's queries do not see of their own block."""
+    rows = _rows(queries.shape[2])
+    return torch.full((rows, rows), -math.inf, dtype=queries.dtype).triu(1)
 
 
-def _blocks(query: torch.Tensor) -> Iterator[tuple[int, int]]:
-    length = query.shape[2]
-    return ((start, min(start + ROWS, length)) for start in range(0, length, ROWS))
+def _scratch(queries: torch.Tensor) -> torch.Tensor:
+    """Room for one piece's scores, used again for every piece."""
+    _, share, length, _ = queries.shape
+    return torch.empty(max(SCORES, share * _rows(length) * length), dtype=queries.dtype)
 
 
-def _scratch(query: torch.Tensor) -> torch.Tensor:
-    """Room for one block's scores, used again for every block."""
-    return torch.empty(ROWS * query.shape[2], dtype=query.dtype)
-
-
-def _shaped(scratch: torch.Tensor, rows: int, seen: int) -> torch.Tensor:
-    return scratch[: rows * seen].view(rows, seen)
-
-
-def _triangle(query: torch.Tensor) -> torch.Tensor:
-    """(ROWS, ROWS) minus infinity above the diagonal: what a block's queries do not see of their own block."""
-    return torch.full((ROWS, ROWS), -math.inf, dtype=query.dtype).triu(1)
+def _shaped(scratch: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    return scratch[: math.prod(shape)].view(shape)
 
 
 AttentionInterface.register(NAME, forward)

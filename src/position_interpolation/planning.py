@@ -185,7 +185,8 @@ def tuning_memory(shape: Shape, window: int, gpus: int, head_rows: int, *, check
     """One window on each of `gpus` GPUs, everything that lasts divided among them.
 
     Whole, in bfloat16, are the weights and gradients of two layers (the one at work and the next) and of both ends. The
-    loss has float32 states and their gradients, the head in float32 with its gradient, and `head_rows` rows of logits.
+    loss has its states, a masked copy and their gradients; the head's gradient in float32, one part of it and itself
+    in bfloat16; and `head_rows` rows of logits.
     """
     share = SINGLE * shape.parameters / gpus
     kept = activation_bytes(shape, checkpointed) + (layer_bytes(shape) if checkpointed else 0)
@@ -195,7 +196,7 @@ def tuning_memory(shape: Shape, window: int, gpus: int, head_rows: int, *, check
         optimizer=2 * share,
         gathered=2 * HALF * (2 * shape.layer + shape.ends),
         activations=kept * window,
-        loss=2 * SINGLE * shape.hidden * window + 2 * SINGLE * shape.head + SINGLE * shape.vocabulary * head_rows,
+        loss=3 * HALF * shape.hidden * window + (SINGLE + 2 * HALF) * shape.head + HALF * shape.vocabulary * head_rows,
     )
 
 

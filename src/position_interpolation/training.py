@@ -10,15 +10,13 @@ from typing import Any
 import torch
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.fsdp import register_fsdp_forward_method
-from torch.nn import LinearCrossEntropyOptions
-from torch.nn.functional import linear_cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset
 from transformers import Trainer, TrainingArguments
 from transformers.trainer import OPTIMIZER_NAME
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from position_interpolation import checkpoints, context_parallel, distributed, optimizer_state
+from position_interpolation import checkpoints, context_parallel, distributed, loss, optimizer_state
 from position_interpolation.callbacks import Bar, Checkpoints, Finite, Forward
 from position_interpolation.config import Train
 from position_interpolation.context_parallel import Group
@@ -29,7 +27,6 @@ OPTIMIZER = "optimizer"  # folder of its state inside a checkpoint
 DECAY_SHARE = 0.2  # of all steps, for the schedule wsd
 # What one process saves any number can go on from, and the other way round: no reason to warn.
 warnings.filterwarnings("ignore", message="torch.distributed is disabled, unavailable or uninitialized")
-HEAD_ROWS = 1024  # positions whose logits are held at a time
 
 
 def learning_rate_factor(train: Train) -> Callable[[int], float]:
@@ -61,16 +58,18 @@ def mean_loss(
     read = {key: value for key, value in inputs.items() if key != "labels"}
     shared = {} if context_group is None else {"context_group": context_group}  # read by attention.py
     with autocast():  # the decoder is called on its own, past the wrapper that would autocast it
-        hidden = model.model(**read, **shared, use_cache=False).last_hidden_state.float()
+        hidden = model.model(**read, **shared, use_cache=False).last_hidden_state
+        dtype = _products(hidden)
     labels = inputs["labels"][:, 1:]
-    total = linear_cross_entropy(
-        hidden[:, : labels.shape[1]].reshape(-1, hidden.shape[-1]),
-        model.lm_head.weight,
-        labels.reshape(-1),
-        reduction="sum",
-        options=LinearCrossEntropyOptions(batch_chunk_size=HEAD_ROWS),
-    )
-    return total / context_parallel.mean((labels != -100).sum(), context_group)
+    states = hidden[:, : labels.shape[1]].flatten(0, 1)
+    total = loss.total_loss(states, model.lm_head.weight, labels.flatten(), dtype)
+    return total / context_parallel.mean((labels != loss.IGNORED).sum(), context_group)
+
+
+def _products(hidden: torch.Tensor) -> torch.dtype:
+    """What matrix products are computed in here."""
+    kind = hidden.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
 
 
 class ChunkedLossTrainer(Trainer):
@@ -91,8 +90,8 @@ class ChunkedLossTrainer(Trainer):
         # The Trainer counts labels before the shift; every sequence loses its first one.
         plain = self.accelerator.unwrap_model(model)
         mean = plain.mean_loss(inputs, self.accelerator.autocast, self.context_group)
-        loss = mean / self.current_gradient_accumulation_steps
-        return (loss, None) if return_outputs else loss
+        share = mean / self.current_gradient_accumulation_steps
+        return (share, None) if return_outputs else share
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Nothing is left to load: the model was built from the checkpoint."""
@@ -183,7 +182,7 @@ def tune(
     arguments = _arguments(folder, train, micro_batch, train.batch_size // forward, device, bf16, seed)
     listeners = [Finite(), Checkpoints(folder, train), Forward(listener, train.log_every)]
     trainer = ChunkedLossTrainer(
-        model=_ready(build(start), compiled, recomputed),
+        model=ready(build(start), compiled=compiled, recomputed=recomputed),
         args=arguments,
         train_dataset=dataset,
         callbacks=listeners,
@@ -206,8 +205,8 @@ def tune(
     return last
 
 
-def _ready(model: Any, compiled: bool, recomputed: bool) -> Any:
-    """The model with the loss that it is tuned on."""
+def ready(model: Any, *, compiled: bool = False, recomputed: bool = False) -> Any:
+    """The model with the loss that it is tuned on, as `tune` takes it."""
     model.mean_loss = MethodType(mean_loss, model)
     if distributed.processes() > 1:
         register_fsdp_forward_method(model, "mean_loss")  # gathers and frees weights as a forward does

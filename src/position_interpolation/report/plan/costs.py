@@ -6,11 +6,11 @@ from functools import partial
 
 from position_interpolation import planning, settings
 from position_interpolation.config import Config
+from position_interpolation.loss import ROWS
 from position_interpolation.planning import GPUS, Cluster, Forwards, Memory, Shape
 from position_interpolation.scoring import HEAD_VALUES
 from position_interpolation.task_config import PlanTask
 from position_interpolation.tasks import sampling, windows
-from position_interpolation.training import HEAD_ROWS
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _tuning(config: Config, shape: Shape, cluster: Cluster) -> Tuning:
     tokens = settings.extension(config).steps * batch * sequence
     flops_per_token = planning.training_flops(shape, sequence) / sequence
     kept, checkpointed = (
-        partial(planning.tuning_memory, shape, sequence // sharing, head_rows=HEAD_ROWS, checkpointed=again)
+        partial(planning.tuning_memory, shape, sequence // sharing, head_rows=ROWS, checkpointed=again)
         for again in (False, True)
     )
     even = [sharing * readers for readers in range(1, batch + 1) if batch % readers == 0]

@@ -1,0 +1,69 @@
+"""The head and its loss, both ways at once, on some positions at a time: no more logits are ever held.
+
+A position's gradient needs nothing but its own logits, so the forward pass works out the gradients too: three matrix
+products in the precision of the rest, and one softmax, which computes in float32 whatever it reads and writes.
+"""
+
+from typing import Any
+
+import torch
+
+IGNORED = -100  # a target that does not count
+ROWS = 1024  # positions whose logits are held at a time
+
+
+def total_loss(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Sum of the next-token losses in nats, differentiable once.
+
+    Losses are worked out from probabilities rounded to `dtype`, so that one of more than about 87 nats, whose
+    probability is nearly nothing, counts 87; gradients do not depend on it.
+
+    Args:
+        hidden: (N, d) final states.
+        weight: (V, d) of the head.
+        targets: (N,) token ids; `IGNORED` where none counts.
+        dtype: of the matrix products.
+    """
+    counted = targets != IGNORED
+    hidden = hidden.masked_fill(~counted[:, None], 0)  # whose gradient is 0 then, as what they add to the weight's
+    total: torch.Tensor = _TotalLoss.apply(hidden, weight, targets.clamp(min=0), counted, dtype)
+    return total
+
+
+class _TotalLoss(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        context: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        targets: torch.Tensor,
+        counted: torch.Tensor,
+        dtype: torch.dtype,
+    ) -> torch.Tensor:
+        states, head = hidden.to(dtype), weight.to(dtype)
+        of_hidden = torch.empty_like(states)
+        of_weight = torch.zeros_like(weight, dtype=torch.float32)  # many parts add up
+        total = hidden.new_zeros((), dtype=torch.float32)
+        held, part = states.new_empty(min(ROWS, len(states)), len(head)), torch.empty_like(head)  # used again
+        for start in range(0, len(states), ROWS):
+            rows = slice(start, start + ROWS)
+            target = targets[rows]
+            logits = torch.mm(states[rows], head.t(), out=held[: len(target)])
+            likely = torch.softmax(logits, dim=-1, out=logits)
+            hit = likely.gather(1, target[:, None]).squeeze(1)
+            total -= (_log(hit) * counted[rows]).sum()
+            likely[torch.arange(len(hit), device=hit.device), target] = hit - 1  # now the slopes of the logits
+            torch.mm(likely, head, out=of_hidden[rows])
+            of_weight += torch.mm(likely.t(), states[rows], out=part)
+        context.slopes = of_hidden.to(hidden.dtype), of_weight.to(weight.dtype)
+        return total
+
+    @staticmethod
+    def backward(context: Any, *gradients: torch.Tensor) -> Any:
+        of_hidden, of_weight = context.slopes
+        del context.slopes  # so that the weight takes them as its gradient, and does not copy them
+        return of_hidden.mul_(gradients[0]), of_weight.mul_(gradients[0]), None, None, None
+
+
+def _log(likely: torch.Tensor) -> torch.Tensor:
+    return likely.float().clamp(min=torch.finfo(torch.float32).tiny).log()
