@@ -1,11 +1,13 @@
 """The benchmark compares like with like: a peer's function as its file has it, and the same number from ours."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from experiments.benchmark import __main__ as benchmark
-from experiments.benchmark import inputs, perplexity
+from experiments.benchmark import inputs, machine, perplexity
 from experiments.benchmark.peers import compiled
 from experiments.benchmark.rounds import Timed, take_turns
 from position_interpolation.errors import UsageError
@@ -55,6 +57,28 @@ def test_a_row_a_page_and_its_numbers(tmp_path: Path, monkeypatch: pytest.Monkey
     benchmark.main(["parts=[perplexity]", "models=[tiny]", "rounds=1", f"results={tmp_path}", f"cache={tmp_path}"])
     page = (tmp_path / "README.md").read_text()
     assert "| tiny, W = 64 | float32 | documented recipe |" in page
+
+
+def test_one_models_comparisons_leave_the_others_under_the_same_conditions() -> None:
+    def part(day: str, **seconds: float) -> dict[str, Any]:
+        rows = [
+            {"what": what, "precision": "float32", "side": "YaRN", "ours": [each]} for what, each in seconds.items()
+        ]
+        return {"conditions": {"date": day}, "found": rows}
+
+    first, second = part("Monday", tiny=1.0, smollm2=2.0), part("Monday", tiny=3.0)
+    assert benchmark.kept(first, second) == part("Monday", smollm2=2.0, tiny=3.0)
+    assert benchmark.kept(first, part("Tuesday", tiny=3.0)) == part("Tuesday", tiny=3.0)
+    assert benchmark.kept(None, second) == second
+
+
+def test_the_shares_of_a_tuning_step_are_its_time(base: inputs.Base) -> None:
+    share = machine.step(replace(base, tokens=base.tokens[:4096] * 2), 1024)
+    parts = (share.products, share.attention, share.loss, share.rest)
+    assert all(seconds > 0 for seconds in parts)
+    assert sum(parts) == pytest.approx(share.seconds)
+    assert share.products > share.seconds / 10
+    assert share.softmax < share.attention + share.loss
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`python -m experiments.benchmark [parts=[...]] [peers=<folder>] [rounds=3]`: measure, keep, write the page.
 
-Each part is kept in results/benchmark/measured.json as soon as it is measured: parts can be measured one by one.
+Each part is kept in results/benchmark/measured.json as soon as it is measured: parts can be measured one by one, and a
+model's comparisons without another's.
 """
 
 import json
@@ -20,6 +21,7 @@ from position_interpolation.errors import UsageError
 
 from . import inputs, machine, memory, page, passkey, perplexity, trials, tuning
 
+COMPARISONS = ("perplexity", "passkey", "tuning", "trials")
 PARTS = ("machine", "perplexity", "passkey", "tuning", "growth", "memory", "trials")
 
 
@@ -61,6 +63,18 @@ def conditions() -> dict[str, str]:
     }  # fmt: skip
 
 
+def kept(before: dict[str, Any] | None, found: dict[str, Any]) -> dict[str, Any]:
+    """What was found, and what it does not replace of the comparisons measured before under the same conditions."""
+    if before is None or before["conditions"] != found["conditions"]:
+        return found
+    again = {_compared(row) for row in found["found"]}
+    return {**found, "found": [row for row in before["found"] if _compared(row) not in again] + found["found"]}
+
+
+def _compared(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row.get(key) for key in ("what", "precision", "side", "idea"))
+
+
 def main(arguments: list[str]) -> None:
     """Measure the parts asked for, one after the other."""
     try:
@@ -78,6 +92,8 @@ def main(arguments: list[str]) -> None:
     for part in settings.parts:
         found = {"conditions": conditions(), "found": measured(part, settings)}
         everything = json.loads(path.read_text()) if path.is_file() else {}
+        if part in COMPARISONS:
+            found = kept(everything.get(part), found)
         files.write_text(path, json.dumps({**everything, part: found}, indent=1) + "\n")
         page.write(Path(settings.results))
     print(f"Page and figures: {settings.results}/README.md")
