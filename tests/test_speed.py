@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from experiments.benchmark import __main__ as benchmark
 from experiments.benchmark import inputs, machine, perplexity
@@ -79,6 +80,17 @@ def test_the_shares_of_a_tuning_step_are_its_time(base: inputs.Base) -> None:
     assert sum(parts) == pytest.approx(share.seconds)
     assert share.products > share.seconds / 10
     assert share.softmax < share.attention + share.loss
+
+
+def test_an_operation_inside_another_of_its_kind_counts_once() -> None:
+    layer, states = torch.nn.Linear(512, 512), torch.ones(4096, 512)
+
+    def work() -> None:
+        with torch.autocast("cpu", torch.bfloat16):  # calls the linear operation from within itself
+            layer(states)
+
+    share = machine.shares("a layer", 1.0, work)
+    assert 0 < share.products <= share.seconds
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def forward(own: Base, window: int) -> Share:
     model = own.ours(precision)
     ids = torch.tensor([own.tokens[i * scored : i * scored + window] for i in range(batch)])
     flops = float(batch * forward_flops(own.shape, window - 1, scored))
-    return _share(f"forward, {own.name}, {batch} x {window}", flops, lambda: scored_losses(model, ids, scored))
+    return shares(f"forward, {own.name}, {batch} x {window}", flops, lambda: scored_losses(model, ids, scored))
 
 
 def step(own: Base, window: int) -> Share:
@@ -104,20 +104,22 @@ def step(own: Base, window: int) -> Share:
         optimizer.step()
         optimizer.zero_grad()
 
-    return _share(f"tuning, {own.name}, {batch} x {window}", float(batch * training_flops(own.shape, window - 1)), work)
+    return shares(f"tuning, {own.name}, {batch} x {window}", float(batch * training_flops(own.shape, window - 1)), work)
 
 
-def _share(what: str, flops: float, work: Callable[[], Any]) -> Share:
+def shares(what: str, flops: float, work: Callable[[], Any]) -> Share:
+    """What the third call of some work spends where."""
     for _ in range(2):
         work()
     with profile(activities=[ProfilerActivity.CPU]) as recorded:
         started = time.perf_counter()
         work()
         elapsed = time.perf_counter() - started
-    totals = {event.key: event.cpu_time_total / 1e6 for event in recorded.key_averages()}
 
     def spent(*kinds: str) -> float:
-        return sum(totals.get(kind, 0.0) for kind in kinds)
+        """Seconds in operations of these kinds; one inside another, as autocast nests them, counts once."""
+        outermost = (event for event in recorded.events() if event.name in kinds and not _inside(event, kinds))
+        return sum(event.cpu_time_total for event in outermost) / 1e6
 
     attention = ("_CausalAttention", "_CausalAttentionBackward", "aten::scaled_dot_product_attention")
     found = Share(
@@ -126,6 +128,12 @@ def _share(what: str, flops: float, work: Callable[[], Any]) -> Share:
     )  # fmt: skip
     print(found, flush=True)
     return found
+
+
+def _inside(event: Any, kinds: tuple[str, ...]) -> bool:
+    """Whether a profiled operation belongs to one of these kinds."""
+    parent = event.cpu_parent
+    return parent is not None and (parent.name in kinds or _inside(parent, kinds))
 
 
 @torch.inference_mode()
