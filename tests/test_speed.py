@@ -67,8 +67,8 @@ def test_one_models_comparisons_leave_the_others_under_the_same_conditions() -> 
         ]
         return {"conditions": {"date": day}, "found": rows}
 
-    first, second = part("Monday", tiny=1.0, smollm2=2.0), part("Monday", tiny=3.0)
-    assert benchmark.kept(first, second) == part("Monday", smollm2=2.0, tiny=3.0)
+    first, second = part("Monday", tiny=1.0, smollm2=2.0), part("Monday", llama=4.0, tiny=3.0)
+    assert benchmark.kept(first, second) == part("Monday", tiny=3.0, smollm2=2.0, llama=4.0)
     assert benchmark.kept(first, part("Tuesday", tiny=3.0)) == part("Tuesday", tiny=3.0)
     assert benchmark.kept(None, second) == second
 

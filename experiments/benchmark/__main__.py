@@ -67,8 +67,9 @@ def kept(before: dict[str, Any] | None, found: dict[str, Any]) -> dict[str, Any]
     """What was found, and what it does not replace of the comparisons measured before under the same conditions."""
     if before is None or before["conditions"] != found["conditions"]:
         return found
-    again = {_compared(row) for row in found["found"]}
-    return {**found, "found": [row for row in before["found"] if _compared(row) not in again] + found["found"]}
+    again = {_compared(row): row for row in found["found"]}
+    rows = [again.pop(_compared(row), row) for row in before["found"]]
+    return {**found, "found": rows + list(again.values())}
 
 
 def _compared(row: dict[str, Any]) -> tuple[Any, ...]:
