@@ -11,7 +11,8 @@
 set -euo pipefail
 
 # A requeued job is the same command, so it goes on from the newest checkpoint.
-first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+machines=$(scontrol show hostnames "$SLURM_JOB_NODELIST")
+first=${machines%%$'\n'*}  # no pipe into head: it closes early, and pipefail would end the job
 srun python -m torch.distributed.run \
     --nnodes "$SLURM_NNODES" --nproc-per-node "${SLURM_GPUS_ON_NODE:-8}" \
     --rdzv-backend c10d --rdzv-endpoint "$first:29500" --rdzv-id "$SLURM_JOB_ID" \
