@@ -4,7 +4,7 @@ torch's own CPU kernel reaches about a third of what the same machine's bfloat16
 most of a long forward. The scores held fit the cache, no key or value is repeated for the heads that share it, and
 nothing past the diagonal block is computed. Scores are rounded to bfloat16 before the softmax, as in transformers'
 eager attention.
-Elsewhere (GPU, float32, masks, a cache, compiled models) transformers' `sdpa` does the work.
+Elsewhere (GPU, float32, masks, a cache) transformers' `sdpa` does the work.
 """
 
 import math
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch.amp import custom_bwd, custom_fwd
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -48,7 +47,6 @@ def forward(
         and attention_mask is None
         and query.shape[2] == key.shape[2]
         and not dropout
-        and not torch.compiler.is_compiling()
     )
     if not fast:
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **options)
@@ -70,60 +68,75 @@ def causal_attention(
         (B, H, T, d) in bfloat16.
     """
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    query, key, value = (states.to(torch.bfloat16) for states in (query, key, value))  # rotary may have made float32
-    mixed: torch.Tensor = _CausalAttention.apply(query, key, value, scale)
-    return mixed
+    mixed: torch.Tensor = _attention(*(states.to(torch.bfloat16) for states in (query, key, value)), scale)
+    return mixed  # (rotary may have made float32)
 
 
-class _CausalAttention(torch.autograd.Function):
-    """Forward and backward over (some key heads, block of queries); weights are made again in backward."""
+# Operators of torch's own kind, so that a compiled layer calls them as they are.
+@torch.library.custom_op("position_interpolation::causal_attention", mutates_args=())
+def _attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float) -> torch.Tensor:
+    """Over (some key heads, block of queries)."""
+    output = torch.empty(query.shape, dtype=query.dtype)
+    queries, outputs = _by_key_head(query, key), _by_key_head(output, key)
+    keys, values = key.flatten(0, 1), value.flatten(0, 1)
+    scratch, future = _scratch(queries), _future(queries)
+    for heads in _heads(queries):
+        keys_t, held = (keys[heads] * scaling).transpose(-2, -1).contiguous(), values[heads]
+        for start, end in _blocks(queries):
+            block = queries[heads][..., start:end, :]
+            weights = _weights(block.flatten(-3, -2), keys_t[..., :end], end - start, future, scratch)
+            outputs[heads][..., start:end, :] = (weights @ held[..., :end, :]).view(block.shape)
+    return output
 
-    @staticmethod
-    @custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)  # also turns autocast off inside
-    def forward(
-        context: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
-    ) -> torch.Tensor:
-        output = torch.empty(query.shape, dtype=query.dtype)
-        queries, outputs = _by_key_head(query, key), _by_key_head(output, key)
-        keys, values = key.flatten(0, 1), value.flatten(0, 1)
-        scratch, future = _scratch(queries), _future(queries)
-        for heads in _heads(queries):
-            keys_t, held = (keys[heads] * scaling).transpose(-2, -1).contiguous(), values[heads]
-            for start, end in _blocks(queries):
-                block = queries[heads][..., start:end, :]
-                weights = _weights(block.flatten(-3, -2), keys_t[..., :end], end - start, future, scratch)
-                outputs[heads][..., start:end, :] = (weights @ held[..., :end, :]).view(block.shape)
-        context.save_for_backward(query, key, value, output)
-        context.scaling = scaling
-        return output
 
-    @staticmethod
-    @custom_bwd(device_type="cpu")
-    def backward(context: Any, *gradients: torch.Tensor) -> Any:
-        query, key, value, output = context.saved_tensors
-        # The softmax's backward takes from each weight's gradient the row's mean under the weights: this.
-        mean = (gradients[0].float() * output.float()).sum(-1, keepdim=True).to(key.dtype)
-        queries, upstreams, means = (_by_key_head(states, key) for states in (query, gradients[0], mean))
-        keys, values = key.flatten(0, 1), value.flatten(0, 1)
-        of_query, of_key, of_value = (torch.empty(states.shape, dtype=key.dtype) for states in (queries, keys, values))
-        scratch, second, future = _scratch(queries), _scratch(queries), _future(queries)
-        for heads in _heads(queries):
-            held = keys[heads] * context.scaling
-            keys_t, values_t = (states.transpose(-2, -1).contiguous() for states in (held, values[heads]))
-            sum_key, sum_value = torch.zeros(held.shape), torch.zeros(held.shape)  # float32: many blocks add up
-            for start, end in _blocks(queries):
-                asking, upstream, average = (
-                    states[heads][..., start:end, :].flatten(-3, -2) for states in (queries, upstreams, means)
-                )
-                weights = _weights(asking, keys_t[..., :end], end - start, future, scratch)
-                sum_value[..., :end, :] += weights.transpose(-2, -1) @ upstream
-                slopes = torch.matmul(upstream, values_t[..., :end], out=_shaped(second, weights.shape))
-                slopes.sub_(average).mul_(weights)
-                sum_key[..., :end, :] += slopes.transpose(-2, -1) @ asking
-                of_block = of_query[heads][..., start:end, :]
-                of_block.copy_((slopes @ held[..., :end, :]).view(of_block.shape))
-            of_key[heads], of_value[heads] = sum_key * context.scaling, sum_value
-        return of_query.view(query.shape), of_key.view(key.shape), of_value.view(value.shape), None
+@torch.library.custom_op("position_interpolation::causal_attention_backward", mutates_args=())
+def _gradients(
+    upstream: torch.Tensor, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Over the same pieces, whose weights are made again: none were kept."""
+    queries, upstreams = _by_key_head(query, key), _by_key_head(upstream, key)
+    keys, values = key.flatten(0, 1), value.flatten(0, 1)
+    of_query, of_key, of_value = (torch.empty(states.shape, dtype=key.dtype) for states in (queries, keys, values))
+    scratch, second, future = _scratch(queries), _scratch(queries), _future(queries)
+    for heads in _heads(queries):
+        held = keys[heads] * scaling
+        keys_t, values_t = (states.transpose(-2, -1).contiguous() for states in (held, values[heads]))
+        sum_key, sum_value = torch.zeros(held.shape), torch.zeros(held.shape)  # float32: many blocks add up
+        for start, end in _blocks(queries):
+            asking, wanting = (states[heads][..., start:end, :].flatten(-3, -2) for states in (queries, upstreams))
+            weights = _weights(asking, keys_t[..., :end], end - start, future, scratch)
+            sum_value[..., :end, :] += weights.transpose(-2, -1) @ wanting
+            slopes = torch.matmul(wanting, values_t[..., :end], out=_shaped(second, weights.shape))
+            torch._softmax_backward_data(slopes, weights, -1, weights.dtype, grad_input=slopes)
+            sum_key[..., :end, :] += slopes.transpose(-2, -1) @ asking
+            of_block = of_query[heads][..., start:end, :]
+            of_block.copy_((slopes @ held[..., :end, :]).view(of_block.shape))
+        of_key[heads], of_value[heads] = sum_key * scaling, sum_value
+    return of_query.view(query.shape), of_key.view(key.shape), of_value.view(value.shape)
+
+
+@_attention.register_fake
+def _(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float) -> torch.Tensor:
+    return query.new_empty(query.shape)
+
+
+@_gradients.register_fake
+def _(
+    upstream: torch.Tensor, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    return query.new_empty(query.shape), key.new_empty(key.shape), value.new_empty(value.shape)
+
+
+def _keep(ctx: Any, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor, float], output: torch.Tensor) -> None:
+    *states, ctx.scaling = inputs
+    ctx.save_for_backward(*states)
+
+
+def _backward(ctx: Any, upstream: torch.Tensor) -> Any:
+    return *_gradients(upstream, *ctx.saved_tensors, ctx.scaling), None
+
+
+_attention.register_autograd(_backward, setup_context=_keep)
 
 
 def _by_key_head(states: torch.Tensor, key: torch.Tensor) -> torch.Tensor:

@@ -1,11 +1,17 @@
 """Where numbers are computed: device, precision and threads."""
 
+import os
+import shutil
+from typing import Any
+
 import torch
 
 from position_interpolation import distributed
 from position_interpolation.config import Compute
 from position_interpolation.errors import UsageError
 
+TOKENS_PER_FORWARD = 8192  # of all sequences of a batch together, if nothing else is asked for
+TOKENS_PER_FORWARD_ON_CPU = 4096  # in evaluation, where a CPU's cache then holds more of what it works on
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -31,11 +37,26 @@ def dtype(compute: Compute) -> str:
     return compute.dtype
 
 
+def tokens_per_forward(compute: Compute, *, tuning: bool = False) -> int:
+    """How many positions one batch may hold, in tuning or in evaluation."""
+    usual = TOKENS_PER_FORWARD if tuning or device(compute) == "cuda" else TOKENS_PER_FORWARD_ON_CPU
+    return compute.tokens_per_forward or usual
+
+
 def prepare(compute: Compute) -> None:
     """Apply the thread setting; join the other processes of the run, if there are any."""
+    compiler = os.environ.get("CXX", "g++")  # as torch.compile looks for it
+    if compute.compile and device(compute) == "cpu" and shutil.which(compiler) is None:
+        raise UsageError(f"compute.compile=true needs a C++ compiler and finds no {compiler}: install it, or set CXX")
     if compute.threads is not None:
         torch.set_num_threads(compute.threads)
     distributed.start(device(compute))
+
+
+def compile_layers(model: Any) -> None:
+    """Compile a decoder's layers, each on its own: they share their code, so that one compilation serves them all."""
+    for layer in model.model.layers:
+        layer.compile()
 
 
 def description(compute: Compute) -> str:

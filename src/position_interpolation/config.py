@@ -118,8 +118,8 @@ class Compute:
     device: str = "auto"
     dtype: str = "auto"  # auto: bfloat16 where the hardware multiplies it fast, else float32
     threads: int | None = None
-    tokens_per_forward: int = 8192
-    compile: bool = False
+    tokens_per_forward: int | None = None  # None: 8192, and on a CPU 4096 in evaluation
+    compile: bool = False  # the layers, by torch.compile: faster after some seconds; on a CPU it needs a C++ compiler
     recompute: bool = False  # activations of a layer in the backward pass, in place of keeping them: less memory
     context_parallel: int = 1  # processes that share a training window, each a stretch of it
 

@@ -66,6 +66,8 @@ class Prepared:
             model = models.random(built, self.config.seed).to(dtype)
         else:
             model = models.load(self.place, built, dtype)
+        if chosen.compile:
+            compute.compile_layers(model)
         return model.to(compute.device(chosen))
 
 
@@ -179,7 +181,9 @@ def _tune(
             dataset,
             train,
             folder,
-            micro_batch=_micro_batch(train.batch_size // readers, max(1, chosen.tokens_per_forward // stretch)),
+            micro_batch=_micro_batch(
+                train.batch_size // readers, max(1, compute.tokens_per_forward(chosen, tuning=True) // stretch)
+            ),
             device=compute.device(chosen),
             bf16=compute.dtype(chosen) == "bfloat16",
             compiled=chosen.compile,

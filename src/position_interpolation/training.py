@@ -16,7 +16,7 @@ from transformers import Trainer, TrainingArguments
 from transformers.trainer import OPTIMIZER_NAME
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from position_interpolation import checkpoints, context_parallel, distributed, loss, optimizer_state
+from position_interpolation import checkpoints, compute, context_parallel, distributed, loss, optimizer_state
 from position_interpolation.callbacks import Bar, Checkpoints, Finite, Forward
 from position_interpolation.config import Train
 from position_interpolation.context_parallel import Group
@@ -158,7 +158,7 @@ def tune(
         micro_batch: sequences a forward; with the number of those that read them at a time it divides the batch.
         device: `cpu` or `cuda`.
         bf16: autocast matrix products to bfloat16.
-        compiled: torch.compile the model.
+        compiled: torch.compile the layers.
         recomputed: keep no activations inside a layer; the backward pass computes them again.
         context_parallel_size: processes that share a sequence, each a stretch of it.
         seed: of the Trainer (no random operation is left to it; kept for completeness).
@@ -213,7 +213,7 @@ def ready(model: Any, *, compiled: bool = False, recomputed: bool = False) -> An
     if recomputed:
         model.activation_checkpointing_enable()
     if compiled:
-        model.model.compile()  # the decoder alone: head and loss are one fused operation already
+        compute.compile_layers(model)
     return model
 
 

@@ -8,7 +8,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from position_interpolation import files, questions, records
+from position_interpolation import compute, files, questions, records
 from position_interpolation.config import Method
 from position_interpolation.evaluation.measurement import Measured, Measurement, bos_of, common
 from position_interpolation.extension import Prepared, prepare
@@ -76,7 +76,7 @@ def _score(prepared: Prepared, asked: Questions) -> Scores:
     label = f"{asked.name}, {prepared.extension.method} x{prepared.extension.factor:g}"
     model = prepared.model  # tuned, if need be, before the bar starts
     with Progress(label, sum(len(prompt.tokens) for prompt in built), "tokens") as bar:
-        found = choices.log_likelihoods(model, built, config.compute.tokens_per_forward, bar)
+        found = choices.log_likelihoods(model, built, compute.tokens_per_forward(config.compute), bar)
     shape = (len(asked.items), -1)
     return Scores(
         found.reshape(shape),

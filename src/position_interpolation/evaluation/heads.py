@@ -72,6 +72,7 @@ def require_plain_llama(config: Any) -> None:
         )
 
 
+@torch.compiler.set_stance("force_eager")  # each layer has hooks of its own
 @torch.inference_mode()
 def projections(
     model: Any, texts: Sequence[Sequence[int]], pairs: Pairs, progress: Callable[[int], None] = lambda _: None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from position_interpolation import settings
+from position_interpolation import compute, settings
 from position_interpolation.evaluation.measurement import Measured, Measurement, common
 from position_interpolation.extension import Prepared
 from position_interpolation.intervals import Estimate
@@ -25,7 +25,7 @@ def retrieval(prepared: Prepared, task: PasskeyTask) -> Iterator[Measurement]:
         trials = passkey.probes(prepared.tokenizer, window, task.distances, task.trials, task.digits, config.seed)
         model = prepared.model  # tuned, if need be, before the bar starts
         with Progress(f"passkey at {window}", sum(len(probe.prompt) for probe in trials), "tokens") as bar:
-            hits = passkey.verdicts(model, trials, config.compute.tokens_per_forward, task.generate, bar)
+            hits = passkey.verdicts(model, trials, compute.tokens_per_forward(config.compute), task.generate, bar)
         wins = passkey.successes(trials, hits)
         data = {"name": "passkey", "source": "generated", "sha256": passkey.fingerprint(trials), "ids": None}
         length = len(trials[0].prompt)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from position_interpolation import corpora, records, settings
+from position_interpolation import compute, corpora, records, settings
 from position_interpolation.errors import UsageError
 from position_interpolation.evaluation.measurement import Measured, Measurement, bos_of, common, text
 from position_interpolation.extension import Prepared
@@ -88,7 +88,7 @@ def token_losses(prepared: Prepared, corpus: Tokenised, losses_of: dict[str, Any
             corpus,
             planned,
             bos=bos,
-            tokens_per_forward=prepared.config.compute.tokens_per_forward,
+            tokens_per_forward=compute.tokens_per_forward(prepared.config.compute),
             folder=Path(prepared.config.paths.runs) / "losses" / key,
             progress=bar,
         )

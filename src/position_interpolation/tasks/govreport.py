@@ -104,6 +104,7 @@ class Sampling:
 
 
 @torch.inference_mode()
+@torch.compiler.set_stance("force_eager")  # layers compiled for whole windows would be so again at every token
 def write(model: Any, ids: Sequence[int], eos: int, sampling: Sampling, identifier: str) -> list[int]:
     """Tokens that the model writes after a prompt, EOS left out; they depend on seed and document alone.
 

@@ -135,6 +135,7 @@ def verdicts(
     return [bool(verdict) for first in sorted(found) for verdict in found[first].tolist()]
 
 
+@torch.compiler.set_stance("force_eager")  # layers compiled for whole windows would be so again at every token
 def _written(model: Any, prompts: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
     """(B,) whether generate writes the (B, A) answers behind the (B, T) prompts."""
     greedy = GenerationConfig(max_new_tokens=answers.shape[1], do_sample=False, pad_token_id=0)

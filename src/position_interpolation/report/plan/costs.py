@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from position_interpolation import planning, settings
+from position_interpolation.compute import TOKENS_PER_FORWARD
 from position_interpolation.config import Config
 from position_interpolation.loss import ROWS
 from position_interpolation.planning import GPUS, Cluster, Forwards, Memory, Shape
@@ -59,7 +60,7 @@ def costs(config: Config, shape: Shape) -> Costs:
     assert isinstance(task, PlanTask)
     cluster = Cluster(GPUS[task.gpu], task.gpus, task.utilisation)
     evaluations = tuple(_evaluations(config, task, shape))
-    positions = max(evaluations[-1].window, config.compute.tokens_per_forward)
+    positions = max(evaluations[-1].window, config.compute.tokens_per_forward or TOKENS_PER_FORWARD)
     return Costs(
         config,
         task,
