@@ -13,6 +13,7 @@ from position_interpolation.embedded import king_james
 from position_interpolation.planning import Shape
 from position_interpolation.wheel import smollm2_folder
 
+TOKENS_PER_FORWARD = compute.tokens_per_forward(Compute(device="cpu"))  # of evaluation
 DOCUMENT = "kjv-19"  # the Psalms, the longest book
 
 
@@ -35,9 +36,12 @@ class Base:
         """The model as transformers loads it, with its own attention."""
         return AutoModelForCausalLM.from_pretrained(self.place, dtype=compute.DTYPES[precision]).eval()
 
-    def ours(self, precision: str) -> Any:
-        """The model as this project loads it."""
-        return models.load(self.place, dtype=compute.DTYPES[precision])
+    def ours(self, precision: str, *, compiled: bool = False) -> Any:
+        """The model as this project loads it, without or with `compute.compile`."""
+        model = models.load(self.place, dtype=compute.DTYPES[precision])
+        if compiled:
+            compute.compile_layers(model)
+        return model
 
 
 def base(name: str, cache: Path) -> Base:
@@ -58,6 +62,12 @@ def precisions() -> list[str]:
     """bfloat16 where the machine multiplies it fast, and float32."""
     fast = compute.dtype(Compute())
     return ["float32"] if fast == "float32" else [fast, "float32"]
+
+
+def engines(precision: str) -> dict[str, bool]:
+    """Ours as it comes; in the fast precision compiled as well. What a row's name adds, and whether it is compiled."""
+    compiled = precision == precisions()[0] and compute.compiles_on_cpu()
+    return {"": False, ", compiled": True} if compiled else {"": False}
 
 
 def machine() -> str:

@@ -14,12 +14,19 @@ from position_interpolation import compute, training
 from position_interpolation.planning import forward_flops, training_flops
 from position_interpolation.scoring import scored_losses
 
-from .inputs import Base, base, precisions
+from .inputs import TOKENS_PER_FORWARD, Base, base, engines, precisions
 
 SIDE = 4096  # of the square matrices whose product is timed
 COPIED = 1 << 28  # float32 numbers copied: 1 GiB read, 1 GiB written
 WINDOWS = (1024, 2048, 4096, 8192, 16384)
 SCORED = 256
+# Operations as the profiler calls them
+PRODUCTS = ("aten::mm", "aten::addmm", "aten::bmm")
+ATTENTION = (
+    "position_interpolation::causal_attention", "position_interpolation::causal_attention_backward",
+    "aten::scaled_dot_product_attention",
+)  # fmt: skip
+LOSS = ("_TotalLoss", "_TotalLossBackward")
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Share:
     what: str
     precision: str
     seconds: float
-    products: float  # of the linear layers, and the head where it is one of them
+    products: float  # matrix products of the linear layers, and the head where it is one of them
     attention: float
     loss: float  # a tuning step's head and loss
     softmax: float  # inside attention and loss
@@ -69,30 +76,31 @@ def bandwidth(rounds: int) -> float:
 
 def profiles(cache: Path, models: list[str]) -> list[Share]:
     """Forwards as evaluation runs them, and steps as tuning does, under torch's profiler."""
-    found = []
-    for name, windows in (("tiny", (256, 4096)), ("smollm2", (2048, 8192))):
-        if name in models:
-            found += [forward(base(name, cache), window) for window in windows]
-    for name, window in (("tiny", 1024), ("tiny", 4096), ("smollm2", 2048)):
-        if name in models:
-            found.append(step(base(name, cache), window))
-    return found
+    forwards = (("tiny", 256), ("tiny", 4096), ("smollm2", 2048), ("smollm2", 8192))
+    steps = (("tiny", 1024), ("tiny", 4096), ("smollm2", 2048))
+    return [
+        measure(base(name, cache), window, engine)
+        for measure, cases in ((forward, forwards), (step, steps))
+        for name, window in cases
+        if name in models
+        for engine in engines(precisions()[0])
+    ]
 
 
 @torch.inference_mode()
-def forward(own: Base, window: int) -> Share:
+def forward(own: Base, window: int, engine: str) -> Share:
     """Of one batch of sliding windows."""
-    precision, batch, scored = precisions()[0], max(1, 8192 // window), min(SCORED, window // 8)
-    model = own.ours(precision)
+    precision, batch, scored = precisions()[0], max(1, TOKENS_PER_FORWARD // window), min(SCORED, window // 8)
+    model = own.ours(precision, compiled=engines(precision)[engine])
     ids = torch.tensor([own.tokens[i * scored : i * scored + window] for i in range(batch)])
     flops = float(batch * forward_flops(own.shape, window - 1, scored))
-    return shares(f"forward, {own.name}, {batch} x {window}", flops, lambda: scored_losses(model, ids, scored))
+    return shares(f"forward, {own.name}, {batch} x {window}{engine}", flops, lambda: scored_losses(model, ids, scored))
 
 
-def step(own: Base, window: int) -> Share:
+def step(own: Base, window: int, engine: str = "") -> Share:
     """Of one batch: forward, backward, clipping and AdamW, without the Trainer around them."""
     batch = max(1, 8192 // window) if own.name == "tiny" else 1
-    model = training.ready(own.ours("float32"))
+    model = training.ready(own.ours("float32"), compiled=engines(precisions()[0])[engine])
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
     ids = torch.tensor([own.tokens[i * window : (i + 1) * window] for i in range(batch)])
     cast = precisions()[0] == "bfloat16"
@@ -104,7 +112,11 @@ def step(own: Base, window: int) -> Share:
         optimizer.step()
         optimizer.zero_grad()
 
-    return shares(f"tuning, {own.name}, {batch} x {window}", float(batch * training_flops(own.shape, window - 1)), work)
+    what, flops = (
+        f"tuning, {own.name}, {batch} x {window}{engine}",
+        float(batch * training_flops(own.shape, window - 1)),
+    )
+    return shares(what, flops, work)
 
 
 def shares(what: str, flops: float, work: Callable[[], Any]) -> Share:
@@ -116,15 +128,14 @@ def shares(what: str, flops: float, work: Callable[[], Any]) -> Share:
         work()
         elapsed = time.perf_counter() - started
 
-    def spent(*kinds: str) -> float:
-        """Seconds in operations of these kinds; one inside another, as autocast nests them, counts once."""
-        outermost = (event for event in recorded.events() if event.name in kinds and not _inside(event, kinds))
-        return sum(event.cpu_time_total for event in outermost) / 1e6
+    def spent(kinds: tuple[str, ...], outside: tuple[str, ...] = ()) -> float:
+        """Seconds in operations of these kinds; one inside another counts once."""
+        found = [event for event in recorded.events() if event.name in kinds and not _inside(event, kinds + outside)]
+        return sum(event.cpu_time_total for event in found) / 1e6
 
-    attention = ("_CausalAttention", "_CausalAttentionBackward", "aten::scaled_dot_product_attention")
     found = Share(
-        what, precisions()[0], elapsed, spent("aten::linear", "MmBackward0", "AddmmBackward0"), spent(*attention),
-        spent("_TotalLoss", "_TotalLossBackward"), spent("aten::_softmax"), flops,
+        what, precisions()[0], elapsed, spent(PRODUCTS, ATTENTION + LOSS), spent(ATTENTION), spent(LOSS),
+        spent(("aten::_softmax",)), flops,
     )  # fmt: skip
     print(found, flush=True)
     return found

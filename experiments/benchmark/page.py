@@ -14,7 +14,11 @@ from position_interpolation.report import drawing
 from .rounds import Row
 
 COLOURS = {"ours": "#0072B2", "theirs": "#D55E00"}  # of the palette that all figures use
-LABELS = {"theirs": "transformers", "ours": "ours"}
+LABELS = {
+    "theirs": "transformers", "ours": "ours",
+    "theirs, compiled": "transformers, compiled", "ours, compiled": "ours, compiled",
+}  # fmt: skip
+STYLES = {"theirs": "s--", "ours": "o-", "theirs, compiled": "^:", "ours, compiled": "v-."}
 GIB = 2**30
 Measured = dict[str, Any]
 
@@ -109,7 +113,8 @@ def limits(found: Measured, part: str, peaks: dict[str, float], _: Path) -> str:
 
 SHARES = (
     "Of a forward the head is one of the linear layers. The softmax is counted in attention and in the loss, too. The "
-    "rest is norms, rotation, activation, residuals, and in tuning the casts of weights and the optimiser."
+    "rest is norms, rotation, activation, residuals, casts, and in tuning the optimiser. Compiled: with "
+    "`compute.compile=true`, each layer by torch.compile."
 )
 
 
@@ -140,7 +145,7 @@ def growth(found: list[Measured], part: str, peaks: dict[str, float], results: P
 
 
 def memory(found: list[Measured], part: str, peaks: dict[str, float], results: Path) -> str:
-    """Peak memory against window, both sides, and the longest window that a small machine holds."""
+    """Peak memory against window, every side, and the longest window that a small machine holds."""
     kinds = {
         "evaluation": "above the loaded model",
         "tuning": "weights, gradients and moments included",
@@ -150,25 +155,24 @@ def memory(found: list[Measured], part: str, peaks: dict[str, float], results: P
     figure = Figure(figsize=(4 * len(kinds), 4), layout="constrained")
     tables = []
     for axes, (kind, what) in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds.items(), strict=True):
-        peak = {
-            side: {row["window"]: row["bytes"] for row in found if (row["kind"], row["side"]) == (kind, side)}
-            for side in COLOURS
-        }
-        for side, style in (("theirs", "s--"), ("ours", "o-")):
+        peak: dict[str, dict[int, int | None]] = {}
+        for row in found:
+            if row["kind"] == kind:
+                peak.setdefault(row["side"], {})[row["window"]] = row["bytes"]
+        for side in peak:
             own = {window: size / GIB for window, size in peak[side].items() if size is not None}
-            axes.plot(list(own), list(own.values()), style, color=COLOURS[side], label=LABELS[side])
+            colour = COLOURS[side.split(",")[0]]
+            axes.plot(list(own), list(own.values()), STYLES[side], color=colour, label=LABELS[side])
         axes.set(xscale="log", yscale="log", xlabel="window, tokens", ylabel="peak, GiB", title=f"{kind}: {what}")
         axes.title.set_fontsize("small")
         axes.set_xticks(list(peak["ours"]), [f"{window:,}" for window in peak["ours"]])
         axes.minorticks_off()
         axes.legend()
-        rows = [
-            [f"{window}", size_of(peak["theirs"].get(window)), size_of(size), ratio(peak["theirs"].get(window), size)]
-            for window, size in peak["ours"].items()
-        ]
-        farthest = " and ".join(f"{longest(peak[side]):,} tokens for {label}" for side, label in LABELS.items())
+        rows = [[f"{window}", *(lower(peak, side, window) for side in peak)] for window in peak["ours"]]
+        farthest = ", ".join(f"{longest(peak[side]):,} tokens ({LABELS[side]})" for side in peak if len(peak[side]) > 1)
         tables.append(
-            f"{kind.capitalize()} ({what}):\n\n{table(['window', 'transformers', 'ours', 'ratio'], rows)}\n\n"
+            f"{kind.capitalize()} ({what}), and how many times lower than transformers:\n\n"
+            f"{table(['window', *(LABELS[side] for side in peak)], rows)}\n\n"
             f"Longest window in 24 GiB, by the line through the last two: {farthest}."
         )
     drawing.save(figure, results / "memory")
@@ -198,11 +202,12 @@ def tried(found: list[Measured], part: str, peaks: dict[str, float], _: Path) ->
     )
 
 
-def size_of(size: float | None) -> str:
-    """In GiB."""
-    return "over 20 GiB" if size is None else f"{size / GIB:.2f} GiB"
-
-
-def ratio(theirs: float | None, ours: float | None) -> str:
-    """How many times more theirs takes."""
-    return "" if theirs is None or ours is None else f"{theirs / ours:.2f}"
+def lower(peak: dict[str, dict[int, int | None]], side: str, window: int) -> str:
+    """In GiB; how many times lower than theirs, but for theirs itself; empty where it was not measured."""
+    if window not in peak[side]:
+        return ""
+    size, theirs = peak[side][window], peak["theirs"].get(window)
+    if size is None:
+        return "over 20 GiB"
+    times = "" if theirs is None or side == "theirs" else f" (**{theirs / size:.2f}**)"
+    return f"{size / GIB:.2f} GiB{times}"

@@ -1,6 +1,7 @@
 """Passkey retrieval: the peers generate from a pipeline, this project reads the verdict from one forward."""
 
 import random
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from position_interpolation.planning import forward_flops
 from position_interpolation.tasks.passkey import Probe, verdicts
 
 from . import peers
-from .inputs import Base, base, precisions
+from .inputs import Base, base, engines, precisions
 from .rounds import Row, middle, take_turns
 
 TRIALS = 4
@@ -21,7 +22,8 @@ def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) ->
     if folder is None or "smollm2" not in models:
         return []
     own, precision, rows = base("smollm2", cache), precisions()[0], []
-    plain, fast = own.plain(precision), own.ours(precision)
+    plain = own.plain(precision)
+    loaded = {engine: own.ours(precision, compiled=compiled) for engine, compiled in engines(precision).items()}
     prompts = drawn(peers.function(folder, "passkey prompt"), own, 2048)
     probes = [probe(own, text, key) for text, key in prompts]
     work = [forward_flops(own.shape, len(one.prompt) + len(one.answer) - 1, len(one.answer)) for one in probes]
@@ -39,20 +41,25 @@ def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) ->
         def generated(theirs: Any = theirs, pipe: Any = pipe, name: str = name) -> list[bool]:
             return [(theirs(pipe, text, key) if name == "YaRN" else theirs(pipe, text)) == key for text, key in prompts]
 
-        def read() -> list[bool]:
-            return [hit for one in probes for hit in verdicts(fast, [one], 2048)]
-
-        seconds, found = take_turns({"theirs": generated, "ours": read}, rounds)
-        same = sum(a == b for a, b in zip(found["theirs"], found["ours"], strict=True))
-        agreement = f"{same} of {TRIALS} verdicts alike, {sum(found['ours'])} retrieved"
-        rows.append(
-            Row(
-                "passkey", "smollm2, 2048 tokens", name, precision, seconds["theirs"], seconds["ours"], agreement,
+        turns = {engine: partial(read, model, probes) for engine, model in loaded.items()}
+        for turn in turns.values():
+            turn()  # compiles what is compiled
+        seconds, found = take_turns({"theirs": generated, **turns}, rounds)
+        for engine in turns:
+            same = sum(a == b for a, b in zip(found["theirs"], found[engine], strict=True))
+            row = Row(
+                "passkey", f"smollm2, 2048 tokens{engine}", name, precision, seconds["theirs"], seconds[engine],
+                f"{same} of {TRIALS} verdicts alike, {sum(found[engine])} retrieved",
                 flops=float(sum(work)), notes=f"{TRIALS} prompts of YaRN's",
-            )
-        )  # fmt: skip
-        print(f"passkey {name}: {middle(rows[-1].ratios):.2f}x, {agreement}", flush=True)
+            )  # fmt: skip
+            rows.append(row)
+            print(f"{row.what} {name}: {middle(row.ratios):.2f}x, {row.agreement}", flush=True)
     return rows
+
+
+def read(model: Any, probes: list[Probe]) -> list[bool]:
+    """The verdicts, one forward a prompt."""
+    return [hit for one in probes for hit in verdicts(model, [one], 2048)]
 
 
 def drawn(prompt: Any, own: Base, tokens: int) -> list[tuple[str, int]]:

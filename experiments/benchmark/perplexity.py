@@ -3,8 +3,10 @@
 import importlib.util
 import math
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,10 +18,8 @@ from position_interpolation.planning import forwards
 from position_interpolation.tasks import perplexity, windows
 
 from . import peers
-from .inputs import DOCUMENT, Base, base, precisions
+from .inputs import DOCUMENT, TOKENS_PER_FORWARD, Base, base, engines, precisions
 from .rounds import Row, middle, take_turns
-
-TOKENS_PER_FORWARD = 8192  # as conf/compute has it
 
 
 @dataclass(frozen=True)
@@ -67,45 +67,55 @@ def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) ->
 
 def compare(own: Base, case: Case, precision: str, folder: Path | None, rounds: int) -> list[Row]:
     """One case: every peer takes turns with ours under its protocol."""
-    plain, fast, tokens = own.plain(precision), own.ours(precision), own.tokens[: case.tokens]
-    sides: dict[str, tuple[str, Callable[[], float], Callable[[], float]]] = {
+    plain, tokens = own.plain(precision), own.tokens[: case.tokens]
+    sides: dict[str, tuple[str, Callable[[], float], Callable[[Any], float]]] = {
         "documented recipe": (
             "token",
             lambda: recipe(plain, own, tokens, case),
-            lambda: ours(fast, own, tokens, case, "token"),
+            lambda model: ours(model, own, tokens, case, "token"),
         ),
     }
     if folder is not None:
         yarn, pose, longlora = (peers.function(folder, f"{name} perplexity") for name in ("YaRN", "PoSE", "LongLoRA"))
         sides["YaRN"] = (
             "window", lambda: bos_first(yarn, plain, own, tokens, case, "sliding_window", device="cpu"),
-            lambda: ours(fast, own, tokens, case, "window"),
+            lambda model: ours(model, own, tokens, case, "window"),
         )  # fmt: skip
         sides["PoSE"] = (
             "token", lambda: bos_first(pose, uncached(plain), own, tokens, case, "sliding_window_step"),
-            lambda: ours(fast, own, tokens, case, "token"),
+            lambda model: ours(model, own, tokens, case, "token"),
         )  # fmt: skip
         sides["LongLoRA"] = (
             "overlapping", lambda: whole_windows(longlora, plain, own, case),
-            lambda: ours_whole(fast, own, case),
+            lambda model: ours_whole(model, own, case),
         )  # fmt: skip
     if importlib.util.find_spec("lm_eval") is not None:
         sides["lm-evaluation-harness"] = (
-            "rolling", lambda: rolling(plain, own, case), lambda: ours_rolling(fast, own, case),
+            "rolling", lambda: rolling(plain, own, case), lambda model: ours_rolling(model, own, case),
         )  # fmt: skip
+    loaded = {engine: own.ours(precision, compiled=compiled) for engine, compiled in engines(precision).items()}
     rows = []
     for name, (protocol, theirs, mine) in sides.items():
-        seconds, values = take_turns({"theirs": theirs, "ours": mine}, rounds)
-        off = abs(values["ours"] / values["theirs"] - 1)
-        rows.append(
-            Row(
-                "perplexity", f"{own.name}, W = {case.window}", name, precision, seconds["theirs"], seconds["ours"],
-                f"{protocol}: {values['theirs']:.6g} and {values['ours']:.6g}, {off:.0e} apart",
-                flops(own, case, protocol), f"{case.later + 1} windows, stride {case.stride}",
-            )
-        )  # fmt: skip
-        print(f"{rows[-1].what} {precision} {name}: {middle(rows[-1].ratios):.2f}x, {rows[-1].agreement}", flush=True)
+        turns = {engine: partial(mine, model) for engine, model in loaded.items()}
+        notes = {engine: first_run(turns[engine]) if engine else "" for engine in turns}
+        seconds, values = take_turns({"theirs": theirs, **turns}, rounds)
+        for engine in turns:
+            off = abs(values[engine] / values["theirs"] - 1)
+            row = Row(
+                "perplexity", f"{own.name}, W = {case.window}{engine}", name, precision, seconds["theirs"],
+                seconds[engine], f"{protocol}: {values['theirs']:.6g} and {values[engine]:.6g}, {off:.0e} apart",
+                flops(own, case, protocol), f"{case.later + 1} windows, stride {case.stride}{notes[engine]}",
+            )  # fmt: skip
+            rows.append(row)
+            print(f"{row.what} {precision} {name}: {middle(row.ratios):.2f}x, {row.agreement}", flush=True)
     return rows
+
+
+def first_run(work: Callable[[], float]) -> str:
+    """Compile for the shapes of this work; how long that took together with it."""
+    started = time.perf_counter()
+    work()
+    return f"; first time, compiling, {time.perf_counter() - started:.0f} s"
 
 
 def ours(model: Any, own: Base, tokens: list[int], case: Case, protocol: str) -> float:

@@ -2,9 +2,11 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+Side = TypeVar("Side")
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,10 @@ class Row:
         return asdict(self)
 
 
-def take_turns(sides: dict[str, Callable[[], Any]], rounds: int) -> tuple[dict[str, list[float]], dict[str, Any]]:
+def take_turns(sides: Mapping[Side, Callable[[], Any]], rounds: int) -> tuple[dict[Side, list[float]], dict[Side, Any]]:
     """Seconds of each round of each side, and what each returned; a side may time itself with `Timed`."""
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    found: dict[str, Any] = {}
+    seconds: dict[Side, list[float]] = {name: [] for name in sides}
+    found: dict[Side, Any] = {}
     for _ in range(rounds):
         for name, work in sides.items():
             started = time.perf_counter()

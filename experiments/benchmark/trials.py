@@ -14,7 +14,7 @@ from transformers import DynamicCache
 from position_interpolation import compute, loss, models
 from position_interpolation.scoring import greedy_matches, scored_losses
 
-from .inputs import Base, base, precisions
+from .inputs import TOKENS_PER_FORWARD, Base, base, precisions
 from .rounds import middle, take_turns
 
 SCORED = 32
@@ -65,17 +65,16 @@ def _timed(pairs: list[Pair], what: str, rounds: int) -> list[Trial]:
 def _evaluation(own: Base, ids: torch.Tensor) -> list[Pair]:
     """Ideas for the forward of sliding windows and of passkeys."""
     precision = precisions()[0]
-    fast, plain, compiled = own.ours(precision), own.plain(precision), own.plain(precision)
-    compiled.model.compile(dynamic=False)
+    fast, compiled, plain = own.ours(precision), own.ours(precision, compiled=True), own.plain(precision)
     half = ids.shape[1] // 2
 
     def whole(model: Any, rows: int, cache: bool = False) -> Any:
         hidden = model.model(input_ids=ids[:, :-1], use_cache=cache).last_hidden_state[:, -rows:]
         return model.lm_head(hidden).float()
 
-    def one_by_one() -> None:
-        for row in ids:
-            scored_losses(fast, row[None], SCORED)
+    def batched(size: int) -> None:
+        for part in ids.split(size):
+            scored_losses(fast, part, SCORED)
 
     def resumed() -> Any:
         past = copy.deepcopy(prefix)
@@ -96,8 +95,8 @@ def _evaluation(own: Base, ids: torch.Tensor) -> list[Pair]:
             lambda: whole(fast, SCORED), lambda: scored_losses(fast, ids, SCORED),
         ),
         (
-            "torch.compile of the decoder", "no: without the blockwise attention, which it cannot trace",
-            lambda: whole(fast, SCORED), lambda: whole(compiled, SCORED),
+            "layers compiled, each by torch.compile", "compute.compile, where there is a C++ compiler",
+            lambda: scored_losses(fast, ids, SCORED), lambda: scored_losses(compiled, ids, SCORED),
         ),
         (
             "passkeys: first half of the prompt from a shared cache",
@@ -107,8 +106,12 @@ def _evaluation(own: Base, ids: torch.Tensor) -> list[Pair]:
     ]  # fmt: skip
     if len(ids) > 1:
         pairs.append(
-            ("windows in batches of 8192 positions", "compute.tokens_per_forward", one_by_one,
-             lambda: scored_losses(fast, ids, SCORED))
+            (f"windows in batches of {TOKENS_PER_FORWARD} positions", "compute.tokens_per_forward",
+             lambda: batched(1), lambda: batched(TOKENS_PER_FORWARD // ids.shape[1]))
+        )  # fmt: skip
+        pairs.append(
+            (f"windows in batches of {ids.numel()} positions", f"no: on a CPU {TOKENS_PER_FORWARD}",
+             lambda: batched(TOKENS_PER_FORWARD // ids.shape[1]), lambda: batched(len(ids)))
         )  # fmt: skip
     return [(idea, kept, run(without), run(having)) for idea, kept, without, having in pairs]
 

@@ -4,7 +4,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from itertools import pairwise
+from functools import partial
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from position_interpolation.callbacks import Forward
 from position_interpolation.config import Train
 from position_interpolation.planning import training_flops
 
-from .inputs import Base, base, precisions
+from .inputs import Base, base, engines, precisions
 from .rounds import Row, Timed, middle, take_turns
 
 # (model, L', batch, steps)
@@ -31,28 +32,38 @@ def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) ->
     for name, window, batch, steps in CASES:
         for precision in precisions():
             if name in models and not (name == "smollm2" and precision == "float32" and len(precisions()) > 1):
-                found.append(compare(base(name, cache), window, batch, steps, precision, rounds))
+                found += compare(base(name, cache), window, batch, steps, precision, rounds)
     return found
 
 
-def compare(own: Base, window: int, batch: int, steps: int, precision: str, rounds: int) -> Row:
-    """Median seconds a step of both, and how far their loss curves are apart."""
+def compare(own: Base, window: int, batch: int, steps: int, precision: str, rounds: int) -> list[Row]:
+    """Median seconds a step of both, compiled or not, and how far their loss curves are apart.
+
+    Compiling is part of the first step, which counts in no median.
+    """
     data = [sequence(own, i, window) for i in range(batch * steps)]
     recipe = Train(steps=steps, batch_size=batch, learning_rate=2e-5, save_every=10**6, log_every=1)
     micro = max(1, min(batch, 8192 // window))
-    sides = {
-        "theirs": lambda: watched(lambda told: trainer(own, data, recipe, micro, precision, told)),
-        "ours": lambda: watched(lambda told: tuned(own, data, recipe, micro, precision, told)),
-    }
+    sides: dict[tuple[str, str], Callable[[], Timed]] = {}
+    for engine, compiled in engines(precision).items():
+        own_way = {"trainer": trainer, "ours": tuned}
+        for side, train in own_way.items():
+            step = partial(train, own, data, recipe, micro, precision, compiled=compiled)
+            sides[side, engine] = partial(watched, step)
     seconds, curves = take_turns(sides, rounds)
-    apart = max(abs(a - b) for a, b in zip(curves["theirs"], curves["ours"], strict=True))
-    row = Row(
-        "tuning", f"{own.name}, L' = {window}", "Trainer", precision, seconds["theirs"], seconds["ours"],
-        f"losses of {steps} steps within {apart:.0e}", float(batch * training_flops(own.shape, window - 1)),
-        f"batch {batch}, {micro} a forward",
-    )  # fmt: skip
-    print(f"tuning {row.what} {precision}: {middle(row.ratios):.2f}x, {row.agreement}", flush=True)
-    return row
+    rows = []
+    for theirs, mine in product(*([key for key in sides if key[0] == side] for side in ("trainer", "ours"))):
+        if theirs[1] and not mine[1]:
+            continue  # compiled against not compiled
+        apart = max(abs(a - b) for a, b in zip(curves[theirs], curves[mine], strict=True))
+        row = Row(
+            "tuning", f"{own.name}, L' = {window}{mine[1]}", f"Trainer{theirs[1]}", precision, seconds[theirs],
+            seconds[mine], f"losses of {steps} steps within {apart:.0e}",
+            float(batch * training_flops(own.shape, window - 1)), f"batch {batch}, {micro} a forward",
+        )  # fmt: skip
+        rows.append(row)
+        print(f"tuning {row.what} {precision}, {row.side}: {middle(row.ratios):.2f}x, {row.agreement}", flush=True)
+    return rows
 
 
 def sequence(own: Base, number: int, window: int) -> dict[str, torch.Tensor]:
@@ -77,8 +88,9 @@ def watched(work: Callable[[Listener], None]) -> Timed:
 
 
 def trainer(
-    own: Base, data: Any, recipe: Train, micro: int, precision: str, told: Listener, recompute: bool = False
-) -> None:
+    own: Base, data: Any, recipe: Train, micro: int, precision: str, told: Listener, *,
+    recompute: bool = False, compiled: bool = False,
+) -> None:  # fmt: skip
     """The Trainer as it comes, with the same optimiser and schedule."""
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
@@ -87,7 +99,7 @@ def trainer(
             learning_rate=recipe.learning_rate, adam_beta1=recipe.beta1, adam_beta2=recipe.beta2,
             weight_decay=recipe.weight_decay, max_grad_norm=recipe.clip, train_sampling_strategy="sequential",
             save_strategy="no", logging_steps=1, report_to=[], use_cpu=True, disable_tqdm=True,
-            dataloader_pin_memory=False, gradient_checkpointing=recompute,
+            dataloader_pin_memory=False, gradient_checkpointing=recompute, torch_compile=compiled,
         )  # fmt: skip
         model = AutoModelForCausalLM.from_pretrained(own.place, dtype=torch.float32)
         plain = Trainer(model=model, args=arguments, train_dataset=data, callbacks=[Forward(told, 1)])
@@ -98,11 +110,12 @@ def trainer(
 
 
 def tuned(
-    own: Base, data: Any, recipe: Train, micro: int, precision: str, told: Listener, recompute: bool = False
-) -> None:
+    own: Base, data: Any, recipe: Train, micro: int, precision: str, told: Listener, *,
+    recompute: bool = False, compiled: bool = False,
+) -> None:  # fmt: skip
     """The same through `training.tune`."""
     with tempfile.TemporaryDirectory() as folder:
         training.tune(
             lambda _: models.load(own.place), data, recipe, Path(folder), micro_batch=micro, device="cpu",
-            bf16=precision == "bfloat16", compiled=False, recomputed=recompute, seed=0, listener=told,
+            bf16=precision == "bfloat16", compiled=compiled, recomputed=recompute, seed=0, listener=told,
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from typing import Any
 
 import torch
@@ -45,12 +46,16 @@ def tokens_per_forward(compute: Compute, *, tuning: bool = False) -> int:
 
 def prepare(compute: Compute) -> None:
     """Apply the thread setting; join the other processes of the run, if there are any."""
-    compiler = os.environ.get("CXX", "g++")  # as torch.compile looks for it
-    if compute.compile and device(compute) == "cpu" and shutil.which(compiler) is None:
-        raise UsageError(f"compute.compile=true needs a C++ compiler and finds no {compiler}: install it, or set CXX")
+    if compute.compile and device(compute) == "cpu" and not compiles_on_cpu():
+        raise UsageError("compute.compile=true needs a C++ compiler and finds no g++: install it, or set CXX to yours")
     if compute.threads is not None:
         torch.set_num_threads(compute.threads)
     distributed.start(device(compute))
+
+
+def compiles_on_cpu() -> bool:
+    """Whether torch.compile will find its C++ compiler."""
+    return shutil.which(os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")) is not None
 
 
 def compile_layers(model: Any) -> None:

@@ -1,0 +1,100 @@
+"""Compiled layers compute what layers compute as they are, once for all of them, and only whole windows."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch._dynamo.utils import counters
+from transformers import LlamaConfig
+
+from position_interpolation import attention, compute, models, training
+from position_interpolation.callbacks import loss_curve
+from position_interpolation.config import Compute, Train
+from position_interpolation.errors import UsageError
+from position_interpolation.scoring import scored_losses
+from position_interpolation.tasks import passkey
+
+with_compiler = pytest.mark.skipif(not compute.compiles_on_cpu(), reason="no C++ compiler here")
+WINDOW = 600
+
+
+@pytest.fixture
+def llama() -> Any:
+    """Four layers in which three query heads share a key head."""
+    config = LlamaConfig(
+        hidden_size=96, intermediate_size=128, num_hidden_layers=4, num_attention_heads=6, num_key_value_heads=2,
+        vocab_size=256, max_position_embeddings=1024,
+    )  # fmt: skip
+    return models.random(config, seed=0)
+
+
+def ids_of(batch: int, length: int = WINDOW) -> torch.Tensor:
+    return torch.randint(3, 256, (batch, length), generator=torch.Generator().manual_seed(0))
+
+
+@with_compiler
+def test_scores_are_those_of_layers_as_they_are_from_one_compilation(llama: Any) -> None:
+    plain = llama.to(torch.bfloat16)
+    compiled = copy.deepcopy(plain)
+    compute.compile_layers(compiled)
+    torch._dynamo.reset()
+    counters.clear()
+    with torch.inference_mode():
+        found = [scored_losses(model, ids_of(2), 50) for model in (plain, compiled)]
+
+    assert counters["stats"]["unique_graphs"] == 1  # for all layers; the last one, on scored rows, runs as it is
+    torch.testing.assert_close(*found, atol=0.05, rtol=0)  # bfloat16 rounds at other places
+    assert float((found[0] - found[1]).mean().abs()) < 2e-3
+
+
+@with_compiler
+@pytest.mark.parametrize(("bf16", "recomputed"), [(True, False), (False, True)])
+def test_tuning_has_the_losses_of_layers_as_they_are(llama: Any, tmp_path: Path, bf16: bool, recomputed: bool) -> None:
+    data = [{"input_ids": ids, "labels": ids} for ids in ids_of(1).expand(4, -1)]
+    recipe = Train(steps=2, batch_size=2, learning_rate=1e-2, warmup_steps=0, log_every=1)
+    curves = []
+    for compiled in (False, True):
+        training.tune(
+            lambda _: copy.deepcopy(llama), data, recipe, tmp_path / str(compiled), micro_batch=2, device="cpu",
+            bf16=bf16, compiled=compiled, recomputed=recomputed, seed=0,
+        )  # fmt: skip
+        curves.append([row["loss"] for row in loss_curve(tmp_path / str(compiled))])
+
+    assert curves[1] == pytest.approx(curves[0], abs=2e-3 if bf16 else 1e-5)
+    assert curves[0][1] != pytest.approx(curves[0][0], abs=0.05)  # the step between them had gradients
+
+
+@with_compiler
+def test_generation_leaves_the_layers_as_they_are(llama: Any) -> None:
+    compute.compile_layers(llama)
+    trials = [passkey.Probe(tuple(row.tolist()), (3, 4), 0, 0) for row in ids_of(1, 20)]
+    torch._dynamo.reset()
+    counters.clear()
+    passkey.verdicts(llama, trials, 64, generate=True)
+
+    assert counters["stats"]["unique_graphs"] == 0
+
+
+def test_attention_is_a_sound_operator_of_torch() -> None:
+    inputs = [torch.randn(1, heads, 20, 8, dtype=torch.bfloat16, requires_grad=True) for heads in (4, 2, 2)]
+    torch.library.opcheck(attention._attention, (*inputs, 0.35))
+
+
+def test_without_a_compiler_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    compute.prepare(Compute(device="cpu"))
+    with pytest.raises(UsageError, match=r"compute\.compile=true needs a C\+\+ compiler"):
+        compute.prepare(Compute(device="cpu", compile=True))
+
+
+def test_a_cpu_gets_smaller_batches_in_evaluation_and_what_is_asked_for_everywhere() -> None:
+    usual, asked = Compute(device="cpu"), Compute(device="cpu", tokens_per_forward=100)
+    sizes: list[Callable[[Compute], int]] = [
+        compute.tokens_per_forward,
+        lambda of: compute.tokens_per_forward(of, tuning=True),
+    ]
+    assert [size(usual) for size in sizes] == [4096, 8192]
+    assert [size(asked) for size in sizes] == [100, 100]
