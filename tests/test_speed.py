@@ -80,6 +80,7 @@ def test_the_shares_of_a_tuning_step_are_its_time(base: inputs.Base) -> None:
     assert sum(parts) == pytest.approx(share.seconds)
     assert share.products > share.seconds / 10
     assert share.softmax < share.attention + share.loss
+    assert share.products < share.multiplied < share.products + share.attention + share.loss
 
 
 def test_an_operation_inside_another_of_its_kind_counts_once() -> None:

@@ -40,6 +40,7 @@ class Share:
     attention: float
     loss: float  # a tuning step's head and loss
     softmax: float  # inside attention and loss
+    multiplied: float  # matrix products of all three
     flops: float
 
     @property
@@ -135,7 +136,7 @@ def shares(what: str, flops: float, work: Callable[[], Any]) -> Share:
 
     found = Share(
         what, precisions()[0], elapsed, spent(PRODUCTS, ATTENTION + LOSS), spent(ATTENTION), spent(LOSS),
-        spent(("aten::_softmax",)), flops,
+        spent(("aten::_softmax",)), spent(PRODUCTS), flops,
     )  # fmt: skip
     print(found, flush=True)
     return found

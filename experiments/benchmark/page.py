@@ -98,7 +98,7 @@ def limits(found: Measured, part: str, peaks: dict[str, float], _: Path) -> str:
         f"{found['bandwidth'] / 1e9:.1f} GB/s, reads and writes counted. FLOPs are counted by the "
         "planner's formula, useful work only.\n\n"
     )
-    parts = ("products", "attention", "loss", "rest", "softmax")
+    parts = ("products", "attention", "loss", "rest", "softmax", "multiplied")
     rows = [
         [
             share["what"], share["precision"], f"{share['seconds']:.3g}",
@@ -107,13 +107,14 @@ def limits(found: Measured, part: str, peaks: dict[str, float], _: Path) -> str:
         ]
         for share in found["shares"]
     ]  # fmt: skip
-    header = ["what", "precision", "s", "linear layers", "attention", "head and loss", "rest", "softmax", "of peak"]
+    header = ["what", "precision", "s", "linear layers", "attention", "head and loss", "rest"]
+    header += ["softmax", "all matrix products", "of peak"]
     return f"## The machine, and where the time goes\n\n{text}{table(header, rows)}\n\n{SHARES}"
 
 
 SHARES = (
-    "Of a forward the head is one of the linear layers. The softmax is counted in attention and in the loss, too. The "
-    "rest is norms, rotation, activation, residuals, casts, and in tuning the optimiser. Compiled: with "
+    "Of a forward the head is one of the linear layers. The softmax and all matrix products are counted in what they "
+    "belong to, too. The rest is norms, rotation, activation, residuals, casts, and in tuning the optimiser. Compiled: with "
     "`compute.compile=true`, each layer by torch.compile."
 )
 

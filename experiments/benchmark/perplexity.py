@@ -172,8 +172,9 @@ def uncached(model: Any) -> Any:
 
 
 def whole_windows(theirs: Callable[..., Any], model: Any, own: Base, case: Case) -> float:
-    """LongLoRA's function, which scores every token of every window; its batch is ours."""
-    batch = max(1, min(TOKENS_PER_FORWARD // case.window, case.later))
+    """LongLoRA's function, which scores every token of every window; in batches like ours, for it drops a last part."""
+    most = max(1, TOKENS_PER_FORWARD // case.window)
+    batch = max(size for size in range(1, case.later + 1) if size <= most and case.later % size == 0)
     # It leaves out the last window and one token more.
     data = np.asarray(own.tokens[: case.window + case.stride * (case.later + 1)], np.int64)
     found: float = theirs(model, {"val": data}, batch, "cpu", case.window, sliding_window=case.stride)["val_loss"]
