@@ -114,8 +114,8 @@ def limits(found: Measured, part: str, peaks: dict[str, float], _: Path) -> str:
 
 SHARES = (
     "Of a forward the head is one of the linear layers. The softmax and all matrix products are counted in what they "
-    "belong to, too. The rest is norms, rotation, activation, residuals, casts, and in tuning the optimiser. Compiled: with "
-    "`compute.compile=true`, each layer by torch.compile."
+    "belong to, too. The rest is norms, rotation, activation, residuals, casts, and in tuning the optimiser. "
+    "Compiled: with `compute.compile=true`, each layer by torch.compile."
 )
 
 
