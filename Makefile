@@ -50,7 +50,7 @@ lint: install  ## Format, lint and types.
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
-benchmark: install  ## Speed against the plain recipes, on this machine: about an hour.
+benchmark: install  ## Speed against the plain recipes, on this machine: over an hour.
 	$(VENV)/bin/python -m experiments.benchmark
 
 artefacts: install  ## Render every page from rows.jsonl alone: under a minute.

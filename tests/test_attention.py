@@ -13,11 +13,13 @@ from position_interpolation.attention import ROWS, causal_attention
 CLOSE = 0.01
 
 
-def reference(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+def reference(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None = None
+) -> torch.Tensor:
     """The textbook formula: every score, a mask, a softmax; each key head repeated for the queries that share it."""
     share = query.shape[1] // key.shape[1]
     key, value = key.repeat_interleave(share, dim=1), value.repeat_interleave(share, dim=1)
-    scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+    scores = query @ key.transpose(-1, -2) * (scaling or query.shape[-1] ** -0.5)
     future = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
     return scores.masked_fill(future, -math.inf).softmax(-1) @ value
 
@@ -44,6 +46,19 @@ def test_output_and_gradients_are_those_of_the_formula_in_float64(length: int, h
 
     assert distance(ours_out, exact_out) < CLOSE
     ours_slopes = torch.autograd.grad(ours_out, ours, upstream)
+    exact_slopes = torch.autograd.grad(exact_out, exact, upstream.double())
+    for ours_slope, exact_slope in zip(ours_slopes, exact_slopes, strict=True):
+        assert distance(ours_slope, exact_slope) < CLOSE
+
+
+def test_scores_are_scaled_as_asked() -> None:
+    inputs = [states(heads, 40, seed, size=80).requires_grad_() for seed, heads in enumerate((4, 2, 2))]
+    exact = [each.detach().double().requires_grad_() for each in inputs]
+    ours_out, exact_out = causal_attention(*inputs, scaling=0.05), reference(*exact, scaling=0.05)
+
+    assert distance(ours_out, exact_out) < CLOSE
+    upstream = states(4, 40, 3, size=80)
+    ours_slopes = torch.autograd.grad(ours_out, inputs, upstream)
     exact_slopes = torch.autograd.grad(exact_out, exact, upstream.double())
     for ours_slope, exact_slope in zip(ours_slopes, exact_slopes, strict=True):
         assert distance(ours_slope, exact_slope) < CLOSE

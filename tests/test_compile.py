@@ -55,16 +55,32 @@ def test_scores_are_those_of_layers_as_they_are_from_one_compilation(llama: Any)
 def test_tuning_has_the_losses_of_layers_as_they_are(llama: Any, tmp_path: Path, bf16: bool, recomputed: bool) -> None:
     data = [{"input_ids": ids, "labels": ids} for ids in ids_of(1).expand(4, -1)]
     recipe = Train(steps=2, batch_size=2, learning_rate=1e-2, warmup_steps=0, log_every=1)
+    torch._dynamo.reset()
     curves = []
     for compiled in (False, True):
+        counters.clear()
         training.tune(
             lambda _: copy.deepcopy(llama), data, recipe, tmp_path / str(compiled), micro_batch=2, device="cpu",
             bf16=bf16, compiled=compiled, recomputed=recomputed, seed=0,
         )  # fmt: skip
         curves.append([row["loss"] for row in loss_curve(tmp_path / str(compiled))])
 
+    assert counters["stats"]["unique_graphs"] >= 1  # the second really was compiled
     assert curves[1] == pytest.approx(curves[0], abs=2e-3 if bf16 else 1e-5)
     assert curves[0][1] != pytest.approx(curves[0][0], abs=0.05)  # the step between them had gradients
+
+
+@with_compiler
+def test_more_shapes_than_torch_would_compile_by_itself_all_are(llama: Any) -> None:
+    compute.compile_layers(llama)
+    torch._dynamo.reset()
+    counters.clear()
+    with torch.inference_mode():
+        for length in range(10, 22):
+            with torch._dynamo.config.patch(automatic_dynamic_shapes=False):  # every shape a variant of its own
+                scored_losses(llama, ids_of(1, length), 2)
+
+    assert counters["stats"]["unique_graphs"] == 12
 
 
 @with_compiler

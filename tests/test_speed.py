@@ -96,7 +96,13 @@ def test_an_operation_inside_another_of_its_kind_counts_once() -> None:
 
 @pytest.mark.parametrize(
     ("argument", "message"),
-    [("parts=[speed]", "speed: parts are"), ("rounds=0", "expected at least 1"), ("pears=x", "pears")],
+    [
+        ("parts=[speed]", "speed: parts are"),
+        ("rounds=0", "expected at least 1"),
+        ("pears=x", "pears"),
+        ("parts=[machine", "experiments/benchmark/README.md"),
+        ("peers=/nowhere", "peers=/nowhere is no folder"),
+    ],
 )
 def test_bad_settings_get_one_line(argument: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):

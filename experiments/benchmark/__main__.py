@@ -15,6 +15,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from position_interpolation import files
 from position_interpolation.errors import UsageError
@@ -82,11 +83,15 @@ def main(arguments: list[str]) -> None:
         settings: Any = OmegaConf.to_object(
             OmegaConf.merge(OmegaConf.structured(Settings), OmegaConf.from_cli(arguments))
         )
-    except OmegaConfBaseException as error:
+    except (OmegaConfBaseException, YAMLError) as error:
         raise UsageError(f"{str(error).splitlines()[0]}: see experiments/benchmark/README.md") from error
     unknown = set(settings.parts) - set(PARTS) | set(settings.models) - {"tiny", "smollm2"}
     if unknown:
         raise UsageError(f"{', '.join(sorted(unknown))}: parts are {', '.join(PARTS)}, models tiny and smollm2")
+    if settings.peers is not None and not Path(settings.peers).is_dir():
+        raise UsageError(
+            f"peers={settings.peers} is no folder: expected clones as experiments/benchmark/README.md says"
+        )
     if settings.rounds < 1:
         raise UsageError(f"rounds={settings.rounds}: expected at least 1")
     path = Path(settings.results) / "measured.json"

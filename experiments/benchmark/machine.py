@@ -113,11 +113,8 @@ def step(own: Base, window: int, engine: str = "") -> Share:
         optimizer.step()
         optimizer.zero_grad()
 
-    what, flops = (
-        f"tuning, {own.name}, {batch} x {window}{engine}",
-        float(batch * training_flops(own.shape, window - 1)),
-    )
-    return shares(what, flops, work)
+    flops = float(batch * training_flops(own.shape, window - 1))
+    return shares(f"tuning, {own.name}, {batch} x {window}{engine}", flops, work)
 
 
 def shares(what: str, flops: float, work: Callable[[], Any]) -> Share:

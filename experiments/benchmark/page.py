@@ -102,7 +102,7 @@ def limits(found: Measured, part: str, peaks: dict[str, float], _: Path) -> str:
     rows = [
         [
             share["what"], share["precision"], f"{share['seconds']:.3g}",
-            *(f"{share[part] / share['seconds']:.0%}" for part in parts),
+            *(f"{share[part] / share['seconds']:.0%}" if part in share else "" for part in parts),
             f"{share['flops'] / share['seconds'] / peaks[share['precision']]:.0%}",
         ]
         for share in found["shares"]
@@ -160,29 +160,36 @@ def memory(found: list[Measured], part: str, peaks: dict[str, float], results: P
         for row in found:
             if row["kind"] == kind:
                 peak.setdefault(row["side"], {})[row["window"]] = row["bytes"]
+        windows = sorted({window for sizes in peak.values() for window in sizes})
         for side in peak:
             own = {window: size / GIB for window, size in peak[side].items() if size is not None}
             colour = COLOURS[side.split(",")[0]]
             axes.plot(list(own), list(own.values()), STYLES[side], color=colour, label=LABELS[side])
         axes.set(xscale="log", yscale="log", xlabel="window, tokens", ylabel="peak, GiB", title=f"{kind}: {what}")
         axes.title.set_fontsize("small")
-        axes.set_xticks(list(peak["ours"]), [f"{window:,}" for window in peak["ours"]])
+        axes.set_xticks(windows, [f"{window:,}" for window in windows])
         axes.minorticks_off()
         axes.legend()
-        rows = [[f"{window}", *(lower(peak, side, window) for side in peak)] for window in peak["ours"]]
-        farthest = ", ".join(f"{longest(peak[side]):,} tokens ({LABELS[side]})" for side in peak if len(peak[side]) > 1)
+        rows = [[f"{window}", *(lower(peak, side, window) for side in peak)] for window in windows]
+        reach = {side: longest(sizes) for side, sizes in peak.items()}
+        farthest = ", ".join(f"{tokens:,} tokens ({LABELS[side]})" for side, tokens in reach.items() if tokens)
         tables.append(
             f"{kind.capitalize()} ({what}), and how many times lower than transformers:\n\n"
             f"{table(['window', *(LABELS[side] for side in peak)], rows)}\n\n"
-            f"Longest window in 24 GiB, by the line through the last two: {farthest}."
+            f"Longest window in 24 GiB, by the line through the last two: {farthest or 'not known'}."
         )
     drawing.save(figure, results / "memory")
     return "## Peak memory, SmolLM2-135M\n\n![Peak memory against window](memory.png)\n\n" + "\n\n".join(tables)
 
 
-def longest(peak: dict[int, int | None]) -> int:
-    """Tokens at which a peak reaches 24 GiB, less 1 GiB for the program and the loaded model; whole thousands."""
+def longest(peak: dict[int, int | None]) -> int | None:
+    """Tokens at which a peak reaches 24 GiB, less 1 GiB for the program and the loaded model; whole thousands.
+
+    None where fewer than two windows were measured, or memory did not grow.
+    """
     known = [(window, size) for window, size in peak.items() if size is not None]
+    if len(known) < 2 or known[-1][1] <= known[-2][1]:
+        return None
     (shorter, less), (longer, more) = known[-2:]
     tokens = longer + (23 * GIB - more) * (longer - shorter) / (more - less)
     return int(tokens // 1000) * 1000
@@ -207,7 +214,7 @@ def lower(peak: dict[str, dict[int, int | None]], side: str, window: int) -> str
     """In GiB; how many times lower than theirs, but for theirs itself; empty where it was not measured."""
     if window not in peak[side]:
         return ""
-    size, theirs = peak[side][window], peak["theirs"].get(window)
+    size, theirs = peak[side][window], peak.get("theirs", {}).get(window)
     if size is None:
         return "over 20 GiB"
     times = "" if theirs is None or side == "theirs" else f" (**{theirs / size:.2f}**)"

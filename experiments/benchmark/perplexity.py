@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch._dynamo.utils import counters
 
 from position_interpolation.planning import forwards
 from position_interpolation.tasks import perplexity, windows
@@ -97,7 +98,7 @@ def compare(own: Base, case: Case, precision: str, folder: Path | None, rounds: 
     rows = []
     for name, (protocol, theirs, mine) in sides.items():
         turns = {engine: partial(mine, model) for engine, model in loaded.items()}
-        notes = {engine: first_run(turns[engine]) if engine else "" for engine in turns}
+        notes = {engine: warmed(turns[engine]) if engine else "" for engine in turns}
         seconds, values = take_turns({"theirs": theirs, **turns}, rounds)
         for engine in turns:
             off = abs(values[engine] / values["theirs"] - 1)
@@ -111,11 +112,12 @@ def compare(own: Base, case: Case, precision: str, folder: Path | None, rounds: 
     return rows
 
 
-def first_run(work: Callable[[], float]) -> str:
-    """Compile for the shapes of this work; how long that took together with it."""
-    started = time.perf_counter()
+def warmed(work: Callable[[], float]) -> str:
+    """Run once, so that what is new in its shapes is compiled; how long that took, if anything was."""
+    before, started = counters["stats"]["unique_graphs"], time.perf_counter()
     work()
-    return f"; first time, compiling, {time.perf_counter() - started:.0f} s"
+    compiled = counters["stats"]["unique_graphs"] > before
+    return f"; first time, compiling, {time.perf_counter() - started:.0f} s" if compiled else ""
 
 
 def ours(model: Any, own: Base, tokens: list[int], case: Case, protocol: str) -> float:

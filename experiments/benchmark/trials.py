@@ -65,7 +65,7 @@ def _timed(pairs: list[Pair], what: str, rounds: int) -> list[Trial]:
 def _evaluation(own: Base, ids: torch.Tensor) -> list[Pair]:
     """Ideas for the forward of sliding windows and of passkeys."""
     precision = precisions()[0]
-    fast, compiled, plain = own.ours(precision), own.ours(precision, compiled=True), own.plain(precision)
+    fast, plain = own.ours(precision), own.plain(precision)
     half = ids.shape[1] // 2
 
     def whole(model: Any, rows: int, cache: bool = False) -> Any:
@@ -95,15 +95,17 @@ def _evaluation(own: Base, ids: torch.Tensor) -> list[Pair]:
             lambda: whole(fast, SCORED), lambda: scored_losses(fast, ids, SCORED),
         ),
         (
-            "layers compiled, each by torch.compile", "compute.compile, where there is a C++ compiler",
-            lambda: scored_losses(fast, ids, SCORED), lambda: scored_losses(compiled, ids, SCORED),
-        ),
-        (
             "passkeys: first half of the prompt from a shared cache",
             "no: prompts differ in where their filler starts, so that trials are independent",
             lambda: greedy_matches(fast, ids, 5), resumed,
         ),
     ]  # fmt: skip
+    if compute.compiles_on_cpu():
+        compiled = own.ours(precision, compiled=True)
+        pairs.append(
+            ("layers compiled, each by torch.compile", "compute.compile, where there is a C++ compiler",
+             lambda: scored_losses(fast, ids, SCORED), lambda: scored_losses(compiled, ids, SCORED))
+        )  # fmt: skip
     if len(ids) > 1:
         pairs.append(
             (f"windows in batches of {TOKENS_PER_FORWARD} positions", "compute.tokens_per_forward",

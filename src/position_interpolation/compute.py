@@ -3,6 +3,8 @@
 import os
 import shutil
 import sys
+import sysconfig
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +15,7 @@ from position_interpolation.errors import UsageError
 
 TOKENS_PER_FORWARD = 8192  # of all sequences of a batch together, if nothing else is asked for
 TOKENS_PER_FORWARD_ON_CPU = 4096  # in evaluation, where a CPU's cache then holds more of what it works on
+COMPILATIONS = 128  # of the layers' code in one process: models and shapes beyond torch's own 8 would not be compiled
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -47,19 +50,24 @@ def tokens_per_forward(compute: Compute, *, tuning: bool = False) -> int:
 def prepare(compute: Compute) -> None:
     """Apply the thread setting; join the other processes of the run, if there are any."""
     if compute.compile and device(compute) == "cpu" and not compiles_on_cpu():
-        raise UsageError("compute.compile=true needs a C++ compiler and finds no g++: install it, or set CXX to yours")
+        raise UsageError(
+            "compute.compile=true needs a C++ compiler and Python's headers: install g++ (or set CXX to yours) and, on "
+            "Debian, python3-dev"
+        )
     if compute.threads is not None:
         torch.set_num_threads(compute.threads)
     distributed.start(device(compute))
 
 
 def compiles_on_cpu() -> bool:
-    """Whether torch.compile will find its C++ compiler."""
-    return shutil.which(os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")) is not None
+    """Whether torch.compile will find its C++ compiler, and Python's headers for it."""
+    compiler = shutil.which(os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++"))
+    return compiler is not None and (Path(sysconfig.get_path("include")) / "Python.h").is_file()
 
 
 def compile_layers(model: Any) -> None:
     """Compile a decoder's layers, each on its own: they share their code, so that one compilation serves them all."""
+    torch.compiler.config.recompile_limit = COMPILATIONS
     for layer in model.model.layers:
         layer.compile()
 

@@ -8,6 +8,7 @@ from types import MethodType
 from typing import Any
 
 import torch
+from torch._dynamo.exc import BackendCompilerFailed
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.fsdp import register_fsdp_forward_method
 from torch.optim.lr_scheduler import LambdaLR
@@ -194,8 +195,16 @@ def tune(
     trainer.add_callback(Bar(train.log_every))
     try:
         trainer.train(resume_from_checkpoint=None if start is None else str(start))
+    except BackendCompilerFailed as error:
+        raise UsageError(
+            f"compute.compile=true failed ({str(error).splitlines()[0]}): mend the compiler or leave it out"
+        ) from error
     except (ValueError, KeyError, RuntimeError, CheckpointException) as error:
-        if start is None or trainer.state.global_step > int(start.name.split("-")[1]):
+        if (
+            isinstance(error, torch.OutOfMemoryError)
+            or start is None
+            or trainer.state.global_step > int(start.name.split("-")[1])
+        ):
             raise
         raise UsageError(
             f"{start} cannot be continued ({str(error).splitlines()[0]}): expected a checkpoint of the same model and "
