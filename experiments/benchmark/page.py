@@ -165,7 +165,7 @@ def memory(found: list[Measured], part: str, peaks: dict[str, float], results: P
             own = {window: size / GIB for window, size in peak[side].items() if size is not None}
             colour = COLOURS[side.split(",")[0]]
             axes.plot(list(own), list(own.values()), STYLES[side], color=colour, label=LABELS[side])
-        axes.set(xscale="log", yscale="log", xlabel="window, tokens", ylabel="peak, GiB", title=f"{kind}: {what}")
+        axes.set(xscale="log", ylim=(0, None), xlabel="window, tokens", ylabel="peak, GiB", title=f"{kind}\n({what})")
         axes.title.set_fontsize("small")
         axes.set_xticks(windows, [f"{window:,}" for window in windows])
         axes.minorticks_off()
