@@ -61,16 +61,25 @@ def test_a_row_a_page_and_its_numbers(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_one_models_comparisons_leave_the_others_under_the_same_conditions() -> None:
-    def part(day: str, **seconds: float) -> dict[str, Any]:
+    def part(machine: str, *days: str, **seconds: float) -> dict[str, Any]:
         rows = [
             {"what": what, "precision": "float32", "side": "YaRN", "ours": [each]} for what, each in seconds.items()
         ]
-        return {"conditions": {"date": day}, "found": rows}
+        return {"conditions": {"machine": machine}, "measured": list(days), "found": rows}
 
-    first, second = part("Monday", tiny=1.0, smollm2=2.0), part("Monday", llama=4.0, tiny=3.0)
-    assert benchmark.kept(first, second) == part("Monday", tiny=3.0, smollm2=2.0, llama=4.0)
-    assert benchmark.kept(first, part("Tuesday", tiny=3.0)) == part("Tuesday", tiny=3.0)
+    first, second = part("here", "Monday", tiny=1.0, smollm2=2.0), part("here", "Tuesday", llama=4.0, tiny=3.0)
+    both = part("here", "Monday", "Tuesday", tiny=3.0, smollm2=2.0, llama=4.0)
+    assert benchmark.kept(first, second) == both
+    assert benchmark.kept(first, part("there", "Tuesday", tiny=3.0)) == part("there", "Tuesday", tiny=3.0)
     assert benchmark.kept(None, second) == second
+
+
+def test_a_part_without_comparisons_leaves_what_was_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    benchmark.main(["parts=[passkey]", "models=[tiny]", f"results={tmp_path}"])
+    assert not list(tmp_path.iterdir())
+    assert "passkey: nothing to compare" in capsys.readouterr().out
 
 
 def test_the_shares_of_a_tuning_step_are_its_time(base: inputs.Base) -> None:

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from position_interpolation import files
+from position_interpolation import files, records
 from position_interpolation.errors import UsageError
 
 from . import inputs, machine, memory, page, passkey, perplexity, trials, tuning
@@ -56,12 +56,14 @@ def measured(part: str, settings: Settings) -> Any:
 
 
 def conditions() -> dict[str, str]:
-    """Where and with what a part was measured."""
+    """Where and with what a part was measured: numbers of other conditions are not shown together."""
     versions = {name: metadata.version(name) for name in ("torch", "transformers")}
-    return {
-        "machine": inputs.machine(), "python": platform.python_version(), **versions,
-        "date": date.today().isoformat(),
-    }  # fmt: skip
+    return {"machine": inputs.machine(), "python": platform.python_version(), **versions}
+
+
+def today() -> str:
+    """When, and by which code."""
+    return f"{date.today().isoformat()} at {records.commit() or 'no commit'}"
 
 
 def kept(before: dict[str, Any] | None, found: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +72,8 @@ def kept(before: dict[str, Any] | None, found: dict[str, Any]) -> dict[str, Any]
         return found
     again = {_compared(row): row for row in found["found"]}
     rows = [again.pop(_compared(row), row) for row in before["found"]]
-    return {**found, "found": rows + list(again.values())}
+    measured = sorted({*before["measured"], *found["measured"]})
+    return {**found, "measured": measured, "found": rows + list(again.values())}
 
 
 def _compared(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -96,7 +99,10 @@ def main(arguments: list[str]) -> None:
         raise UsageError(f"rounds={settings.rounds}: expected at least 1")
     path = Path(settings.results) / "measured.json"
     for part in settings.parts:
-        found = {"conditions": conditions(), "found": measured(part, settings)}
+        found = {"conditions": conditions(), "measured": [today()], "found": measured(part, settings)}
+        if not found["found"]:
+            print(f"{part}: nothing to compare with these models; passkey needs smollm2 and peers=<folder>")
+            continue
         everything = json.loads(path.read_text()) if path.is_file() else {}
         if part in COMPARISONS:
             found = kept(everything.get(part), found)

@@ -71,7 +71,8 @@ def engines(precision: str) -> dict[str, bool]:
 
 
 def machine() -> str:
-    """The processor in words."""
+    """The processor in words, with the instructions that torch uses of it: a processor's name may not tell them."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
     names = {line.split(":")[1].strip() for line in lines if line.startswith("model name")}
-    return f"{', '.join(sorted(names)) or 'unknown processor'}, {torch.get_num_threads()} threads"
+    processor = ", ".join(sorted(names)) or "unknown processor"
+    return f"{processor}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"

@@ -32,7 +32,7 @@ def write(results: Path) -> None:
     }  # fmt: skip
     peaks = measured.get("machine", {}).get("found", {}).get("peaks", {})
     sections = [
-        f"{render(measured[part]['found'], part, peaks, results)}\n\n{where(measured[part]['conditions'])}"
+        f"{render(measured[part]['found'], part, peaks, results)}\n\n{where(measured[part])}"
         for part, render in parts.items()
         if part in measured
     ]
@@ -48,13 +48,10 @@ INTRODUCTION = (
 )
 
 
-def where(conditions: dict[str, str]) -> str:
-    """One line on what a section was measured on."""
-    return (
-        "_"
-        + ", ".join(f"{value}" if key in ("machine", "date") else f"{key} {value}" for key, value in conditions.items())
-        + "._"
-    )
+def where(part: Measured) -> str:
+    """One line on what a section was measured on, and when."""
+    versions = [f"{name} {value}" for name, value in part["conditions"].items() if name != "machine"]
+    return f"_{', '.join([part['conditions']['machine'], *versions, *part['measured']])}._"
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

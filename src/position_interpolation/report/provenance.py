@@ -74,16 +74,20 @@ def conditions(records: Sequence[Record]) -> list[str]:
         for record in sorted(records, key=lambda record: _rank(record))
         if (item := extension_of(record)) is not None
     )
-    seconds = {record.signature: record.seconds for record in records}
+    spent = sum({record.signature: record.seconds for record in records}.values())
     lines = {
         "Code": ", ".join(_unique(record.commit for record in records)) or "outside a checkout",
         "Libraries": "; ".join(versions),
         "Machine": "; ".join(_unique(f"{record.device}, {record.dtype}" for record in records)),
         "Seeds": ", ".join(_unique(record.seed for record in records)),
-        "Measured in": f"{thousands(sum(seconds.values()))} seconds, tuning not counted",
+        "Measured in": f"{_duration(spent)}, without tuning and what earlier jobs left on disk",
     }
     listed = [f"- {name}: {value}." for name, value in lines.items()]
     return [*listed, *(["- Weights evaluated (sha256): " + "; ".join(weights) + "."] if weights else [])]
+
+
+def _duration(seconds: float) -> str:
+    return "less than a second" if seconds < 1 else f"{thousands(seconds)} seconds"
 
 
 def deviations(records: Sequence[Record]) -> list[str]:
