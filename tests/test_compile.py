@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch._dynamo.utils import counters
 from transformers import LlamaConfig
 
-from position_interpolation import attention, compute, models, training
+from position_interpolation import attention, compute, extension, launch, models, training
 from position_interpolation.callbacks import loss_curve
 from position_interpolation.config import Compute, Train
 from position_interpolation.errors import UsageError
@@ -51,7 +52,7 @@ def test_scores_are_those_of_layers_as_they_are_from_one_compilation(llama: Any)
 
 
 @with_compiler
-@pytest.mark.parametrize(("bf16", "recomputed"), [(True, False), (False, True)])
+@pytest.mark.parametrize(("bf16", "recomputed"), [(True, False), (False, True), (True, True)])
 def test_tuning_has_the_losses_of_layers_as_they_are(llama: Any, tmp_path: Path, bf16: bool, recomputed: bool) -> None:
     data = [{"input_ids": ids, "labels": ids} for ids in ids_of(1).expand(4, -1)]
     recipe = Train(steps=2, batch_size=2, learning_rate=1e-2, warmup_steps=0, log_every=1)
@@ -66,12 +67,44 @@ def test_tuning_has_the_losses_of_layers_as_they_are(llama: Any, tmp_path: Path,
         curves.append([row["loss"] for row in loss_curve(tmp_path / str(compiled))])
 
     assert counters["stats"]["unique_graphs"] >= 1  # the second really was compiled
-    assert curves[1] == pytest.approx(curves[0], abs=2e-3 if bf16 else 1e-5)
+    assert curves[1] == pytest.approx(curves[0], abs=5e-3 if bf16 else 1e-5)
     assert curves[0][1] != pytest.approx(curves[0][0], abs=0.05)  # the step between them had gradients
 
 
 @with_compiler
-def test_more_shapes_than_torch_would_compile_by_itself_all_are(llama: Any) -> None:
+def test_a_compiled_tuning_goes_on_where_it_stopped(llama: Any, tmp_path: Path) -> None:
+    data = [{"input_ids": ids, "labels": ids} for ids in ids_of(4, 40)]
+    curves = []
+    for name, stops in (("unbroken", [4]), ("resumed", [2, 4])):
+        for steps in stops:
+            training.tune(
+                lambda start: models.load(start) if start else copy.deepcopy(llama), data,
+                Train(steps=steps, batch_size=1, learning_rate=1e-2, warmup_steps=0, log_every=1), tmp_path / name,
+                micro_batch=1, device="cpu", bf16=False, compiled=True, seed=0,
+            )  # fmt: skip
+        curves.append([row["loss"] for row in loss_curve(tmp_path / name)])
+
+    assert curves[1] == curves[0]
+    assert len(curves[0]) == 4
+
+
+@with_compiler
+def test_a_run_evaluates_compiled_layers_if_asked(tmp_path: Path) -> None:
+    asked = ["model=smoke", "method=pi", "context=x4", "train=untuned", "compute.device=cpu", "compute.dtype=float32"]
+    places = [f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")]
+    found = []
+    for compiled in (False, True):
+        (config,) = launch.prepare([*asked, *places, f"compute.compile={compiled}"])
+        torch._dynamo.reset()
+        counters.clear()
+        with torch.inference_mode():
+            found.append(scored_losses(extension.prepare(config, lambda _: None).model, ids_of(1, 40), 10))
+        assert counters["stats"]["unique_graphs"] == compiled
+    torch.testing.assert_close(*found)
+
+
+def test_more_shapes_than_torch_would_compile_by_itself_all_are(llama: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.nn.Module, "compile", partialmethod(torch.nn.Module.compile, backend="eager"))  # no C++
     compute.compile_layers(llama)
     torch._dynamo.reset()
     counters.clear()
