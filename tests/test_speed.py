@@ -1,5 +1,6 @@
 """The benchmark compares like with like: a peer's function as its file has it, and the same number from ours."""
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from experiments.benchmark import __main__ as benchmark
-from experiments.benchmark import inputs, machine, perplexity
+from experiments.benchmark import inputs, machine, memory, perplexity
 from experiments.benchmark.peers import compiled
 from experiments.benchmark.rounds import Timed, take_turns
 from position_interpolation.errors import UsageError
@@ -79,7 +80,25 @@ def test_a_part_without_comparisons_leaves_what_was_measured(
 ) -> None:
     benchmark.main(["parts=[passkey]", "models=[tiny]", f"results={tmp_path}"])
     assert not list(tmp_path.iterdir())
-    assert "passkey: nothing to compare" in capsys.readouterr().out
+    assert "passkey: nothing measured" in capsys.readouterr().out
+
+
+def test_memory_keeps_what_other_sides_measured(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        side, window = command[4], int(command[5])
+        if side == "theirs" and window == 4096:
+            return subprocess.CompletedProcess(command, 1, "", "ImportError: a package is broken\n")
+        if side == "ours" and window == 8192:
+            return subprocess.CompletedProcess(command, 1, "", "RuntimeError: can't allocate memory\n")
+        return subprocess.CompletedProcess(command, 0, f"loading\n{window}\n", "")
+
+    monkeypatch.setattr(memory, "CASES", {"tuning": {"theirs": (2048, 4096, 8192), "ours": (2048, 8192, 16384)}})
+    monkeypatch.setattr(subprocess, "run", run)
+    found = [(row["side"], row["window"], row["bytes"]) for row in memory.measure(Path("."))]
+    assert found == [("theirs", 2048, 2048), ("ours", 2048, 2048), ("ours", 8192, None)]
+    assert "tuning, theirs, 4096 failed and is left out: ImportError: a package is broken" in capfd.readouterr().err
 
 
 def test_the_shares_of_a_tuning_step_are_its_time(base: inputs.Base) -> None:

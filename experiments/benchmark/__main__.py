@@ -101,7 +101,7 @@ def main(arguments: list[str]) -> None:
     for part in settings.parts:
         found = {"conditions": conditions(), "measured": [today()], "found": measured(part, settings)}
         if not found["found"]:
-            print(f"{part}: nothing to compare with these models; passkey needs smollm2 and peers=<folder>")
+            print(f"{part}: nothing measured; passkey needs smollm2 and peers=<folder>")
             continue
         everything = json.loads(path.read_text()) if path.is_file() else {}
         if part in COMPARISONS:
