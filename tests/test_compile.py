@@ -52,7 +52,7 @@ def test_scores_are_those_of_layers_as_they_are_from_one_compilation(llama: Any)
 
 
 @with_compiler
-@pytest.mark.parametrize(("bf16", "recomputed"), [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize(("bf16", "recomputed"), [(True, True), (False, False)])
 def test_tuning_has_the_losses_of_layers_as_they_are(llama: Any, tmp_path: Path, bf16: bool, recomputed: bool) -> None:
     data = [{"input_ids": ids, "labels": ids} for ids in ids_of(1).expand(4, -1)]
     recipe = Train(steps=2, batch_size=2, learning_rate=1e-2, warmup_steps=0, log_every=1)
