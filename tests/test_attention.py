@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import LlamaConfig
 
 from position_interpolation import attention, models
@@ -62,6 +63,16 @@ def test_scores_are_scaled_as_asked() -> None:
     exact_slopes = torch.autograd.grad(exact_out, exact, upstream.double())
     for ours_slope, exact_slope in zip(ours_slopes, exact_slopes, strict=True):
         assert distance(ours_slope, exact_slope) < CLOSE
+
+
+@pytest.mark.parametrize(("deviation", "error"), [(1, 0.004), (4, 0.009), (16, 0.016)])
+def test_sharp_heads_are_as_far_from_exact_as_the_module_says(deviation: int, error: float) -> None:
+    query, key, value = states(2, 512, 0) * deviation, states(2, 512, 1), states(2, 512, 2)
+    exact = reference(query.double(), key.double(), value.double())
+    kernel = scaled_dot_product_attention(query, key, value, is_causal=True)
+
+    assert distance(causal_attention(query, key, value), exact) == pytest.approx(error, rel=0.2)
+    assert distance(kernel, exact) < 0.0025
 
 
 def test_what_stands_behind_a_position_never_reaches_it() -> None:

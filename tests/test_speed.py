@@ -71,6 +71,8 @@ def test_one_models_comparisons_leave_the_others_under_the_same_conditions() -> 
     first, second = part("here", "Monday", tiny=1.0, smollm2=2.0), part("here", "Tuesday", llama=4.0, tiny=3.0)
     both = part("here", "Monday", "Tuesday", tiny=3.0, smollm2=2.0, llama=4.0)
     assert benchmark.kept(first, second) == both
+    replaced = benchmark.kept(part("here", "Monday", tiny=1.0), second)
+    assert replaced["measured"] == ["Tuesday"]  # nothing of Monday's is left
     assert benchmark.kept(first, part("there", "Tuesday", tiny=3.0)) == part("there", "Tuesday", tiny=3.0)
     assert benchmark.kept(None, second) == second
 

@@ -71,8 +71,9 @@ def kept(before: dict[str, Any] | None, found: dict[str, Any]) -> dict[str, Any]
     if before is None or before["conditions"] != found["conditions"]:
         return found
     again = {_compared(row): row for row in found["found"]}
+    stays = any(_compared(row) not in again for row in before["found"])
     rows = [again.pop(_compared(row), row) for row in before["found"]]
-    measured = sorted({*before["measured"], *found["measured"]})
+    measured = sorted({*(before["measured"] if stays else ()), *found["measured"]})
     return {**found, "measured": measured, "found": rows + list(again.values())}
 
 
