@@ -1,7 +1,10 @@
 """The benchmark compares like with like: a peer's function as its file has it, and the same number from ours."""
 
+import platform
+import resource
 import subprocess
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,9 @@ import torch
 from experiments.benchmark import __main__ as benchmark
 from experiments.benchmark import inputs, machine, memory, perplexity
 from experiments.benchmark.peers import compiled
-from experiments.benchmark.rounds import Timed, take_turns
+from experiments.benchmark.rounds import Timed, take_turns, take_turns_apart
+from position_interpolation import compute
+from position_interpolation.config import Compute
 from position_interpolation.errors import UsageError
 from position_interpolation.planning import forward_flops
 
@@ -52,6 +57,22 @@ def test_sides_take_turns_and_may_bring_their_own_clock() -> None:
     seconds, _ = take_turns(sides, 2)
     assert order == ["theirs", "ours", "theirs", "ours"]
     assert seconds["ours"] == [7.0, 7.0]
+
+
+def faults(*, kept: bool) -> int:
+    """Pages that the system has to clear for a tensor of 256 MiB after others of that size were freed."""
+    if kept:
+        compute.prepare(Compute(device="cpu"))
+    for _ in range(4):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.ones(1 << 28, dtype=torch.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
+def test_a_run_keeps_freed_memory_and_a_peer_in_its_own_process_does_not() -> None:
+    _, found = take_turns_apart({kept: partial(faults, kept=kept) for kept in (True, False)}, 1)
+    assert found[True] < found[False] / 10
 
 
 def test_a_row_a_page_and_its_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

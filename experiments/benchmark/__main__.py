@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from position_interpolation import files, records
+from position_interpolation import compute, files, records
 from position_interpolation.errors import UsageError
 
 from . import inputs, machine, memory, page, passkey, perplexity, trials, tuning
@@ -98,6 +98,7 @@ def main(arguments: list[str]) -> None:
         )
     if settings.rounds < 1:
         raise UsageError(f"rounds={settings.rounds}: expected at least 1")
+    compute.keep_freed_memory()  # as a run does; of the peers, all but the Trainer have it too
     path = Path(settings.results) / "measured.json"
     for part in settings.parts:
         found = {"conditions": conditions(), "measured": [today()], "found": measured(part, settings)}

@@ -99,11 +99,17 @@ def forward(own: Base, window: int, engine: str) -> Share:
 
 
 def step(own: Base, window: int, engine: str = "") -> Share:
-    """Of one batch: forward, backward, clipping and AdamW, without the Trainer around them."""
+    """Of one batch of a tuning."""
     batch = max(1, 8192 // window) if own.name == "tiny" else 1
+    ids = torch.tensor([own.tokens[i * window : (i + 1) * window] for i in range(batch)])
+    flops = float(batch * training_flops(own.shape, window - 1))
+    return shares(f"tuning, {own.name}, {batch} x {window}{engine}", flops, stepping(own, ids, engine))
+
+
+def stepping(own: Base, ids: torch.Tensor, engine: str = "") -> Callable[[], None]:
+    """A tuning step on a batch: forward, backward, clipping and AdamW, without the Trainer around them."""
     model = training.ready(own.ours("float32"), compiled=engines(precisions()[0])[engine])
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
-    ids = torch.tensor([own.tokens[i * window : (i + 1) * window] for i in range(batch)])
     cast = precisions()[0] == "bfloat16"
 
     def work() -> None:
@@ -113,8 +119,7 @@ def step(own: Base, window: int, engine: str = "") -> Share:
         optimizer.step()
         optimizer.zero_grad()
 
-    flops = float(batch * training_flops(own.shape, window - 1))
-    return shares(f"tuning, {own.name}, {batch} x {window}{engine}", flops, work)
+    return work
 
 
 def shares(what: str, flops: float, work: Callable[[], Any]) -> Share:

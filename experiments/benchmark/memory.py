@@ -13,7 +13,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from position_interpolation import compute
-from position_interpolation.config import Train
+from position_interpolation.config import Compute, Train
 from position_interpolation.scoring import scored_losses
 
 from . import tuning
@@ -63,13 +63,14 @@ def _alone(kind: str, side: str, window: int, cache: Path) -> int:
     resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT))
     own, precision = base("smollm2", cache), precisions()[0]
     if kind.startswith("tuning"):
-        data: Any = [tuning.sequence(own, number, window) for number in range(2)]
         recipe = Train(steps=2, batch_size=1, learning_rate=2e-5, save_every=10**6, log_every=1)
         work = tuning.trainer if side.startswith("theirs") else tuning.tuned
         options = {"recompute": kind == "tuning, recomputed", "compiled": side.endswith("compiled")}
         before = _resident()
-        work(own, data, recipe, 1, precision, lambda _: None, **options)
+        work(own, window, recipe, 1, precision, lambda _: None, **options)
         return _peak() - before
+    if side == "ours":
+        compute.prepare(Compute(device="cpu"))
     model = own.plain(precision) if side == "theirs" else own.ours(precision)
     ids = torch.tensor([own.tokens[:window]])
     before = _resident()

@@ -1,9 +1,13 @@
-"""Two or more sides of one comparison, taking turns in one process, so that a machine's moods meet all of them."""
+"""Two or more sides of one comparison, taking turns, so that a machine's moods meet all of them."""
 
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 Side = TypeVar("Side")
@@ -47,6 +51,20 @@ def take_turns(sides: Mapping[Side, Callable[[], Any]], rounds: int) -> tuple[di
             seconds[name].append(elapsed)
             found[name] = result
     return seconds, found
+
+
+def take_turns_apart(
+    sides: Mapping[Side, Callable[[], Any]], rounds: int
+) -> tuple[dict[Side, list[float]], dict[Side, Any]]:
+    """The same, each side in a process of its own that lasts for all rounds: what one keeps of memory is its own."""
+    spawned = multiprocessing.get_context("spawn")
+    with ExitStack() as stack:
+        processes = {name: stack.enter_context(ProcessPoolExecutor(1, spawned)) for name in sides}
+        return take_turns({name: partial(_done, processes[name], work) for name, work in sides.items()}, rounds)
+
+
+def _done(process: Executor, work: Callable[[], Any]) -> Any:
+    return process.submit(work).result()
 
 
 @dataclass(frozen=True)

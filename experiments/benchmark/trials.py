@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from transformers import DynamicCache
 from position_interpolation import compute, loss, models
 from position_interpolation.scoring import greedy_matches, scored_losses
 
+from . import machine
 from .inputs import TOKENS_PER_FORWARD, Base, base, precisions
-from .rounds import middle, take_turns
+from .rounds import Timed, middle, take_turns, take_turns_apart
 
 SCORED = 32
 
@@ -43,10 +45,32 @@ def measure(cache: Path, rounds: int, names: list[str]) -> list[dict[str, Any]]:
         if name in names:
             own = base(name, cache)
             what = f"{name}, {batch} x {window}"
-            ids = torch.tensor([own.tokens[i * SCORED : i * SCORED + window] for i in range(batch)])
+            ids = torch.tensor(windows(own, window, batch))
             found += _timed(_evaluation(own, ids), f"evaluation, {what}", rounds)
             found += _timed(_tuning(own, ids), f"tuning, {what}", rounds)
+            for kind in ("evaluation", "tuning"):
+                alone = partial(with_memory, kind, own, window, batch)
+                sides = {"without": partial(alone, kept=False), "having": partial(alone, kept=True)}
+                seconds, _ = take_turns_apart(sides, rounds)
+                found.append(Trial("freed memory kept for what comes", f"{kind}, {what}", "compute.py", **seconds))
+                print(f"{kind}, {what}: freed memory kept: {middle(found[-1].gains):.2f}x", flush=True)
     return [{**asdict(trial), "gains": trial.gains} for trial in found]
+
+
+def windows(own: Base, window: int, batch: int) -> list[list[int]]:
+    """A batch of sliding windows."""
+    return [own.tokens[i * SCORED : i * SCORED + window] for i in range(batch)]
+
+
+def with_memory(kind: str, own: Base, window: int, batch: int, *, kept: bool) -> Timed:
+    """Seconds of one batch's evaluation, or of a whole step of its tuning, in a process that keeps memory or not."""
+    if kept:
+        compute.keep_freed_memory()
+    ids = torch.tensor(windows(own, window, batch))
+    if kind == "tuning":
+        return Timed(None, machine.seconds(machine.stepping(own, ids), 3))
+    model = own.ours(precisions()[0])
+    return Timed(None, machine.seconds(torch.inference_mode()(lambda: scored_losses(model, ids, SCORED)), 3))
 
 
 Pair = tuple[str, str, Callable[[], Any], Callable[[], Any]]

@@ -13,13 +13,13 @@ import torch
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
-from position_interpolation import models, training
+from position_interpolation import compute, models, training
 from position_interpolation.callbacks import Forward
-from position_interpolation.config import Train
+from position_interpolation.config import Compute, Train
 from position_interpolation.planning import training_flops
 
 from .inputs import Base, base, engines, precisions
-from .rounds import Row, Timed, middle, take_turns
+from .rounds import Row, Timed, middle, take_turns_apart
 
 # (model, L', batch, steps)
 CASES = [("tiny", 1024, 8, 6), ("tiny", 4096, 2, 6), ("smollm2", 2048, 1, 4)]
@@ -39,18 +39,18 @@ def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) ->
 def compare(own: Base, window: int, batch: int, steps: int, precision: str, rounds: int) -> list[Row]:
     """Median seconds a step of both, compiled or not, and how far their loss curves are apart.
 
-    Compiling is part of the first step, which counts in no median.
+    Each in a process of its own, for ours keeps the memory that it frees. Compiling is part of the first step, which
+    counts in no median.
     """
-    data = [sequence(own, i, window) for i in range(batch * steps)]
     recipe = Train(steps=steps, batch_size=batch, learning_rate=2e-5, save_every=10**6, log_every=1)
     micro = max(1, min(batch, 8192 // window))
     sides: dict[tuple[str, str], Callable[[], Timed]] = {}
     for engine, compiled in engines(precision).items():
         own_way = {"trainer": trainer, "ours": tuned}
         for side, train in own_way.items():
-            step = partial(train, own, data, recipe, micro, precision, compiled=compiled)
+            step = partial(train, own, window, recipe, micro, precision, compiled=compiled)
             sides[side, engine] = partial(watched, step)
-    seconds, curves = take_turns(sides, rounds)
+    seconds, curves = take_turns_apart(sides, rounds)
     rows = []
     for theirs, mine in product(*([key for key in sides if key[0] == side] for side in ("trainer", "ours"))):
         if theirs[1] and not mine[1]:
@@ -66,11 +66,11 @@ def compare(own: Base, window: int, batch: int, steps: int, precision: str, roun
     return rows
 
 
-def sequence(own: Base, number: int, window: int) -> dict[str, torch.Tensor]:
-    """The `number`-th stretch of the document, from its start again at its end."""
-    start = number * window % (len(own.tokens) - window)
-    ids = torch.tensor(own.tokens[start : start + window])
-    return {"input_ids": ids, "labels": ids}
+def sequences(own: Base, window: int, recipe: Train) -> Any:
+    """Stretches of the document, one after the other, from its start again at its end: as many as are read."""
+    starts = [number * window % (len(own.tokens) - window) for number in range(recipe.steps * recipe.batch_size)]
+    stretches = [torch.tensor(own.tokens[start : start + window]) for start in starts]
+    return [{"input_ids": ids, "labels": ids} for ids in stretches]
 
 
 def watched(work: Callable[[Listener], None]) -> Timed:
@@ -88,7 +88,7 @@ def watched(work: Callable[[Listener], None]) -> Timed:
 
 
 def trainer(
-    own: Base, data: Any, recipe: Train, micro: int, precision: str, told: Listener, *,
+    own: Base, window: int, recipe: Train, micro: int, precision: str, told: Listener, *,
     recompute: bool = False, compiled: bool = False,
 ) -> None:  # fmt: skip
     """The Trainer as it comes, with the same optimiser and schedule."""
@@ -102,6 +102,7 @@ def trainer(
             dataloader_pin_memory=False, gradient_checkpointing=recompute, torch_compile=compiled,
         )  # fmt: skip
         model = AutoModelForCausalLM.from_pretrained(own.place, dtype=torch.float32)
+        data = sequences(own, window, recipe)
         plain = Trainer(model=model, args=arguments, train_dataset=data, callbacks=[Forward(told, 1)])
         plain.remove_callback(PrinterCallback)
         plain.create_optimizer()
@@ -110,12 +111,13 @@ def trainer(
 
 
 def tuned(
-    own: Base, data: Any, recipe: Train, micro: int, precision: str, told: Listener, *,
+    own: Base, window: int, recipe: Train, micro: int, precision: str, told: Listener, *,
     recompute: bool = False, compiled: bool = False,
 ) -> None:  # fmt: skip
-    """The same through `training.tune`."""
+    """The same through `training.tune`, after what a run does first."""
+    compute.prepare(Compute(device="cpu"))
     with tempfile.TemporaryDirectory() as folder:
         training.tune(
-            lambda _: models.load(own.place), data, recipe, Path(folder), micro_batch=micro, device="cpu",
-            bf16=precision == "bfloat16", compiled=compiled, recomputed=recompute, seed=0, listener=told,
+            lambda _: models.load(own.place), sequences(own, window, recipe), recipe, Path(folder), micro_batch=micro,
+            device="cpu", bf16=precision == "bfloat16", compiled=compiled, recomputed=recompute, seed=0, listener=told,
         )  # fmt: skip

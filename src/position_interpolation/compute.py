@@ -1,5 +1,6 @@
 """Where numbers are computed: device, precision and threads."""
 
+import ctypes
 import os
 import shutil
 import sys
@@ -16,6 +17,7 @@ from position_interpolation.errors import UsageError
 TOKENS_PER_FORWARD = 8192  # of all sequences of a batch together, if nothing else is asked for
 TOKENS_PER_FORWARD_ON_CPU = 4096  # in evaluation, where a CPU's cache then holds more of what it works on
 COMPILATIONS = 128  # of the layers' code in one process: models and shapes beyond torch's own 8 would not be compiled
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # as glibc's malloc.h has them
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -48,7 +50,7 @@ def tokens_per_forward(compute: Compute, *, tuning: bool = False) -> int:
 
 
 def prepare(compute: Compute) -> None:
-    """Apply the thread setting; join the other processes of the run, if there are any."""
+    """Apply the thread setting, keep freed memory, join the other processes of the run, if there are any."""
     if compute.compile and device(compute) == "cpu" and not compiles_on_cpu():
         raise UsageError(
             "compute.compile=true needs a C++ compiler and Python's headers: install g++ (or set CXX to yours) and, on "
@@ -56,7 +58,21 @@ def prepare(compute: Compute) -> None:
         )
     if compute.threads is not None:
         torch.set_num_threads(compute.threads)
+    if device(compute) == "cpu":
+        keep_freed_memory()
     distributed.start(device(compute))
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what tensors free for those that come (elsewhere nothing is done).
+
+    By itself it gives large blocks back to the system, which then clears the next tensor page by page, fault by fault:
+    half of what a tuning step does beside its matrix products. The most memory held is the same.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(M_MMAP_MAX, 0)  # large blocks from the heap like small ones
+        mallopt(M_TRIM_THRESHOLD, -1)  # whose end stays
 
 
 def compiles_on_cpu() -> bool:

@@ -10,6 +10,7 @@ import torch
 
 IGNORED = -100  # a target that does not count
 ROWS = 1024  # positions whose logits are held at a time
+TOKENS = 4096  # of the vocabulary whose gradient is added up at a time, from products that fit the cache
 
 
 def total_loss(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -44,7 +45,7 @@ class _TotalLoss(torch.autograd.Function):
         of_hidden = torch.empty_like(states)
         of_weight = torch.zeros_like(weight, dtype=torch.float32)  # many parts add up
         total = hidden.new_zeros((), dtype=torch.float32)
-        held, part = states.new_empty(min(ROWS, len(states)), len(head)), torch.empty_like(head)  # used again
+        held = states.new_empty(min(ROWS, len(states)), len(head))  # used again
         for start in range(0, len(states), ROWS):
             rows = slice(start, start + ROWS)
             target = targets[rows]
@@ -54,7 +55,8 @@ class _TotalLoss(torch.autograd.Function):
             total -= (_log(hit) * counted[rows]).sum()
             likely[torch.arange(len(hit), device=hit.device), target] = hit - 1  # now the slopes of the logits
             torch.mm(likely, head, out=of_hidden[rows])
-            of_weight += torch.mm(likely.t(), states[rows], out=part)
+            for sums, slopes in zip(of_weight.split(TOKENS), likely.split(TOKENS, dim=1), strict=True):
+                sums += torch.mm(slopes.t(), states[rows])
         context.slopes = of_hidden.to(hidden.dtype), of_weight.to(weight.dtype)
         return total
 
