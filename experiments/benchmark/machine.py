@@ -24,7 +24,8 @@ SCORED = 256
 PRODUCTS = ("aten::mm", "aten::addmm", "aten::bmm")
 ATTENTION = (
     "position_interpolation::causal_attention", "position_interpolation::causal_attention_backward",
-    "aten::scaled_dot_product_attention",
+    "aten::scaled_dot_product_attention", "aten::_scaled_dot_product_flash_attention_for_cpu",
+    "aten::_scaled_dot_product_flash_attention_for_cpu_backward",
 )  # fmt: skip
 LOSS = ("_TotalLoss", "_TotalLossBackward")
 

@@ -67,7 +67,7 @@ def keep_freed_memory() -> None:
     """Have glibc keep what tensors free for those that come (elsewhere nothing is done).
 
     By itself it gives large blocks back to the system, which then clears the next tensor page by page, fault by fault:
-    half of what a tuning step does beside its matrix products. The most memory held is the same.
+    two fifths of what a tuning step did beside its matrix products. The most memory held is the same.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
