@@ -41,7 +41,7 @@ def write(results: Path) -> None:
 
 
 INTRODUCTION = (
-    "Ours against others' own functions on the same weights, text and precision, taking turns in one process; made by "
+    "Ours against others' own functions on the same weights, text and precision, taking turns; made by "
     "`python -m experiments.benchmark`, every number from measured.json. A ratio is their seconds over ours: median of "
     "the rounds, and the smallest and largest. What is compared, and what is not, is said in "
     "[experiments/benchmark](../../experiments/benchmark/README.md)."

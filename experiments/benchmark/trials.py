@@ -111,7 +111,6 @@ def _evaluation(own: Base, ids: torch.Tensor) -> list[Pair]:
     run(lambda: fast.model(input_ids=ids[:, :half], past_key_values=prefix))()
     rows = ids.shape[1] - 1
     pairs: list[Pair] = [
-        ("blockwise attention", "attention.py", lambda: whole(plain, SCORED), lambda: whole(fast, SCORED)),
         ("head on scored rows alone", "scoring.py", lambda: whole(fast, rows), lambda: whole(fast, SCORED)),
         ("no key-value cache", "scoring.py", lambda: whole(fast, SCORED, True), lambda: whole(fast, SCORED)),
         (
@@ -124,6 +123,8 @@ def _evaluation(own: Base, ids: torch.Tensor) -> list[Pair]:
             lambda: greedy_matches(fast, ids, 5), resumed,
         ),
     ]  # fmt: skip
+    if precision == "bfloat16":
+        pairs.append(("blockwise attention", "attention.py", lambda: whole(plain, SCORED), lambda: whole(fast, SCORED)))
     if compute.compiles_on_cpu():
         compiled = own.ours(precision, compiled=True)
         pairs.append(
