@@ -3,6 +3,7 @@
 import platform
 import resource
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -40,9 +41,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> inputs.Base:
 
 
 def test_ours_gives_the_number_of_the_documented_recipe(base: inputs.Base) -> None:
-    tokens = base.tokens[: CASE.tokens]
-    theirs = perplexity.recipe(base.plain("float32"), base, tokens, CASE)
-    assert perplexity.ours(base.ours("float32"), base, tokens, CASE, "token") == pytest.approx(theirs, rel=1e-5)
+    theirs = perplexity.recipe(base.plain("float32"), base, CASE)
+    assert perplexity.ours("token", base.ours("float32"), base, CASE) == pytest.approx(theirs, rel=1e-5)
 
 
 def test_work_is_counted_for_the_windows_that_are_run(base: inputs.Base) -> None:
@@ -59,24 +59,36 @@ def test_sides_take_turns_and_may_bring_their_own_clock() -> None:
     assert seconds["ours"] == [7.0, 7.0]
 
 
-def faults(*, kept: bool) -> int:
+def faulting(*, kept: bool) -> Callable[[], int]:
     """Pages that the system has to clear for a tensor of 256 MiB after others of that size were freed."""
     if kept:
         compute.prepare(Compute(device="cpu"))
-    for _ in range(4):
+
+    def turn() -> int:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         torch.ones(1 << 28, dtype=torch.uint8)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    return turn
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
 def test_a_run_keeps_freed_memory_and_a_peer_in_its_own_process_does_not() -> None:
-    _, found = take_turns_apart({kept: partial(faults, kept=kept) for kept in (True, False)}, 1)
+    _, found = take_turns_apart({kept: partial(faulting, kept=kept) for kept in (True, False)}, 4)
     assert found[True] < found[False] / 10
 
 
+def unready() -> Any:
+    raise UsageError("no clone")
+
+
+def test_a_side_that_cannot_make_ready_says_so_itself() -> None:
+    with pytest.raises(UsageError, match="no clone"):
+        take_turns_apart({"theirs": unready}, 1)
+
+
 def test_a_row_a_page_and_its_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(perplexity, "CASES", {precision: [CASE] for precision in ("bfloat16", "float32")})
+    monkeypatch.setattr(perplexity, "CASES", [CASE])
     benchmark.main(["parts=[perplexity]", "models=[tiny]", "rounds=1", f"results={tmp_path}", f"cache={tmp_path}"])
     page = (tmp_path / "README.md").read_text()
     assert "| tiny, W = 64 | float32 | documented recipe |" in page

@@ -98,7 +98,7 @@ def main(arguments: list[str]) -> None:
         )
     if settings.rounds < 1:
         raise UsageError(f"rounds={settings.rounds}: expected at least 1")
-    compute.keep_freed_memory()  # as a run does; of the peers, all but the Trainer have it too
+    compute.keep_freed_memory()  # as a run does; peers have processes of their own
     path = Path(settings.results) / "measured.json"
     for part in settings.parts:
         found = {"conditions": conditions(), "measured": [today()], "found": measured(part, settings)}

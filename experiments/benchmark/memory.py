@@ -73,6 +73,8 @@ def _alone(kind: str, side: str, window: int, cache: Path) -> int:
         compute.prepare(Compute(device="cpu"))
     model = own.plain(precision) if side == "theirs" else own.ours(precision)
     ids = torch.tensor([own.tokens[:window]])
+    for weight in model.parameters():
+        weight.detach().sum()  # of a file that is mapped, a weight is in memory once it is read
     before = _resident()
     with torch.inference_mode():
         if side == "theirs":

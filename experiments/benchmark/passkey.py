@@ -1,18 +1,21 @@
 """Passkey retrieval: the peers generate from a pipeline, this project reads the verdict from one forward."""
 
 import random
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from transformers import pipeline
 
+from position_interpolation import compute
+from position_interpolation.config import Compute
 from position_interpolation.planning import forward_flops
 from position_interpolation.tasks.passkey import Probe, verdicts
 
 from . import peers
 from .inputs import Base, base, engines, precisions
-from .rounds import Row, middle, take_turns
+from .rounds import Row, middle, take_turns_apart
 
 TRIALS = 4
 
@@ -22,30 +25,18 @@ def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) ->
     if folder is None or "smollm2" not in models:
         return []
     own, precision, rows = base("smollm2", cache), precisions()[0], []
-    plain = own.plain(precision)
-    loaded = {engine: own.ours(precision, compiled=compiled) for engine, compiled in engines(precision).items()}
     prompts = drawn(peers.function(folder, "passkey prompt"), own, 2048)
     probes = [probe(own, text, key) for text, key in prompts]
     work = [forward_flops(own.shape, len(one.prompt) + len(one.answer) - 1, len(one.answer)) for one in probes]
-    for name, options in (("YaRN", {}), ("LongRoPE", {"use_cache": False})):
-        theirs = peers.function(folder, f"{name} passkey")
-        pipe = pipeline(
-            "text-generation",
-            model=plain,
-            tokenizer=own.tokenizer,
-            pad_token_id=own.tokenizer.eos_token_id,
-            do_sample=False,
-            **options,  # greedy, as pipelines were when the peers wrote theirs
-        )
-
-        def generated(theirs: Any = theirs, pipe: Any = pipe, name: str = name) -> list[bool]:
-            return [(theirs(pipe, text, key) if name == "YaRN" else theirs(pipe, text)) == key for text, key in prompts]
-
-        turns = {engine: partial(read, model, probes) for engine, model in loaded.items()}
-        for turn in turns.values():
-            turn()  # compiles what is compiled
-        seconds, found = take_turns({"theirs": generated, **turns}, rounds)
-        for engine in turns:
+    for name in ("YaRN", "LongRoPE"):
+        peers.function(folder, f"{name} passkey")  # there, before anything is measured
+        sides: dict[str, Callable[[], Callable[[], list[bool]]]] = {
+            "theirs": partial(generating, name, own, precision, folder, prompts)
+        }
+        for engine, compiled in engines(precision).items():
+            sides[engine] = partial(reading, own, precision, probes, compiled=compiled)
+        seconds, found = take_turns_apart(sides, rounds)
+        for engine in engines(precision):
             same = sum(a == b for a, b in zip(found["theirs"], found[engine], strict=True))
             row = Row(
                 "passkey", f"smollm2, 2048 tokens{engine}", name, precision, seconds["theirs"], seconds[engine],
@@ -57,9 +48,32 @@ def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) ->
     return rows
 
 
-def read(model: Any, probes: list[Probe]) -> list[bool]:
-    """The verdicts, one forward a prompt."""
-    return [hit for one in probes for hit in verdicts(model, [one], 2048)]
+def generating(
+    name: str, own: Base, precision: str, folder: Path, prompts: list[tuple[str, int]]
+) -> Callable[[], list[bool]]:
+    """A peer's turn: greedy, as pipelines were when the peers wrote theirs."""
+    theirs = peers.function(folder, f"{name} passkey")
+    options = {"use_cache": False} if name == "LongRoPE" else {}
+    pipe = pipeline(
+        "text-generation", model=own.plain(precision), tokenizer=own.tokenizer,
+        pad_token_id=own.tokenizer.eos_token_id, do_sample=False, **options,
+    )  # fmt: skip
+    if name == "YaRN":
+        return lambda: [theirs(pipe, text, key) == key for text, key in prompts]
+    return lambda: [theirs(pipe, text) == key for text, key in prompts]  # (LongRoPE: two minutes, so not warmed up)
+
+
+def reading(own: Base, precision: str, probes: list[Probe], *, compiled: bool) -> Callable[[], list[bool]]:
+    """Our turn, one forward a prompt, after what a run does first."""
+    compute.prepare(Compute(device="cpu"))
+    model = own.ours(precision, compiled=compiled)
+
+    def turn() -> list[bool]:
+        return [hit for one in probes for hit in verdicts(model, [one], 2048)]
+
+    if compiled:
+        turn()
+    return turn
 
 
 def drawn(prompt: Any, own: Base, tokens: int) -> list[tuple[str, int]]:

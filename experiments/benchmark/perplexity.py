@@ -13,14 +13,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch._dynamo.utils import counters
 
+from position_interpolation import compute
+from position_interpolation.config import Compute
 from position_interpolation.planning import forwards
 from position_interpolation.tasks import perplexity, windows
 
 from . import peers
 from .inputs import DOCUMENT, TOKENS_PER_FORWARD, Base, base, engines, precisions
-from .rounds import Row, middle, take_turns
+from .rounds import Row, middle, take_turns_apart
 
 
 @dataclass(frozen=True)
@@ -38,91 +39,100 @@ class Case:
         return self.window - 1 + self.stride * self.later
 
 
-CASES = {
-    "bfloat16": [
-        Case("tiny", 256, 32, 96),
-        Case("tiny", 1024, 32, 48),
-        Case("tiny", 4096, 32, 12),
-        Case("smollm2", 2048, 256, 3),
-        Case("smollm2", 8192, 256, 1),
-    ],
-    "float32": [
-        Case("tiny", 256, 32, 96),
-        Case("tiny", 1024, 32, 48),
-        Case("tiny", 4096, 32, 12),
-        Case("smollm2", 2048, 256, 1),
-    ],
-}
+CASES = [
+    Case("tiny", 256, 32, 96),
+    Case("tiny", 1024, 32, 48),
+    Case("tiny", 4096, 32, 12),
+    Case("smollm2", 2048, 256, 3),
+    Case("smollm2", 8192, 256, 1),
+]
 
 
 def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) -> list[Row]:
-    """A row for each case and peer; the peers' own only where `folder` has their clones."""
+    """A row for each case and peer; the peers' own only where `folder` has their clones.
+
+    The longest window, a quarter of an hour, in the machine's fast precision alone.
+    """
     found = []
     bases = {name: base(name, cache) for name in models}
     for precision in precisions():
-        for case in CASES[precision]:
-            if case.model in bases:
+        for case in CASES:
+            if case.model in bases and (case.window < 8192 or precision == precisions()[0]):
                 found += compare(bases[case.model], case, precision, folder, rounds)
     return found
 
 
 def compare(own: Base, case: Case, precision: str, folder: Path | None, rounds: int) -> list[Row]:
-    """One case: every peer takes turns with ours under its protocol."""
-    plain, tokens = own.plain(precision), own.tokens[: case.tokens]
-    sides: dict[str, tuple[str, Callable[[], float], Callable[[Any], float]]] = {
-        "documented recipe": (
-            "token",
-            lambda: recipe(plain, own, tokens, case),
-            lambda model: ours(model, own, tokens, case, "token"),
-        ),
-    }
-    if folder is not None:
-        yarn, pose, longlora = (peers.function(folder, f"{name} perplexity") for name in ("YaRN", "PoSE", "LongLoRA"))
-        sides["YaRN"] = (
-            "window", lambda: bos_first(yarn, plain, own, tokens, case, "sliding_window", device="cpu"),
-            lambda model: ours(model, own, tokens, case, "window"),
-        )  # fmt: skip
-        sides["PoSE"] = (
-            "token", lambda: bos_first(pose, uncached(plain), own, tokens, case, "sliding_window_step"),
-            lambda model: ours(model, own, tokens, case, "token"),
-        )  # fmt: skip
-        sides["LongLoRA"] = (
-            "overlapping", lambda: whole_windows(longlora, plain, own, case),
-            lambda model: ours_whole(model, own, case),
-        )  # fmt: skip
-    if importlib.util.find_spec("lm_eval") is not None:
-        sides["lm-evaluation-harness"] = (
-            "rolling", lambda: rolling(plain, own, case), lambda model: ours_rolling(model, own, case),
-        )  # fmt: skip
-    loaded = {engine: own.ours(precision, compiled=compiled) for engine, compiled in engines(precision).items()}
+    """One case: every peer takes turns with ours under its protocol, each in a process of its own."""
     rows = []
-    for name, (protocol, theirs, mine) in sides.items():
-        turns = {engine: partial(mine, model) for engine, model in loaded.items()}
-        notes = {engine: warmed(turns[engine]) if engine else "" for engine in turns}
-        seconds, values = take_turns({"theirs": theirs, **turns}, rounds)
-        for engine in turns:
-            off = abs(values[engine] / values["theirs"] - 1)
+    for name, protocol in compared(folder).items():
+        sides: dict[str, Callable[[], Callable[[], Any]]] = {
+            "theirs": partial(theirs, name, own, case, precision, folder)
+        }
+        for engine, compiled in engines(precision).items():
+            sides[engine] = partial(mine, protocol, own, case, precision, compiled=compiled)
+        seconds, found = take_turns_apart(sides, rounds)
+        for engine in engines(precision):
+            value, notes = found[engine]
+            off = abs(value / found["theirs"] - 1)
             row = Row(
                 "perplexity", f"{own.name}, W = {case.window}{engine}", name, precision, seconds["theirs"],
-                seconds[engine], f"{protocol}: {values['theirs']:.6g} and {values[engine]:.6g}, {off:.0e} apart",
-                flops(own, case, protocol), f"{case.later + 1} windows, stride {case.stride}{notes[engine]}",
+                seconds[engine], f"{protocol}: {found['theirs']:.6g} and {value:.6g}, {off:.0e} apart",
+                flops(own, case, protocol), f"{case.later + 1} windows, stride {case.stride}{notes}",
             )  # fmt: skip
             rows.append(row)
             print(f"{row.what} {precision} {name}: {middle(row.ratios):.2f}x, {row.agreement}", flush=True)
     return rows
 
 
-def warmed(work: Callable[[], float]) -> str:
-    """Run once, so that what is new in its shapes is compiled; how long that took, if anything was."""
-    before, started = counters["stats"]["unique_graphs"], time.perf_counter()
-    work()
-    compiled = counters["stats"]["unique_graphs"] > before
-    return f"; first time, compiling, {time.perf_counter() - started:.0f} s" if compiled else ""
+def compared(folder: Path | None) -> dict[str, str]:
+    """The peers that are there, and the protocol of each.
+
+    Raises:
+        UsageError: `folder` has not their clones.
+    """
+    found = {"documented recipe": "token"}
+    if folder is not None:
+        found |= {"YaRN": "window", "PoSE": "token", "LongLoRA": "overlapping"}
+        for name in ("YaRN", "PoSE", "LongLoRA"):
+            peers.function(folder, f"{name} perplexity")
+    if importlib.util.find_spec("lm_eval") is not None:
+        found["lm-evaluation-harness"] = "rolling"
+    return found
 
 
-def ours(model: Any, own: Base, tokens: list[int], case: Case, protocol: str) -> float:
+def theirs(name: str, own: Base, case: Case, precision: str, folder: Path | None) -> Callable[[], float]:
+    """A peer's turn, which returns its perplexity."""
+    turn = partial(function(name, folder), own.plain(precision), own, case)
+    turn()  # warms up
+    return turn
+
+
+def function(name: str, folder: Path | None) -> Callable[[Any, Base, Case], float]:
+    """What a peer does with a model and a case."""
+    if name == "documented recipe":
+        return recipe
+    if name == "lm-evaluation-harness":
+        return rolling
+    assert folder is not None  # the others are compared with their clones alone
+    found = peers.function(folder, f"{name} perplexity")
+    return partial({"YaRN": yarn, "PoSE": pose, "LongLoRA": whole_windows}[name], found)
+
+
+def mine(protocol: str, own: Base, case: Case, precision: str, *, compiled: bool) -> Callable[[], tuple[float, str]]:
+    """Our turn under a protocol, after what a run does first: the perplexity, and how long compiling took."""
+    compute.prepare(Compute(device="cpu"))
+    ways = {"overlapping": ours_whole, "rolling": ours_rolling}
+    work = partial(ways.get(protocol, partial(ours, protocol)), own.ours(precision, compiled=compiled), own, case)
+    started = time.perf_counter()
+    work()  # warms up
+    notes = f"; first time, compiling, {time.perf_counter() - started:.0f} s" if compiled else ""
+    return lambda: (work(), notes)
+
+
+def ours(protocol: str, model: Any, own: Base, case: Case) -> float:
     """Perplexity as `task=pg19` computes it."""
-    return engine(model, [tokens], case.window, case.stride, own.bos, protocol)
+    return engine(model, [own.tokens[: case.tokens]], case.window, case.stride, own.bos, protocol)
 
 
 def engine(model: Any, documents: list[list[int]], window: int, stride: int, bos: int | None, protocol: str) -> float:
@@ -140,46 +150,50 @@ def engine(model: Any, documents: list[list[int]], window: int, stride: int, bos
 
 
 @torch.inference_mode()
-def recipe(model: Any, own: Base, tokens: list[int], case: Case) -> float:
+def recipe(model: Any, own: Base, case: Case) -> float:
     """As the transformers documentation has it: a window at a time, labels masked, weighted by scored tokens."""
     total, count, scored_until = 0.0, 0, 0
-    for start in range(0, len(tokens), case.stride):
-        stop = min(start + case.window - 1, len(tokens))
-        ids = torch.tensor([[own.bos, *tokens[start:stop]]])
+    for start in range(0, case.tokens, case.stride):
+        stop = min(start + case.window - 1, case.tokens)
+        ids = torch.tensor([[own.bos, *own.tokens[start:stop]]])
         labels = ids.clone()
         labels[:, : -(stop - scored_until)] = -100
         scored = int((labels[:, 1:] != -100).sum())
         total += float(model(ids, labels=labels).loss) * scored
         count, scored_until = count + scored, stop
-        if stop == len(tokens):
+        if stop == case.tokens:
             break
     return math.exp(total / count)
 
 
-def bos_first(
-    theirs: Callable[..., Any], model: Any, own: Base, tokens: list[int], case: Case, stride: str, **options: Any
-) -> float:
-    """YaRN's function, and PoSE's that came from it."""
+def yarn(function: Callable[..., Any], model: Any, own: Base, case: Case) -> float:
+    """YaRN's function."""
+    return bos_first(function, model, own, case, sliding_window=case.stride, device="cpu")
+
+
+def pose(function: Callable[..., Any], model: Any, own: Base, case: Case) -> float:
+    """PoSE's, which came from YaRN's; it turns the cache off."""
+    model.config.use_cache = False
+    return bos_first(function, model, own, case, sliding_window_step=case.stride)
+
+
+def bos_first(function: Callable[..., Any], model: Any, own: Base, case: Case, **options: Any) -> float:
+    """Either, with BOS in front of each window."""
+    tokens = own.tokens[: case.tokens]
     encodings = {"input_ids": [tokens], "attention_mask": [[1] * len(tokens)]}
     tokenizer = SimpleNamespace(bos_token="", bos_token_id=own.bos)
-    options = {**options, stride: case.stride, "max_length": case.window}
-    found: float = theirs(encodings, model, tokenizer, add_start_token=True, **options)["mean_perplexity"]
+    options["max_length"] = case.window
+    found: float = function(encodings, model, tokenizer, add_start_token=True, **options)["mean_perplexity"]
     return found
 
 
-def uncached(model: Any) -> Any:
-    """PoSE turns the cache off."""
-    model.config.use_cache = False
-    return model
-
-
-def whole_windows(theirs: Callable[..., Any], model: Any, own: Base, case: Case) -> float:
+def whole_windows(function: Callable[..., Any], model: Any, own: Base, case: Case) -> float:
     """LongLoRA's function, which scores every token of every window; in batches like ours, for it drops a last part."""
     most = max(1, TOKENS_PER_FORWARD // case.window)
     batch = max(size for size in range(1, case.later + 1) if size <= most and case.later % size == 0)
     # It leaves out the last window and one token more.
     data = np.asarray(own.tokens[: case.window + case.stride * (case.later + 1)], np.int64)
-    found: float = theirs(model, {"val": data}, batch, "cpu", case.window, sliding_window=case.stride)["val_loss"]
+    found: float = function(model, {"val": data}, batch, "cpu", case.window, sliding_window=case.stride)["val_loss"]
     return math.exp(found)
 
 

@@ -37,42 +37,62 @@ class Row:
         return asdict(self)
 
 
-def take_turns(sides: Mapping[Side, Callable[[], Any]], rounds: int) -> tuple[dict[Side, list[float]], dict[Side, Any]]:
-    """Seconds of each round of each side, and what each returned; a side may time itself with `Timed`."""
-    seconds: dict[Side, list[float]] = {name: [] for name in sides}
-    found: dict[Side, Any] = {}
-    for _ in range(rounds):
-        for name, work in sides.items():
-            started = time.perf_counter()
-            result = work()
-            elapsed = time.perf_counter() - started
-            if isinstance(result, Timed):
-                result, elapsed = result.result, result.seconds
-            seconds[name].append(elapsed)
-            found[name] = result
-    return seconds, found
-
-
-def take_turns_apart(
-    sides: Mapping[Side, Callable[[], Any]], rounds: int
-) -> tuple[dict[Side, list[float]], dict[Side, Any]]:
-    """The same, each side in a process of its own that lasts for all rounds: what one keeps of memory is its own."""
-    spawned = multiprocessing.get_context("spawn")
-    with ExitStack() as stack:
-        processes = {name: stack.enter_context(ProcessPoolExecutor(1, spawned)) for name in sides}
-        return take_turns({name: partial(_done, processes[name], work) for name, work in sides.items()}, rounds)
-
-
-def _done(process: Executor, work: Callable[[], Any]) -> Any:
-    return process.submit(work).result()
-
-
 @dataclass(frozen=True)
 class Timed:
     """A result whose own clock counts: a training's seconds a step, without its start."""
 
     result: Any
     seconds: float
+
+
+def take_turns(sides: Mapping[Side, Callable[[], Any]], rounds: int) -> tuple[dict[Side, list[float]], dict[Side, Any]]:
+    """Seconds of each round of each side, and what each returned; a side may time itself with `Timed`."""
+    seconds: dict[Side, list[float]] = {name: [] for name in sides}
+    found: dict[Side, Any] = {}
+    for _ in range(rounds):
+        for name, work in sides.items():
+            ended = timed(work)
+            seconds[name].append(ended.seconds)
+            found[name] = ended.result
+    return seconds, found
+
+
+def take_turns_apart(
+    sides: Mapping[Side, Callable[[], Callable[[], Any]]], rounds: int
+) -> tuple[dict[Side, list[float]], dict[Side, Any]]:
+    """The same, each side in a process of its own that lasts for all rounds: what one keeps of memory is its own.
+
+    A side is a function that makes ready in its process, once, and returns what is timed each round.
+    """
+    spawned = multiprocessing.get_context("spawn")
+    with ExitStack() as stack:
+        processes = {name: stack.enter_context(ProcessPoolExecutor(1, spawned)) for name in sides}
+        for name, ready in sides.items():
+            processes[name].submit(_make_ready, ready).result()
+        return take_turns({name: partial(_next_turn, process) for name, process in processes.items()}, rounds)
+
+
+_work: list[Callable[[], Any]] = []  # of a side, in its own process
+
+
+def _make_ready(ready: Callable[[], Callable[[], Any]]) -> None:
+    _work.append(ready())
+
+
+def _turn() -> Timed:
+    return timed(_work[0])
+
+
+def _next_turn(process: Executor) -> Timed:
+    return process.submit(_turn).result()
+
+
+def timed(work: Callable[[], Any]) -> Timed:
+    """What some work returns and how long it took, by its own clock if it has one."""
+    started = time.perf_counter()
+    result = work()
+    elapsed = time.perf_counter() - started
+    return result if isinstance(result, Timed) else Timed(result, elapsed)
 
 
 def middle(seconds: list[float]) -> float:

@@ -62,15 +62,18 @@ def windows(own: Base, window: int, batch: int) -> list[list[int]]:
     return [own.tokens[i * SCORED : i * SCORED + window] for i in range(batch)]
 
 
-def with_memory(kind: str, own: Base, window: int, batch: int, *, kept: bool) -> Timed:
-    """Seconds of one batch's evaluation, or of a whole step of its tuning, in a process that keeps memory or not."""
+def with_memory(kind: str, own: Base, window: int, batch: int, *, kept: bool) -> Callable[[], Timed]:
+    """A turn: seconds of one batch's evaluation, or of a whole step of its tuning, with freed memory kept or not."""
     if kept:
         compute.keep_freed_memory()
     ids = torch.tensor(windows(own, window, batch))
+    work: Callable[[], Any]
     if kind == "tuning":
-        return Timed(None, machine.seconds(machine.stepping(own, ids), 3))
-    model = own.ours(precisions()[0])
-    return Timed(None, machine.seconds(torch.inference_mode()(lambda: scored_losses(model, ids, SCORED)), 3))
+        work = machine.stepping(own, ids)
+    else:
+        model = own.ours(precisions()[0])
+        work = torch.inference_mode()(lambda: scored_losses(model, ids, SCORED))
+    return lambda: Timed(None, machine.seconds(work, 3))
 
 
 Pair = tuple[str, str, Callable[[], Any], Callable[[], Any]]

@@ -44,7 +44,7 @@ def compare(own: Base, window: int, batch: int, steps: int, precision: str, roun
     """
     recipe = Train(steps=steps, batch_size=batch, learning_rate=2e-5, save_every=10**6, log_every=1)
     micro = max(1, min(batch, 8192 // window))
-    sides: dict[tuple[str, str], Callable[[], Timed]] = {}
+    sides: dict[tuple[str, str], Callable[[], Callable[[], Timed]]] = {}
     for engine, compiled in engines(precision).items():
         own_way = {"trainer": trainer, "ours": tuned}
         for side, train in own_way.items():
@@ -73,18 +73,22 @@ def sequences(own: Base, window: int, recipe: Train) -> Any:
     return [{"input_ids": ids, "labels": ids} for ids in stretches]
 
 
-def watched(work: Callable[[Listener], None]) -> Timed:
-    """The losses that a training reports, one a step, and the median seconds from one report to the next."""
-    losses: list[float] = []
-    times: list[float] = []
+def watched(train: Callable[[Listener], None]) -> Callable[[], Timed]:
+    """A turn: the losses that a training reports, one a step, and the median seconds from one report to the next."""
 
-    def told(values: dict[str, float]) -> None:
-        if "train/loss" in values:
-            losses.append(values["train/loss"])
-            times.append(time.perf_counter())
+    def turn() -> Timed:
+        losses: list[float] = []
+        times: list[float] = []
 
-    work(told)
-    return Timed(losses, statistics.median(later - earlier for earlier, later in pairwise(times)))
+        def told(values: dict[str, float]) -> None:
+            if "train/loss" in values:
+                losses.append(values["train/loss"])
+                times.append(time.perf_counter())
+
+        train(told)
+        return Timed(losses, statistics.median(later - earlier for earlier, later in pairwise(times)))
+
+    return turn
 
 
 def trainer(
