@@ -1,8 +1,13 @@
 """The benchmark compares like with like: a peer's function as its file has it, and the same number from ours."""
 
+import multiprocessing
+import os
 import platform
 import resource
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -51,6 +56,14 @@ def test_work_is_counted_for_the_windows_that_are_run(base: inputs.Base) -> None
     assert perplexity.flops(base, CASE, "token") == expected
 
 
+def test_the_work_is_said_for_each_protocol() -> None:
+    # LongLoRA's function leaves out its last window; the harness's windows do not overlap.
+    assert perplexity.work(CASE, "token") == perplexity.work(CASE, "window") == "6 windows, stride 16"
+    assert perplexity.work(CASE, "overlapping") == "5 windows, stride 16"
+    assert perplexity.work(replace(CASE, later=1), "overlapping") == "1 window"
+    assert perplexity.work(CASE, "rolling") == "3 windows, which do not overlap"
+
+
 def test_sides_take_turns_and_may_bring_their_own_clock() -> None:
     order: list[str] = []
     sides = {"theirs": lambda: order.append("theirs"), "ours": lambda: Timed(order.append("ours"), 7.0)}
@@ -87,11 +100,54 @@ def test_a_side_that_cannot_make_ready_says_so_itself() -> None:
         take_turns_apart({"theirs": unready}, 1)
 
 
+def killing() -> Callable[[], Any]:
+    return partial(os.kill, os.getpid(), signal.SIGKILL)
+
+
+def test_a_side_that_is_killed_is_one_line() -> None:
+    with pytest.raises(UsageError, match="a side's process was killed"):
+        take_turns_apart({"theirs": killing}, 1)
+
+
+def waiting(file: Path) -> Callable[[], Any]:
+    file.write_text(str(os.getpid()))
+    return partial(time.sleep, 600)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_benchmark_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    file = tmp_path / "side"
+    whole = multiprocessing.get_context("spawn").Process(
+        target=take_turns_apart, args=({"theirs": partial(waiting, file)}, 1)
+    )
+    whole.start()
+    side = int(eventually(lambda: file.is_file() and file.read_text()))
+    whole.kill()
+    assert eventually(lambda: not runs(side))
+
+
+def runs(process: int) -> bool:
+    """Whether it is there, and no zombie, which has no command line any more."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes() != b""
+    except FileNotFoundError:
+        return False
+
+
+def eventually(happened: Callable[[], Any]) -> Any:
+    """What happens within a minute, or the last that did not."""
+    end = time.monotonic() + 60
+    while not (found := happened()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return found
+
+
 def test_a_row_a_page_and_its_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(perplexity, "CASES", [CASE])
     benchmark.main(["parts=[perplexity]", "models=[tiny]", "rounds=1", f"results={tmp_path}", f"cache={tmp_path}"])
     page = (tmp_path / "README.md").read_text()
     assert "| tiny, W = 64 | float32 | documented recipe |" in page
+    assert "6 windows, stride 16" in page
 
 
 def test_one_models_comparisons_leave_the_others_under_the_same_conditions() -> None:
@@ -165,8 +221,27 @@ def test_an_operation_inside_another_of_its_kind_counts_once() -> None:
         ("pears=x", "pears"),
         ("parts=[machine", "experiments/benchmark/README.md"),
         ("peers=/nowhere", "peers=/nowhere is no folder"),
+        ("peers=.", "clone it there"),
+        ("parts=[]", "at least one"),
+        ("results=/proc/nothing", "cannot be made"),
     ],
 )
-def test_bad_settings_get_one_line(argument: str, message: str) -> None:
+def test_bad_settings_get_one_line(
+    argument: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=message):
         benchmark.main([argument])
+
+
+@pytest.mark.parametrize("text", ["{broken", "[]"])
+def test_damaged_measurements_are_refused_before_anything_is_measured(tmp_path: Path, text: str) -> None:
+    (tmp_path / "measured.json").write_text(text)
+    with pytest.raises(UsageError, match="is damaged"):
+        benchmark.main([f"results={tmp_path}"])
+
+
+def test_a_clones_file_that_is_no_python_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "eval.py").write_text("def (")
+    with pytest.raises(UsageError, match="is no Python"):
+        compiled(tmp_path / "eval.py", ("evaluate",))

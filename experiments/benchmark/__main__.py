@@ -1,12 +1,13 @@
 """`python -m experiments.benchmark [parts=[...]] [peers=<folder>] [rounds=3]`: measure, keep, write the page.
 
-Each part is kept in results/benchmark/measured.json as soon as it is measured: parts can be measured one by one, and a
-model's comparisons without another's.
+Each part and each comparison is kept in results/benchmark/measured.json as soon as it is measured: parts can be
+measured one by one, and a model's comparisons without another's.
 """
 
 import json
 import platform
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from importlib import metadata
@@ -20,7 +21,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 from position_interpolation import compute, files, records
 from position_interpolation.errors import UsageError
 
-from . import inputs, machine, memory, page, passkey, perplexity, trials, tuning
+from . import inputs, machine, memory, page, passkey, peers, perplexity, trials, tuning
 
 COMPARISONS = ("perplexity", "passkey", "tuning", "trials")
 PARTS = ("machine", "perplexity", "passkey", "tuning", "growth", "memory", "trials")
@@ -38,21 +39,23 @@ class Settings:
     results: str = "results/benchmark"
 
 
-def measured(part: str, settings: Settings) -> Any:
-    """One part's measurements, as JSON has them."""
+def measured(part: str, settings: Settings) -> Iterator[Any]:
+    """One part's measurements as JSON has them; comparisons one by one."""
     cache, rounds, models = Path(settings.cache), settings.rounds, settings.models
-    folder = None if settings.peers is None else Path(settings.peers)
     if part == "machine":
         shares = [{**asdict(share), "rest": share.rest} for share in machine.profiles(cache, models)]
-        return {"peaks": machine.peaks(rounds), "bandwidth": machine.bandwidth(rounds), "shares": shares}
-    if part == "growth":
-        return machine.growth(cache, rounds)
-    if part == "memory":
-        return memory.measure(cache)
-    if part == "trials":
-        return trials.measure(cache, rounds, models)
-    measure = {"perplexity": perplexity.measure, "passkey": passkey.measure, "tuning": tuning.measure}[part]
-    return [row.data() for row in measure(folder, cache, rounds, models)]
+        yield {"peaks": machine.peaks(rounds), "bandwidth": machine.bandwidth(rounds), "shares": shares}
+    elif part == "growth":
+        yield machine.growth(cache, rounds)
+    elif part == "memory":
+        yield memory.measure(cache)
+    elif part == "trials":
+        yield trials.measure(cache, rounds, models)
+    else:
+        folder = None if settings.peers is None else Path(settings.peers)
+        measure = {"perplexity": perplexity.measure, "passkey": passkey.measure, "tuning": tuning.measure}[part]
+        for rows in measure(folder, cache, rounds, models):
+            yield [row.data() for row in rows]
 
 
 def conditions() -> dict[str, str]:
@@ -89,28 +92,65 @@ def main(arguments: list[str]) -> None:
         )
     except (OmegaConfBaseException, YAMLError) as error:
         raise UsageError(f"{str(error).splitlines()[0]}: see experiments/benchmark/README.md") from error
-    unknown = set(settings.parts) - set(PARTS) | set(settings.models) - {"tiny", "smollm2"}
-    if unknown:
-        raise UsageError(f"{', '.join(sorted(unknown))}: parts are {', '.join(PARTS)}, models tiny and smollm2")
-    if settings.peers is not None and not Path(settings.peers).is_dir():
-        raise UsageError(
-            f"peers={settings.peers} is no folder: expected clones as experiments/benchmark/README.md says"
-        )
-    if settings.rounds < 1:
-        raise UsageError(f"rounds={settings.rounds}: expected at least 1")
+    check(settings)
     compute.keep_freed_memory()  # as a run does; peers have processes of their own
     path = Path(settings.results) / "measured.json"
     for part in settings.parts:
-        found = {"conditions": conditions(), "measured": [today()], "found": measured(part, settings)}
-        if not found["found"]:
+        nothing = True
+        for rows in measured(part, settings):
+            nothing = nothing and not rows
+            found = {"conditions": conditions(), "measured": [today()], "found": rows}
+            everything = before(path)
+            if part in COMPARISONS:
+                found = kept(everything.get(part), found)
+            files.write_text(path, json.dumps({**everything, part: found}, indent=1) + "\n")
+            page.write(Path(settings.results))
+        if nothing:
             print(f"{part}: nothing measured; passkey needs smollm2 and peers=<folder>")
-            continue
-        everything = json.loads(path.read_text()) if path.is_file() else {}
-        if part in COMPARISONS:
-            found = kept(everything.get(part), found)
-        files.write_text(path, json.dumps({**everything, part: found}, indent=1) + "\n")
-        page.write(Path(settings.results))
-    print(f"Page and figures: {settings.results}/README.md")
+    if path.is_file():
+        print(f"Page and figures: {settings.results}/README.md")
+
+
+def check(settings: Settings) -> None:
+    """Refuse what cannot be measured or written, before anything is measured.
+
+    Raises:
+        UsageError: with one line on what was wrong.
+    """
+    unknown = set(settings.parts) - set(PARTS) | set(settings.models) - {"tiny", "smollm2"}
+    if unknown:
+        raise UsageError(f"{', '.join(sorted(unknown))}: parts are {', '.join(PARTS)}, models tiny and smollm2")
+    if not settings.parts or not settings.models:
+        raise UsageError("parts and models: expected at least one of each")
+    if settings.rounds < 1:
+        raise UsageError(f"rounds={settings.rounds}: expected at least 1")
+    if settings.peers is not None:
+        if not Path(settings.peers).is_dir():
+            raise UsageError(
+                f"peers={settings.peers} is no folder: expected clones as experiments/benchmark/README.md says"
+            )
+        for part in settings.parts:
+            peers.check(Path(settings.peers), part)
+    try:
+        Path(settings.results).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"results={settings.results} cannot be made: {error.strerror}") from error
+    before(Path(settings.results) / "measured.json")
+
+
+def before(path: Path) -> dict[str, Any]:
+    """What was measured before, part by part.
+
+    Raises:
+        UsageError: the file is damaged.
+    """
+    try:
+        found = json.loads(path.read_text()) if path.is_file() else {}
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} is damaged: expected a benchmark's measurements; move it away")
+    return found
 
 
 if __name__ == "__main__":

@@ -23,9 +23,10 @@ LIMIT = 20 * 2**30  # bytes of address space for data: a case that needs more is
 TUNED = (2048, 4096, 8192)
 # The windows of each side; the Trainer compiles the whole model for minutes, so that one has to do.
 TUNING = {"theirs": TUNED, "ours": TUNED, "theirs, compiled": (4096,), "ours, compiled": TUNED}
+SCORED, SCORED_ROWS = 256, "theirs, logits of the scored rows"  # as a user of transformers may ask for them
 EVALUATED = (1024, 2048, 4096, 8192, 16384)
 CASES: dict[str, dict[str, tuple[int, ...]]] = {
-    "evaluation": {"theirs": EVALUATED, "ours": EVALUATED},
+    "evaluation": {"theirs": EVALUATED, SCORED_ROWS: EVALUATED, "ours": EVALUATED},
     "tuning": TUNING,
     "tuning, recomputed": TUNING,  # activations made again in the backward pass, on both sides
 }
@@ -71,16 +72,18 @@ def _alone(kind: str, side: str, window: int, cache: Path) -> int:
         return _peak() - before
     if side == "ours":
         compute.prepare(Compute(device="cpu"))
-    model = own.plain(precision) if side == "theirs" else own.ours(precision)
+    model = own.ours(precision) if side == "ours" else own.plain(precision)
     ids = torch.tensor([own.tokens[:window]])
     for weight in model.parameters():
         weight.detach().sum()  # of a file that is mapped, a weight is in memory once it is read
     before = _resident()
     with torch.inference_mode():
-        if side == "theirs":
-            cross_entropy(model(ids).logits[0, :-1].float(), ids[0, 1:], reduction="none")
+        if side == "ours":
+            scored_losses(model, ids, SCORED)
         else:
-            scored_losses(model, ids, 256)
+            asked = {"logits_to_keep": SCORED + 1, "use_cache": False} if side == SCORED_ROWS else {}
+            logits = model(ids, **asked).logits[0, :-1].float()
+            cross_entropy(logits, ids[0, -len(logits) :], reduction="none")
     return _peak() - before
 
 

@@ -15,10 +15,14 @@ from .rounds import Row
 
 COLOURS = {"ours": "#0072B2", "theirs": "#D55E00"}  # of the palette that all figures use
 LABELS = {
-    "theirs": "transformers", "ours": "ours",
+    "theirs": "transformers", "theirs, logits of the scored rows": "transformers, logits of the scored rows alone",
+    "ours": "ours",
     "theirs, compiled": "transformers, compiled", "ours, compiled": "ours, compiled",
 }  # fmt: skip
-STYLES = {"theirs": "s--", "ours": "o-", "theirs, compiled": "^:", "ours, compiled": "v-."}
+STYLES = {
+    "theirs": "s--", "theirs, logits of the scored rows": "d:", "theirs, compiled": "^:",
+    "ours": "o-", "ours, compiled": "v-.",
+}  # fmt: skip
 GIB = 2**30
 Measured = dict[str, Any]
 
@@ -43,8 +47,8 @@ def write(results: Path) -> None:
 INTRODUCTION = (
     "Ours against others' own functions on the same weights, text and precision, taking turns; made by "
     "`python -m experiments.benchmark`, every number from measured.json. A ratio is their seconds over ours: median of "
-    "the rounds, and the smallest and largest. What is compared, and what is not, is said in "
-    "[experiments/benchmark](../../experiments/benchmark/README.md)."
+    "the rounds; in brackets the smallest, the largest and the number of rounds. What is compared, and what is not, is "
+    "said in [experiments/benchmark](../../experiments/benchmark/README.md)."
 )
 
 
@@ -70,7 +74,7 @@ def comparisons(found: list[Measured], part: str, peaks: dict[str, float], _: Pa
         cells.append(
             [
                 row.what, row.precision, row.side, f"{statistics.median(row.theirs):.3g}", f"{ours:.3g}",
-                f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f})",
+                f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)})",
                 *(("", "") if share is None else (f"{share:.0%}", f"{statistics.median(ratios) / share:.1f}")),
                 row.agreement, row.notes,
             ]
@@ -145,7 +149,7 @@ def growth(found: list[Measured], part: str, peaks: dict[str, float], results: P
 def memory(found: list[Measured], part: str, peaks: dict[str, float], results: Path) -> str:
     """Peak memory against window, every side, and the longest window that a small machine holds."""
     kinds = {
-        "evaluation": "above the loaded model",
+        "evaluation": "above the loaded model; transformers has all logits, ours those of the 256 scored rows",
         "tuning": "weights, gradients and moments included",
         "tuning, recomputed": "activations made again in the backward pass",
     }
@@ -197,7 +201,7 @@ def tried(found: list[Measured], part: str, peaks: dict[str, float], _: Path) ->
     cells = [
         [
             row["idea"], row["what"], f"**{statistics.median(row['gains']):.2f}** ({min(row['gains']):.2f} to "
-            f"{max(row['gains']):.2f})", row["kept"],
+            f"{max(row['gains']):.2f}, {len(row['gains'])})", row["kept"],
         ]
         for row in found
     ]  # fmt: skip

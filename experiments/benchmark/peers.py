@@ -31,6 +31,17 @@ FUNCTIONS = {
 }
 
 
+def check(folder: Path, part: str) -> None:
+    """Whether all that a part runs is there, before anything is measured.
+
+    Raises:
+        UsageError: a clone or a function is not there.
+    """
+    for name in FUNCTIONS:
+        if part in name:
+            function(folder, name)
+
+
 def function(folder: Path, name: str) -> Callable[..., Any]:
     """The function of FUNCTIONS called `name`.
 
@@ -50,7 +61,10 @@ def compiled(path: Path, wanted: tuple[str, ...]) -> Callable[..., Any]:
     Raises:
         UsageError: the file does not define them all.
     """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is no Python: expected the project's own file; clone it again") from error
     tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in wanted]
     if len(tree.body) != len(wanted):
         raise UsageError(f"{path} does not define {', '.join(wanted)}: expected the project's own file")

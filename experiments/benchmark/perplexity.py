@@ -4,7 +4,7 @@ import importlib.util
 import math
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,57 +48,58 @@ CASES = [
 ]
 
 
-def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) -> list[Row]:
-    """A row for each case and peer; the peers' own only where `folder` has their clones.
+PROTOCOLS = {
+    "documented recipe": "token", "YaRN": "window", "PoSE": "token", "LongLoRA": "overlapping",
+    "lm-evaluation-harness": "rolling",
+}  # fmt: skip
+
+
+def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) -> Iterator[list[Row]]:
+    """Rows of each case and peer; the peers' own only where `folder` has their clones.
 
     The longest window, a quarter of an hour, in the machine's fast precision alone.
     """
-    found = []
     bases = {name: base(name, cache) for name in models}
     for precision in precisions():
         for case in CASES:
             if case.model in bases and (case.window < 8192 or precision == precisions()[0]):
-                found += compare(bases[case.model], case, precision, folder, rounds)
-    return found
+                for peer in compared(folder):
+                    yield compare(bases[case.model], case, precision, peer, folder, rounds)
 
 
-def compare(own: Base, case: Case, precision: str, folder: Path | None, rounds: int) -> list[Row]:
-    """One case: every peer takes turns with ours under its protocol, each in a process of its own."""
-    rows = []
-    for name, protocol in compared(folder).items():
-        sides: dict[str, Callable[[], Callable[[], Any]]] = {
-            "theirs": partial(theirs, name, own, case, precision, folder)
-        }
-        for engine, compiled in engines(precision).items():
-            sides[engine] = partial(mine, protocol, own, case, precision, compiled=compiled)
-        seconds, found = take_turns_apart(sides, rounds)
-        for engine in engines(precision):
-            value, notes = found[engine]
-            off = abs(value / found["theirs"] - 1)
-            row = Row(
-                "perplexity", f"{own.name}, W = {case.window}{engine}", name, precision, seconds["theirs"],
-                seconds[engine], f"{protocol}: {found['theirs']:.6g} and {value:.6g}, {off:.0e} apart",
-                flops(own, case, protocol), f"{case.later + 1} windows, stride {case.stride}{notes}",
-            )  # fmt: skip
-            rows.append(row)
-            print(f"{row.what} {precision} {name}: {middle(row.ratios):.2f}x, {row.agreement}", flush=True)
+def compare(own: Base, case: Case, precision: str, name: str, folder: Path | None, rounds: int) -> list[Row]:
+    """One case: a peer takes turns with ours under its protocol, each in a process of its own."""
+    protocol, rows = PROTOCOLS[name], []
+    sides: dict[str, Callable[[], Callable[[], Any]]] = {"theirs": partial(theirs, name, own, case, precision, folder)}
+    for engine, compiled in engines(precision).items():
+        sides[engine] = partial(mine, protocol, own, case, precision, compiled=compiled)
+    seconds, found = take_turns_apart(sides, rounds)
+    for engine in engines(precision):
+        value, notes = found[engine]
+        off = abs(value / found["theirs"] - 1)
+        row = Row(
+            "perplexity", f"{own.name}, W = {case.window}{engine}", name, precision, seconds["theirs"],
+            seconds[engine], f"{protocol}: {found['theirs']:.6g} and {value:.6g}, {off:.0e} apart",
+            flops(own, case, protocol), work(case, protocol) + notes,
+        )  # fmt: skip
+        rows.append(row)
+        print(f"{row.what} {precision} {name}: {middle(row.ratios):.2f}x, {row.agreement}", flush=True)
     return rows
 
 
-def compared(folder: Path | None) -> dict[str, str]:
-    """The peers that are there, and the protocol of each.
+def work(case: Case, protocol: str) -> str:
+    """What is run, in words."""
+    if protocol == "rolling":
+        return "3 windows, which do not overlap"
+    count = case.later if protocol == "overlapping" else case.later + 1
+    return f"{count} windows, stride {case.stride}" if count > 1 else "1 window"
 
-    Raises:
-        UsageError: `folder` has not their clones.
-    """
-    found = {"documented recipe": "token"}
-    if folder is not None:
-        found |= {"YaRN": "window", "PoSE": "token", "LongLoRA": "overlapping"}
-        for name in ("YaRN", "PoSE", "LongLoRA"):
-            peers.function(folder, f"{name} perplexity")
-    if importlib.util.find_spec("lm_eval") is not None:
-        found["lm-evaluation-harness"] = "rolling"
-    return found
+
+def compared(folder: Path | None) -> list[str]:
+    """The peers that are there."""
+    clones = ["YaRN", "PoSE", "LongLoRA"] if folder is not None else []
+    harness = ["lm-evaluation-harness"] if importlib.util.find_spec("lm_eval") is not None else []
+    return ["documented recipe", *clones, *harness]
 
 
 def theirs(name: str, own: Base, case: Case, precision: str, folder: Path | None) -> Callable[[], float]:
@@ -123,11 +124,11 @@ def mine(protocol: str, own: Base, case: Case, precision: str, *, compiled: bool
     """Our turn under a protocol, after what a run does first: the perplexity, and how long compiling took."""
     compute.prepare(Compute(device="cpu"))
     ways = {"overlapping": ours_whole, "rolling": ours_rolling}
-    work = partial(ways.get(protocol, partial(ours, protocol)), own.ours(precision, compiled=compiled), own, case)
+    turn = partial(ways.get(protocol, partial(ours, protocol)), own.ours(precision, compiled=compiled), own, case)
     started = time.perf_counter()
-    work()  # warms up
+    turn()  # warms up
     notes = f"; first time, compiling, {time.perf_counter() - started:.0f} s" if compiled else ""
-    return lambda: (work(), notes)
+    return lambda: (turn(), notes)
 
 
 def ours(protocol: str, model: Any, own: Base, case: Case) -> float:

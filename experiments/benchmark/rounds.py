@@ -1,14 +1,18 @@
 """Two or more sides of one comparison, taking turns, so that a machine's moods meet all of them."""
 
 import multiprocessing
+import os
 import statistics
+import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, TypeVar
+
+from position_interpolation.errors import UsageError
 
 Side = TypeVar("Side")
 
@@ -63,12 +67,15 @@ def take_turns_apart(
     """The same, each side in a process of its own that lasts for all rounds: what one keeps of memory is its own.
 
     A side is a function that makes ready in its process, once, and returns what is timed each round.
+
+    Raises:
+        UsageError: a side's process was killed.
     """
     spawned = multiprocessing.get_context("spawn")
     with ExitStack() as stack:
         processes = {name: stack.enter_context(ProcessPoolExecutor(1, spawned)) for name in sides}
         for name, ready in sides.items():
-            processes[name].submit(_make_ready, ready).result()
+            _result(processes[name], _make_ready, ready)
         return take_turns({name: partial(_next_turn, process) for name, process in processes.items()}, rounds)
 
 
@@ -76,7 +83,16 @@ _work: list[Callable[[], Any]] = []  # of a side, in its own process
 
 
 def _make_ready(ready: Callable[[], Callable[[], Any]]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _work.append(ready())
+
+
+def _end_with_parent() -> None:
+    """So that a benchmark that is killed leaves no process with a model behind."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _turn() -> Timed:
@@ -84,7 +100,15 @@ def _turn() -> Timed:
 
 
 def _next_turn(process: Executor) -> Timed:
-    return process.submit(_turn).result()
+    turn: Timed = _result(process, _turn)
+    return turn
+
+
+def _result(process: Executor, work: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return process.submit(work, *arguments).result()
+    except BrokenExecutor as error:
+        raise UsageError("a side's process was killed, for want of memory? What was measured before is kept") from error
 
 
 def timed(work: Callable[[], Any]) -> Timed:

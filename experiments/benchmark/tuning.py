@@ -3,7 +3,7 @@
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise, product
 from pathlib import Path
@@ -26,14 +26,12 @@ CASES = [("tiny", 1024, 8, 6), ("tiny", 4096, 2, 6), ("smollm2", 2048, 1, 4)]
 Listener = Callable[[dict[str, float]], None]
 
 
-def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) -> list[Row]:
-    """A row for each case in the machine's fast precision, tiny's in float32 as well."""
-    found = []
+def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) -> Iterator[list[Row]]:
+    """Rows of each case in the machine's fast precision, tiny's in float32 as well."""
     for name, window, batch, steps in CASES:
         for precision in precisions():
             if name in models and not (name == "smollm2" and precision == "float32" and len(precisions()) > 1):
-                found += compare(base(name, cache), window, batch, steps, precision, rounds)
-    return found
+                yield compare(base(name, cache), window, batch, steps, precision, rounds)
 
 
 def compare(own: Base, window: int, batch: int, steps: int, precision: str, rounds: int) -> list[Row]:
