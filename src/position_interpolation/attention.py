@@ -4,7 +4,7 @@ torch's own CPU kernel reaches about a third of what the same machine's bfloat16
 most of a long forward. The scores held fit the cache, no key or value is repeated for the heads that share it, and
 nothing past the diagonal block is computed. Scores are rounded to bfloat16 before the softmax, as in transformers'
 eager attention: of random heads whose scores have a standard deviation of 1, 4 or 16 the output is 0.4, 0.9 or 1.6 %
-from exact, that of torch's kernel 0.2 %.
+from exact, that of torch's kernel 0.2 %; gradients of queries and keys are 0.4, 1.0 or 4.2 %, its own 0.3 to 0.5 %.
 Elsewhere (GPU, float32, masks, a cache) transformers' `sdpa` does the work.
 """
 

@@ -16,8 +16,9 @@ TOKENS = 4096  # of the vocabulary whose gradient is added up at a time, from pr
 def total_loss(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Sum of the next-token losses in nats, differentiable once.
 
-    Losses are worked out from probabilities rounded to `dtype`, so that one of more than about 87 nats, whose
-    probability is nearly nothing, counts 87; gradients do not depend on it.
+    Both are worked out from probabilities rounded to `dtype`: a target's from those of all other tokens where it is
+    likely, since those near 1 are rounded coarsely. A loss of more than about 87 nats, whose probability is nearly
+    nothing, counts 87, its gradient being right.
 
     Args:
         hidden: (N, d) final states.
@@ -51,9 +52,12 @@ class _TotalLoss(torch.autograd.Function):
             target = targets[rows]
             logits = torch.mm(states[rows], head.t(), out=held[: len(target)])
             likely = torch.softmax(logits, dim=-1, out=logits)
-            hit = likely.gather(1, target[:, None]).squeeze(1)
-            total -= (_log(hit) * counted[rows]).sum()
-            likely[torch.arange(len(hit), device=hit.device), target] = hit - 1  # now the slopes of the logits
+            targeted = torch.arange(len(target), device=target.device), target
+            hit = likely[targeted]
+            likely[targeted] = 0
+            others = likely.sum(dim=-1)
+            total -= (_log(hit, others) * counted[rows]).sum()
+            likely[targeted] = -others  # now the slopes of the logits
             torch.mm(likely, head, out=of_hidden[rows])
             for sums, slopes in zip(of_weight.split(TOKENS), likely.split(TOKENS, dim=1), strict=True):
                 sums += torch.mm(slopes.t(), states[rows])
@@ -67,5 +71,7 @@ class _TotalLoss(torch.autograd.Function):
         return of_hidden.mul_(gradients[0]), of_weight.mul_(gradients[0]), None, None, None
 
 
-def _log(likely: torch.Tensor) -> torch.Tensor:
-    return likely.float().clamp(min=torch.finfo(torch.float32).tiny).log()
+def _log(hit: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """log of (N,) probabilities, given those of all other tokens together."""
+    hit, others = hit.float(), others.float()
+    return torch.where(hit > 0.5, torch.log1p(-others.clamp(max=0.5)), hit.clamp(min=torch.finfo(hit.dtype).tiny).log())
