@@ -54,8 +54,9 @@ def test_scores_are_those_of_layers_as_they_are_from_one_compilation(llama: Any)
 @with_compiler
 @pytest.mark.parametrize(("bf16", "recomputed"), [(True, True), (False, False)])
 def test_tuning_has_the_losses_of_layers_as_they_are(llama: Any, tmp_path: Path, bf16: bool, recomputed: bool) -> None:
-    data = [{"input_ids": ids, "labels": ids} for ids in ids_of(1).expand(4, -1)]
-    recipe = Train(steps=2, batch_size=2, learning_rate=1e-2, warmup_steps=0, log_every=1)
+    data = [{"input_ids": ids, "labels": ids} for ids in ids_of(1).expand(8, -1)]
+    # At 1e-2 a step overshoots, and bfloat16's rounding alone moves the next loss by 0.005.
+    recipe = Train(steps=4, batch_size=2, learning_rate=1e-3, warmup_steps=0, log_every=1)
     torch._dynamo.reset()
     curves = []
     for compiled in (False, True):
@@ -67,8 +68,8 @@ def test_tuning_has_the_losses_of_layers_as_they_are(llama: Any, tmp_path: Path,
         curves.append([row["loss"] for row in loss_curve(tmp_path / str(compiled))])
 
     assert counters["stats"]["unique_graphs"] >= 1  # the second really was compiled
-    assert curves[1] == pytest.approx(curves[0], abs=5e-3 if bf16 else 1e-5)
-    assert curves[0][1] != pytest.approx(curves[0][0], abs=0.05)  # the step between them had gradients
+    assert curves[1] == pytest.approx(curves[0], abs=2e-3 if bf16 else 1e-5)
+    assert curves[0][-1] < curves[0][0] - 0.1  # it learns
 
 
 @with_compiler

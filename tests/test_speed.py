@@ -1,5 +1,6 @@
 """The benchmark compares like with like: a peer's function as its file has it, and the same number from ours."""
 
+import json
 import multiprocessing
 import os
 import platform
@@ -150,7 +151,7 @@ def test_a_row_a_page_and_its_numbers(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "6 windows, stride 16" in page
 
 
-def test_one_models_comparisons_leave_the_others_under_the_same_conditions() -> None:
+def test_one_models_comparisons_leave_the_others() -> None:
     def part(machine: str, *days: str, **seconds: float) -> dict[str, Any]:
         rows = [
             {"what": what, "precision": "float32", "side": "YaRN", "ours": [each]} for what, each in seconds.items()
@@ -162,7 +163,6 @@ def test_one_models_comparisons_leave_the_others_under_the_same_conditions() -> 
     assert benchmark.kept(first, second) == both
     replaced = benchmark.kept(part("here", "Monday", tiny=1.0), second)
     assert replaced["measured"] == ["Tuesday"]  # nothing of Monday's is left
-    assert benchmark.kept(first, part("there", "Tuesday", tiny=3.0)) == part("there", "Tuesday", tiny=3.0)
     assert benchmark.kept(None, second) == second
 
 
@@ -196,7 +196,6 @@ def test_the_shares_of_a_tuning_step_are_its_time(base: inputs.Base) -> None:
     share = machine.step(replace(base, tokens=base.tokens[:4096] * 2), 1024)
     parts = (share.products, share.attention, share.loss, share.rest)
     assert all(seconds > 0 for seconds in parts)
-    assert sum(parts) == pytest.approx(share.seconds)
     assert share.products > share.seconds / 10
     assert share.softmax < share.attention + share.loss
     assert share.products < share.multiplied < share.products + share.attention + share.loss
@@ -239,6 +238,14 @@ def test_damaged_measurements_are_refused_before_anything_is_measured(tmp_path: 
     (tmp_path / "measured.json").write_text(text)
     with pytest.raises(UsageError, match="is damaged"):
         benchmark.main([f"results={tmp_path}"])
+
+
+def test_a_page_does_not_mix_machines(tmp_path: Path) -> None:
+    text = json.dumps({"machine": {"conditions": {"machine": "another"}, "measured": [], "found": {}}})
+    (tmp_path / "measured.json").write_text(text)
+    with pytest.raises(UsageError, match="another machine"):
+        benchmark.main(["parts=[growth]", f"results={tmp_path}"])
+    assert (tmp_path / "measured.json").read_text() == text
 
 
 def test_a_clones_file_that_is_no_python_is_one_line(tmp_path: Path) -> None:
