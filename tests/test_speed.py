@@ -69,7 +69,7 @@ def test_sides_take_turns_and_may_bring_their_own_clock() -> None:
     order: list[str] = []
     sides = {"theirs": lambda: order.append("theirs"), "ours": lambda: Timed(order.append("ours"), 7.0)}
     seconds, _ = take_turns(sides, 2)
-    assert order == ["theirs", "ours", "theirs", "ours"]
+    assert order == ["theirs", "ours", "ours", "theirs"]
     assert seconds["ours"] == [7.0, 7.0]
 
 

@@ -50,11 +50,14 @@ class Timed:
 
 
 def take_turns(sides: Mapping[Side, Callable[[], Any]], rounds: int) -> tuple[dict[Side, list[float]], dict[Side, Any]]:
-    """Seconds of each round of each side, and what each returned; a side may time itself with `Timed`."""
+    """Seconds of each round of each side, and what each returned; a side may time itself with `Timed`.
+
+    Every other round in the opposite order, so that none always follows the same one.
+    """
     seconds: dict[Side, list[float]] = {name: [] for name in sides}
     found: dict[Side, Any] = {}
-    for _ in range(rounds):
-        for name, work in sides.items():
+    for number in range(rounds):
+        for name, work in list(sides.items())[:: -1 if number % 2 else 1]:
             ended = timed(work)
             seconds[name].append(ended.seconds)
             found[name] = ended.result
