@@ -95,6 +95,7 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["experiment_name=."], "expected letters, digits and _ . - alone"),
         (["model.rung=''"], "expected letters, digits and _ . - alone"),
         (["paths.results=''"], "paths.results is empty"),
+        (["modle=tiny"], "there is no key 'modle'; did you mean 'model'?"),
         (["+traim=3"], "there is no key 'traim'; did you mean 'train'?"),
         (["+train.learningrate=3"], "there is no key 'train.learningrate'; did you mean 'train.learning_rate'?"),
         (["data.source=hub"], "choose data=hub, not data.source=hub"),

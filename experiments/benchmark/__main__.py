@@ -86,6 +86,9 @@ def _compared(row: dict[str, Any]) -> tuple[Any, ...]:
 
 def main(arguments: list[str]) -> None:
     """Measure the parts asked for, one after the other."""
+    if {"-h", "--help"} & set(arguments):
+        print(f"{__doc__}\nWhat can be set, and what it is otherwise:\n\n{OmegaConf.to_yaml(Settings)}")
+        return
     try:
         settings: Any = OmegaConf.to_object(
             OmegaConf.merge(OmegaConf.structured(Settings), OmegaConf.from_cli(arguments))

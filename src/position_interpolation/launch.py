@@ -175,7 +175,7 @@ def _meant(key: str) -> str:
     for group, nodes in {**groups, "task": TASKS.values()}.items():
         for node in nodes:
             full |= {name: f"{group}.{name}" for name in getattr(node, "__dataclass_fields__", {}) if name not in full}
-    close = difflib.get_close_matches(key, full, n=1)
+    close = difflib.get_close_matches(key, groups, n=1, cutoff=0.75) or difflib.get_close_matches(key, full, n=1)
     return f"; did you mean '{full[close[0]]}'?" if close else "; see conf/ for what there is"
 
 

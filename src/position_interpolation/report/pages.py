@@ -65,6 +65,9 @@ def render_index(results: Path) -> Path:
             relative = folder.relative_to(results).as_posix()
             contents.append(f"[{title(records)}]({relative}/README.md)")
             entries.append(_entry(folder, relative, records, shown[0]))
+    contents += [
+        f"[{path.parent.name}]({path.parent.name}/README.md)" for path in sorted(results.glob("benchmark*/README.md"))
+    ]
     parts += [" · ".join(contents) + "\n", *entries]
     if not entries:
         parts = [parts[0], "Nothing yet: run `python -m position_interpolation experiment=quickstart`.\n"]
