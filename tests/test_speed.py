@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import platform
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import pytest
 import torch
 
 from experiments.benchmark import __main__ as benchmark
-from experiments.benchmark import inputs, machine, memory, perplexity
+from experiments.benchmark import inputs, machine, memory, page, perplexity
 from experiments.benchmark.peers import compiled
 from experiments.benchmark.rounds import Timed, take_turns, take_turns_apart
 from position_interpolation import compute
@@ -27,6 +28,7 @@ from position_interpolation.config import Compute
 from position_interpolation.errors import UsageError
 from position_interpolation.planning import forward_flops
 
+HOME = Path(__file__).parents[1]
 CASE = perplexity.Case("tiny", 64, 16, 5)
 
 
@@ -152,18 +154,14 @@ def test_a_row_a_page_and_its_numbers(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_one_models_comparisons_leave_the_others() -> None:
-    def part(machine: str, *days: str, **seconds: float) -> dict[str, Any]:
-        rows = [
-            {"what": what, "precision": "float32", "side": "YaRN", "ours": [each]} for what, each in seconds.items()
-        ]
-        return {"conditions": {"machine": machine}, "measured": list(days), "found": rows}
+    def rows(day: str, **seconds: float) -> list[dict[str, Any]]:
+        names = {"precision": "float32", "side": "YaRN", "measured": day}
+        return [{"what": what, **names, "ours": [each]} for what, each in seconds.items()]
 
-    first, second = part("here", "Monday", tiny=1.0, smollm2=2.0), part("here", "Tuesday", llama=4.0, tiny=3.0)
-    both = part("here", "Monday", "Tuesday", tiny=3.0, smollm2=2.0, llama=4.0)
+    first, second = rows("Monday", tiny=1.0, smollm2=2.0), rows("Tuesday", llama=4.0, tiny=3.0)
+    both = [*rows("Tuesday", tiny=3.0), *rows("Monday", smollm2=2.0), *rows("Tuesday", llama=4.0)]
     assert benchmark.kept(first, second) == both
-    replaced = benchmark.kept(part("here", "Monday", tiny=1.0), second)
-    assert replaced["measured"] == ["Tuesday"]  # nothing of Monday's is left
-    assert benchmark.kept(None, second) == second
+    assert benchmark.kept([], second) == second
 
 
 def test_a_part_without_comparisons_leaves_what_was_measured(
@@ -241,11 +239,19 @@ def test_damaged_measurements_are_refused_before_anything_is_measured(tmp_path: 
 
 
 def test_a_page_does_not_mix_machines(tmp_path: Path) -> None:
-    text = json.dumps({"machine": {"conditions": {"machine": "another"}, "measured": [], "found": {}}})
+    text = json.dumps({"conditions": {"machine": "another"}, "machine": []})
     (tmp_path / "measured.json").write_text(text)
     with pytest.raises(UsageError, match="another machine"):
         benchmark.main(["parts=[growth]", f"results={tmp_path}"])
     assert (tmp_path / "measured.json").read_text() == text
+
+
+@pytest.mark.parametrize("name", ["benchmark", "benchmark_avx2"])
+def test_the_committed_page_is_that_of_its_measurements(name: str, tmp_path: Path) -> None:
+    committed = HOME / "results" / name
+    shutil.copy(committed / "measured.json", tmp_path)
+    page.write(tmp_path)
+    assert (tmp_path / "README.md").read_text() == (committed / "README.md").read_text()
 
 
 def test_a_clones_file_that_is_no_python_is_one_line(tmp_path: Path) -> None:

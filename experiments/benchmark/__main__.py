@@ -1,7 +1,7 @@
 """`python -m experiments.benchmark [parts=[...]] [peers=<folder>] [rounds=3]`: measure, keep, write the page.
 
-Each part and each comparison is kept in runs/benchmark/measured.json as soon as it is measured: parts can be measured
-one by one, and a model's comparisons without another's.
+Each row is kept in runs/benchmark/measured.json as soon as it is measured, with its date and the code's commit, and
+replaces itself alone: parts can be measured one by one, and a model without the other.
 """
 
 import json
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from position_interpolation.errors import UsageError
 
 from . import inputs, machine, memory, page, passkey, peers, perplexity, trials, tuning
 
-COMPARISONS = ("perplexity", "passkey", "tuning", "trials")
+NAMES = ("what", "precision", "side", "idea", "kind", "window")  # what tells a row of a part from the others
+Row = dict[str, Any]
 PARTS = ("machine", "perplexity", "passkey", "tuning", "growth", "memory", "trials")
 
 
@@ -39,18 +41,22 @@ class Settings:
     results: str = "runs/benchmark"  # committed pages lie in results/
 
 
-def measured(part: str, settings: Settings) -> Iterator[Any]:
-    """One part's measurements as JSON has them; comparisons one by one."""
+def measured(part: str, settings: Settings) -> Iterator[list[Row]]:
+    """One part's rows as JSON has them, those of one measurement together."""
     cache, rounds, models = Path(settings.cache), settings.rounds, settings.models
     if part == "machine":
-        shares = [{**asdict(share), "rest": share.rest} for share in machine.profiles(cache, models)]
-        yield {"peaks": machine.peaks(rounds), "bandwidth": machine.bandwidth(rounds), "shares": shares}
-    elif part == "growth":
-        yield machine.growth(cache, rounds)
-    elif part == "memory":
-        yield memory.measure(cache)
-    elif part == "trials":
-        yield trials.measure(cache, rounds, models)
+        rates = machine.peaks(rounds).items()
+        products = [{"what": page.PRODUCT, "precision": precision, "rate": rate} for precision, rate in rates]
+        yield [*products, {"what": page.COPY, "rate": machine.bandwidth(rounds)}]
+        for share in machine.profiles(cache, models):
+            yield [{**asdict(share), "rest": share.rest}]
+    elif part in ("growth", "memory", "trials"):
+        found = {
+            "growth": partial(machine.growth, cache, rounds), "memory": partial(memory.measure, cache),
+            "trials": partial(trials.measure, cache, rounds, models),
+        }  # fmt: skip
+        for row in found[part]():
+            yield [row]
     else:
         folder = None if settings.peers is None else Path(settings.peers)
         measure = {"perplexity": perplexity.measure, "passkey": passkey.measure, "tuning": tuning.measure}[part]
@@ -69,19 +75,14 @@ def today() -> str:
     return f"{date.today().isoformat()} at {records.commit() or 'no commit'}"
 
 
-def kept(before: dict[str, Any] | None, found: dict[str, Any]) -> dict[str, Any]:
-    """What was found, and what it does not replace of the comparisons measured before."""
-    if before is None:
-        return found
-    again = {_compared(row): row for row in found["found"]}
-    stays = any(_compared(row) not in again for row in before["found"])
-    rows = [again.pop(_compared(row), row) for row in before["found"]]
-    measured = sorted({*(before["measured"] if stays else ()), *found["measured"]})
-    return {**found, "measured": measured, "found": rows + list(again.values())}
+def kept(before: list[Row], found: list[Row]) -> list[Row]:
+    """What was found, and the rows measured before that it does not replace."""
+    again = {_named(row): row for row in found}
+    return [again.pop(_named(row), row) for row in before] + list(again.values())
 
 
-def _compared(row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(row.get(key) for key in ("what", "precision", "side", "idea"))
+def _named(row: Row) -> tuple[Any, ...]:
+    return tuple(row.get(key) for key in NAMES)
 
 
 def main(arguments: list[str]) -> None:
@@ -97,16 +98,14 @@ def main(arguments: list[str]) -> None:
         raise UsageError(f"{str(error).splitlines()[0]}: see experiments/benchmark/README.md") from error
     check(settings)
     compute.keep_freed_memory()  # as a run does; peers have processes of their own
-    path = Path(settings.results) / "measured.json"
+    path, now = Path(settings.results) / "measured.json", today()
     for part in settings.parts:
         nothing = True
         for rows in filter(None, measured(part, settings)):
             nothing = False
-            found = {"conditions": conditions(), "measured": [today()], "found": rows}
-            everything = before(path)
-            if part in COMPARISONS:
-                found = kept(everything.get(part), found)
-            files.write_text(path, json.dumps({**everything, part: found}, indent=1) + "\n")
+            everything = {"conditions": conditions(), **before(path)}
+            everything[part] = kept(everything.get(part, []), [{**row, "measured": now} for row in rows])
+            files.write_text(path, json.dumps(everything, indent=1) + "\n")
             page.write(Path(settings.results))
         if nothing:
             print(f"{part}: nothing measured; passkey needs smollm2 and peers=<folder>")
@@ -139,7 +138,7 @@ def check(settings: Settings) -> None:
     except OSError as error:
         raise UsageError(f"results={settings.results} cannot be made: {error.strerror}") from error
     path = Path(settings.results) / "measured.json"
-    if any(part["conditions"] != conditions() for part in before(path).values()):
+    if before(path).get("conditions", conditions()) != conditions():
         raise UsageError(
             f"{path} was measured on another machine or with other versions, which one page does not mix: "
             "name another folder, results=runs/<name>"
@@ -147,7 +146,7 @@ def check(settings: Settings) -> None:
 
 
 def before(path: Path) -> dict[str, Any]:
-    """What was measured before, part by part.
+    """What was measured before: the conditions, and the rows of each part.
 
     Raises:
         UsageError: the file is damaged.

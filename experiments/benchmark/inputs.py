@@ -60,7 +60,7 @@ def base(name: str, cache: Path) -> Base:
 
 def precisions() -> list[str]:
     """bfloat16 where the machine multiplies it fast, and float32."""
-    fast = compute.dtype(Compute())
+    fast = compute.dtype(Compute(device="cpu"))
     return ["float32"] if fast == "float32" else [fast, "float32"]
 
 

@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,17 +76,15 @@ def bandwidth(rounds: int) -> float:
     return 2 * 4 * COPIED / seconds(lambda: target.copy_(source), rounds)
 
 
-def profiles(cache: Path, models: list[str]) -> list[Share]:
+def profiles(cache: Path, models: list[str]) -> Iterator[Share]:
     """Forwards as evaluation runs them, and steps as tuning does, under torch's profiler."""
     forwards = (("tiny", 256), ("tiny", 4096), ("smollm2", 2048), ("smollm2", 8192))
     steps = (("tiny", 1024), ("tiny", 4096), ("smollm2", 2048))
-    return [
-        measure(base(name, cache), window, engine)
-        for measure, cases in ((forward, forwards), (step, steps))
-        for name, window in cases
-        if name in models
-        for engine in engines(precisions()[0])
-    ]
+    for measure, cases in ((forward, forwards), (step, steps)):
+        for name, window in cases:
+            if name in models:
+                for engine in engines(precisions()[0]):
+                    yield measure(base(name, cache), window, engine)
 
 
 @torch.inference_mode()
@@ -152,14 +150,14 @@ def _inside(event: Any, kinds: tuple[str, ...]) -> bool:
 
 
 @torch.inference_mode()
-def growth(cache: Path, rounds: int) -> list[dict[str, float]]:
+def growth(cache: Path, rounds: int) -> Iterator[dict[str, float]]:
     """Seconds and FLOPs of one SmolLM2 forward at growing windows."""
     own: Base = base("smollm2", cache)
-    model, found = own.ours(precisions()[0]), []
+    model = own.ours(precisions()[0])
     for window in WINDOWS:
         ids = torch.tensor([own.tokens[:window]])
         took = seconds(lambda ids=ids: scored_losses(model, ids, SCORED), rounds if window <= 4096 else 1)  # type: ignore[misc]
         everything = float(forward_flops(own.shape, window - 1, SCORED))
-        found.append({"window": window, "seconds": took, "flops": everything})
-        print(found[-1], flush=True)
-    return found
+        found = {"window": window, "seconds": took, "flops": everything}
+        print(found, flush=True)
+        yield found

@@ -6,6 +6,7 @@ import re
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,12 @@ CASES: dict[str, dict[str, tuple[int, ...]]] = {
 }
 
 
-def measure(cache: Path) -> list[dict[str, Any]]:
+def measure(cache: Path) -> Iterator[dict[str, Any]]:
     """Peak bytes for SmolLM2, every side, at growing windows; None where LIMIT did not suffice.
 
     Of evaluation above the loaded model; of tuning with weights, gradients and moments. A side that fails otherwise is
     left where it failed, with a line on why: what the others took minutes for stays.
     """
-    found = []
     for kind, sides in CASES.items():
         for side, windows in sides.items():
             if side.endswith("compiled") and not compute.compiles_on_cpu():
@@ -52,11 +52,11 @@ def measure(cache: Path) -> list[dict[str, Any]]:
                     print(f"{kind}, {side}, {window} failed and is left out: {why}", file=sys.stderr)
                     break
                 peak = json.loads(ended.stdout.splitlines()[-1]) if ended.returncode == 0 else None
-                found.append({"kind": kind, "side": side, "window": window, "bytes": peak})
-                print(found[-1], flush=True)
+                found = {"kind": kind, "side": side, "window": window, "bytes": peak}
+                print(found, flush=True)
+                yield found
                 if peak is None:
                     break  # a longer window needs more
-    return found
 
 
 def _alone(kind: str, side: str, window: int, cache: Path) -> int:

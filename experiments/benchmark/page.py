@@ -24,19 +24,20 @@ STYLES = {
     "ours": "o-", "ours, compiled": "v-.",
 }  # fmt: skip
 GIB = 2**30
+PRODUCT, COPY = "one large matrix product", "one large copy"  # the rows that say what the machine can do
 Measured = dict[str, Any]
 
 
 def write(results: Path) -> None:
     """Render what was measured so far."""
     measured: Measured = json.loads((results / "measured.json").read_text())
-    parts: dict[str, Callable[[Any, str, dict[str, float], Path], str]] = {
+    parts: dict[str, Callable[[list[Measured], str, dict[str, float], Path], str]] = {
         "machine": limits, "perplexity": comparisons, "passkey": comparisons, "tuning": comparisons,
         "growth": growth, "memory": memory, "trials": tried,
     }  # fmt: skip
-    peaks = measured.get("machine", {}).get("found", {}).get("peaks", {})
+    peaks = {row["precision"]: row["rate"] for row in measured.get("machine", ()) if row["what"] == PRODUCT}
     sections = [
-        f"{render(measured[part]['found'], part, peaks, results)}\n\n{where(measured[part])}"
+        f"{render(measured[part], part, peaks, results)}\n\n{where(measured['conditions'], measured[part])}"
         for part, render in parts.items()
         if part in measured
     ]
@@ -52,10 +53,12 @@ INTRODUCTION = (
 )
 
 
-def where(part: Measured) -> str:
-    """One line on what a section was measured on, and when."""
-    versions = [f"{name} {value}" for name, value in part["conditions"].items() if name != "machine"]
-    return f"_{', '.join([part['conditions']['machine'], *versions, *part['measured']])}._"
+def where(conditions: dict[str, str], rows: list[Measured]) -> str:
+    """One line on what a section was measured on, with what, and when."""
+    versions = [f"{name} {value}" for name, value in conditions.items() if name != "machine"]
+    theirs = sorted({f"{row['side']} {row['version']}" for row in rows if row.get("version")})
+    days = sorted({row["measured"] for row in rows})
+    return f"_{', '.join([conditions['machine'], *versions, *theirs])}; {', '.join(days)}._"
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
@@ -67,7 +70,7 @@ def comparisons(found: list[Measured], part: str, peaks: dict[str, float], _: Pa
     """A table of ratios, with the share of the machine's peak that ours reaches."""
     cells = []
     for data in found:
-        row = Row(**data)
+        row = Row(**{name: value for name, value in data.items() if name != "measured"})
         ours = statistics.median(row.ours)
         share = None if row.flops is None or row.precision not in peaks else row.flops / ours / peaks[row.precision]
         ratios = row.ratios
@@ -91,12 +94,13 @@ CEILING = (
 )
 
 
-def limits(found: Measured, part: str, peaks: dict[str, float], _: Path) -> str:
+def limits(found: list[Measured], part: str, peaks: dict[str, float], _: Path) -> str:
     """The machine's peaks, and where the time goes."""
-    lines = [f"{value / 1e9:,.0f} GFLOP/s in {precision}" for precision, value in found["peaks"].items()]
+    lines = [f"{value / 1e9:,.0f} GFLOP/s in {precision}" for precision, value in peaks.items()]
+    (bandwidth,) = (row["rate"] for row in found if row["what"] == COPY)
     text = (
         f"One large matrix product reaches {' and '.join(lines)}; a large copy moves "
-        f"{found['bandwidth'] / 1e9:.1f} GB/s, reads and writes counted. FLOPs are counted by the "
+        f"{bandwidth / 1e9:.1f} GB/s, reads and writes counted. FLOPs are counted by the "
         "planner's formula, useful work only.\n\n"
     )
     parts = ("products", "attention", "loss", "rest", "softmax", "multiplied")
@@ -106,7 +110,8 @@ def limits(found: Measured, part: str, peaks: dict[str, float], _: Path) -> str:
             *(f"{share[part] / share['seconds']:.0%}" if part in share else "" for part in parts),
             f"{share['flops'] / share['seconds'] / peaks[share['precision']]:.0%}",
         ]
-        for share in found["shares"]
+        for share in found
+        if "flops" in share
     ]  # fmt: skip
     header = ["what", "precision", "s", "linear layers", "attention", "head and loss", "rest"]
     header += ["softmax", "all matrix products", "of peak"]
@@ -116,7 +121,9 @@ def limits(found: Measured, part: str, peaks: dict[str, float], _: Path) -> str:
 SHARES = (
     "Of a forward the head is one of the linear layers. The softmax and all matrix products are counted in what they "
     "belong to, too. The rest is norms, rotation, activation, residuals, casts, and in tuning the optimiser. "
-    "Compiled: with `compute.compile=true`, each layer by torch.compile."
+    "torch's own attention, in float32, has both within it, where they are not seen. Compiled: with "
+    "`compute.compile=true`, each layer by torch.compile. One call each, under torch's profiler, which makes small "
+    "operations longer: shares rather than speeds."
 )
 
 
@@ -207,7 +214,8 @@ def tried(found: list[Measured], part: str, peaks: dict[str, float], _: Path) ->
     ]  # fmt: skip
     return (
         "## What was tried\n\nHow many times faster an idea makes the work named beside it, everything else as the "
-        f"engine has it.\n\n{table(['idea', 'work', 'times faster', 'kept'], cells)}"
+        "engine has it: a batch's evaluation; of its tuning the head and loss alone, or the optimiser alone, but for "
+        f"freed memory the whole step.\n\n{table(['idea', 'work', 'times faster', 'kept'], cells)}"
     )
 
 

@@ -42,6 +42,7 @@ def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) ->
                 "passkey", f"smollm2, 2048 tokens{engine}", name, precision, seconds["theirs"], seconds[engine],
                 f"{same} of {TRIALS} verdicts alike, {sum(found[engine])} retrieved",
                 flops=float(sum(work)), notes=f"{TRIALS} prompts of YaRN's",
+                version=peers.version(folder, f"{name} passkey"),
             )  # fmt: skip
             rows.append(row)
             print(f"{row.what} {name}: {middle(row.ratios):.2f}x, {row.agreement}", flush=True)

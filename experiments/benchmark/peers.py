@@ -9,6 +9,7 @@ import ast
 import gc
 import random
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,12 @@ def function(folder: Path, name: str) -> Callable[..., Any]:
     if not path.is_file():
         raise UsageError(f"no {path}: expected a clone of {clone}; clone it there or correct peers={folder}")
     return compiled(path, wanted)
+
+
+def version(folder: Path, name: str) -> str:
+    """The commit of the clone that a function is from; empty if it is no clone."""
+    command = ["git", "-C", str(folder / FUNCTIONS[name][0]), "rev-parse", "--short=12", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def compiled(path: Path, wanted: tuple[str, ...]) -> Callable[..., Any]:

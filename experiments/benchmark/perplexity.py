@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -48,9 +49,10 @@ CASES = [
 ]
 
 
+HARNESS = "lm-evaluation-harness"
 PROTOCOLS = {
     "documented recipe": "token", "YaRN": "window", "PoSE": "token", "LongLoRA": "overlapping",
-    "lm-evaluation-harness": "rolling",
+    HARNESS: "rolling",
 }  # fmt: skip
 
 
@@ -80,7 +82,7 @@ def compare(own: Base, case: Case, precision: str, name: str, folder: Path | Non
         row = Row(
             "perplexity", f"{own.name}, W = {case.window}{engine}", name, precision, seconds["theirs"],
             seconds[engine], f"{protocol}: {found['theirs']:.6g} and {value:.6g}, {off:.0e} apart",
-            flops(own, case, protocol), work(case, protocol) + notes,
+            flops(own, case, protocol), work(case, protocol) + notes, version(name, folder),
         )  # fmt: skip
         rows.append(row)
         print(f"{row.what} {precision} {name}: {middle(row.ratios):.2f}x, {row.agreement}", flush=True)
@@ -98,13 +100,21 @@ def work(case: Case, protocol: str) -> str:
 def compared(folder: Path | None) -> list[str]:
     """The peers that are there."""
     clones = ["YaRN", "PoSE", "LongLoRA"] if folder is not None else []
-    harness = ["lm-evaluation-harness"] if importlib.util.find_spec("lm_eval") is not None else []
+    harness = [HARNESS] if importlib.util.find_spec("lm_eval") is not None else []
     return ["documented recipe", *clones, *harness]
+
+
+def version(name: str, folder: Path | None) -> str:
+    """Of a peer, where transformers' does not say it."""
+    if name == HARNESS:
+        return metadata.version("lm_eval")
+    return "" if folder is None or name == "documented recipe" else peers.version(folder, f"{name} perplexity")
 
 
 def theirs(name: str, own: Base, case: Case, precision: str, folder: Path | None) -> Callable[[], float]:
     """A peer's turn, which returns its perplexity."""
-    turn = partial(function(name, folder), own.plain(precision), own, case)
+    model = own.plain(precision)
+    turn = rolling(model, own, case) if name == HARNESS else partial(function(name, folder), model, own, case)
     turn()  # warms up
     return turn
 
@@ -113,21 +123,22 @@ def function(name: str, folder: Path | None) -> Callable[[Any, Base, Case], floa
     """What a peer does with a model and a case."""
     if name == "documented recipe":
         return recipe
-    if name == "lm-evaluation-harness":
-        return rolling
     assert folder is not None  # the others are compared with their clones alone
     found = peers.function(folder, f"{name} perplexity")
     return partial({"YaRN": yarn, "PoSE": pose, "LongLoRA": whole_windows}[name], found)
 
 
 def mine(protocol: str, own: Base, case: Case, precision: str, *, compiled: bool) -> Callable[[], tuple[float, str]]:
-    """Our turn under a protocol, after what a run does first: the perplexity, and how long compiling took."""
+    """Our turn under a protocol, after what a run does first: the perplexity, and a note on what compiling took."""
     compute.prepare(Compute(device="cpu"))
-    ways = {"overlapping": ours_whole, "rolling": ours_rolling}
-    turn = partial(ways.get(protocol, partial(ours, protocol)), own.ours(precision, compiled=compiled), own, case)
+    model = own.ours(precision, compiled=compiled)
+    if protocol == "rolling":
+        turn = ours_rolling(model, own, case)
+    else:
+        turn = partial(ours_whole if protocol == "overlapping" else partial(ours, protocol), model, own, case)
     started = time.perf_counter()
     turn()  # warms up
-    notes = f"; first time, compiling, {time.perf_counter() - started:.0f} s" if compiled else ""
+    notes = f"; first turn, compiling included, {time.perf_counter() - started:.0f} s" if compiled else ""
     return lambda: (turn(), notes)
 
 
@@ -204,32 +215,45 @@ def ours_whole(model: Any, own: Base, case: Case) -> float:
     return engine(model, [tokens], case.window, case.stride, None, "overlapping")
 
 
-def rolling(model: Any, own: Base, case: Case) -> float:
-    """lm-evaluation-harness: windows that do not overlap, the token before each as its start."""
+def rolling(model: Any, own: Base, case: Case) -> Callable[[], float]:
+    """lm-evaluation-harness's turn: windows that do not overlap, the token before each as its start."""
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
-    text = rolling_text(own, case)
-    harness = HFLM(pretrained=model, tokenizer=own.tokenizer, batch_size=1, max_length=case.window, add_bos_token=False)
+    text, tokens = rolling_text(own, case)
+    harness = HFLM(
+        pretrained=model, tokenizer=own.tokenizer, batch_size=max(1, TOKENS_PER_FORWARD // case.window),
+        max_length=case.window, add_bos_token=False,
+    )  # fmt: skip
     harness.custom_prefix_token_id = own.bos
     request = Instance("loglikelihood_rolling", {}, (text,), 0)
-    (total,) = harness.loglikelihood_rolling([request], disable_tqdm=True)
-    return math.exp(-total / len(own.tokenizer(text, add_special_tokens=False)["input_ids"]))
+
+    def turn() -> float:
+        (total,) = harness.loglikelihood_rolling([request], disable_tqdm=True)
+        return math.exp(-total / len(tokens))
+
+    return turn
 
 
-def ours_rolling(model: Any, own: Base, case: Case) -> float:
+def ours_rolling(model: Any, own: Base, case: Case) -> Callable[[], float]:
     """The same: its windows read W tokens and score the W behind them."""
-    tokens = own.tokenizer(rolling_text(own, case), add_special_tokens=False)["input_ids"]
-    return engine(model, [[own.bos, *tokens]], case.window + 1, case.window, None, "token")
+    text, _ = rolling_text(own, case)
+
+    def turn() -> float:
+        tokens = own.tokenizer(text, add_special_tokens=False)["input_ids"]  # as the harness does in its turn
+        return engine(model, [[own.bos, *tokens]], case.window + 1, case.window, None, "token")
+
+    return turn
 
 
-def rolling_text(own: Base, case: Case) -> str:
-    """Three windows of text, to the token: a shorter last window has another context there than here."""
+def rolling_text(own: Base, case: Case) -> tuple[str, list[int]]:
+    """Three whole windows of text, and their tokens: a shorter last window has another context there than here."""
     wanted = 3 * case.window
     for taken in range(wanted - 8, wanted + 8):  # what is decoded may be cut otherwise when it is encoded again
         text: str = own.tokenizer.decode(own.tokens[:taken], clean_up_tokenization_spaces=False)
-        if len(own.tokenizer(text, add_special_tokens=False)["input_ids"]) == wanted:
-            return text
+        tokens = own.tokenizer(text, add_special_tokens=False)["input_ids"]
+        if len(tokens) == wanted:
+            return text, tokens
     raise ValueError(f"no start of {DOCUMENT} has {wanted} tokens")
 
 

@@ -30,6 +30,7 @@ class Row:
     agreement: str
     flops: float | None = None  # of ours
     notes: str = ""
+    version: str = ""  # of the peer
 
     @property
     def ratios(self) -> list[float]:

@@ -1,7 +1,7 @@
 """What was tried to be faster: each with and without, in turns; what the engine keeps is what helped."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -38,23 +38,26 @@ class Trial:
         return [a / b for a, b in zip(self.without, self.having, strict=True)]
 
 
-def measure(cache: Path, rounds: int, names: list[str]) -> list[dict[str, Any]]:
+def measure(cache: Path, rounds: int, names: list[str]) -> Iterator[dict[str, Any]]:
     """Every trial, on one batch of windows or one prompt of each model."""
-    found: list[Trial] = []
+    for trial in _measured(cache, rounds, names):
+        print(f"{trial.what}: {trial.idea}: {middle(trial.gains):.2f}x", flush=True)
+        yield {**asdict(trial), "gains": trial.gains}
+
+
+def _measured(cache: Path, rounds: int, names: list[str]) -> Iterator[Trial]:
     for name, window, batch in (("tiny", 256, 32), ("tiny", 1024, 8), ("smollm2", 2048, 1)):
         if name in names:
             own = base(name, cache)
             what = f"{name}, {batch} x {window}"
             ids = torch.tensor(windows(own, window, batch))
-            found += _timed(_evaluation(own, ids), f"evaluation, {what}", rounds)
-            found += _timed(_tuning(own, ids), f"tuning, {what}", rounds)
+            yield from _timed(_evaluation(own, ids), f"evaluation, {what}", rounds)
+            yield from _timed(_tuning(own, ids), f"tuning, {what}", rounds)
             for kind in ("evaluation", "tuning"):
                 alone = partial(with_memory, kind, own, window, batch)
                 sides = {"without": partial(alone, kept=False), "having": partial(alone, kept=True)}
                 seconds, _ = take_turns_apart(sides, rounds)
-                found.append(Trial("freed memory kept for what comes", f"{kind}, {what}", "compute.py", **seconds))
-                print(f"{kind}, {what}: freed memory kept: {middle(found[-1].gains):.2f}x", flush=True)
-    return [{**asdict(trial), "gains": trial.gains} for trial in found]
+                yield Trial("freed memory kept for what comes", f"{kind}, {what}", "compute.py", **seconds)
 
 
 def windows(own: Base, window: int, batch: int) -> list[list[int]]:
@@ -79,14 +82,11 @@ def with_memory(kind: str, own: Base, window: int, batch: int, *, kept: bool) ->
 Pair = tuple[str, str, Callable[[], Any], Callable[[], Any]]
 
 
-def _timed(pairs: list[Pair], what: str, rounds: int) -> list[Trial]:
-    trials = []
+def _timed(pairs: list[Pair], what: str, rounds: int) -> Iterator[Trial]:
     for idea, kept, without, having in pairs:
         without(), having()  # warm up, and compile what is compiled
         seconds, _ = take_turns({"without": without, "having": having}, rounds)
-        trials.append(Trial(idea, what, kept, seconds["without"], seconds["having"]))
-        print(f"{what}: {idea}: {middle(trials[-1].gains):.2f}x", flush=True)
-    return trials
+        yield Trial(idea, what, kept, seconds["without"], seconds["having"])
 
 
 def _evaluation(own: Base, ids: torch.Tensor) -> list[Pair]:

@@ -67,9 +67,9 @@ def keep_freed_memory() -> None:
     """Have glibc keep what tensors free for those that come (elsewhere nothing is done).
 
     By itself it gives large blocks back to the system, which then clears the next tensor page by page, fault by fault:
-    two fifths of what a tuning step did beside its matrix products. Blocks fit the gaps of their own size badly, so
-    that the most memory held grows: by 3 % or less in tuning at 4096 tokens; what an evaluation of 8192 holds above the
-    model, by four fifths.
+    by hand two fifths of what a tuning step did beside its matrix products. Blocks fit the gaps of their own size
+    badly, so that the most memory held grows: by hand by 3 % or less in tuning at 4096 tokens; what an evaluation of
+    8192 holds above the model, by four fifths.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
