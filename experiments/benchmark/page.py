@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,7 @@ def memory(found: list[Measured], part: str, peaks: dict[str, float], results: P
         "tuning, recomputed": "activations made again in the backward pass",
     }
     kinds = {kind: what for kind, what in kinds.items() if any(row["kind"] == kind for row in found)}
-    figure = Figure(figsize=(4 * len(kinds), 4), layout="constrained")
+    figure = Figure(figsize=(4 * len(kinds), 4.5), layout="constrained")
     tables = []
     for axes, (kind, what) in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds.items(), strict=True):
         peak: dict[str, dict[int, int | None]] = {}
@@ -173,11 +174,11 @@ def memory(found: list[Measured], part: str, peaks: dict[str, float], results: P
             own = {window: size / GIB for window, size in peak[side].items() if size is not None}
             colour = COLOURS[side.split(",")[0]]
             axes.plot(list(own), list(own.values()), STYLES[side], color=colour, label=LABELS[side])
-        axes.set(xscale="log", ylim=(0, None), xlabel="window, tokens", ylabel="peak, GiB", title=f"{kind}\n({what})")
-        axes.title.set_fontsize("small")
+        axes.set(xscale="log", ylim=(0, None), xlabel="window, tokens", ylabel="peak, GiB")
+        axes.set_title(textwrap.fill(f"{kind} ({what})", 48), fontsize="small")
         axes.set_xticks(windows, [f"{window:,}" for window in windows])
         axes.minorticks_off()
-        axes.legend()
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), fontsize="small")  # below: it would hide points
         rows = [[f"{window}", *(lower(peak, side, window) for side in peak)] for window in windows]
         reach = {side: longest(sizes) for side, sizes in peak.items()}
         farthest = ", ".join(f"{tokens:,} tokens ({LABELS[side]})" for side, tokens in reach.items() if tokens)
