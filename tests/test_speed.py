@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import platform
+import re
 import resource
 import shutil
 import signal
@@ -21,7 +22,7 @@ import torch
 
 from experiments.benchmark import __main__ as benchmark
 from experiments.benchmark import inputs, machine, memory, page, perplexity
-from experiments.benchmark.peers import compiled
+from experiments.benchmark.peers import compiled, version
 from experiments.benchmark.rounds import Timed, take_turns, take_turns_apart
 from position_interpolation import compute
 from position_interpolation.config import Compute
@@ -231,7 +232,7 @@ def test_bad_settings_get_one_line(
         benchmark.main([argument])
 
 
-@pytest.mark.parametrize("text", ["{broken", "[]"])
+@pytest.mark.parametrize("text", ["{broken", "[]", '{"tuning": []}', '{"conditions": {}, "tuning": {"found": []}}'])
 def test_damaged_measurements_are_refused_before_anything_is_measured(tmp_path: Path, text: str) -> None:
     (tmp_path / "measured.json").write_text(text)
     with pytest.raises(UsageError, match="is damaged"):
@@ -252,6 +253,16 @@ def test_the_committed_page_is_that_of_its_measurements(name: str, tmp_path: Pat
     shutil.copy(committed / "measured.json", tmp_path)
     page.write(tmp_path)
     assert (tmp_path / "README.md").read_text() == (committed / "README.md").read_text()
+
+
+def test_a_peers_version_is_that_of_its_clone_alone(tmp_path: Path) -> None:
+    (tmp_path / "yarn").mkdir()
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@x"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "around"], check=True)
+    assert version(tmp_path, "YaRN perplexity") == ""  # of a folder inside some other repository
+    (tmp_path / ".git").rename(tmp_path / "yarn" / ".git")
+    assert re.fullmatch("[0-9a-f]{12}", version(tmp_path, "YaRN perplexity"))
 
 
 def test_a_clones_file_that_is_no_python_is_one_line(tmp_path: Path) -> None:

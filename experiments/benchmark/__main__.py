@@ -151,13 +151,18 @@ def before(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: the file is damaged.
     """
+    if not path.is_file():
+        return {}
     try:
-        found = json.loads(path.read_text()) if path.is_file() else {}
+        found: Any = json.loads(path.read_text())
     except ValueError:
         found = None
-    if not isinstance(found, dict):
-        raise UsageError(f"{path} is damaged: expected a benchmark's measurements; move it away")
-    return found
+    known = isinstance(found, dict) and "conditions" in found
+    if not known or not all(isinstance(rows, list) for part, rows in found.items() if part in PARTS):
+        raise UsageError(
+            f"{path} is damaged or from an older version: expected a benchmark's measurements; move it away"
+        )
+    return dict(found)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import ast
 import gc
 import random
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -57,8 +58,11 @@ def function(folder: Path, name: str) -> Callable[..., Any]:
 
 
 def version(folder: Path, name: str) -> str:
-    """The commit of the clone that a function is from; empty if it is no clone."""
-    command = ["git", "-C", str(folder / FUNCTIONS[name][0]), "rev-parse", "--short=12", "HEAD"]
+    """The commit of the clone that a function is from; empty if it is no clone, or git is not there to ask."""
+    clone = folder / FUNCTIONS[name][0]
+    if not (clone / ".git").exists() or shutil.which("git") is None:  # git would answer for a repository around it
+        return ""
+    command = ["git", "-C", str(clone), "rev-parse", "--short=12", "HEAD"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
