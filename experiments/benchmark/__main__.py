@@ -95,7 +95,8 @@ def main(arguments: list[str]) -> None:
             OmegaConf.merge(OmegaConf.structured(Settings), OmegaConf.from_cli(arguments))
         )
     except (OmegaConfBaseException, YAMLError) as error:
-        raise UsageError(f"{str(error).splitlines()[0]}: see experiments/benchmark/README.md") from error
+        wrong = str(error).splitlines()[0]
+        raise UsageError(f"{wrong}: expected settings such as parts=[tuning] models=[tiny] rounds=3") from error
     check(settings)
     compute.keep_freed_memory()  # as a run does; peers have processes of their own
     path, now = Path(settings.results) / "measured.json", today()
