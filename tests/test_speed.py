@@ -119,15 +119,25 @@ def waiting(file: Path) -> Callable[[], Any]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_benchmark_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("works", [True, False])
+def test_a_benchmark_that_is_killed_leaves_no_process(works: bool, tmp_path: Path) -> None:
+    """Whether its side works by then, or has only begun to start."""
     file = tmp_path / "side"
     whole = multiprocessing.get_context("spawn").Process(
         target=take_turns_apart, args=({"theirs": partial(waiting, file)}, 1)
     )
     whole.start()
-    side = int(eventually(lambda: file.is_file() and file.read_text()))
+    if works:
+        assert eventually(lambda: file.is_file() and file.read_text())
+    started = eventually(lambda: children(whole.pid))
+    assert started
     whole.kill()
-    assert eventually(lambda: not runs(side))
+    assert eventually(lambda: not any(map(runs, started)))
+
+
+def children(process: int | None) -> list[int]:
+    found = [path.read_text().split() for path in Path(f"/proc/{process}/task").glob("*/children")]
+    return [int(each) for part in found for each in part]
 
 
 def runs(process: int) -> bool:
@@ -238,6 +248,20 @@ def test_damaged_measurements_are_refused_before_anything_is_measured(tmp_path: 
     (tmp_path / "measured.json").write_text(text)
     with pytest.raises(UsageError, match="is damaged"):
         benchmark.main([f"results={tmp_path}"])
+
+
+def test_rows_that_cannot_be_shown_are_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    rows = {"conditions": benchmark.conditions(), "tuning": [{"what": "a row without numbers"}]}
+    (tmp_path / "measured.json").write_text(json.dumps(rows))
+    with pytest.raises(UsageError, match="is damaged"):
+        benchmark.main([f"results={tmp_path}"])
+
+
+def test_a_page_of_something_else_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("of another")
+    with pytest.raises(UsageError, match="something else"):
+        benchmark.main([f"results={tmp_path}"])
+    assert (tmp_path / "README.md").read_text() == "of another"
 
 
 def test_a_page_does_not_mix_machines(tmp_path: Path) -> None:

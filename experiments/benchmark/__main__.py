@@ -139,11 +139,20 @@ def check(settings: Settings) -> None:
     except OSError as error:
         raise UsageError(f"results={settings.results} cannot be made: {error.strerror}") from error
     path = Path(settings.results) / "measured.json"
+    if not path.exists() and (path.parent / "README.md").exists():
+        raise UsageError(
+            f"results={settings.results} has a page of something else, which ours would replace: name another"
+        )
     if before(path).get("conditions", conditions()) != conditions():
         raise UsageError(
             f"{path} was measured on another machine or with other versions, which one page does not mix: "
             "name another folder, results=runs/<name>"
         )
+    if path.exists():
+        try:
+            page.write(path.parent)  # what cannot be shown now could not be with more rows
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise _damaged(path) from error
 
 
 def before(path: Path) -> dict[str, Any]:
@@ -152,18 +161,20 @@ def before(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: the file is damaged.
     """
-    if not path.is_file():
+    if not path.exists():
         return {}
     try:
         found: Any = json.loads(path.read_text())
-    except ValueError:
+    except (ValueError, OSError):
         found = None
     known = isinstance(found, dict) and "conditions" in found
     if not known or not all(isinstance(rows, list) for part, rows in found.items() if part in PARTS):
-        raise UsageError(
-            f"{path} is damaged or from an older version: expected a benchmark's measurements; move it away"
-        )
+        raise _damaged(path)
     return dict(found)
+
+
+def _damaged(path: Path) -> UsageError:
+    return UsageError(f"{path} is damaged or from an older version: expected a benchmark's measurements; move it away")
 
 
 if __name__ == "__main__":

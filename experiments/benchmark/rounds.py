@@ -77,7 +77,9 @@ def take_turns_apart(
     """
     spawned = multiprocessing.get_context("spawn")
     with ExitStack() as stack:
-        processes = {name: stack.enter_context(ProcessPoolExecutor(1, spawned)) for name in sides}
+        processes = {
+            name: stack.enter_context(ProcessPoolExecutor(1, spawned, initializer=_end_with_parent)) for name in sides
+        }
         for name, ready in sides.items():
             _result(processes[name], _make_ready, ready)
         return take_turns({name: partial(_next_turn, process) for name, process in processes.items()}, rounds)
@@ -87,12 +89,15 @@ _work: list[Callable[[], Any]] = []  # of a side, in its own process
 
 
 def _make_ready(ready: Callable[[], Callable[[], Any]]) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     _work.append(ready())
 
 
 def _end_with_parent() -> None:
-    """So that a benchmark that is killed leaves no process with a model behind."""
+    """So that a benchmark that is killed leaves no process behind, whether it has work by then or not."""
+    threading.Thread(target=_wait_for_its_end, daemon=True).start()
+
+
+def _wait_for_its_end() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
