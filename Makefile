@@ -39,7 +39,7 @@ smollm2-extend: install  ## SmolLM2-135M extended to 16384 tokens by PI, on a CP
 	@echo "About 30 minutes on two cores that multiply bfloat16 fast, longer elsewhere. A killed run goes on where it was."
 	$(RUN) experiment=smollm2_extend extension=none,pi_x2_untuned,pi_x2 train.steps=80
 
-smoke: install  ## The main job's path in about a minute; results in runs/smoke.
+smoke: install  ## The main job's path in about three minutes; results in runs/smoke.
 	$(RUN) experiment=smoke
 
 test: install  ## The tests, without network or GPU.

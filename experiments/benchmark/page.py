@@ -42,7 +42,13 @@ def write(results: Path) -> None:
         for part, render in parts.items()
         if part in measured
     ]
-    text = "# Speed and memory\n\n" + INTRODUCTION + "\n\n" + "\n\n".join(sections) + "\n"
+    text = (
+        f"# Speed and memory: {measured['conditions']['machine']}\n\n"
+        + INTRODUCTION
+        + "\n\n"
+        + "\n\n".join(sections)
+        + "\n"
+    )
     files.write_text(results / "README.md", text)
 
 
