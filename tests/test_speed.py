@@ -175,6 +175,28 @@ def test_one_models_comparisons_leave_the_others() -> None:
     assert benchmark.kept([], second) == second
 
 
+@pytest.mark.parametrize("name", ["what", "precision", "side", "idea", "kind", "window"])
+def test_rows_that_differ_in_a_name_leave_each_other(name: str) -> None:
+    first, second = {name: "one", "bytes": 1}, {name: "another", "bytes": 2}
+    assert benchmark.kept([first], [second]) == [first, second]
+
+
+def test_two_benchmarks_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    path, spawned = tmp_path / "measured.json", multiprocessing.get_context("spawn")
+    both = [spawned.Process(target=adding, args=(path, name)) for name in ("one", "other")]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert len(json.loads(path.read_text())["trials"]) == 40
+
+
+def adding(path: Path, name: str) -> None:
+    for number in range(20):
+        row = {"idea": f"{name} {number}", "what": "", "kept": "", "gains": [1.0], "measured": "today"}
+        benchmark.add(path, "trials", [row])
+
+
 def test_a_part_without_comparisons_leaves_what_was_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -104,14 +104,20 @@ def main(arguments: list[str]) -> None:
         nothing = True
         for rows in filter(None, measured(part, settings)):
             nothing = False
-            everything = {"conditions": conditions(), **before(path)}
-            everything[part] = kept(everything.get(part, []), [{**row, "measured": now} for row in rows])
-            files.write_text(path, json.dumps(everything, indent=1) + "\n")
-            page.write(Path(settings.results))
+            add(path, part, [{**row, "measured": now} for row in rows])
         if nothing:
             print(f"{part}: nothing measured; passkey needs smollm2 and peers=<folder>")
     if path.is_file():
         print(f"Page and figures: {settings.results}/README.md")
+
+
+def add(path: Path, part: str, rows: list[Row]) -> None:
+    """Keep a part's rows beside those of before, and render the page; other processes wait meanwhile."""
+    with files.locked(path):
+        everything = {"conditions": conditions(), **before(path)}
+        everything[part] = kept(everything.get(part, []), rows)
+        files.write_text(path, json.dumps(everything, indent=1) + "\n")
+        page.write(path.parent)
 
 
 def check(settings: Settings) -> None:
@@ -143,12 +149,7 @@ def check(settings: Settings) -> None:
         raise UsageError(
             f"results={settings.results} has a page of something else, which ours would replace: name another"
         )
-    if before(path).get("conditions", conditions()) != conditions():
-        raise UsageError(
-            f"{path} was measured on another machine or with other versions, which one page does not mix: "
-            "name another folder, results=runs/<name>"
-        )
-    if path.exists():
+    if before(path):
         try:
             page.write(path.parent)  # what cannot be shown now could not be with more rows
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -159,7 +160,7 @@ def before(path: Path) -> dict[str, Any]:
     """What was measured before: the conditions, and the rows of each part.
 
     Raises:
-        UsageError: the file is damaged.
+        UsageError: the file is damaged, or another machine's.
     """
     if not path.exists():
         return {}
@@ -170,6 +171,11 @@ def before(path: Path) -> dict[str, Any]:
     known = isinstance(found, dict) and "conditions" in found
     if not known or not all(isinstance(rows, list) for part, rows in found.items() if part in PARTS):
         raise _damaged(path)
+    if found["conditions"] != conditions():
+        raise UsageError(
+            f"{path} was measured on another machine or with other versions, which one page does not mix: "
+            "name another folder, results=runs/<name>"
+        )
     return dict(found)
 
 
