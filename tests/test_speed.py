@@ -21,7 +21,7 @@ import pytest
 import torch
 
 from experiments.benchmark import __main__ as benchmark
-from experiments.benchmark import inputs, machine, memory, page, perplexity
+from experiments.benchmark import inputs, machine, memory, page, perplexity, tuning
 from experiments.benchmark.peers import compiled, version
 from experiments.benchmark.rounds import Timed, take_turns, take_turns_apart
 from position_interpolation import compute
@@ -162,6 +162,23 @@ def test_a_row_a_page_and_its_numbers(tmp_path: Path, monkeypatch: pytest.Monkey
     page = (tmp_path / "README.md").read_text()
     assert "| tiny, W = 64 | float32 | documented recipe |" in page
     assert "6 windows, stride 16" in page
+
+
+def test_a_ratio_is_their_seconds_over_ours(base: inputs.Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    def perplexities(sides: dict[str, Any], _: int) -> Any:
+        found = {side: 8.0 if side == "theirs" else (8.0, "") for side in sides}
+        return {side: [3.0 if side == "theirs" else 2.0] for side in sides}, found
+
+    def losses(sides: dict[tuple[str, str], Any], _: int) -> Any:
+        curves = {side: [1.0, 2.0] if side[0] == "trainer" else [1.0, 2.5] for side in sides}
+        return {side: [3.0 if side[0] == "trainer" else 2.0] for side in sides}, curves
+
+    monkeypatch.setattr(perplexity, "take_turns_apart", perplexities)
+    monkeypatch.setattr(tuning, "take_turns_apart", losses)
+    rows = perplexity.compare(base, CASE, "float32", "documented recipe", None, 1)
+    steps = tuning.compare(base, 64, 1, 2, "float32", 1)
+    assert {ratio for row in [*rows, *steps] for ratio in row.ratios} == {1.5}
+    assert steps[0].agreement == "losses of 2 steps within 5e-01"  # the farthest apart
 
 
 def test_one_models_comparisons_leave_the_others() -> None:
