@@ -70,7 +70,6 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["train.schedule=cosine"], "choose one of constant, wsd"),
         (["train.optimizer=sgd"], "choose one of adamw, muon"),
         (["train.beta2=1"], "train.beta2=1.0 makes no sense: expected a number below 1"),
-        (["train.lesson_steps=-1"], "train.lesson_steps=-1 makes no sense"),
         (["task.ids=[a,a]"], "names a document twice"),
         (["task=export", "task.folder=Makefile"], "is a file: expected a folder"),
         (["data.corpora.pg19.part=tset"], "part=tset: choose one of all, train, test"),

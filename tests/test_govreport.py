@@ -16,7 +16,7 @@ from position_interpolation import launch, records, settings
 from position_interpolation.callbacks import loss_curve
 from position_interpolation.config import Train
 from position_interpolation.errors import UsageError
-from position_interpolation.packing import encode
+from position_interpolation.encoding import encode
 from position_interpolation.pairs import Pair
 from position_interpolation.records import Record
 from position_interpolation.report.govreport import tables as govreport_tables

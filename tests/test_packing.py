@@ -80,10 +80,10 @@ def test_a_tokenizers_fingerprint_sees_one_more_token(tokenizer: Any) -> None:
         return PreTrainedTokenizerFast(tokenizer_object=backend, **marks)
 
     other = copied(bos_token="<s>", eos_token="</s>")
-    assert packing.tokenizer_sha256(other) == packing.tokenizer_sha256(tokenizer)
-    assert packing.tokenizer_sha256(copied(bos_token="<s>")) != packing.tokenizer_sha256(tokenizer)  # no EOS
+    assert encoding.tokenizer_sha256(other) == encoding.tokenizer_sha256(tokenizer)
+    assert encoding.tokenizer_sha256(copied(bos_token="<s>")) != encoding.tokenizer_sha256(tokenizer)  # no EOS
     other.add_tokens(["<new>"])
-    assert packing.tokenizer_sha256(other) != packing.tokenizer_sha256(tokenizer)
+    assert encoding.tokenizer_sha256(other) != encoding.tokenizer_sha256(tokenizer)
 
 
 def test_recall_documents_make_a_stream_of_their_own_by_seed(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from position_interpolation import card, corpora, distributed, limits, questions
-from position_interpolation.config import GENERATED, Config
+from position_interpolation.config import RECALL, Config
 from position_interpolation.errors import UsageError
 from position_interpolation.planning import GPUS
 from position_interpolation.rope import METHODS
@@ -59,7 +59,7 @@ def check(config: Config) -> None:
         raise UsageError(
             "method=extrapolation untuned is the base itself: set method=none, or train=tune and train.steps above 0"
         )
-    if extension(config).steps and not set(config.train.mixture) - {*GENERATED}:
+    if extension(config).steps and not set(config.train.mixture) - {RECALL}:
         raise UsageError(
             "tuning needs text beside generated streams: set train.mixture, for example train.mixture.books=1.0"
         )
@@ -132,7 +132,7 @@ def _check_task(config: Config) -> None:
         if config.train.mixture.get(str(corpus)):
             raise UsageError(f"train.mixture has {corpus}, on which task={task.name} is measured: take it out")
         for name in config.train.mixture:
-            if name not in GENERATED:
+            if name != RECALL:
                 corpora.require(config.data, name)
 
 

@@ -7,7 +7,7 @@ from omegaconf import MISSING
 
 from position_interpolation.task_config import TASKS, Task
 
-RECALL, REPEATS = GENERATED = ("recall", "repeats")  # streams of a training mixture that are made, not read
+RECALL = "recall"  # of a training mixture: windows that are made, not read (recall.py)
 
 
 @dataclass
@@ -92,9 +92,6 @@ class Train:
     chunk: int | None = None  # tokens of a sequence, its positions spread over L' (skipping.py); None: L' tokens
     batch_size: int = 8  # sequences a step, whatever the number of micro-batches and processes
     mixture: dict[str, float] = field(default_factory=dict)  # corpus: share of sequences
-    recall_documents: int = 12_000  # how many the stream `recall` holds: see recall.py
-    recall_stretch: float = 1.0  # of the filler around their keys: at s L, s takes it as far as in the base's window
-    lesson_steps: int = 0  # before the mixture, so many steps on generated repeats: see recall.py
     optimizer: str = "adamw"  # section 3.1; muon: for a base from random weights, see optimizers.py
     learning_rate: float = 2e-5
     schedule: str = "constant"  # after the warm-up: constant, or wsd (falls to 0 over the last fifth)

@@ -4,25 +4,37 @@ Its name is known before its weights: what a task needs is read and checked firs
 forward. What was measured under a name before needs no weights at all.
 """
 
-import hashlib
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from position_interpolation import compute, corpora, distributed, files, models, packing, records, settings, training
-from position_interpolation.config import GENERATED, RECALL, REPEATS, Config
+from position_interpolation import (
+    compute,
+    corpora,
+    distributed,
+    encoding,
+    files,
+    models,
+    packing,
+    records,
+    settings,
+    training,
+)
+from position_interpolation.config import RECALL, Config
+from position_interpolation.recall import RecallWindows
 from position_interpolation.settings import Extension
 from position_interpolation.skipping import SkippedPositions
 
 Sequences = packing.PackedWindows | SkippedPositions
+Streams = dict[str, NDArray[np.uint32] | packing.Windows]
 # Settings that are left out of a recipe's signature where they change nothing, as checkpoints made before them are.
-LATER = {"chunk": None, "recall_stretch": 1.0}
+LATER = {"chunk": None}
 # Settings of `Train` that change how a recipe is run, not what comes out.
 RUNNING = ("tune", "save_every", "log_every", "checkpoints", "resume_from")
 
@@ -98,7 +110,7 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
         models.check_checkpoint(Path(config.train.resume_from), extended)
     tokenizer = models.tokenizer(config.model, cache)
     streams, data = _training_text(config, tokenizer, cache)
-    parts["training"] = _recipe(config, data, packing.tokenizer_sha256(tokenizer))
+    parts["training"] = _recipe(config, data, encoding.tokenizer_sha256(tokenizer))
     folder = Path(config.paths.runs) / "training" / records.signature(parts)
     parts["steps"] = wanted.steps
     train = config.train
@@ -108,8 +120,7 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
         settings.sequence(config),
         train.steps * train.batch_size,
         config.seed,
-        packing.bos(tokenizer),
-        train.lesson_steps * train.batch_size,
+        encoding.bos(tokenizer),
     )
     dataset = windows if train.chunk is None else SkippedPositions(windows, wanted.window, config.seed)
     return Prepared(wanted, parts, partial(_tune, config, wanted, dataset, folder, listener), config)
@@ -140,26 +151,16 @@ def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict
     }
 
 
-def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[dict[str, NDArray[np.uint32]], dict[str, str]]:
-    """Token streams of the mixture, and the fingerprints of their text."""
-    names = [name for name in config.train.mixture if name not in GENERATED]
+def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[Streams, dict[str, str]]:
+    """The mixture's token streams, and the fingerprints of their text; recall's filler is cut from the first corpus."""
+    names = [name for name in config.train.mixture if name != RECALL]
     texts = {name: corpora.load(config.data, name) for name in names}
-    streams = {name: packing.stream(text, tokenizer, cache) for name, text in texts.items()}
+    streams: Streams = {name: packing.stream(text, tokenizer, cache) for name, text in texts.items()}
     fingerprints = {name: text.sha256 for name, text in texts.items()}
     if RECALL in config.train.mixture:
-        streams[RECALL] = packing.recall_stream(
-            config.seed,
-            texts[names[0]],
-            tokenizer,
-            cache,
-            config.train.recall_documents,
-            config.train.recall_stretch,
-        )
-        fingerprints[RECALL] = hashlib.sha256(streams[RECALL].tobytes()).hexdigest()
-    if config.train.lesson_steps or REPEATS in config.train.mixture:
-        body = settings.sequence(config) - (packing.bos(tokenizer) is not None)
-        streams[REPEATS] = packing.repeats_stream(config.seed, tokenizer, body)
-        fingerprints[REPEATS] = hashlib.sha256(streams[REPEATS].tobytes()).hexdigest()
+        body = settings.sequence(config) - (encoding.bos(tokenizer) is not None)
+        made = RecallWindows(config.seed, cast(NDArray[np.uint32], streams[names[0]]), tokenizer, body)
+        streams[RECALL], fingerprints[RECALL] = made, made.sha256()
     return streams, fingerprints
 
 

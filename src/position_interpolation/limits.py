@@ -11,8 +11,7 @@ LEAST: dict[str, dict[str, float]] = {
     "context": {"factor": 1, "window": 2},
     "train": {
         "steps": 0, "chunk": 2, "batch_size": 1, "learning_rate": 0, "warmup_steps": 0, "warmup_start": 0,
-        "weight_decay": 0, "beta1": 0, "beta2": 0, "clip": 0, "lesson_steps": 0, "recall_documents": 1,
-        "recall_stretch": 1, "save_every": 1, "log_every": 1,
+        "weight_decay": 0, "beta1": 0, "beta2": 0, "clip": 0, "save_every": 1, "log_every": 1,
     },
     "task": {
         "documents": 1, "sample": 1, "stride": 1, "truncate_factor": 1, "minimum_factor": 0, "bootstrap": 0,

@@ -21,7 +21,7 @@ from position_interpolation import (
     settings,
     tokenizer,
 )
-from position_interpolation.config import GENERATED, Config
+from position_interpolation.config import RECALL, Config
 from position_interpolation.errors import UsageError
 from position_interpolation.evaluation.choose import measurements
 from position_interpolation.evaluation.measurement import Measured, Measurement
@@ -232,7 +232,7 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
 def _tokenizer(config: Config, _: Tracker) -> list[Record]:
     """Train the tiny rung's tokenizer on parts of every document of the mixture."""
     assert isinstance(config.task, TokenizerTask)
-    names = [name for name in config.train.mixture if name not in GENERATED]
+    names = [name for name in config.train.mixture if name != RECALL]
     texts = chain.from_iterable(tokenizer.excerpts(corpora.load(config.data, name)) for name in names)
     tokenizer.save(tokenizer.train(texts, config.task.vocabulary), Path(config.task.folder))
     return []

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from position_interpolation import files, intervals, packing, pairs, records, settings
+from position_interpolation import encoding, files, intervals, pairs, records, settings
 from position_interpolation.errors import UsageError
 from position_interpolation.evaluation.govreport_tuning import steps, tuned_on_summaries
 from position_interpolation.evaluation.measurement import Measured, Measurement, common, text
@@ -76,7 +76,7 @@ def _lead(prepared: Prepared, scoring: Scoring, lengths: Lengths) -> Measurement
     tokenizer = prepared.tokenizer
     parts = {
         **scoring.parts,
-        "tokenizer": packing.tokenizer_sha256(tokenizer),
+        "tokenizer": encoding.tokenizer_sha256(tokenizer),
         "lead": lengths.summary,
     }
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from position_interpolation import compute, distributed, models, packing, records, training
+from position_interpolation import compute, distributed, encoding, models, records, training
 from position_interpolation.config import Train
 from position_interpolation.extension import Prepared
 from position_interpolation.pairs import Pairs
@@ -65,7 +65,7 @@ def _recipe(prepared: Prepared, train: Train, pairs: Pairs, lengths: Lengths) ->
         "batch_size": train.batch_size,
         "learning_rate": train.learning_rate,
         "data": pairs.sha256,
-        "tokenizer": packing.tokenizer_sha256(prepared.tokenizer),
+        "tokenizer": encoding.tokenizer_sha256(prepared.tokenizer),
         "prompt": lengths.prompt,
         "summary": lengths.summary,
         "seed": prepared.config.seed,

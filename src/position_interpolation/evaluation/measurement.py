@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from position_interpolation import compute, packing
+from position_interpolation import compute, encoding
 from position_interpolation.corpora import Documents
 from position_interpolation.extension import Prepared
 from position_interpolation.intervals import Estimate
@@ -46,7 +46,7 @@ def common(prepared: Prepared, documents: Documents | None) -> dict[str, Any]:
     """What every signature holds."""
     return {
         "extension": prepared.parts,
-        "tokenizer": packing.tokenizer_sha256(prepared.tokenizer),
+        "tokenizer": encoding.tokenizer_sha256(prepared.tokenizer),
         "data": None if documents is None else documents.sha256,
         "dtype": compute.dtype(prepared.config.compute),
     }
@@ -65,4 +65,4 @@ def text(documents: Documents, ids: tuple[str, ...], **cut: int | bool | None) -
 
 def bos_of(prepared: Prepared, wanted: bool) -> int | None:
     """The token in front of every window, if one is wanted and the tokenizer has one."""
-    return packing.bos(prepared.tokenizer) if wanted else None
+    return encoding.bos(prepared.tokenizer) if wanted else None

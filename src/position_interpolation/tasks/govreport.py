@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 from transformers import GenerationConfig
 
+from position_interpolation.encoding import bos, encode
 from position_interpolation.errors import UsageError
-from position_interpolation.packing import bos, encode, shuffled_passes
+from position_interpolation.packing import shuffled_passes
 from position_interpolation.pairs import Pair
 
 BEFORE = "Read the following article and then summarize it.\n#"

@@ -24,9 +24,9 @@ from torch.nn.functional import pad
 from transformers import GenerationConfig
 
 from position_interpolation import distributed
+from position_interpolation.encoding import bos, encode
 from position_interpolation.errors import UsageError
 from position_interpolation.intervals import Estimate
-from position_interpolation.packing import bos, encode
 from position_interpolation.scoring import greedy_matches
 
 HEADER = (

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from position_interpolation import distributed, files
 from position_interpolation.corpora import Documents
+from position_interpolation.encoding import encode
 from position_interpolation.errors import UsageError
-from position_interpolation.packing import encode
 from position_interpolation.progress import Progress
 from position_interpolation.scoring import scored_losses
 from position_interpolation.tasks import sampling

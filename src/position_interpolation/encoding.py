@@ -1,0 +1,22 @@
+"""Text to token ids: what a tokenizer writes, what it puts in front, and its fingerprint."""
+
+import hashlib
+from typing import Any
+
+
+def encode(tokenizer: Any, text: str) -> list[int]:
+    """Token ids of a text without special tokens."""
+    ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    return ids
+
+
+def bos(tokenizer: Any) -> int | None:
+    """The token that the tokenizer itself puts in front of text, if it does: LLaMA's does, SmolLM2's does not."""
+    ids = tokenizer("a")["input_ids"]
+    return int(ids[0]) if ids[0] == tokenizer.bos_token_id else None
+
+
+def tokenizer_sha256(tokenizer: Any) -> str:
+    """Fingerprint of everything that decides how text becomes ids."""
+    marks = f"{tokenizer.bos_token_id} {tokenizer.eos_token_id} "
+    return hashlib.sha256((marks + tokenizer.backend_tokenizer.to_str()).encode()).hexdigest()
