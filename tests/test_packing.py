@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from position_interpolation import packing
+from position_interpolation import encoding, packing
 from position_interpolation.corpora import Document, Documents
+from position_interpolation.encoding import encode
 from position_interpolation.errors import UsageError
-from position_interpolation.packing import PackedWindows, encode, recall_stream, repeats_stream, stream
+from position_interpolation.packing import PackedWindows, stream
 
 BOS = 0
 
@@ -84,22 +85,6 @@ def test_a_tokenizers_fingerprint_sees_one_more_token(tokenizer: Any) -> None:
     assert encoding.tokenizer_sha256(copied(bos_token="<s>")) != encoding.tokenizer_sha256(tokenizer)  # no EOS
     other.add_tokens(["<new>"])
     assert encoding.tokenizer_sha256(other) != encoding.tokenizer_sha256(tokenizer)
-
-
-def test_recall_documents_make_a_stream_of_their_own_by_seed(
-    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prose = documents_of("The river runs to the sea, and the sea is not full. " * 60)
-    tokens = recall_stream(0, prose, tokenizer, tmp_path, 20)
-    assert np.count_nonzero(tokens == tokenizer.eos_token_id) == 20
-    assert np.array_equal(tokens, recall_stream(0, prose, tokenizer, tmp_path / "elsewhere", 20))
-    assert np.array_equal(tokens, recall_stream(0, prose, tokenizer, tmp_path, 20, stretch=1.0))
-    assert len(recall_stream(0, prose, tokenizer, tmp_path, 20, stretch=4.0)) > 1.2 * len(tokens)
-    assert not np.array_equal(tokens[:50], recall_stream(1, prose, tokenizer, tmp_path, 20)[:50])
-    # Each key is said when it is stated and again when it is asked for.
-    for text in tokenizer.decode(tokens).split("</s>")[:-1]:
-        words = "".join(mark if mark.isdigit() else " " for mark in text).split()
-        assert any(words.count(word) >= 2 for word in words), text
 
 
 def test_digits_are_tokens_of_their_own(tokenizer: Any) -> None:
@@ -189,24 +174,19 @@ def test_a_stream_shorter_than_a_window_is_refused() -> None:
     assert rows(packed(2, tokens=15)) == [[BOS, *range(1000, 1015)]] * 2
 
 
-# Generated repeats
+# Windows that are made
 
 
-def test_a_lesson_comes_first_and_the_mixture_after_it() -> None:
-    streams = {"books": counting(3000), "repeats": counting(3000, first=10_000)}
-    windows = rows(PackedWindows(streams, {"books": 1.0}, 16, 40, 0, BOS, lesson=10))
-    assert all(row[1] >= 10_000 for row in windows[:10])
-    assert all(row[1] < 10_000 for row in windows[10:])
-    without = rows(PackedWindows(streams, {"books": 1.0}, 16, 40, 0, BOS))
-    assert windows[10:] == without[:30]
+class Numbered:
+    """Windows made one by one: every token of window n is n."""
+
+    def __getitem__(self, number: int) -> NDArray[np.uint32]:
+        return np.full(15, number, np.uint32)
 
 
-def test_each_row_of_repeats_says_one_random_sequence_again_and_again(tokenizer: Any) -> None:
-    table = repeats_stream(0, tokenizer, 255).reshape(-1, 255)[:200]
-    periods = [next(n for n in range(1, 255) if np.array_equal(row[n:], row[:-n])) for row in table]
-    assert min(periods) == 4
-    assert max(periods) == 47
-    # Single printable characters, digits among them: what the passkey test asks for.
-    characters = tokenizer.convert_ids_to_tokens(sorted(set(table.ravel().tolist())))
-    assert all(len(character) == 1 for character in characters)
-    assert set("0123456789") <= set(characters)
+def test_windows_that_are_made_come_in_their_order_each_once() -> None:
+    streams = {"books": counting(3000), "made": Numbered()}
+    windows = rows(PackedWindows(streams, {"books": 0.5, "made": 0.5}, 16, 200, 0, BOS))
+    made = [row[1] for row in windows if row[1] == row[2]]
+    assert made == list(range(len(made)))
+    assert 70 < len(made) < 130

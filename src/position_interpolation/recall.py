@@ -149,9 +149,10 @@ class RecallWindows:
         cuts = sorted(generator.randint(0, room) for _ in pieces)
         gaps = [end - start for start, end in zip([0, *cuts], [*cuts, room], strict=True)]
         filler = self._prose if generator.random() < 0.5 else self._sentences
+        line = encode(self.tokenizer, "\n")  # no filler runs on from a key
         ids = filler(generator, gaps[0])
         for piece, gap in zip(pieces, gaps[1:], strict=True):
-            ids += piece + filler(generator, gap)
+            ids += piece + (line + filler(generator, gap))[:gap]
         return ids + questions
 
     def _echo(self, generator: random.Random, size: int) -> Ids:
