@@ -8,8 +8,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-from position_interpolation import models
-from position_interpolation.config import Architecture, Model
+from position_interpolation.models import loading
+from position_interpolation.settings.schema import Architecture, Model
 
 WINDOW = 64
 
@@ -75,7 +75,7 @@ def build_llama() -> Callable[..., Any]:
     """Build a sharp random Llama under a method; the same seed gives the same weights under every method."""
 
     def build(method: str = "none", factor: float = 1.0, *, seed: int = 0, window: int = WINDOW, **shape: Any) -> Any:
-        return sharpen(models.build(base(window, **shape), Path("unused"), method, factor, seed), seed)
+        return sharpen(loading.build(base(window, **shape), Path("unused"), method, factor, seed), seed)
 
     return build
 
@@ -88,4 +88,4 @@ def llama(build_llama: Callable[..., Any]) -> Any:
 
 @pytest.fixture(scope="session")
 def tokenizer() -> Any:
-    return models.tokenizer(base(), Path("unused"))
+    return loading.tokenizer(base(), Path("unused"))

@@ -7,8 +7,8 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import LlamaConfig
 
-from position_interpolation import attention, models
-from position_interpolation.attention import ROWS, causal_attention
+from position_interpolation.models import attention, loading
+from position_interpolation.models.attention import ROWS, causal_attention
 
 # bfloat16 keeps 8 bits: 2^-9 of rounding, once in the scores and once in what is multiplied
 CLOSE = 0.01
@@ -97,7 +97,7 @@ def model(dtype: torch.dtype) -> torch.nn.Module:
         vocab_size=128,
         max_position_embeddings=1024,
     )
-    made: torch.nn.Module = models.random(config, seed=0).to(dtype)
+    made: torch.nn.Module = loading.random(config, seed=0).to(dtype)
     return made
 
 

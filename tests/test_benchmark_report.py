@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from position_interpolation import records
-from position_interpolation.questions import SETS
-from position_interpolation.records import Record
-from position_interpolation.report import formats, groups, paper
-from position_interpolation.report.benchmarks.figures import changes_figure
-from position_interpolation.report.benchmarks.findings import benchmarks
-from position_interpolation.report.benchmarks.tables import accuracy_table, changes_table, printed_change
-from position_interpolation.report.labels import Extension
+from position_interpolation.display import formats
+from position_interpolation.evidence import paper, records
+from position_interpolation.evidence.extensions import Extension
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.verdicts import Verdict
 from position_interpolation.report.pages import render
 from position_interpolation.report.parts import findings
-from position_interpolation.report.verdicts import Verdict
+from position_interpolation.tasks.benchmarks.figures import changes_figure
+from position_interpolation.tasks.benchmarks.findings import benchmarks
+from position_interpolation.tasks.benchmarks.questions import SETS
+from position_interpolation.tasks.benchmarks.tables import accuracy_table, by_sample, changes_table, printed_change
 
 L = 256
 BASE = Extension("tiny", "none", 1.0, L, 0)
@@ -131,7 +131,7 @@ def test_absent_records_are_not_measured() -> None:
 
 def test_samples_of_one_set_share_no_table() -> None:
     whole, sample = rows(PAPERS), rows(PAPERS, sha="b")
-    tables = groups.benchmarks([*whole, *sample])
+    tables = by_sample([*whole, *sample])
     assert [len(table) for table in tables] == [len(whole), len(sample)]
     assert {row.data["sha256"][0] for row in tables[1]} == {"b"}
 

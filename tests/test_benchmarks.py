@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from position_interpolation import extension, launch, records
-from position_interpolation.errors import UsageError
-from position_interpolation.evaluation import benchmarks as evaluation
-from position_interpolation.intervals import mean
-from position_interpolation.questions import SETS, Question
-from position_interpolation.records import Record, read
-from position_interpolation.run import run
-from position_interpolation.tasks.benchmarks import Prompt, Scores, log_likelihoods, margins, prompts, right
+from position_interpolation.app import launch
+from position_interpolation.app.run import run
+from position_interpolation.evidence import records
+from position_interpolation.evidence.intervals import mean
+from position_interpolation.evidence.records import Record, read
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.tasks.benchmarks import measure as evaluation
+from position_interpolation.tasks.benchmarks.questions import SETS, Question
+from position_interpolation.tasks.benchmarks.scores import Prompt, Scores, log_likelihoods, margins, prompts, right
+from position_interpolation.tuning import extension
 
 BOS = 0
 WORDS = ["the", "old", "house", "stood", "near", "a", "river", "and", "nobody", "had", "lived", "in", "it", "since"]

@@ -10,18 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from position_interpolation import records
-from position_interpolation.intervals import widening
-from position_interpolation.records import Record
-from position_interpolation.report import compare
-from position_interpolation.report.claims import page
-from position_interpolation.report.claims.checks import CHECKS, judged
-from position_interpolation.report.claims.claim import Claim, claims
-from position_interpolation.report.claims.evidence import Cell, Effect, exact
-from position_interpolation.report.claims.judging import Bar, Case, Outcome, number, outcome
-from position_interpolation.report.claims.printed import Printed
-from position_interpolation.report.claims.rung import EXPERIMENTS, Rung
+from position_interpolation.evidence import comparison, records
+from position_interpolation.evidence.claim import Claim, claims
+from position_interpolation.evidence.effects import Cell, Effect, exact
+from position_interpolation.evidence.intervals import widening
+from position_interpolation.evidence.judging import Bar, Case, Outcome, number, outcome
+from position_interpolation.evidence.records import Record
+from position_interpolation.report import ledger
+from position_interpolation.report.checks import CHECKS, judged
 from position_interpolation.report.pages import render_index
+from position_interpolation.report.printed import Printed
+from position_interpolation.report.rung import EXPERIMENTS, Rung
 
 L = 256
 DOCUMENTS = 8
@@ -134,7 +133,7 @@ class TestClaims:
         assert claim.statement
         assert claim.where
         assert claim.needed.endswith((".", ")"))
-        assert claim.subject in page.SUBJECTS
+        assert claim.subject in ledger.SUBJECTS
 
 
 class TestPrinted:
@@ -202,11 +201,11 @@ class TestJudging:
         assert (found.verdict, found.worst.name, found.missing, found.cases) == (FAILS, "c", ("d",), 4)
 
     def test_difference_by_hand(self) -> None:
-        found = compare.difference({"a": 3.0, "b": 5.0, "c": 9.0}, {"b": 4.0, "a": 0.0})
+        found = comparison.difference({"a": 3.0, "b": 5.0, "c": 9.0}, {"b": 4.0, "a": 0.0})
         # differences 3 and 1: drawn twice they mean 3, 2 or 1, each more often than 2.5 %; then widened for so few
         assert found == pytest.approx((2.0, 2 - widening(2), 2 + widening(2), 2))
-        assert compare.difference({"a": 1.0}, {"a": 0.0}) == (1.0, None, None, 1)
-        assert compare.difference({"a": 1.0}, {"b": 0.0}) is None
+        assert comparison.difference({"a": 1.0}, {"a": 0.0}) == (1.0, None, None, 1)
+        assert comparison.difference({"a": 1.0}, {"b": 0.0}) is None
 
 
 class TestPerplexity:
@@ -468,7 +467,7 @@ class TestOtherTables:
 
 class TestPage:
     def test_every_claim_is_listed_once_and_linked(self) -> None:
-        text = page.render({})
+        text = ledger.render({})
         for claim in claims():
             assert text.count(f"](#{claim.id})") == 1
             assert text.count(f'<a id="{claim.id}"></a>') == 1
@@ -479,14 +478,14 @@ class TestPage:
 
     def test_a_rung_without_records_is_not_measured_and_llama_waits_for_them(self) -> None:
         rows = [*base(rung="llama", model="llama_7b"), *pi(rung="llama", model="llama_7b")]
-        assert "| llama |" not in page.render({"tiny": rows})
-        text = page.render({"llama": rows})
+        assert "| llama |" not in ledger.render({"tiny": rows})
+        text = ledger.render({"llama": rows})
         assert "| Claim | Where it stands | Paper's own numbers | tiny | smollm2 | llama |" in text
         line = next(line for line in text.splitlines() if "](#extends_to_4_windows)" in line)
         assert line.endswith("| **holds** | not measured | not measured | **holds** (1 of 2) |")
 
     def test_details_have_effect_interval_experiment_and_steps(self) -> None:
-        text = page.render({"tiny": [*base(), *pi()]})
+        text = ledger.render({"tiny": [*base(), *pi()]})
         details = text.split('<a id="extends_to_4_windows">')[1].split("###")[0]
         ours = next(line for line in details.splitlines() if line.startswith("| tiny |"))
         assert "-5.0 % [-5" in ours
@@ -495,7 +494,7 @@ class TestPage:
         assert ours.endswith("| table1_pg19 | 1 of 2 |")
 
     def test_every_measured_case_is_folded_below(self) -> None:
-        details = page.render({"tiny": [*base(), *pi()]}).split('<a id="pi_beats_extrapolation">')[1].split("###")[0]
+        details = ledger.render({"tiny": [*base(), *pi()]}).split('<a id="pi_beats_extrapolation">')[1].split("###")[0]
         folded = details.split("<details>")[1].splitlines()
         assert (
             "| Paper's own numbers | 7B, pg19: PI against FT at 8192 | holds | -9.6 % | below 0 % | 6.95 against 7.69 |"
@@ -505,17 +504,17 @@ class TestPage:
 
     def test_contradictions_are_listed(self) -> None:
         heading = "## Where a rung says the reverse of the paper's own numbers"
-        assert heading not in page.render({"tiny": [*base(), *pi()]})
-        text = page.render({"tiny": [*base(), *pi(value=50.0)]})
+        assert heading not in ledger.render({"tiny": [*base(), *pi()]})
+        text = ledger.render({"tiny": [*base(), *pi(value=50.0)]})
         listed = text.split(heading)[1].split("##")[0]
         assert "On tiny it **does not hold** (tiny, pg19: PI at 1024" in listed
         assert "by the paper's own numbers it **holds** (33B" in listed
 
     def test_remarks_stand_where_there_is_a_verdict(self, monkeypatch: pytest.MonkeyPatch) -> None:
         told = Claim(**{**vars(BY_ID["extends_to_4_windows"]), "remarks": {"tiny": "Tried a longer run."}})
-        monkeypatch.setattr(page, "claims", lambda: (told,))
-        assert "Tried a longer run." not in page.render({})
-        assert "tiny: Tried a longer run." in page.render({"tiny": [*base(), *pi()]})
+        monkeypatch.setattr(ledger, "claims", lambda: (told,))
+        assert "Tried a longer run." not in ledger.render({})
+        assert "tiny: Tried a longer run." in ledger.render({"tiny": [*base(), *pi()]})
 
     def test_the_overview_writes_and_links_the_ledger(self, tmp_path: Path) -> None:
         render_index(tmp_path)
@@ -527,4 +526,4 @@ class TestPage:
         assert "38.00 against 40.00" in (tmp_path / "claims.md").read_text()
 
     def test_every_experiment_that_counts_is_named(self) -> None:
-        assert all(f"`{name}`" in page.SOURCES for name in EXPERIMENTS)
+        assert all(f"`{name}`" in ledger.SOURCES for name in EXPERIMENTS)

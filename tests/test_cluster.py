@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from position_interpolation import launch
+from position_interpolation.app import launch
 
 JOB = launch.EXPERIMENTS / "cluster" / "job.sh"
 

@@ -11,12 +11,15 @@ import torch
 from torch._dynamo.utils import counters
 from transformers import LlamaConfig
 
-from position_interpolation import attention, compute, extension, launch, models, training
-from position_interpolation.callbacks import loss_curve
-from position_interpolation.config import Compute, Train
-from position_interpolation.errors import UsageError
-from position_interpolation.scoring import scored_losses
-from position_interpolation.tasks import passkey
+from position_interpolation.app import launch
+from position_interpolation.machine import compute
+from position_interpolation.models import attention, loading
+from position_interpolation.models.scoring import scored_losses
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Compute, Train
+from position_interpolation.tasks.passkey import retrieval
+from position_interpolation.tuning import extension, training
+from position_interpolation.tuning.callbacks import loss_curve
 
 with_compiler = pytest.mark.skipif(not compute.compiles_on_cpu(), reason="no C++ compiler here")
 WINDOW = 600
@@ -29,7 +32,7 @@ def llama() -> Any:
         hidden_size=96, intermediate_size=128, num_hidden_layers=4, num_attention_heads=6, num_key_value_heads=2,
         vocab_size=256, max_position_embeddings=1024,
     )  # fmt: skip
-    return models.random(config, seed=0)
+    return loading.random(config, seed=0)
 
 
 def ids_of(batch: int, length: int = WINDOW) -> torch.Tensor:
@@ -79,7 +82,7 @@ def test_a_compiled_tuning_goes_on_where_it_stopped(llama: Any, tmp_path: Path) 
     for name, stops in (("unbroken", [4]), ("resumed", [2, 4])):
         for steps in stops:
             training.tune(
-                lambda start: models.load(start) if start else copy.deepcopy(llama), data,
+                lambda start: loading.load(start) if start else copy.deepcopy(llama), data,
                 Train(steps=steps, batch_size=1, learning_rate=1e-2, warmup_steps=0, log_every=1), tmp_path / name,
                 micro_batch=1, device="cpu", bf16=False, compiled=True, seed=0,
             )  # fmt: skip
@@ -120,10 +123,10 @@ def test_more_shapes_than_torch_would_compile_by_itself_all_are(llama: Any, monk
 @with_compiler
 def test_generation_leaves_the_layers_as_they_are(llama: Any) -> None:
     compute.compile_layers(llama)
-    trials = [passkey.Probe(tuple(row.tolist()), (3, 4), 0, 0) for row in ids_of(1, 20)]
+    trials = [retrieval.Probe(tuple(row.tolist()), (3, 4), 0, 0) for row in ids_of(1, 20)]
     torch._dynamo.reset()
     counters.clear()
-    passkey.verdicts(llama, trials, 64, generate=True)
+    retrieval.verdicts(llama, trials, 64, generate=True)
 
     assert counters["stats"]["unique_graphs"] == 0
 

@@ -3,8 +3,9 @@
 import pytest
 from conftest import covering
 
-from position_interpolation import checks, launch, settings
-from position_interpolation.errors import UsageError
+from position_interpolation.app import checks, launch
+from position_interpolation.settings import derived
+from position_interpolation.settings.errors import UsageError
 
 OPTIONS = sorted(
     f"{path.parent.name}={path.stem}" for path in launch.CONF.glob("*/*.yaml") if path.parent.name != "task"
@@ -162,17 +163,17 @@ def test_windows_follow_the_models_window_so_that_one_experiment_serves_every_ru
     """The paper's 2048, 4096, 8192 and stride 256 become 256, 512, 1024 and 32 on tiny."""
     for model, window in (("tiny", 256), ("llama_7b", 2048)):
         config = launch.typed(launch.composed([f"model={model}", "context=x4"]))
-        assert settings.evaluation_windows(config, config.task) == [window, 2 * window, 4 * window]
-        assert settings.stride(config, config.task) == window // 8
-        assert settings.extension(config).window == 4 * window
+        assert derived.evaluation_windows(config, config.task) == [window, 2 * window, 4 * window]
+        assert derived.stride(config, config.task) == window // 8
+        assert derived.extension(config).window == 4 * window
 
 
 def test_steps_given_to_an_experiment_do_not_tune_its_untuned_rows() -> None:
     config = launch.typed(launch.composed(["extension=pi_x4_untuned", "train.steps=50"]))
-    assert settings.extension(config) == settings.Extension("pi", 4.0, 1024, 0)
+    assert derived.extension(config) == derived.Extension("pi", 4.0, 1024, 0)
 
 
 def test_none_is_the_base_itself_whatever_the_context() -> None:
     config = launch.typed(launch.composed(["method=none", "context=x4", "train.steps=100"]))
-    assert settings.extension(config) == settings.Extension("none", 1.0, 256, 0)
-    assert settings.evaluation_windows(config, config.task) == [256, 512, 1024]
+    assert derived.extension(config) == derived.Extension("none", 1.0, 256, 0)
+    assert derived.evaluation_windows(config, config.task) == [256, 512, 1024]

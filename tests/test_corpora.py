@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from position_interpolation import hub
-from position_interpolation.config import Corpus, Data
-from position_interpolation.corpora import Document, Documents, in_test_part, load
-from position_interpolation.errors import UsageError
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Corpus, Data
+from position_interpolation.text import hub
+from position_interpolation.text.corpora import Document, Documents, in_test_part, load
 
 TEXTS = {str(number): f"Text of book {number}.\nIt has two lines, and an é." for number in range(40)}
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from position_interpolation import launch
-from position_interpolation.records import read
-from position_interpolation.run import run
+from position_interpolation.app import launch
+from position_interpolation.app.run import run
+from position_interpolation.evidence.records import read
 
 CLUSTER = ["model=llama_7b", "data=hub", "train=paper", "compute=dry", "compute.threads=1"]
 

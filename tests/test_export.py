@@ -7,9 +7,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from position_interpolation import launch
-from position_interpolation.rope import inverse_frequencies
-from position_interpolation.run import run
+from position_interpolation.app import launch
+from position_interpolation.app.run import run
+from position_interpolation.models.rope import inverse_frequencies
 
 
 @pytest.fixture

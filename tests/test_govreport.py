@@ -12,20 +12,22 @@ import torch
 from rouge_score import rouge_scorer
 from torch.nn.functional import cross_entropy
 
-from position_interpolation import launch, records, settings
-from position_interpolation.callbacks import loss_curve
-from position_interpolation.config import Train
-from position_interpolation.errors import UsageError
-from position_interpolation.encoding import encode
-from position_interpolation.pairs import Pair
-from position_interpolation.records import Record
-from position_interpolation.report.govreport import tables as govreport_tables
+from position_interpolation.app import launch
+from position_interpolation.app.run import run
+from position_interpolation.evidence import records
+from position_interpolation.evidence.records import Record
 from position_interpolation.report.parts import findings
-from position_interpolation.run import run
-from position_interpolation.task_config import GovReportTask
-from position_interpolation.tasks import govreport, rouge
-from position_interpolation.tasks.govreport import AFTER, BEFORE, IGNORED, Examples, Lengths, Sampling
-from position_interpolation.training import tune
+from position_interpolation.settings import derived
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Train
+from position_interpolation.settings.task_config import GovReportTask
+from position_interpolation.tasks.govreport import rouge, summaries
+from position_interpolation.tasks.govreport import tables as govreport_tables
+from position_interpolation.tasks.govreport.pairs import Pair
+from position_interpolation.tasks.govreport.summaries import AFTER, BEFORE, IGNORED, Examples, Lengths, Sampling
+from position_interpolation.text.encoding import encode
+from position_interpolation.tuning.callbacks import loss_curve
+from position_interpolation.tuning.training import tune
 
 WORDS = [
     "report",
@@ -51,7 +53,7 @@ TIGHT = Lengths(prompt=60, summary=12)
 
 
 def test_the_prompt_is_the_papers_template(tokenizer: Any) -> None:
-    ids = govreport.prompt(tokenizer, "Costs rose.", most=500)
+    ids = summaries.prompt(tokenizer, "Costs rose.", most=500)
     assert ids[0] == tokenizer.bos_token_id
     assert tokenizer.decode(ids[1:], clean_up_tokenization_spaces=False) == (
         "Read the following article and then summarize it.\n# Costs rose.\nNow summarize the above article.\nSummary:"
@@ -60,7 +62,7 @@ def test_the_prompt_is_the_papers_template(tokenizer: Any) -> None:
 
 def test_the_report_alone_is_cut(tokenizer: Any) -> None:
     """60 tokens: BOS, the lines before, as much of the report as fits, the lines after."""
-    ids = govreport.prompt(tokenizer, REPORT, most=60)
+    ids = summaries.prompt(tokenizer, REPORT, most=60)
     before, after = encode(tokenizer, BEFORE), encode(tokenizer, AFTER)
     room = 60 - 1 - len(before) - len(after)
     assert ids == [0, *before, *encode(tokenizer, " " + REPORT)[:room], *after]
@@ -68,23 +70,23 @@ def test_the_report_alone_is_cut(tokenizer: Any) -> None:
 
 def test_a_prompt_without_room_for_a_report_says_how_many_tokens_it_needs(tokenizer: Any) -> None:
     least = 1 + len(encode(tokenizer, BEFORE)) + len(encode(tokenizer, AFTER)) + 1
-    assert len(govreport.prompt(tokenizer, REPORT, least)) == least
+    assert len(summaries.prompt(tokenizer, REPORT, least)) == least
     with pytest.raises(UsageError, match=f"its fixed lines need {least}"):
-        govreport.prompt(tokenizer, REPORT, least - 1)
+        summaries.prompt(tokenizer, REPORT, least - 1)
 
 
 def test_a_whole_summary_is_closed_by_eos_and_a_cut_one_is_not(tokenizer: Any) -> None:
     ids = encode(tokenizer, " Costs rose.")
-    assert govreport.target(tokenizer, "Costs rose.", most=len(ids)) == [*ids, tokenizer.eos_token_id]
-    assert govreport.target(tokenizer, "Costs rose.", most=len(ids) - 1) == ids[:-1]
+    assert summaries.target(tokenizer, "Costs rose.", most=len(ids)) == [*ids, tokenizer.eos_token_id]
+    assert summaries.target(tokenizer, "Costs rose.", most=len(ids) - 1) == ids[:-1]
 
 
 def test_labels_count_the_summary_and_its_eos_alone(tokenizer: Any) -> None:
-    item = govreport.example(tokenizer, PAIRS[0], TIGHT)
+    item = summaries.example(tokenizer, PAIRS[0], TIGHT)
     ids, labels = item["input_ids"].tolist(), item["labels"].tolist()
     summary = encode(tokenizer, " The cost of 0.")
     assert labels == [IGNORED] * 60 + [*summary, tokenizer.eos_token_id]
-    assert ids == [*govreport.prompt(tokenizer, PAIRS[0].text, 60), *summary, tokenizer.eos_token_id]
+    assert ids == [*summaries.prompt(tokenizer, PAIRS[0].text, 60), *summary, tokenizer.eos_token_id]
 
 
 def test_the_loss_tuned_on_is_the_mean_over_summary_tokens(
@@ -119,40 +121,40 @@ SAMPLING = Sampling(temperature=0.5, top_p=0.95, most=8, seed=0)
 
 
 def test_a_summary_depends_on_seed_and_document_but_not_on_what_was_written_before(llama: Any, tokenizer: Any) -> None:
-    ids = govreport.prompt(tokenizer, REPORT, 60)
+    ids = summaries.prompt(tokenizer, REPORT, 60)
     eos = tokenizer.eos_token_id
-    first = govreport.write(llama, ids, eos, SAMPLING, "a")
+    first = summaries.write(llama, ids, eos, SAMPLING, "a")
     state = torch.random.get_rng_state()
-    other = govreport.write(llama, ids, eos, SAMPLING, "b")
-    assert govreport.write(llama, ids, eos, SAMPLING, "a") == first
+    other = summaries.write(llama, ids, eos, SAMPLING, "b")
+    assert summaries.write(llama, ids, eos, SAMPLING, "a") == first
     assert other != first
-    assert govreport.write(llama, ids, eos, Sampling(0.5, 0.95, 8, seed=1), "a") != first
+    assert summaries.write(llama, ids, eos, Sampling(0.5, 0.95, 8, seed=1), "a") != first
     assert torch.equal(torch.random.get_rng_state(), state), "the run's own random numbers were used up"
     assert len(first) <= 8
 
 
 def test_hardly_any_temperature_writes_what_greedy_decoding_without_cache_writes(llama: Any, tokenizer: Any) -> None:
-    ids = govreport.prompt(tokenizer, REPORT, 60)
+    ids = summaries.prompt(tokenizer, REPORT, 60)
     expected = list(ids)
     with torch.inference_mode():
         for _ in range(6):
             expected.append(int(llama(input_ids=torch.tensor([expected]), use_cache=False).logits[0, -1].argmax()))
-    written = govreport.write(llama, ids, tokenizer.eos_token_id, Sampling(1e-4, 0.95, 6, seed=0), "a")
+    written = summaries.write(llama, ids, tokenizer.eos_token_id, Sampling(1e-4, 0.95, 6, seed=0), "a")
     assert written == expected[len(ids) :]
 
 
 def test_eos_ends_a_summary_and_is_no_part_of_it(llama: Any, tokenizer: Any) -> None:
-    ids = govreport.prompt(tokenizer, REPORT, 60)
+    ids = summaries.prompt(tokenizer, REPORT, 60)
     greedy = Sampling(1e-4, 0.95, 6, seed=0)
-    free = govreport.write(llama, ids, -1, greedy, "a")
+    free = summaries.write(llama, ids, -1, greedy, "a")
     end = free[3]
-    assert govreport.write(llama, ids, end, greedy, "a") == free[: free.index(end)]
+    assert summaries.write(llama, ids, end, greedy, "a") == free[: free.index(end)]
 
 
 def test_the_lead_is_the_reports_first_tokens(tokenizer: Any) -> None:
-    ids = govreport.lead(tokenizer, REPORT, 7)
+    ids = summaries.lead(tokenizer, REPORT, 7)
     assert ids == encode(tokenizer, REPORT)[:7]
-    assert REPORT.startswith(govreport.text_of(tokenizer, ids))
+    assert REPORT.startswith(summaries.text_of(tokenizer, ids))
 
 
 # Scores
@@ -189,8 +191,8 @@ def config_of(*overrides: str) -> Any:
 
 def test_lengths_are_the_papers_shares_of_the_window() -> None:
     tiny, llama = config_of("model=tiny"), config_of("model=llama_7b")
-    assert settings.summary_lengths(llama, llama.task) == (15000, 1000)
-    assert settings.summary_lengths(tiny, tiny.task) == (1875, 125)
+    assert derived.summary_lengths(llama, llama.task) == (15000, 1000)
+    assert derived.summary_lengths(tiny, tiny.task) == (1875, 125)
     assert isinstance(tiny.task, GovReportTask)
     assert (tiny.task.epochs, tiny.task.temperature, tiny.task.top_p) == (10, 0.5, 0.95)
 

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
-from position_interpolation import checks, launch, theory
-from position_interpolation.errors import UsageError
-from position_interpolation.evaluation.heads import projections, require_plain_llama
-from position_interpolation.tasks import heads
-from position_interpolation.tasks.heads import Geometry, Pairs
+from position_interpolation.app import checks, launch
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.tasks.heads import scores
+from position_interpolation.tasks.heads.measure import projections, require_plain_llama
+from position_interpolation.tasks.heads.scores import Geometry, Pairs
+from position_interpolation.tasks.theory import bounds
 
 POSITIONS = 12
 
@@ -28,7 +29,7 @@ def grouped(build_llama: Callable[..., Any]) -> Any:
     return model
 
 
-def random_h(*shape: int, seed: int = 0) -> heads.Complexes:
+def random_h(*shape: int, seed: int = 0) -> scores.Complexes:
     return np.random.default_rng(seed).standard_normal((*shape, 2)) @ np.array([1, 1j])
 
 
@@ -44,8 +45,8 @@ def test_the_score_is_the_logit_of_transformers_own_rotary_embedding(grouped: An
     logits = (turned_query @ turned_key.mT)[0, 0] * grouped.model.layers[0].self_attn.scaling
     for m in range(POSITIONS):
         for n in range(m + 1):
-            h = heads.coefficients(query[0, 0, m], key[0, 0, n])
-            score = heads.scores(h[None], [m - n], grouped.config.rope_parameters["rope_theta"])
+            h = scores.coefficients(query[0, 0, m], key[0, 0, n])
+            score = scores.scores(h[None], [m - n], grouped.config.rope_parameters["rope_theta"])
             assert score.item() / np.sqrt(size) == pytest.approx(logits[m, n].item(), abs=2e-5)
 
 
@@ -59,19 +60,19 @@ def test_scores_of_collected_pairs_are_the_models_own_attention(grouped: Any) ->
     shape = (2, 4, 2 * POSITIONS)
     last = np.full(shape, POSITIONS - 1)
     pairs = Pairs(np.broadcast_to(documents, shape), last, np.broadcast_to(keys, shape))
-    h = heads.coefficients(*projections(grouped, texts.tolist(), pairs))
+    h = scores.coefficients(*projections(grouped, texts.tolist(), pairs))
     theta = grouped.config.rope_parameters["rope_theta"]
     weights = [layer[:, :, -1].detach().numpy() for layer in grouped(texts, output_attentions=True).attentions]
     for layer, head, document in np.ndindex(2, 4, 2):
         own = h[layer, head, documents == document]
-        logits = np.diagonal(heads.scores(own, np.arange(POSITIONS)[::-1], theta)) / np.sqrt(grouped.config.head_dim)
+        logits = np.diagonal(scores.scores(own, np.arange(POSITIONS)[::-1], theta)) / np.sqrt(grouped.config.head_dim)
         softmax = np.exp(logits) / np.exp(logits).sum()
         assert softmax == pytest.approx(weights[layer][document, head], abs=1e-5)
         assert softmax.std() > 0.01  # sharp enough to tell one head from another
 
 
 def test_no_hook_is_left_behind(grouped: Any) -> None:
-    projections(grouped, [[5, 6, 7]], heads.draw((2, 4, 1), 1, 3, seed=0))
+    projections(grouped, [[5, 6, 7]], scores.draw((2, 4, 1), 1, 3, seed=0))
     for layer in grouped.model.layers:
         assert not layer.self_attn.q_proj._forward_hooks
         assert not layer.self_attn.k_proj._forward_hooks
@@ -92,7 +93,7 @@ def test_other_attention_is_refused(grouped: Any, kind: str, rope: str) -> None:
 
 @given(documents=st.integers(1, 5), positions=st.integers(1, 50), seed=st.integers(0, 100))
 def test_a_query_never_meets_a_key_after_it(documents: int, positions: int, seed: int) -> None:
-    pairs = heads.draw((2, 3, 8), documents, positions, seed)
+    pairs = scores.draw((2, 3, 8), documents, positions, seed)
     assert pairs.queries.shape == pairs.keys.shape == pairs.documents.shape == (2, 3, 8)
     assert (pairs.keys >= 0).all()
     assert (pairs.keys <= pairs.queries).all()
@@ -101,14 +102,14 @@ def test_a_query_never_meets_a_key_after_it(documents: int, positions: int, seed
 
 
 def test_the_seed_alone_decides_the_draw() -> None:
-    first, again, other = (heads.draw((2, 3, 8), 4, 99, seed).queries for seed in (1, 1, 2))
+    first, again, other = (scores.draw((2, 3, 8), 4, 99, seed).queries for seed in (1, 1, 2))
     assert (first == again).all()
     assert (first != other).any()
 
 
 def test_half_split_pairs_by_hand() -> None:
     """Elements (0, 2) and (1, 3) are the paper's pairs: (1 + 3i)(5 - 7i) and (2 + 4i)(6 - 8i)."""
-    assert heads.coefficients([1, 2, 3, 4], [5, 6, 7, 8]).tolist() == [26 + 8j, 44 + 8j]
+    assert scores.coefficients([1, 2, 3, 4], [5, 6, 7, 8]).tolist() == [26 + 8j, 44 + 8j]
 
 
 # Scores and errors of single pairs
@@ -117,24 +118,24 @@ def test_half_split_pairs_by_hand() -> None:
 def test_scores_and_errors_are_those_of_the_theory() -> None:
     h, spans = random_h(3, 32), np.array([0, 1, 17, 300])
     for row, errors, one in zip(
-        heads.scores(h, spans, 1357.0), heads.midpoint_errors(h, spans, 1357.0), h, strict=True
+        scores.scores(h, spans, 1357.0), scores.midpoint_errors(h, spans, 1357.0), h, strict=True
     ):
-        assert row == pytest.approx(theory.attention_score(one, spans, 1357.0))
-        assert errors == pytest.approx([theory.midpoint_deviation(one, float(span), 1357.0) for span in spans])
+        assert row == pytest.approx(bounds.attention_score(one, spans, 1357.0))
+        assert errors == pytest.approx([bounds.midpoint_deviation(one, float(span), 1357.0) for span in spans])
 
 
 @given(seed=st.integers(0, 1000), half=st.integers(2, 32), base=st.sampled_from([1357.0, 10_000.0, 100_000.0]))
 def test_no_error_exceeds_the_corrected_bound(seed: int, half: int, base: float) -> None:
     geometry = Geometry(2 * half, base, window=16)
-    found = heads.measure(random_h(1, 2, 3, half, seed=seed), geometry)
-    assert (found.errors <= theory.grid_bound(theory.corrected_curvature(2 * half, base))).all()
+    found = scores.measure(random_h(1, 2, 3, half, seed=seed), geometry)
+    assert (found.errors <= bounds.grid_bound(bounds.corrected_curvature(2 * half, base))).all()
     assert (found.tightness <= 1).all()
 
 
 def test_the_violating_pair_is_seen_to_exceed_the_printed_bound() -> None:
-    h = theory.violating_coefficients(64, left=5.0)[None, None, None]
-    geometry = Geometry(64, theory.BASE, window=32)
-    found = heads.numbers(heads.measure(h, geometry), geometry, samples=10)
+    h = bounds.violating_coefficients(64, left=5.0)[None, None, None]
+    geometry = Geometry(64, bounds.BASE, window=32)
+    found = scores.numbers(scores.measure(h, geometry), geometry, samples=10)
     assert found["error_largest"].value == pytest.approx(0.28183, abs=5e-6)
     assert found["printed_bound"].value == pytest.approx(0.21715, abs=5e-6)
     assert found["corrected_bound"].value == pytest.approx(0.28561, abs=5e-6)
@@ -147,14 +148,14 @@ def test_one_slow_turn_by_hand() -> None:
     B(s) = |e^{is}| = 1: eq. 8 bounds |a(s)| by 2 x 6, of which it reaches |cos(s)| / 2; B(s) / d = 1/2 everywhere.
     """
     geometry = Geometry(2, 10_000.0, window=4)
-    found = heads.measure(np.full((1, 1, 1, 1), 6 + 0j), geometry)
+    found = scores.measure(np.full((1, 1, 1, 1), 6 + 0j), geometry)
     cosines = np.abs(np.cos(np.arange(16)))
     assert found.blocks[0, 0, 0] == pytest.approx(6 * cosines / np.sqrt(2))
     assert found.tightness.item() == pytest.approx(cosines[4:].max() / 2)
     error = (1 - np.cos(0.5)) * np.abs(np.cos([0.5, 1.5, 2.5])).max()
     assert found.errors.item() == pytest.approx(error)
     assert found.over_error.item() == pytest.approx(cosines[4:].max() / error)
-    numbers = heads.numbers(found, geometry, samples=10)
+    numbers = scores.numbers(found, geometry, samples=10)
     assert numbers["outside_over_inside"].value == pytest.approx(cosines[4:].max() / cosines[:4].max())
     assert numbers["next_window_over_inside"].value == pytest.approx(cosines[4:8].max() / cosines[:4].max())
     assert numbers["score_p95_5_6"].value == pytest.approx(6 * cosines[5] / np.sqrt(2))
@@ -166,7 +167,7 @@ def test_levels_are_the_median_and_the_95th_percentile() -> None:
     """a(s) = h cos(s) with h = 1, 2, ..., 100: scores at one span are spread as h is."""
     coefficients = np.arange(1, 101).reshape(1, 1, 100, 1) + 0j
     geometry = Geometry(2, 10_000.0, window=4)
-    numbers = heads.numbers(heads.measure(coefficients, geometry), geometry, samples=10)
+    numbers = scores.numbers(scores.measure(coefficients, geometry), geometry, samples=10)
     at_5 = abs(np.cos(5)) / np.sqrt(2)
     assert numbers["score_median_5_6"].value == pytest.approx(50.5 * at_5)
     assert numbers["score_p95_5_6"].value == pytest.approx(95.05 * at_5)
@@ -179,7 +180,7 @@ def test_spans_are_thinned_evenly_and_every_block_keeps_some() -> None:
     fewest = Geometry(64, 1e5, window=100, wanted=16)
     assert np.histogram(fewest.spans, [*fewest.edges])[0].min() >= 1
     h = random_h(1, 1, 2, 32)
-    whole, part = (heads.measure(h, Geometry(64, 1e4, 64, wanted)) for wanted in (256, 64))
+    whole, part = (scores.measure(h, Geometry(64, 1e4, 64, wanted)) for wanted in (256, 64))
     assert (part.blocks <= whole.blocks).all()
     assert (part.errors == whole.errors).all()  # midpoints inside the window are never thinned
 
@@ -190,31 +191,31 @@ def test_spans_are_thinned_evenly_and_every_block_keeps_some() -> None:
 def test_quantiles_and_their_interval() -> None:
     """The median of 2 x 2 heads of 400 normal pairs each has a standard error of sqrt(pi / 2 / 1600) = 0.031."""
     values = np.random.default_rng(0).standard_normal((2, 2, 400))
-    median, high = heads.quantiles(values, [0.5, 0.95], samples=500)
+    median, high = scores.quantiles(values, [0.5, 0.95], samples=500)
     assert median.value == np.median(values)
     assert high.value == np.quantile(values, 0.95)
     assert median.low is not None
     assert median.high is not None
     assert (median.high - median.low) / (2 * 1.96) == pytest.approx(0.031, rel=0.3)
-    assert median == heads.quantiles(values, [0.5], samples=500)[0]
+    assert median == scores.quantiles(values, [0.5], samples=500)[0]
 
 
 def test_heads_are_not_drawn_again() -> None:
     """Heads that differ but whose pairs do not leave nothing to chance."""
     values = np.broadcast_to(np.arange(6.0).reshape(2, 3, 1), (2, 3, 10))
-    (median,) = heads.quantiles(values, [0.5], samples=50)
+    (median,) = scores.quantiles(values, [0.5], samples=50)
     assert (median.value, median.low, median.high) == (2.5, 2.5, 2.5)
 
 
 def test_one_pair_a_head_has_no_interval() -> None:
-    assert heads.quantiles(np.zeros((2, 2, 1)), [0.5], samples=50)[0].low is None
+    assert scores.quantiles(np.zeros((2, 2, 1)), [0.5], samples=50)[0].low is None
 
 
 def test_layers_are_told_apart() -> None:
     geometry = Geometry(16, 10_000.0, window=16)
-    found = heads.measure(random_h(2, 1, 5, 8), geometry)
+    found = scores.measure(random_h(2, 1, 5, 8), geometry)
     calm = replace(found, errors=np.stack([found.errors[0], np.zeros((1, 5))]))
-    numbers = heads.numbers(calm, geometry, samples=10)
+    numbers = scores.numbers(calm, geometry, samples=10)
     assert numbers["error_largest_layer_1"].value == 0
     assert numbers["error_largest"].value == numbers["error_largest_layer_0"].value == found.errors[0].max()
 

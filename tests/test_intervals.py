@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from position_interpolation.intervals import mean, student, widening
+from position_interpolation.evidence.intervals import mean, student, widening
 
 
 def coverage(count: int, draws: int = 600) -> float:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from position_interpolation.loss import IGNORED, ROWS, total_loss
+from position_interpolation.tuning.loss import IGNORED, ROWS, total_loss
 
 SIZE, VOCABULARY = 16, 97
 BFLOAT16 = 0.01  # 2^-9 of rounding in states, head, logits and probabilities
@@ -39,7 +39,9 @@ def distance(ours: torch.Tensor, other: torch.Tensor) -> float:
 def test_loss_and_gradients_are_those_of_all_logits_in_float64(
     monkeypatch: pytest.MonkeyPatch, rows: int, dtype: torch.dtype, close: float
 ) -> None:
-    monkeypatch.setattr("position_interpolation.loss.TOKENS", VOCABULARY // 2)  # parts of the vocabulary, one a rest
+    monkeypatch.setattr(
+        "position_interpolation.tuning.loss.TOKENS", VOCABULARY // 2
+    )  # parts of the vocabulary, one a rest
     hidden, weight, targets = inputs(rows)
     expected, of_hidden, of_weight = exact(hidden, weight, targets)
     loss = total_loss(hidden, weight, targets, dtype)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from transformers import LlamaConfig, MistralConfig, Qwen2Config
 
-from position_interpolation import models
-from position_interpolation.config import Model
-from position_interpolation.errors import UsageError
+from position_interpolation.models import loading
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Model
 
 TINY = Model(name="tiny", rung="tiny", source="packaged", location="tiny", window=256)
 
@@ -31,10 +31,10 @@ TINY = Model(name="tiny", rung="tiny", source="packaged", location="tiny", windo
 )  # fmt: skip
 def test_processes_share_a_window_only_where_every_layer_sees_all_of_it(config: object, slides: bool) -> None:
     if not slides:
-        models.check_full_attention(config)
+        loading.check_full_attention(config)
         return
     with pytest.raises(UsageError, match="see only 128 positions: set"):
-        models.check_full_attention(config)
+        loading.check_full_attention(config)
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,10 @@ def test_processes_share_a_window_only_where_every_layer_sees_all_of_it(config: 
 def test_a_training_goes_on_with_the_positions_it_began_with(
     method: str, factor: float, differs: str | None, tmp_path: Path
 ) -> None:
-    models.extended_config(TINY, tmp_path, "pi", 4.0).save_pretrained(tmp_path)
-    wanted = models.extended_config(TINY, tmp_path, method, factor)
+    loading.extended_config(TINY, tmp_path, "pi", 4.0).save_pretrained(tmp_path)
+    wanted = loading.extended_config(TINY, tmp_path, method, factor)
     if differs is None:
-        models.check_checkpoint(tmp_path, wanted)
+        loading.check_checkpoint(tmp_path, wanted)
         return
     with pytest.raises(UsageError, match=f"was trained with {differs}.*same base, method and context"):
-        models.check_checkpoint(tmp_path, wanted)
+        loading.check_checkpoint(tmp_path, wanted)

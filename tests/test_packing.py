@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from position_interpolation import encoding, packing
-from position_interpolation.corpora import Document, Documents
-from position_interpolation.encoding import encode
-from position_interpolation.errors import UsageError
-from position_interpolation.packing import PackedWindows, stream
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.text import encoding, packing
+from position_interpolation.text.corpora import Document, Documents
+from position_interpolation.text.encoding import encode
+from position_interpolation.text.packing import PackedWindows, stream
 
 BOS = 0
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from position_interpolation import launch, pairs
-from position_interpolation.config import Corpus, Data
-from position_interpolation.corpora import in_test_part
-from position_interpolation.errors import UsageError
-from position_interpolation.pairs import Pair, Pairs
+from position_interpolation.app import launch
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Corpus, Data
+from position_interpolation.tasks.govreport import pairs
+from position_interpolation.tasks.govreport.pairs import Pair, Pairs
+from position_interpolation.text.corpora import in_test_part
 
 
 def row(number: int, **changes: Any) -> dict[str, Any]:

@@ -11,9 +11,8 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from position_interpolation import recall
-from position_interpolation.errors import UsageError
-from position_interpolation.tasks.passkey import (
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.tasks.passkey.retrieval import (
     Probe,
     build,
     distances,
@@ -23,6 +22,7 @@ from position_interpolation.tasks.passkey import (
     verdicts,
     wilson,
 )
+from position_interpolation.text import recall
 
 WINDOW = 256
 HEADER = (

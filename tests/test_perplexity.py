@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from position_interpolation.corpora import Document, Documents
-from position_interpolation.errors import UsageError
-from position_interpolation.evaluation.perplexity import aggregate
-from position_interpolation.tasks.perplexity import (
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.tasks.perplexity.losses import (
     Tokenised,
     long_enough,
     plans,
@@ -20,7 +18,9 @@ from position_interpolation.tasks.perplexity import (
     token_losses,
     tokenise,
 )
-from position_interpolation.tasks.windows import PROTOCOLS, Scored, perplexity
+from position_interpolation.tasks.perplexity.measure import aggregate
+from position_interpolation.tasks.perplexity.windows import PROTOCOLS, Scored, perplexity
+from position_interpolation.text.corpora import Document, Documents
 
 WINDOW, STRIDE, BOS = 32, 8, 0
 # One window holds 31 tokens after BOS, 32 without: shorter than, exactly and just above either, and longer.

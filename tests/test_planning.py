@@ -14,15 +14,17 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
-from position_interpolation import launch, models, planning, rope, run, scoring
-from position_interpolation.config import Architecture, Config, Model
-from position_interpolation.errors import UsageError
-from position_interpolation.loss import ROWS, total_loss
-from position_interpolation.planning import GPUS, Cluster, Memory, Shape
-from position_interpolation.report import paper
-from position_interpolation.report.plan.costs import Costs, costs
-from position_interpolation.tasks import perplexity, windows
-from position_interpolation.tasks.perplexity import Tokenised
+from position_interpolation.app import launch, run
+from position_interpolation.evidence import paper
+from position_interpolation.models import loading, rope, scoring
+from position_interpolation.planning import formulas
+from position_interpolation.planning.costs import Costs, costs
+from position_interpolation.planning.formulas import GPUS, Cluster, Memory, Shape
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Architecture, Config, Model
+from position_interpolation.tasks.perplexity import losses, windows
+from position_interpolation.tasks.perplexity.losses import Tokenised
+from position_interpolation.tuning.loss import ROWS, total_loss
 
 HOME = Path(__file__).resolve().parents[1]
 CACHE = Path("unused")
@@ -44,7 +46,7 @@ def composed(*overrides: str) -> Config:
 
 def planned(*overrides: str) -> Costs:
     config = composed(*overrides)
-    return costs(config, Shape.of(models.architecture(config.model, CACHE)))
+    return costs(config, Shape.of(loading.architecture(config.model, CACHE)))
 
 
 def llama(shape: Shape, attention: str, dtype: torch.dtype = torch.float32) -> Any:
@@ -59,8 +61,8 @@ def llama(shape: Shape, attention: str, dtype: torch.dtype = torch.float32) -> A
         rope_theta=10_000.0,
         tie_word_embeddings=shape.tied,
     )
-    config = models.base_config(Model(window=64, source="random", architecture=architecture), CACHE)
-    model = models.random(config, seed=0).to(dtype)
+    config = loading.base_config(Model(window=64, source="random", architecture=architecture), CACHE)
+    model = loading.random(config, seed=0).to(dtype)
     model.set_attn_implementation(attention)
     return model.train()
 
@@ -77,9 +79,9 @@ def test_the_configured_shape_is_that_model(name: str) -> None:
     """Built without memory, on torch's meta device."""
     model = replace(composed(f"model={name}").model, source="random")
     with torch.device("meta"):
-        built = LlamaForCausalLM(models.base_config(model, CACHE))
+        built = LlamaForCausalLM(loading.base_config(model, CACHE))
     assert sum(parameter.numel() for parameter in built.parameters()) == PARAMETERS[name]
-    assert Shape.of(models.architecture(model, CACHE)).parameters == PARAMETERS[name]
+    assert Shape.of(loading.architecture(model, CACHE)).parameters == PARAMETERS[name]
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -87,7 +89,7 @@ def test_every_weight_of_every_size_is_split_among_processes(name: str) -> None:
     """By transformers' own plan for the family: a weight that it forgot would be whole, and untrained in step."""
     model = replace(composed(f"model={name}").model, source="random")
     with torch.device("meta"):
-        built = LlamaForCausalLM(models.base_config(model, CACHE))
+        built = LlamaForCausalLM(loading.base_config(model, CACHE))
     plan = [re.compile(key.replace(".", r"\.").replace("*", r"\d+") + r"\.") for key in built.fsdp_plan]
     assert all(any(key.match(name) for key in plan) for name, _ in built.named_parameters())
     split_layers = {name.split(".")[2] for name, _ in built.named_parameters() if name.startswith("model.layers.")}
@@ -97,7 +99,7 @@ def test_every_weight_of_every_size_is_split_among_processes(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in PARAMETERS if name.startswith("llama")])
 def test_position_interpolation_reaches_every_size(name: str) -> None:
     model = replace(composed(f"model={name}").model, source="random")
-    config = models.extended_config(model, CACHE, "pi", 4.0)
+    config = loading.extended_config(model, CACHE, "pi", 4.0)
     assert config.rope_parameters == {"rope_type": "linear", "rope_theta": 10_000.0, "factor": 4.0}
     assert config.max_position_embeddings == 8192
     expected = rope.inverse_frequencies(128, 10_000.0, 4.0)
@@ -112,16 +114,16 @@ def test_a_model_is_compared_with_the_papers_row_of_its_size(name: str, size: st
 def test_the_shape_beside_a_model_changes_nothing_that_is_loaded() -> None:
     tiny = composed("model=tiny").model
     absurd = replace(tiny, architecture=composed("model=llama_65b").model.architecture)
-    assert models.base_config(absurd, CACHE).to_dict() == models.base_config(tiny, CACHE).to_dict()
-    assert models.architecture_sha256(absurd, CACHE, "pi", 4.0) == models.architecture_sha256(tiny, CACHE, "pi", 4.0)
+    assert loading.base_config(absurd, CACHE).to_dict() == loading.base_config(tiny, CACHE).to_dict()
+    assert loading.architecture_sha256(absurd, CACHE, "pi", 4.0) == loading.architecture_sha256(tiny, CACHE, "pi", 4.0)
 
 
 def test_the_shape_of_a_model_that_is_here_is_read_from_it() -> None:
     tiny = composed("model=tiny").model
-    built = models.load(models.ASSETS / "tiny")
+    built = loading.load(loading.ASSETS / "tiny")
     assert tiny.architecture is None
     expected = sum(parameter.numel() for parameter in built.parameters())
-    assert Shape.of(models.architecture(tiny, CACHE)).parameters == expected
+    assert Shape.of(loading.architecture(tiny, CACHE)).parameters == expected
 
 
 # FLOPs
@@ -141,26 +143,26 @@ def test_flops_are_those_that_torch_counts(shape: Shape) -> None:
         logits = model(input_ids=ids(shape, length), use_cache=False).logits
     with FlopCounterMode(display=False) as backward:
         logits.sum().backward()
-    assert planning.forward_flops(shape, length, length) == causal(forward)
-    assert planning.training_flops(shape, length) == causal(forward) + causal(backward)
+    assert formulas.forward_flops(shape, length, length) == causal(forward)
+    assert formulas.training_flops(shape, length) == causal(forward) + causal(backward)
 
 
 @pytest.mark.parametrize("scored", [1, 32, 95])
 def test_flops_of_a_window_that_scores_its_last_tokens(scored: int) -> None:
     """Matrix products as torch counts them in `scoring`; attention by hand, key by key."""
     length = 96
-    model = llama(ODD, models.attention.NAME)
+    model = llama(ODD, loading.attention.NAME)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         scoring.scored_losses(model, ids(ODD, length + 1), scored)
     seen = (ODD.layers - 1) * sum(range(1, length + 1)) + sum(range(length - scored + 1, length + 1))
     matrices = counter.get_flop_counts()["Global"][torch.ops.aten.mm]
-    assert planning.forward_flops(ODD, length, scored) == matrices + 4 * ODD.hidden * seen
+    assert formulas.forward_flops(ODD, length, scored) == matrices + 4 * ODD.hidden * seen
 
 
 def test_flops_of_a_token_of_llama_7b_by_hand() -> None:
-    shape = Shape.of(models.architecture(composed("model=llama_7b").model, CACHE))
+    shape = Shape.of(loading.architecture(composed("model=llama_7b").model, CACHE))
     matrices = 6_738_415_616 - 32_000 * 4096 - (2 * 32 + 1) * 4096  # without the embedding and the norms
-    assert planning.training_flops(shape, 8192) == 8192 * (6 * matrices + 6 * 32 * 4096 * 8193)
+    assert formulas.training_flops(shape, 8192) == 8192 * (6 * matrices + 6 * 32 * 4096 * 8193)
 
 
 def test_hours_by_hand() -> None:
@@ -202,11 +204,11 @@ def test_weights_gradients_and_moments_to_the_byte() -> None:
     model(input_ids=ids(ODD, 8), use_cache=False).logits.sum().backward()
     optimizer.step()
     moments = [state[name] for state in optimizer.state.values() for name in ("exp_avg", "exp_avg_sq")]
-    found = planning.tuning_memory(ODD, 8, 1, 8, checkpointed=False)
+    found = formulas.tuning_memory(ODD, 8, 1, 8, checkpointed=False)
     assert found.weights == sum(parameter.nbytes for parameter in model.parameters())
     assert found.gradients == sum(parameter.grad.nbytes for parameter in model.parameters())
     assert found.optimizer == sum(moment.nbytes for moment in moments)
-    shared = planning.tuning_memory(ODD, 8, 4, 8, checkpointed=False)
+    shared = formulas.tuning_memory(ODD, 8, 4, 8, checkpointed=False)
     assert (shared.weights, shared.gradients, shared.optimizer) == (
         found.weights / 4, found.gradients / 4, found.optimizer / 4,
     )  # fmt: skip
@@ -231,7 +233,7 @@ def test_activations_are_what_autograd_keeps(shape: Shape, checkpointed: bool) -
         model.model(input_ids=ids(shape, length), use_cache=False)
     found = sum(tensor.untyped_storage().nbytes() for place, tensor in kept.items() if place not in weights)
     rotary = 2 * 2 * shape.head_dimension * length if checkpointed else 0
-    assert found + rotary == planning.activation_bytes(shape, checkpointed) * length
+    assert found + rotary == formulas.activation_bytes(shape, checkpointed) * length
 
 
 @pytest.mark.parametrize("checkpointed", [False, True])
@@ -252,7 +254,7 @@ def test_the_peak_of_a_step_is_close_below_the_plan(checkpointed: bool) -> None:
         hidden = model.model(input_ids=tokens, use_cache=False).last_hidden_state
         total_loss(hidden.flatten(0, 1), model.lm_head.weight, tokens.flatten(), torch.bfloat16).backward()
     peak = tracker.get_tracker_snapshot("peak")[torch.device("cpu")]["Total"]
-    found = planning.tuning_memory(shape, length, 1, ROWS, checkpointed=checkpointed)
+    found = formulas.tuning_memory(shape, length, 1, ROWS, checkpointed=checkpointed)
     share = (peak - 2 * shape.parameters) / (found.activations + found.loss)
     assert (0.8 if checkpointed else 0.95) < share < 1.001
 
@@ -264,11 +266,11 @@ def test_the_fewest_gpus_hold_it_and_fewer_do_not(total: float, expected: int | 
     def memory(gpus: int) -> Memory:
         return Memory(weights=total * 2**30 / gpus)
 
-    assert planning.fewest((1, 2, 4), memory, GPUS["a100_80"]) == expected
+    assert formulas.fewest((1, 2, 4), memory, GPUS["a100_80"]) == expected
 
 
 def test_an_evaluation_holds_the_whole_model_once() -> None:
-    held = planning.evaluation_memory(ODD, 100, 1000)
+    held = formulas.evaluation_memory(ODD, 100, 1000)
     assert held.weights == 2 * ODD.parameters
     assert held.gathered == 0
 
@@ -280,16 +282,16 @@ def test_an_evaluation_holds_the_whole_model_once() -> None:
 def test_positions_are_those_that_the_evaluation_runs(bos: bool) -> None:
     corpus = Tokenised(("a", "b"), (np.arange(1000), np.arange(701)))
     for sample in (None, (4, 0)):
-        plans = perplexity.plans(corpus, 256, 32, bos=bos, sample=sample)
-        found = planning.forwards(ODD, [plan.spans for plan in plans], bos)
+        plans = losses.plans(corpus, 256, 32, bos=bos, sample=sample)
+        found = formulas.forwards(ODD, [plan.spans for plan in plans], bos)
         assert found.windows == sum(len(plan.spans) for plan in plans)
-        assert found.positions == sum(perplexity.positions(plan, 0 if bos else None) for plan in plans)
+        assert found.positions == sum(losses.positions(plan, 0 if bos else None) for plan in plans)
 
 
 def test_an_evaluation_by_hand() -> None:
     """Ten tokens behind BOS, W = 4, S = 2: windows of 4, 4, 4, 4 and 3 positions that score 3, 2, 2, 2 and 1."""
-    found = planning.forwards(ODD, [windows.plan(10, 4, 2, bos=True)], bos=True)
-    cost = planning.forward_flops
+    found = formulas.forwards(ODD, [windows.plan(10, 4, 2, bos=True)], bos=True)
+    cost = formulas.forward_flops
     assert (found.windows, found.positions) == (5, 19)
     assert found.flops == cost(ODD, 3, 3) + 3 * cost(ODD, 3, 2) + cost(ODD, 2, 1)
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from position_interpolation import corpora, questions
-from position_interpolation.config import Corpus, Data
-from position_interpolation.errors import UsageError
-from position_interpolation.questions import SETS, Question, load
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Corpus, Data
+from position_interpolation.tasks.benchmarks import questions
+from position_interpolation.tasks.benchmarks.questions import SETS, Question, load
+from position_interpolation.text import corpora
 
 Row = dict[str, Any]
 ROWS: dict[str, Row] = {

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from position_interpolation import launch, records
+from position_interpolation.app import launch
+from position_interpolation.evidence import records
 
 QUEUE = launch.EXPERIMENTS / "queue"
 SMOKE = "model=smoke task=passkey_short task.window=256 extension=none"
@@ -58,7 +59,7 @@ def test_nothing_starts_when_the_time_is_over(minutes: str, tmp_path: Path) -> N
 
 
 def test_every_run_of_every_list_can_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("position_interpolation.checks.corpora.require", lambda data, name: data.corpora[name])
+    monkeypatch.setattr("position_interpolation.app.checks.corpora.require", lambda data, name: data.corpora[name])
     for path in QUEUE.glob("*.txt"):
         for line in path.read_text().splitlines():
             if not line.startswith("#"):

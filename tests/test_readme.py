@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import covering
 
-from position_interpolation import checks, launch, models
+from position_interpolation.app import checks, launch
+from position_interpolation.models import loading
 
 HOME = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -73,7 +74,7 @@ def test_the_model_card_quotes_its_records() -> None:
     card = (HOME / "src/position_interpolation/assets/tiny/README.md").read_text()
     rows = [json.loads(line) for line in (HOME / "results/tiny_card/tiny/rows.jsonl").read_text().splitlines()]
     found = {row["metric"]: row for row in rows if row["protocol"] in ("token", None)}
-    assert found["perplexity"]["weights_sha256"] == models.weights_sha256(models.ASSETS / "tiny"), (
+    assert found["perplexity"]["weights_sha256"] == loading.weights_sha256(loading.ASSETS / "tiny"), (
         "measure the card again"
     )
     assert f"`{found['perplexity']['weights_sha256'][:16]}`" in card

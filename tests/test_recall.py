@@ -9,18 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from position_interpolation import recall
-from position_interpolation.encoding import encode
-from position_interpolation.recall import RecallWindows
+from position_interpolation.text import recall
+from position_interpolation.text.encoding import encode
+from position_interpolation.text.recall import RecallWindows
 
 PROSE = (
-    "And it came to pass in those days, that there went out a decree from Caesar Augustus, that all the world should be "
-    "taxed. And all went to be taxed, every one into his own city. And Joseph also went up from Galilee, out of the city "
-    "of Nazareth, into Judaea, unto the city of David, which is called Bethlehem. "
+    "And it came to pass in those days, that there went out a decree from Caesar Augustus, that all the world should "
+    "be taxed. And all went to be taxed, every one into his own city. And Joseph also went up from Galilee, out of the "
+    "city of Nazareth, into Judaea, unto the city of David, which is called Bethlehem. "
 )
-SUBJECT = f"({'|'.join(map(re.escape, recall.SUBJECTS))})((?:{'|'.join(re.escape(owner) for owner in recall.OWNERS if owner)})?)"
-# Any of the questions, the answer being its last word.
-ASKED = re.compile(rf"(?:What is|Which was|Tell me|Now recall:|what is) (?:the )?{SUBJECT}(?:[?.]| =).*?(\w+)\.?$", re.S)
+OWNER = "|".join(re.escape(owner) for owner in recall.OWNERS if owner)
+SUBJECT = f"({'|'.join(map(re.escape, recall.SUBJECTS))})((?:{OWNER})?)"
+# A question at the end of a document, the answer being its last word.
+ASKED = re.compile(
+    rf"(?:What is|Which was|Tell me|Now recall:|what is) (?:the )?{SUBJECT}(?:[?.]| =).*?(\w+)\.?$", re.S
+)
 
 
 @pytest.fixture(scope="module")
@@ -131,5 +134,16 @@ def test_the_tests_own_words_are_unseen() -> None:
     made = " ".join(
         (*recall.SUBJECTS, *recall.STATEMENTS, *recall.QUESTIONS, *recall.THINGS, *recall.QUALITIES, *recall.ASIDES)
     ).lower()
-    for words in ("grass", "green", "sky", "blue", "sun ", "yellow", "here we go", "there and back", "pass key", "quiz"):
+    for words in (
+        "grass",
+        "green",
+        "sky",
+        "blue",
+        "sun ",
+        "yellow",
+        "here we go",
+        "there and back",
+        "pass key",
+        "quiz",
+    ):
         assert words not in made, words

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from position_interpolation import files, records
-from position_interpolation.errors import UsageError
-from position_interpolation.records import MEASUREMENT, Record, merge, read, signature, write
+from position_interpolation.evidence import records
+from position_interpolation.evidence.records import MEASUREMENT, Record, merge, read, signature, write
+from position_interpolation.machine import files
+from position_interpolation.settings.errors import UsageError
 
 RECORD = Record(
     experiment="table1_pg19",

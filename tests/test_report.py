@@ -14,19 +14,21 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from position_interpolation import records
-from position_interpolation.errors import UsageError
-from position_interpolation.intervals import widening
-from position_interpolation.launch import EXPERIMENTS
-from position_interpolation.records import Record
-from position_interpolation.report import compare, drawing, formats, groups, paper, tables
-from position_interpolation.report.labels import Extension, colour, names, ordered, perplexity_text
+from position_interpolation.app.launch import EXPERIMENTS
+from position_interpolation.display import drawing, formats, tables
+from position_interpolation.display.colours import colour
+from position_interpolation.evidence import comparison, paper, records, select
+from position_interpolation.evidence.extensions import Extension, names, ordered
+from position_interpolation.evidence.intervals import widening
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import perplexity_text
 from position_interpolation.report.pages import render, render_index
 from position_interpolation.report.parts import findings
-from position_interpolation.report.passkey.tables import passkey_table
-from position_interpolation.report.perplexity.tables import perplexity_table
-from position_interpolation.report.positions.figures import positions_figure
 from position_interpolation.report.summary import print_summary
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.tasks.passkey.tables import passkey_table
+from position_interpolation.tasks.perplexity.tables import perplexity_table
+from position_interpolation.tasks.positions.figures import positions_figure
 
 L = 256
 BASE = Extension("tiny", "none", 1.0, L, 0)
@@ -189,7 +191,7 @@ class TestTables:
     def test_a_sample_of_windows_says_how_far_all_of_them_may_lie(self) -> None:
         rows = [record(PI, "perplexity", 20.0, eval_window=L, stride=32, protocol="token")]
         assert "sample" not in perplexity_table(rows).caption
-        rows += [record(PI, groups.OF_ALL_WINDOWS, 20.0, eval_window=L, stride=32, protocol="token", ci_high=20.5)]
+        rows += [record(PI, select.OF_ALL_WINDOWS, 20.0, eval_window=L, stride=32, protocol="token", ci_high=20.5)]
         assert "to within 2.5%" in perplexity_table(rows).caption
 
     def test_every_number_is_a_record(self) -> None:
@@ -270,7 +272,7 @@ class TestPaired:
     def test_by_hand(self) -> None:
         left = {"a": (2.0, 100), "b": (4.0, 300)}
         right = {"b": (3.0, 300), "a": (2.5, 100), "c": (9.0, 5)}
-        ratio = compare.paired(left, right)
+        ratio = comparison.paired(left, right)
         assert ratio is not None
         # (200 + 1200) / 400 = 3.5 against (250 + 900) / 400 = 2.875; `c` was scored on one side only
         assert ratio.value == pytest.approx(math.exp(3.5 - 2.875))
@@ -286,7 +288,7 @@ class TestPaired:
         and 2. Then both are widened about the value of 1/4.
         """
         right = {name: (1.0, 10) for name in "abcd"}
-        ratio = compare.paired({**right, "a": (2.0, 10)}, right)
+        ratio = comparison.paired({**right, "a": (2.0, 10)}, right)
         assert ratio is not None
         assert (ratio.low, ratio.high) == pytest.approx(
             (math.exp((1 - widening(4)) / 4), math.exp((1 + 2 * widening(4)) / 4))
@@ -296,20 +298,20 @@ class TestPaired:
         """Hard and easy documents differ far more than the two sides do; pairing takes that out."""
         hard = {str(number): (float(number), 10) for number in range(1, 9)}
         easier = {name: (loss - 0.1, tokens) for name, (loss, tokens) in hard.items()}
-        ratio = compare.paired(easier, hard)
+        ratio = comparison.paired(easier, hard)
         assert ratio is not None
         assert (ratio.low, ratio.high) == pytest.approx((math.exp(-0.1), math.exp(-0.1)))
 
     def test_two_samples_of_the_same_documents(self) -> None:
         left, right = {"a": (2.0, 100), "b": (4.0, 300)}, {"a": (1.0, 50), "b": (3.0, 50)}
-        assert compare.paired(left, right) is None
-        ratio = compare.paired(left, right, same_tokens=False)
+        assert comparison.paired(left, right) is None
+        ratio = comparison.paired(left, right, same_tokens=False)
         assert ratio is not None
         assert ratio.value == pytest.approx(math.exp(3.5 - 2.0))  # 1400 / 400 against 200 / 100
 
     def test_nothing_common_and_one_document(self) -> None:
-        assert compare.paired({"a": (1.0, 2)}, {"b": (1.0, 2)}) is None
-        alone = compare.paired({"a": (1.0, 2)}, {"a": (2.0, 2)})
+        assert comparison.paired({"a": (1.0, 2)}, {"b": (1.0, 2)}) is None
+        alone = comparison.paired({"a": (1.0, 2)}, {"a": (2.0, 2)})
         assert alone is not None
         assert (alone.value, alone.low) == (pytest.approx(math.exp(-1)), None)
 
@@ -380,7 +382,7 @@ class TestFindings:
         assert verdict(flat, "PI does not explode") == "does not hold"
 
     def test_blocks_across_the_edge_count_on_neither_side(self) -> None:
-        inside, past = compare.stretches(positions({SMOL: (1, 2, 3)}, block=3000), SMOL)
+        inside, past = comparison.stretches(positions({SMOL: (1, 2, 3)}, block=3000), SMOL)
         assert [len(inside.blocks), len(past.blocks)] == [2, 0]
 
     def test_positions_of_several_documents_are_paired(self) -> None:
@@ -398,8 +400,8 @@ class TestFindings:
                 for book, value in enumerate(values):
                     text = {"name": "pg19", "source": "embedded", "sha256": "c" * 64, "ids": [str(book)]}
                     rows.append(record(extension, f"document_loss_{where}", math.log(value), data=text, **own))
-        (_, base), (_, past) = (compare.stretches(rows, extension) for extension in (SMOL, SMOL_PI))
-        ratio = compare.blocks(past, base)
+        (_, base), (_, past) = (comparison.stretches(rows, extension) for extension in (SMOL, SMOL_PI))
+        ratio = comparison.blocks(past, base)
         assert ratio is not None
         assert ratio.value == pytest.approx(math.prod((0.8, 0.81, 0.82, 0.83)) ** 0.25)
         assert ratio.documents == 4

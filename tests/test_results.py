@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from position_interpolation import compute, launch
-from position_interpolation.config import Compute
-from position_interpolation.records import Record, read
-from position_interpolation.report import formats, pages, variants
+from position_interpolation.app import launch
+from position_interpolation.app.run import run
+from position_interpolation.display import formats
+from position_interpolation.evidence import variants
+from position_interpolation.evidence.records import Record, read
+from position_interpolation.machine import compute
+from position_interpolation.report import pages
 from position_interpolation.report.parts import sections
-from position_interpolation.run import run
+from position_interpolation.settings.schema import Compute
 
 HOME = Path(__file__).resolve().parents[1]
 FOLDERS = sorted(path.parent for path in HOME.glob("results/*/*/rows.jsonl"))

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from transformers import GPT2Config
 
-from position_interpolation import models
-from position_interpolation.config import Model
-from position_interpolation.errors import UsageError
-from position_interpolation.rope import METHODS, inverse_frequencies, rope_parameters
+from position_interpolation.models import loading
+from position_interpolation.models.rope import METHODS, inverse_frequencies, rope_parameters
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Model
 
 CACHE = Path("unused")
 FACTORS = (2.0, 4.0, 16.0)
@@ -141,7 +141,7 @@ def test_the_last_logits_depend_on_the_first_token_at_every_length(
 def test_a_saved_checkpoint_carries_its_positions(build_llama: Callable[..., Any], method: str, tmp_path: Path) -> None:
     model = build_llama(method, 4.0)
     model.save_pretrained(tmp_path)
-    reloaded = models.load(tmp_path)
+    reloaded = loading.load(tmp_path)
     expected = {"rope_type": "default", "rope_theta": 10_000.0}
     if method == "pi":
         expected |= {"rope_type": "linear", "factor": 4.0}
@@ -157,7 +157,7 @@ def test_a_base_from_disk_is_extended_with_its_own_weights(build_llama: Callable
     original = build_llama("none")
     original.save_pretrained(tmp_path)
     base = Model(name="saved", rung="smoke", window=64, source="path", location=str(tmp_path))
-    extended = models.build(base, CACHE, "pi", 8.0, seed=5)
+    extended = loading.build(base, CACHE, "pi", 8.0, seed=5)
     np.testing.assert_allclose(rotary(extended).inv_freq.double(), theta(8) / 8, rtol=1e-6)
     assert extended.config.max_position_embeddings == 512
     for name, weight in original.state_dict().items():
@@ -170,7 +170,7 @@ def test_frequencies_stay_float32_when_the_weights_load_as_bfloat16(
 ) -> None:
     """bfloat16 cannot hold integers above 256, and is wrong by 0.4 % on a frequency."""
     build_llama(method, 4.0).save_pretrained(tmp_path)
-    model = models.load(tmp_path, dtype=torch.bfloat16)
+    model = loading.load(tmp_path, dtype=torch.bfloat16)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
     assert rotary(model).inv_freq.dtype == torch.float32
     expected = theta(8) / (4.0 if method == "pi" else 1.0)
@@ -183,7 +183,7 @@ def test_random_weights_depend_on_the_seed_and_disturb_no_other_randomness(
     torch.manual_seed(7)
     expected = torch.rand(1)
     torch.manual_seed(7)
-    first, again, other = (models.build(random_base(), CACHE, "none", 1.0, seed) for seed in (0, 0, 1))
+    first, again, other = (loading.build(random_base(), CACHE, "none", 1.0, seed) for seed in (0, 0, 1))
     assert torch.equal(torch.rand(1), expected)
     assert torch.equal(first.lm_head.weight, again.lm_head.weight)
     assert not torch.equal(first.lm_head.weight, other.lm_head.weight)
@@ -196,10 +196,10 @@ def test_the_fingerprint_of_weights_sees_one_changed_number(build_llama: Callabl
     with torch.no_grad():
         model.lm_head.weight[0, 0] += 1
     model.save_pretrained(tmp_path / "other")
-    one, same, other = (models.weights_sha256(tmp_path / name) for name in ("one", "same", "other"))
+    one, same, other = (loading.weights_sha256(tmp_path / name) for name in ("one", "same", "other"))
     assert one == same != other
     with pytest.raises(UsageError, match="safetensors"):
-        models.weights_sha256(tmp_path)
+        loading.weights_sha256(tmp_path)
 
 
 # What is refused
@@ -233,33 +233,33 @@ def test_pi_refuses_a_base_that_is_already_scaled(kind: str) -> None:
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     nowhere = Model(name="gone", rung="smoke", window=64, source="path", location=str(tmp_path))
     with pytest.raises(UsageError, match=r"config\.json"):
-        models.build(nowhere, CACHE, "none", 1.0, seed=0)
+        loading.build(nowhere, CACHE, "none", 1.0, seed=0)
 
 
 def test_a_window_that_is_not_the_models_own_is_refused() -> None:
     """Windows, stride and factor are multiples of L: a wrong one would put every number in the wrong place."""
     with pytest.raises(UsageError, match=r"model\.window=512, but .* was made for 256 positions"):
-        models.base_config(Model(name="tiny", source="packaged", location="tiny", window=512), Path())
+        loading.base_config(Model(name="tiny", source="packaged", location="tiny", window=512), Path())
 
 
 def test_a_base_without_an_embedding_for_every_token_is_refused(random_base: Callable[..., Model]) -> None:
-    models.check_vocabulary(random_base(), Path("unused"))
+    loading.check_vocabulary(random_base(), Path("unused"))
     with pytest.raises(UsageError, match="4096 tokens, the model 4095 embeddings"):
-        models.check_vocabulary(random_base(vocab_size=4095), Path("unused"))
+        loading.check_vocabulary(random_base(vocab_size=4095), Path("unused"))
 
 
 def test_a_family_with_other_positions_is_refused(tmp_path: Path) -> None:
     GPT2Config(n_layer=1).save_pretrained(tmp_path)
     base = Model(name="gpt2", rung="smoke", window=64, source="path", location=str(tmp_path))
     with pytest.raises(UsageError, match="'gpt2' are not supported: choose one of type llama, mistral"):
-        models.extended_config(base, tmp_path, "pi", 4.0)
+        loading.extended_config(base, tmp_path, "pi", 4.0)
 
 
 def test_a_model_that_lost_a_weight_is_refused(llama: Any, tokenizer: Any, tmp_path: Path) -> None:
     """transformers would fill the gap with random numbers."""
-    models.export(copy.deepcopy(llama), tokenizer, tmp_path, "float32")
+    loading.export(copy.deepcopy(llama), tokenizer, tmp_path, "float32")
     weights = load_file(tmp_path / "model.safetensors")
     lost = "model.layers.1.mlp.up_proj.weight"
     save_file({name: weight for name, weight in weights.items() if name != lost}, tmp_path / "model.safetensors")
     with pytest.raises(UsageError, match=f"missing weights \\({lost}"):
-        models.load(tmp_path)
+        loading.load(tmp_path)

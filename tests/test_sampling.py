@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from position_interpolation import corpora, models
-from position_interpolation.config import Corpus, Data, Model
-from position_interpolation.tasks.perplexity import Tokenised, plans, positions, token_losses, tokenise
-from position_interpolation.tasks.sampling import drawn, every_window, of_all_windows
-from position_interpolation.tasks.windows import Scored, Span, perplexity, plan, ratio
+from position_interpolation.models import loading
+from position_interpolation.settings.schema import Corpus, Data, Model
+from position_interpolation.tasks.perplexity.losses import Tokenised, plans, positions, token_losses, tokenise
+from position_interpolation.tasks.perplexity.sampling import drawn, every_window, of_all_windows
+from position_interpolation.tasks.perplexity.windows import Scored, Span, perplexity, plan, ratio
+from position_interpolation.text import corpora
 
 # Documents of 40, 7 and 3 windows: most are left out, some, and none can be.
 DOCUMENTS = [plan(tokens, 64, 16, bos=True) for tokens in (63 + 39 * 16, 63 + 5 * 16 + 3, 63 + 2 * 16)]
@@ -116,9 +117,9 @@ def test_only_drawn_windows_are_run_and_kept(llama: Any, tmp_path: Path) -> None
 def test_on_the_shipped_model_the_interval_covers_the_full_evaluation(tmp_path: Path) -> None:
     """Real losses of real text, which are neither independent nor alike: at least 90 of 100 samples must cover."""
     tiny = Model(name="tiny", rung="tiny", source="packaged", location="tiny", window=256)
-    model = models.load(str(models.folder(tiny, tmp_path)))
+    model = loading.load(str(loading.folder(tiny, tmp_path)))
     data = Data("embedded", None, {"books": Corpus(collection="king_james", part="test")})
-    tokenizer = models.tokenizer(tiny, tmp_path)
+    tokenizer = loading.tokenizer(tiny, tmp_path)
     corpus = tokenise(corpora.load(data, "books", 3), tokenizer, 1024, 1024)
     spans = [plan(len(tokens), 128, 16, bos=True) for tokens in corpus.tokens]
     everything = [every_window(each) for each in spans]

@@ -15,9 +15,9 @@ from transformers import (
     Qwen2Config,
 )
 
-from position_interpolation import scoring
-from position_interpolation.errors import UsageError
-from position_interpolation.scoring import greedy_matches, scored_losses
+from position_interpolation.models import scoring
+from position_interpolation.models.scoring import greedy_matches, scored_losses
+from position_interpolation.settings.errors import UsageError
 
 SHAPE = {
     "hidden_size": 32,

@@ -8,15 +8,15 @@ import pytest
 from matplotlib.patches import Rectangle
 from test_report import BASE, L, column, passkeys, perplexities, verdict, write
 
-from position_interpolation.records import Record
-from position_interpolation.report import groups, variants
-from position_interpolation.report.base_tokens import figures as base_tokens_figures
-from position_interpolation.report.base_tokens import tables as base_tokens
-from position_interpolation.report.labels import Extension
+from position_interpolation.comparisons.base_tokens import figures as base_tokens_figures
+from position_interpolation.comparisons.base_tokens import tables as base_tokens
+from position_interpolation.comparisons.settings import figures as settings_figures
+from position_interpolation.comparisons.settings import tables as settings_tables
+from position_interpolation.evidence import select, variants
+from position_interpolation.evidence.extensions import Extension
+from position_interpolation.evidence.records import Record
 from position_interpolation.report.pages import render
 from position_interpolation.report.parts import findings
-from position_interpolation.report.settings import figures as settings_figures
-from position_interpolation.report.settings import tables as settings_tables
 
 
 def pi(count: int, model: str = "tiny") -> Extension:
@@ -35,7 +35,7 @@ def at_rate(rate: str, *at_four: float, spread: float = 0.02) -> list[Record]:
 
 def only(rows: list[Record]) -> list[Record]:
     """The one group of compared settings."""
-    (group,) = groups.compared(rows).values()
+    (group,) = select.compared(rows).values()
     return group
 
 
@@ -55,8 +55,8 @@ class TestNames:
 
     def test_they_stay_out_of_the_plain_tables(self) -> None:
         rows = at_rate("0.001", 3.1) + perplexities({pi(80, "tiny-8M"): (3.2, 3.2, 3.1)})
-        assert groups.perplexities(rows) == {}
-        assert groups.passkeys(passkeys({pi(80, "tiny-8M"): lambda k: 1.0})) == {}
+        assert select.perplexities(rows) == {}
+        assert select.passkeys(passkeys({pi(80, "tiny-8M"): lambda k: 1.0})) == {}
 
 
 SWEEP = [*at_rate("0.001", 3.2, 3.0), *at_rate("0.0001", 3.5, 3.4), *at_rate("0.01", 3.6, 3.7)]
@@ -178,7 +178,7 @@ class TestBaseTokens:
         assert "ahead under 2 of 3 seeds" in found[0].text
 
     def test_table_and_figure_are_by_tokens_and_seed(self) -> None:
-        ((_, rows),) = groups.stopped(STOPPED).items()
+        ((_, rows),) = select.stopped(STOPPED).items()
         table = base_tokens.base_tokens_table(rows)
         assert [(row[0].value, row[1].value, row[2].value) for row in table.rows] == [
             ("tiny-1M", 1_000_000, "extrapolation"), ("tiny-1M", 1_000_000, "PI"),

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from position_interpolation import extension, launch, records, training
-from position_interpolation.corpora import Document, Documents
-from position_interpolation.errors import UsageError
-from position_interpolation.evaluation.choose import measurements
-from position_interpolation.evaluation.measurement import text
+from position_interpolation.app import launch
+from position_interpolation.evidence import records
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.tasks.choose import measurements
+from position_interpolation.tasks.measurement import text
+from position_interpolation.text.corpora import Document, Documents
+from position_interpolation.tuning import extension, training
 
 UNTUNED = ["model=tiny", "method=pi", "train=untuned", "task=pg19_short", "task.documents=2", "wandb=disabled"]
 TUNED = ["model=tiny", "method=pi", "train=tune", "data.corpora.mathematics.documents=1", "wandb=disabled"]
@@ -79,7 +81,7 @@ def test_the_seed_draws_passkeys(tmp_path: Path) -> None:
 
 
 def test_the_same_weights_under_another_configuration_are_another_base(tmp_path: Path) -> None:
-    from position_interpolation.models import ASSETS
+    from position_interpolation.models.loading import ASSETS
 
     folder = tmp_path / "copy"
     folder.mkdir()

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from position_interpolation import launch
-from position_interpolation.callbacks import loss_curve
-from position_interpolation.config import Train
-from position_interpolation.errors import UsageError
-from position_interpolation.extension import prepare
-from position_interpolation.packing import PackedWindows
-from position_interpolation.skipping import SkippedPositions
-from position_interpolation.training import tune
+from position_interpolation.app import launch
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Train
+from position_interpolation.text.packing import PackedWindows
+from position_interpolation.text.skipping import SkippedPositions
+from position_interpolation.tuning.callbacks import loss_curve
+from position_interpolation.tuning.extension import prepare
+from position_interpolation.tuning.training import tune
 
 CHUNK, WINDOW = 16, 64
 

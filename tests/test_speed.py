@@ -24,10 +24,10 @@ from experiments.benchmark import __main__ as benchmark
 from experiments.benchmark import inputs, machine, memory, page, perplexity, tuning
 from experiments.benchmark.peers import compiled, version
 from experiments.benchmark.rounds import Timed, take_turns, take_turns_apart
-from position_interpolation import compute
-from position_interpolation.config import Compute
-from position_interpolation.errors import UsageError
-from position_interpolation.planning import forward_flops
+from position_interpolation.machine import compute
+from position_interpolation.planning.formulas import forward_flops
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Compute
 
 HOME = Path(__file__).parents[1]
 CASE = perplexity.Case("tiny", 64, 16, 5)

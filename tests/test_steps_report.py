@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from test_report import BASE, CONTROL, DOCUMENTS, L, passkeys, perplexities, record, verdict, write
 
-from position_interpolation.records import Record
-from position_interpolation.report.labels import Extension, ordered
+from position_interpolation.comparisons.steps import figures as steps_figures
+from position_interpolation.comparisons.steps import tables as steps_tables
+from position_interpolation.evidence import step_counts as steps
+from position_interpolation.evidence.extensions import Extension, ordered
+from position_interpolation.evidence.records import Record
 from position_interpolation.report.pages import render
 from position_interpolation.report.parts import findings, sections
-from position_interpolation.report.perplexity import aggregation
-from position_interpolation.report.steps import counts as steps
-from position_interpolation.report.steps import curves
-from position_interpolation.report.steps import figures as steps_figures
-from position_interpolation.report.steps import tables as steps_tables
+from position_interpolation.tasks.perplexity import aggregation
+from position_interpolation.tasks.tuning_curve import page as curves
 
 
 def pi(count: int, factor: int = 4) -> Extension:

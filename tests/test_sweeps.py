@@ -6,11 +6,15 @@ from typing import Any
 import pytest
 from test_report import BASE, perplexities
 
-from position_interpolation import corpora, files, launch, models, settings
-from position_interpolation.config import Model
-from position_interpolation.evaluation import tuning_curve
-from position_interpolation.extension import Prepared
-from position_interpolation.run import objective
+from position_interpolation.app import launch
+from position_interpolation.app.run import objective
+from position_interpolation.machine import files
+from position_interpolation.models import loading
+from position_interpolation.settings import derived
+from position_interpolation.settings.schema import Model
+from position_interpolation.tasks.tuning_curve import measure
+from position_interpolation.text import corpora
+from position_interpolation.tuning.extension import Prepared
 
 RATES = "experiment=sweep_learning_rate"
 
@@ -53,10 +57,10 @@ def test_tuned_rows_share_one_training_and_untuned_rows_stay_untuned() -> None:
     """An experiment's budget replaces every other choice of `train`, but not that an extension is untuned."""
     for extension, steps in (("none_x16", 0), ("pi_x16", 1000)):
         config = launch.typed(launch.composed(["experiment=table1_pg19", f"extension={extension}"]))
-        assert settings.extension(config).steps == steps
-        assert settings.evaluation_windows(config, config.task) == [256, 512, 1024, 2048, 4096]  # type: ignore[arg-type]
+        assert derived.extension(config).steps == steps
+        assert derived.evaluation_windows(config, config.task) == [256, 512, 1024, 2048, 4096]  # type: ignore[arg-type]
     untuned = launch.typed(launch.composed(["experiment=table1_pg19", "extension=pi_x8_untuned"]))
-    assert settings.extension(untuned) == settings.Extension("pi", 8.0, 2048, 0)
+    assert derived.extension(untuned) == derived.Extension("pi", 8.0, 2048, 0)
 
 
 def test_the_objective_is_the_perplexity_at_the_largest_window() -> None:
@@ -73,9 +77,9 @@ def test_the_objective_is_the_perplexity_at_the_largest_window() -> None:
 
 def test_blocks_of_equally_many_steps_by_hand() -> None:
     curve = [{"step": float(step), "loss": float(step)} for step in range(1, 7)]
-    assert tuning_curve.averaged(curve, points=3) == [(2, 1.5), (4, 3.5), (6, 5.5)]
-    assert tuning_curve.averaged(curve, points=50) == [(step, float(step)) for step in range(1, 7)]
-    assert tuning_curve.averaged([]) == []
+    assert measure.averaged(curve, points=3) == [(2, 1.5), (4, 3.5), (6, 5.5)]
+    assert measure.averaged(curve, points=50) == [(step, float(step)) for step in range(1, 7)]
+    assert measure.averaged([]) == []
 
 
 def prepared(folder: Path, *overrides: str) -> Prepared:
@@ -84,11 +88,11 @@ def prepared(folder: Path, *overrides: str) -> Prepared:
     files.write_text(folder / "curve.jsonl", "".join(lines))
     config = launch.typed(launch.composed(["task=pg19_short", "train.steps=3", *overrides]))
     parts: dict[str, Any] = {"training": {"data": {"books": "a", "mathematics": "b"}}, "steps": 3}
-    return Prepared(settings.extension(config), parts, lambda: folder / "checkpoint-3", config)
+    return Prepared(derived.extension(config), parts, lambda: folder / "checkpoint-3", config)
 
 
 def test_a_tuned_extension_leaves_its_losses_as_records(tmp_path: Path) -> None:
-    (measurement,) = tuning_curve.tuning_curve(prepared(tmp_path))
+    (measurement,) = measure.measurements(prepared(tmp_path))
     found = measurement.measure()
     assert measurement.task == "tuning"
     assert [(item.metric, item.estimate.value) for item in found] == [
@@ -99,12 +103,12 @@ def test_a_tuned_extension_leaves_its_losses_as_records(tmp_path: Path) -> None:
 
 
 def test_losses_of_a_setting_carry_it(tmp_path: Path) -> None:
-    (measurement,) = tuning_curve.tuning_curve(prepared(tmp_path, "task.name='pg19@clip=2.0'"))
+    (measurement,) = measure.measurements(prepared(tmp_path, "task.name='pg19@clip=2.0'"))
     assert measurement.task == "tuning@clip=2.0"
 
 
 def test_an_untuned_extension_has_no_losses(tmp_path: Path) -> None:
-    assert list(tuning_curve.tuning_curve(prepared(tmp_path, "extension=pi_x4_untuned"))) == []
+    assert list(measure.measurements(prepared(tmp_path, "extension=pi_x4_untuned"))) == []
 
 
 # Bases on their way
@@ -112,8 +116,8 @@ def test_an_untuned_extension_has_no_losses(tmp_path: Path) -> None:
 
 def test_a_checkpoint_without_a_tokenizer_borrows_one(tmp_path: Path) -> None:
     for name in ("config.json",):
-        (tmp_path / name).write_bytes((models.ASSETS / "tiny" / name).read_bytes())
+        (tmp_path / name).write_bytes((loading.ASSETS / "tiny" / name).read_bytes())
     config = launch.typed(launch.composed(["model=tiny_at", f"model.location={tmp_path}", "model.name=tiny-8M"]))
     assert isinstance(config.model, Model)
-    borrowed = models.tokenizer(config.model, tmp_path)
-    assert borrowed.encode("12") == models.tokenizer(Model(source="packaged", location="tiny"), tmp_path).encode("12")
+    borrowed = loading.tokenizer(config.model, tmp_path)
+    assert borrowed.encode("12") == loading.tokenizer(Model(source="packaged", location="tiny"), tmp_path).encode("12")

@@ -10,9 +10,7 @@ from hypothesis.extra.numpy import arrays
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from position_interpolation.report.theory.figures import figure_2, figure_5
-from position_interpolation.tasks.theory import figure_2_rows, figure_5_rows
-from position_interpolation.theory import (
+from position_interpolation.tasks.theory.bounds import (
     BETWEEN_SPANS,
     Audit,
     Solver,
@@ -30,6 +28,8 @@ from position_interpolation.theory import (
     score_bounds,
     violating_coefficients,
 )
+from position_interpolation.tasks.theory.figures import figure_2, figure_5
+from position_interpolation.tasks.theory.numbers import figure_2_rows, figure_5_rows
 
 Complexes = NDArray[np.complex128]
 

@@ -8,20 +8,21 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from position_interpolation import launch, records
-from position_interpolation.records import Record
-from position_interpolation.report import formats
-from position_interpolation.report.heads.figures import heads_figure
-from position_interpolation.report.heads.tables import heads_table, layers_table, spans_table
+from position_interpolation.app import launch
+from position_interpolation.app.run import run
+from position_interpolation.display import formats
+from position_interpolation.evidence import records
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.verdicts import Finding
 from position_interpolation.report.pages import render
 from position_interpolation.report.parts import findings
-from position_interpolation.report.theory.figures import BLUE, GREEN, VERMILION, figure_1
-from position_interpolation.report.theory.tables import audit_table
-from position_interpolation.report.verdicts import Finding
-from position_interpolation.run import run
-from position_interpolation.tasks import heads
-from position_interpolation.tasks.heads import Geometry
-from position_interpolation.theory import audit_rows, violating_coefficients
+from position_interpolation.tasks.heads import scores
+from position_interpolation.tasks.heads.figures import heads_figure
+from position_interpolation.tasks.heads.scores import Geometry
+from position_interpolation.tasks.heads.tables import heads_table, layers_table, spans_table
+from position_interpolation.tasks.theory.bounds import audit_rows, violating_coefficients
+from position_interpolation.tasks.theory.figures import BLUE, GREEN, VERMILION, figure_1
+from position_interpolation.tasks.theory.tables import audit_table
 
 L = 256
 
@@ -41,10 +42,10 @@ def audited() -> list[Record]:
     return [record("theory", metric, value) for metric, value in audit_rows().items()]
 
 
-def real(h: heads.Complexes, model: str = "tiny") -> list[Record]:
+def real(h: scores.Complexes, model: str = "tiny") -> list[Record]:
     """Records of heads with these h_j, (layers, heads, pairs, d/2), at L = 256 and base 1357."""
     geometry = Geometry(2 * h.shape[-1], 1357.0, L)
-    numbers = heads.numbers(heads.measure(h, geometry), geometry, samples=50)
+    numbers = scores.numbers(scores.measure(h, geometry), geometry, samples=50)
     extension = {"model": model, "method": "none", "factor": 1.0, "window": L, "steps": 0, "eval_window": L}
     return [
         record(
@@ -55,7 +56,7 @@ def real(h: heads.Complexes, model: str = "tiny") -> list[Record]:
     ]  # fmt: skip
 
 
-def gaussian(pairs: int = 40) -> heads.Complexes:
+def gaussian(pairs: int = 40) -> scores.Complexes:
     return np.random.default_rng(0).standard_normal((2, 2, pairs, 32, 2)) @ np.array([1, 1j])
 
 

@@ -13,14 +13,14 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from position_interpolation import models
-from position_interpolation.callbacks import loss_curve
-from position_interpolation.checkpoints import at as checkpoint
-from position_interpolation.checkpoints import finished_steps
-from position_interpolation.config import Train
-from position_interpolation.errors import UsageError
-from position_interpolation.packing import PackedWindows
-from position_interpolation.training import learning_rate_factor, tune
+from position_interpolation.models import loading
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Train
+from position_interpolation.text.packing import PackedWindows
+from position_interpolation.tuning.callbacks import loss_curve
+from position_interpolation.tuning.checkpoints import at as checkpoint
+from position_interpolation.tuning.checkpoints import finished_steps
+from position_interpolation.tuning.training import learning_rate_factor, tune
 
 BATCH, WINDOW, VOCABULARY = 4, 32, 256
 Build = Callable[[], Any]
@@ -50,7 +50,7 @@ def run(build: Build, train: Train, folder: Path, data: Any = None, **options: A
     usual = {"micro_batch": BATCH, "device": "cpu", "bf16": False, "compiled": False, "seed": 0}
 
     def built(start: Path | None) -> Any:
-        return build() if start is None else models.load(start)
+        return build() if start is None else loading.load(start)
 
     return tune(built, data or dataset(train.steps), train, folder, **{**usual, **options})
 
@@ -60,7 +60,7 @@ def losses(folder: Path) -> list[float]:
 
 
 def assert_same_weights(left: Path, right: Path) -> None:
-    one, other = models.load(left).state_dict(), models.load(right).state_dict()
+    one, other = loading.load(left).state_dict(), loading.load(right).state_dict()
     for name, weight in one.items():
         assert torch.equal(weight, other[name]), name
 
@@ -178,7 +178,7 @@ def test_losses_are_those_of_a_plain_loop_whatever_the_accumulation(
     assert [row["step"] for row in loss_curve(tmp_path)] == [1, 2, 3, 4, 5, 6]
     assert losses(tmp_path) == pytest.approx(expected, rel=1e-5)
     assert max(expected) - min(expected) > 0.1
-    tuned, start = models.load(last).state_dict(), build().state_dict()
+    tuned, start = loading.load(last).state_dict(), build().state_dict()
     for name, weight in model.state_dict().items():
         assert (tuned[name] - weight).norm() < 1e-3 * (weight - start[name]).norm(), name
 
@@ -201,7 +201,7 @@ def test_matrix_products_run_in_the_precision_asked_for_and_weights_stay_float32
 
 
 def test_the_tuned_checkpoint_keeps_its_positions(straight: Path) -> None:
-    config = models.load(checkpoint(straight, 6)).config
+    config = loading.load(checkpoint(straight, 6)).config
     assert dict(config.rope_parameters) == {"rope_type": "linear", "factor": 4.0, "rope_theta": 10_000.0}
     assert config.max_position_embeddings == 256
 
@@ -370,7 +370,7 @@ def test_a_checkpoint_of_another_shape_is_refused(
     start = run(build, recipe(2), tmp_path / "first")
     wider = random_base(hidden_size=64, num_hidden_layers=1)
     with pytest.raises(UsageError, match=r"checkpoint-2 (has|cannot be read)"):
-        models.build(wider, tmp_path, "none", 1.0, 0, start)
+        loading.build(wider, tmp_path, "none", 1.0, 0, start)
 
 
 # Muon

@@ -9,8 +9,8 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from position_interpolation import wheel
-from position_interpolation.errors import UsageError
+from position_interpolation.models import wheel
+from position_interpolation.settings.errors import UsageError
 
 EIFFEL = (
     "The Eiffel Tower is a wrought-iron lattice tower on the Champ de Mars in Paris, France. It is named "

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from position_interpolation.errors import UsageError
-from position_interpolation.intervals import widening
-from position_interpolation.tasks.windows import (
+from position_interpolation.evidence.intervals import widening
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.tasks.perplexity.windows import (
     PROTOCOLS,
     Scored,
     Span,

@@ -19,8 +19,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from position_interpolation import compute, files, records
-from position_interpolation.errors import UsageError
+from position_interpolation.evidence import records
+from position_interpolation.machine import compute, files
+from position_interpolation.settings.errors import UsageError
 
 from . import inputs, machine, memory, page, passkey, peers, perplexity, trials, tuning
 

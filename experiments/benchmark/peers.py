@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from position_interpolation.errors import UsageError
+from position_interpolation.settings.errors import UsageError
 
 # name: (clone, file, its functions; the first is the one that is called)
 FUNCTIONS = {

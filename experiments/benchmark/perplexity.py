@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from position_interpolation import compute
-from position_interpolation.config import Compute
-from position_interpolation.planning import forwards
-from position_interpolation.tasks import perplexity, windows
+from position_interpolation.machine import compute
+from position_interpolation.planning.formulas import forwards
+from position_interpolation.settings.schema import Compute
+from position_interpolation.tasks.perplexity import losses, windows
 
 from . import peers
 from .inputs import DOCUMENT, TOKENS_PER_FORWARD, Base, base, engines, precisions
@@ -149,13 +149,13 @@ def ours(protocol: str, model: Any, own: Base, case: Case) -> float:
 
 def engine(model: Any, documents: list[list[int]], window: int, stride: int, bos: int | None, protocol: str) -> float:
     """Perplexity through the functions that the tasks call, raw losses written as they write them."""
-    corpus = perplexity.Tokenised(
+    corpus = losses.Tokenised(
         tuple(map(str, range(len(documents)))), tuple(np.asarray(tokens, np.int64) for tokens in documents)
     )
     overlapping = protocol == "overlapping"
-    planned = perplexity.plans(corpus, window, stride, bos=bos is not None, overlapping=overlapping, sample=None)
+    planned = losses.plans(corpus, window, stride, bos=bos is not None, overlapping=overlapping, sample=None)
     with tempfile.TemporaryDirectory() as folder:
-        scored = perplexity.token_losses(
+        scored = losses.token_losses(
             model, corpus, planned, bos=bos, tokens_per_forward=TOKENS_PER_FORWARD, folder=Path(folder)
         )
     return windows.perplexity(scored, protocol, samples=0).value

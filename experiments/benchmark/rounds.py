@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from position_interpolation.errors import UsageError
+from position_interpolation.settings.errors import UsageError
 
 Side = TypeVar("Side")
 

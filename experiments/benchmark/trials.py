@@ -12,8 +12,10 @@ from torch.nn import LinearCrossEntropyOptions
 from torch.nn.functional import cross_entropy, linear_cross_entropy
 from transformers import DynamicCache
 
-from position_interpolation import compute, loss, models
-from position_interpolation.scoring import greedy_matches, scored_losses
+from position_interpolation.machine import compute
+from position_interpolation.models import loading
+from position_interpolation.models.scoring import greedy_matches, scored_losses
+from position_interpolation.tuning import loss
 
 from . import machine
 from .inputs import TOKENS_PER_FORWARD, Base, base, precisions
@@ -149,7 +151,7 @@ def _evaluation(own: Base, ids: torch.Tensor) -> list[Pair]:
 def _tuning(own: Base, ids: torch.Tensor) -> list[Pair]:
     """Ideas for a training step, each on the head and loss of one forward or on the optimiser alone."""
     dtype = compute.DTYPES[precisions()[0]]
-    model = models.load(own.place)
+    model = loading.load(own.place)
     hidden = torch.randn(ids.numel(), model.config.hidden_size, requires_grad=True)
     targets, weight = ids.flatten(), model.lm_head.weight
 

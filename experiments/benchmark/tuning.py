@@ -13,10 +13,12 @@ import torch
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
-from position_interpolation import compute, models, training
-from position_interpolation.callbacks import Forward
-from position_interpolation.config import Compute, Train
-from position_interpolation.planning import training_flops
+from position_interpolation.machine import compute
+from position_interpolation.models import loading
+from position_interpolation.planning.formulas import training_flops
+from position_interpolation.settings.schema import Compute, Train
+from position_interpolation.tuning import training
+from position_interpolation.tuning.callbacks import Forward
 
 from .inputs import Base, base, engines, precisions
 from .rounds import Row, Timed, middle, take_turns_apart
@@ -120,6 +122,6 @@ def tuned(
     compute.prepare(Compute(device="cpu"))
     with tempfile.TemporaryDirectory() as folder:
         training.tune(
-            lambda _: models.load(own.place), sequences(own, window, recipe), recipe, Path(folder), micro_batch=micro,
+            lambda _: loading.load(own.place), sequences(own, window, recipe), recipe, Path(folder), micro_batch=micro,
             device="cpu", bf16=precision == "bfloat16", compiled=compiled, recomputed=recompute, seed=0, listener=told,
         )  # fmt: skip

@@ -8,14 +8,16 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from position_interpolation import distributed, launch
-from position_interpolation.errors import UsageError
+from position_interpolation.app import launch
+from position_interpolation.machine import distributed
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.places import CONF
 
 
-@hydra.main(version_base="1.3", config_path=str(launch.CONF), config_name="config")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def job(config: DictConfig) -> float | None:
     """One job of one or many; what it returns is what a searching sweeper minimises."""
-    from position_interpolation.run import run  # torch takes seconds to import: after composition only
+    from position_interpolation.app.run import run  # torch takes seconds to import: after composition only
 
     try:
         return run(launch.typed(config))

@@ -1,1 +1,1 @@
-"""Records made readable: tables, figures and pages. No model runs here; Figures 2 and 5 are computed when drawn."""
+"""Pages: of a results folder, of all of them, and the ledger of claims."""

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from position_interpolation.errors import UsageError
-from position_interpolation.records import ROWS
+from position_interpolation.evidence.records import ROWS
 from position_interpolation.report import pages
+from position_interpolation.settings.errors import UsageError
 
 
 def main(results: Path) -> None:

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from position_interpolation import files
-from position_interpolation.errors import UsageError
-from position_interpolation.records import ROWS, Record, read
-from position_interpolation.report import drawing, formats, provenance, variants
-from position_interpolation.report.claims import page as ledger
-from position_interpolation.report.labels import ordered
+from position_interpolation.display import drawing, formats
+from position_interpolation.display.section import Section
+from position_interpolation.evidence import variants
+from position_interpolation.evidence.extensions import ordered
+from position_interpolation.evidence.records import ROWS, Record, read
+from position_interpolation.evidence.verdicts import EXPLOSION, Finding
+from position_interpolation.machine import files
+from position_interpolation.report import ledger, provenance
 from position_interpolation.report.parts import findings, sections, trial
-from position_interpolation.report.section import Section
-from position_interpolation.report.verdicts import EXPLOSION, Finding
+from position_interpolation.settings.errors import UsageError
 
 PAPER = "[Position Interpolation](https://arxiv.org/abs/2306.15595) (arXiv:2306.15595v2)"
 UNNAMED = "single"  # runs outside any experiment: kept for their owner, left out of the overview

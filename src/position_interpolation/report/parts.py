@@ -3,19 +3,19 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from position_interpolation.records import Record
-from position_interpolation.report.base_tokens import part as base_tokens
-from position_interpolation.report.benchmarks import part as benchmarks
-from position_interpolation.report.govreport import part as govreport
-from position_interpolation.report.heads import part as heads
-from position_interpolation.report.passkey import part as passkey
-from position_interpolation.report.perplexity import part as perplexity
-from position_interpolation.report.positions import part as positions
-from position_interpolation.report.section import Section
-from position_interpolation.report.settings import part as settings
-from position_interpolation.report.steps import part as steps
-from position_interpolation.report.theory import part as theory
-from position_interpolation.report.verdicts import Finding
+from position_interpolation.comparisons.base_tokens import page as base_tokens
+from position_interpolation.comparisons.settings import page as settings
+from position_interpolation.comparisons.steps import page as steps
+from position_interpolation.display.section import Section
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.verdicts import Finding
+from position_interpolation.tasks.benchmarks import page as benchmarks
+from position_interpolation.tasks.govreport import page as govreport
+from position_interpolation.tasks.heads import page as heads
+from position_interpolation.tasks.passkey import page as passkey
+from position_interpolation.tasks.perplexity import page as perplexity
+from position_interpolation.tasks.positions import page as positions
+from position_interpolation.tasks.theory import page as theory
 
 TRIAL = "smoke"  # the experiment that tries the path
 # The first section of a page stands for it on the overview.

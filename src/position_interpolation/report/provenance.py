@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from position_interpolation.records import Record
-from position_interpolation.report import groups, paper
-from position_interpolation.report.labels import METHODS, extension_of, ordered, plural, thousands
-from position_interpolation.report.steps import counts, curves
+from position_interpolation.evidence import paper, select, step_counts
+from position_interpolation.evidence.extensions import METHODS, extension_of, ordered
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import plural, thousands
+from position_interpolation.tasks.benchmarks.tables import by_sample
+from position_interpolation.tasks.tuning_curve import page
 
 # What `data=embedded` and `data=local` bring in the place of the paper's corpora (conf/data).
 STAND_INS = {
@@ -19,7 +21,6 @@ MODELS = {"smollm2_135m_instruct": " (tuned to instructions, quantised to Q4_1 a
 DOCUMENTS = {"pg19": 100, "proof_pile": 128}
 # Rows of each benchmark's split that the paper's harness would have asked.
 QUESTIONS = {"boolq": 3270, "piqa": 1838, "race_middle": 1436, "race_high": 3498, "winogrande": 1267}
-TUNED = {"pi": 1000, "extrapolation": 10_000}
 IDS_SHOWN = 12
 
 
@@ -29,7 +30,7 @@ def sources(records: Sequence[Record]) -> list[str]:
     measured = [
         record
         for record in records
-        if not (record.metric.startswith("document_") or record.task == "theory" or curves.is_loss(record))
+        if not (record.metric.startswith("document_") or record.task == "theory" or page.is_loss(record))
     ]
     for group, rows in _by_text(measured).items():
         name, source, sha256 = group
@@ -49,7 +50,7 @@ def sources(records: Sequence[Record]) -> list[str]:
 def _tuning(records: Sequence[Record]) -> list[str]:
     """What the extensions were tuned on, one markdown line a mixture."""
     lines = []
-    for (name, source, sha256), rows in _by_text(filter(curves.is_loss, records)).items():
+    for (name, source, sha256), rows in _by_text(filter(page.is_loss, records)).items():
         tokens = max(record.n_tokens or 0 for record in rows)
         lines.append(
             f"- Tuned on **{name}** (shares of sequences), source `{source}`, sha256 of its fingerprints "
@@ -61,7 +62,7 @@ def _tuning(records: Sequence[Record]) -> list[str]:
 
 def _tokens(largest: Record, rows: Sequence[Record]) -> int:
     """Tokens behind the largest measurement: blocks of one forward add up, protocols of one text do not."""
-    if groups.BLOCK.fullmatch(largest.metric) is None:
+    if select.BLOCK.fullmatch(largest.metric) is None:
         return largest.n_tokens or 0
     return sum(row.n_tokens or 0 for row in rows if row.signature == largest.signature)
 
@@ -93,30 +94,30 @@ def _duration(seconds: float) -> str:
 def deviations(records: Sequence[Record]) -> list[str]:
     """What differs from the paper's setup, as far as records tell; markdown lines."""
     lines = []
-    for item in ordered(counts.ends(records)):
+    for item in ordered(step_counts.ends(records)):
         if "llama" not in item.model.lower():
             kind = MODELS.get(item.model, "")
             lines.append(f"Model: {item.model}{kind} with L = {item.base_window}, for LLaMA with L = 2048.")
-        wanted = TUNED.get(item.method)
+        wanted = paper.TUNED.get(item.method)
         if item.steps and wanted and item.steps != wanted and not item.control:
             lines.append(
                 f"Tuning: {item.label}; the paper's {METHODS.get(item.method, item.method)} is tuned {wanted} steps."
             )
-    if any("PoSE" in str(record.data.get("name")) for record in records if curves.is_loss(record)):
+    if any("PoSE" in str(record.data.get("name")) for record in records if page.is_loss(record)):
         lines.append("Tuning: on short chunks whose positions skip (PoSE, arXiv:2309.10400), for whole windows.")
     for task, source, count in _unique_texts(records):
         if (source, task) in STAND_INS:
             lines.append(f"Text: {STAND_INS[source, task]}.")
         if task in DOCUMENTS and count != DOCUMENTS[task]:
             lines.append(f"Documents of {task}: {count}, for {DOCUMENTS[task]}.")
-    for rows in groups.summaries(records).values():
+    for rows in select.summaries(records).values():
         numbers = {record.metric: record.n_documents or 0 for record in rows}
         printed, tuned = paper.printed()["govreport"], numbers.get("summary_steps")
         pairs = f", fine-tuned on {plural(tuned, 'pair')} for {thousands(printed['train_documents'])}" if tuned else ""
         lines.append(f"Summaries: {plural(numbers['rouge1'], 'report')} for {printed['eval_documents']}{pairs}.")
-    if groups.perplexities(records):
+    if select.perplexities(records):
         lines.append("Aggregation: the paper does not state it; here every scored token counts alike (`token`).")
-    if groups.passkeys(records):
+    if select.passkeys(records):
         lines.append(
             "Passkey: the paper states neither prompt length nor matching rule; here prompt and answer fill "
             "the window, decoding is greedy and every digit must match."
@@ -124,14 +125,15 @@ def deviations(records: Sequence[Record]) -> list[str]:
     for task, asked in dict.fromkeys((record.task, record.n_documents) for record in records):
         if task in QUESTIONS and asked != QUESTIONS[task]:
             lines.append(f"Questions of {task}: {asked}, for {QUESTIONS[task]}.")
-    if groups.benchmarks(records):
+    if by_sample(records):
         lines.append(
             "Benchmarks: the paper states neither harness nor scoring rule; here the choice with the largest summed "
-            "log-likelihood is the answer, in the templates at the top of questions.py. Compare within the table."
+            "log-likelihood is the answer, in the templates at the top of tasks/benchmarks/questions.py. Compare "
+            "within the table."
         )
-    if groups.positions(records):
+    if select.positions(records):
         lines.append("Perplexity by position is no experiment of the paper.")
-    if groups.heads(records):
+    if select.heads(records):
         lines.append("Queries and keys of real heads are measured nowhere in the paper.")
     return [f"- {line}" for line in dict.fromkeys(lines)]
 

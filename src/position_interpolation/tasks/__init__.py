@@ -1,1 +1,1 @@
-"""What an extension is measured on: one module a task."""
+"""What is measured: a folder a task, with its mathematics, measuring, tables, figures and claims."""

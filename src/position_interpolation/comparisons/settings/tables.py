@@ -1,0 +1,139 @@
+"""Settings compared: a sweep over learning rates, and choices that the paper leaves open, each a table."""
+
+from collections.abc import Sequence
+
+from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of, extension_cells, method_name
+from position_interpolation.evidence import comparison, select, variants
+from position_interpolation.evidence.extensions import Extension, method_label, ordered
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import perplexity_text, plural
+
+RATE = "learning_rate"
+Setting = tuple[tuple[str, str], ...]  # (key, value) pairs as the task's name has them
+Family = tuple[str, str, float, int]  # model, method, factor, L'
+
+
+def setting_of(record: Record) -> Setting:
+    """The record's setting, which can be a key."""
+    return tuple(variants.settings_of(record).items())
+
+
+def settings(rows: Sequence[Record]) -> list[Setting]:
+    """The settings of some records in the order in which they were first measured."""
+    return list(dict.fromkeys(map(setting_of, rows)))
+
+
+def under(rows: Sequence[Record], setting: Setting) -> list[Record]:
+    """The records of one setting."""
+    return [record for record in rows if setting_of(record) == setting]
+
+
+def is_sweep(rows: Sequence[Record]) -> bool:
+    """Whether these records compare learning rates and nothing else."""
+    return all([key for key, _ in setting] == [RATE] for setting in settings(rows))
+
+
+def by_rate(rows: Sequence[Record]) -> list[Setting]:
+    """The settings of a sweep by ascending rate."""
+    return sorted(settings(rows), key=rate)
+
+
+def rate(setting: Setting) -> float:
+    """The learning rate of a sweep's setting."""
+    return float(dict(setting)[RATE])
+
+
+def swept(rows: Sequence[Record]) -> dict[Family, list[Extension]]:
+    """Extensions of a sweep by what they have in common, ascending in steps."""
+    found: dict[Family, list[Extension]] = {}
+    for item in ordered(rows):
+        found.setdefault((item.model, item.method, item.factor, item.window), []).append(item)
+    return found
+
+
+def at_own_window(rows: Sequence[Record], extension: Extension, setting: Setting) -> Record | None:
+    """Perplexity at the extension's own window L' under one setting."""
+    return select.find(under(rows, setting), extension, "perplexity", extension.window, "token")
+
+
+def sweep_table(rows: Sequence[Record]) -> Table:
+    """Perplexity at L' by learning rate (rows of each extension) and steps (columns).
+
+    Args:
+        rows: one group of `select.compared` for which `is_sweep` holds.
+    """
+    counts = sorted({item.steps for item in ordered(rows)})
+    lines = []
+    for family in swept(rows).values():
+        last = family[-1]
+        for setting in by_rate(rows):
+            found = {item.steps: at_own_window(rows, item, setting) for item in family}
+            cells = (cell_of(found.get(count)) for count in counts)
+            lines.append(
+                (Cell(last.model), Cell(last.window), Cell(method_name(last)), Cell(f"{rate(setting):g}"), *cells)
+            )
+    columns = [*EXTENSION[:3], Column("Learning rate")]
+    columns += [Column(f"{count} steps", perplexity_text, measured=True) for count in counts]
+    return Table(tuple(columns), tuple(lines), _caption(rows, "at the extension's own window L', by learning rate"))
+
+
+def choices_table(rows: Sequence[Record]) -> Table:
+    """Perplexity by window under each setting, and its change at L' against the setting measured first.
+
+    Args:
+        rows: one group of `select.compared`.
+    """
+    windows = select.windows(rows)
+    lines = []
+    for item in ordered(rows):
+        for setting in settings(under_extension(rows, item)):
+            found = [select.find(under(rows, setting), item, "perplexity", window, "token") for window in windows]
+            change = against_first(rows, item, setting)
+            shown = (
+                Cell() if change is None else Cell(_percent(change.value), _percent(change.low), _percent(change.high))
+            )
+            lines.append((*extension_cells(item), Cell(setting_text(setting)), *map(cell_of, found), shown))
+    columns = [*EXTENSION, Column("Setting"), *(Column(f"{window}", perplexity_text, True) for window in windows)]
+    columns.append(Column("Change at L'", lambda value: f"{value:+.2f} %", measured=True))
+    caption = _caption(rows, "by evaluation window, under each setting")
+    caption += " The change is paired by document, against the setting measured first, which is ours."
+    return Table(tuple(columns), tuple(lines), caption)
+
+
+def under_extension(rows: Sequence[Record], extension: Extension) -> list[Record]:
+    """The records of one extension."""
+    return [record for record in rows if ordered([record]) == [extension]]
+
+
+def against_first(rows: Sequence[Record], extension: Extension, setting: Setting) -> comparison.Ratio | None:
+    """Perplexity at L' under a setting over that under the first; None for the first itself, or if nothing pairs."""
+    first = settings(under_extension(rows, extension))[0]
+    if setting == first:
+        return None
+    ours, other = (
+        comparison.document_losses(under(rows, one), extension, extension.window) for one in (setting, first)
+    )
+    return comparison.paired(ours, other)
+
+
+def setting_text(setting: Setting) -> str:
+    """`schedule constant, clip 1.0`."""
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in setting)
+
+
+def family_label(family: Sequence[Extension]) -> str:
+    """What an extension is called whatever its steps."""
+    return f"{family[-1].model}, {method_label(family[-1])}"
+
+
+def _caption(rows: Sequence[Record], what: str) -> str:
+    documents = max(record.n_documents or 0 for record in rows)
+    return (
+        f"Perplexity on {variants.task_of(rows[0])} ({rows[0].data.get('source')} text, "
+        f"{plural(documents, 'document')}) {what}; protocol token. In brackets the 95 % interval of a bootstrap over "
+        "documents."
+    )
+
+
+def _percent(ratio: float | None) -> float | None:
+    return None if ratio is None else 100 * (ratio - 1)

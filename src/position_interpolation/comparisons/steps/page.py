@@ -1,0 +1,42 @@
+"""What a page shows of tuning steps, and what it finds."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from position_interpolation.comparisons.steps import figures, tables
+from position_interpolation.comparisons.steps.findings import passkey_steps, perplexity_steps
+from position_interpolation.display.section import Section
+from position_interpolation.evidence import select, step_counts
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.verdicts import Finding
+from position_interpolation.tasks.passkey.findings import sighted
+from position_interpolation.tasks.tuning_curve import page
+
+
+def sections(records: Sequence[Record]) -> Iterator[Section]:
+    """Tables 3 and 4, wherever an extension was measured after three or more step counts."""
+    for group, rows in select.perplexities(records).items():
+        if step_counts.families(rows):
+            draw = partial(figures.perplexity_steps_figure, rows)
+            title = f"Perplexity by tuning steps: {group.task}, {group.source} text"
+            yield Section(title, "steps", tables.perplexity_steps_table(rows), (("perplexity_steps", draw),))
+    for rows in select.passkeys(records).values():
+        if step_counts.families(rows):
+            draw = partial(figures.passkey_steps_figure, rows)
+            table = tables.passkey_steps_table(rows)
+            yield Section("Passkey retrieval by tuning steps", "passkey_steps", table, (("k_max_steps", draw),))
+
+
+def tuning_curves(records: Sequence[Record]) -> Iterator[Section]:
+    """Training losses against steps."""
+    for rows in page.curves(records).values():
+        draw = partial(figures.curves_figure, rows)
+        yield Section("Tuning curves", "tuning", page.curves_table(rows), (("tuning", draw),))
+
+
+def findings(records: Sequence[Record]) -> Iterator[Finding]:
+    """What holds, by text."""
+    for rows in select.perplexities(records).values():
+        yield from perplexity_steps(rows)
+    for rows in select.passkeys(records).values():
+        yield from sighted(rows, passkey_steps(rows))

@@ -1,1 +1,0 @@
-"""From a prepared extension and a task to measurements: one module a task."""

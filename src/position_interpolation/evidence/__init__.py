@@ -1,0 +1,1 @@
+"""Evidence: records, intervals, comparisons, the paper's numbers, verdicts."""

@@ -1,0 +1,176 @@
+"""Two measurements compared on the same documents, with the interval of their difference."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from position_interpolation.evidence import select
+from position_interpolation.evidence.extensions import Extension, extension_of
+from position_interpolation.evidence.intervals import Floats, bootstrap, mean
+from position_interpolation.evidence.records import Record
+
+SAMPLES = 2000  # bootstrap draws
+Losses = dict[str, tuple[float, int]]  # mean loss in nats per token and scored tokens, by document
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio of two perplexities with its 95 % interval; no interval if nothing could be drawn again."""
+
+    value: float
+    low: float | None
+    high: float | None
+    documents: int
+
+    def percent(self) -> str:
+        """How much higher or lower, in per cent, with the interval: `-3.1 % [-3.9, -2.2]`."""
+        interval = "" if self.low is None or self.high is None else f" [{_signed(self.low)}, {_signed(self.high)}]"
+        return f"{_signed(self.value)} %{interval}"
+
+    def times(self) -> str:
+        """How many times, with the interval: `12.4 times [11.9, 13.0]`."""
+        interval = "" if self.low is None or self.high is None else f" [{self.low:.3g}, {self.high:.3g}]"
+        return f"{self.value:.3g} times{interval}"
+
+
+def document_losses(
+    records: Sequence[Record], extension: Extension, eval_window: int, metric: str = "document_loss"
+) -> Losses:
+    """(Mean loss in nats per token, scored tokens) of every document under one extension at one window.
+
+    `document_window_loss` as metric gives the mean of a document's window means in place of the mean over its tokens.
+    """
+    return {
+        str(record.data["ids"][0]): (record.value, record.n_tokens or 0)
+        for record in records
+        if record.metric == metric and record.eval_window == eval_window and extension_of(record) == extension
+    }
+
+
+def paired(left: Losses, right: Losses, same_tokens: bool = True) -> Ratio | None:
+    """Ratio of two perplexities, left over right, paired by document: see `products`."""
+    return products([left], [right], same_tokens)
+
+
+def products(over: Sequence[Losses], under: Sequence[Losses], same_tokens: bool = True) -> Ratio | None:
+    """Product of some perplexities over that of others, on the documents of which all scored as many tokens.
+
+    Without `same_tokens` on all common documents: two windows' samples score different parts of a document.
+
+    Each perplexity is exp(sum of losses / tokens), as under protocol `token`. The bootstrap draws documents, the
+    same for all of them: what makes a document hard cancels, which two separate intervals would count twice.
+
+    Returns:
+        None if no document is common; a ratio without interval if only one is.
+    """
+    measured = [*over, *under]
+    shared = set.intersection(*(set(losses) for losses in measured))
+    common = sorted(name for name in shared if not same_tokens or len({losses[name][1] for losses in measured}) == 1)
+    if not common:
+        return None
+
+    def logarithm(weights: Floats) -> Floats:
+        above, below = (sum(_mean_loss(losses, common, weights) for losses in side) for side in (over, under))
+        return np.asarray(above - below)
+
+    found = bootstrap(logarithm, len(common), SAMPLES)
+    low, high = (None if bound is None else math.exp(bound) for bound in (found.low, found.high))
+    return Ratio(math.exp(found.value), low, high, len(common))
+
+
+def _mean_loss(losses: Losses, documents: Sequence[str], weights: Floats) -> Floats:
+    """(draws,) nats per token over documents that count as `weights` (draws, documents) says."""
+    means, tokens = np.array([losses[name] for name in documents], np.float64).T
+    return np.asarray((weights @ (means * tokens)) / (weights @ tokens))
+
+
+def difference(left: dict[str, float], right: dict[str, float]) -> tuple[float, float | None, float | None, int] | None:
+    """Mean of left minus right over the documents that both have, its 95 % interval, and how many they are.
+
+    Returns:
+        None if no document is common; no interval if only one is.
+    """
+    common = sorted(left.keys() & right.keys())
+    if not common:
+        return None
+    found = mean([left[name] - right[name] for name in common], SAMPLES)
+    return found.value, found.low, found.high, len(common)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Blocks of positions of one extension, and the losses of each document over all of them."""
+
+    blocks: list[Record]
+    documents: Losses
+
+
+def stretches(records: Sequence[Record], extension: Extension) -> tuple[Stretch, Stretch]:
+    """The extension's positions inside the base's window L, and those in blocks wholly past it."""
+    own = [record for record in records if extension_of(record) == extension]
+    edge = extension.base_window
+    return (
+        _stretch([record for record in own if select.block(record)[1] <= edge]),
+        _stretch([record for record in own if select.block(record)[0] >= edge]),
+    )
+
+
+def worst_block(records: Sequence[Record], extension: Extension) -> Stretch:
+    """The block of highest perplexity past the base's window; empty if there is none."""
+    _, past = stretches(records, extension)
+    highest = sorted(past.blocks, key=lambda record: record.value)[-1:]
+    where = {select.block(record) for record in highest}
+    own = [record for record in records if extension_of(record) == extension]
+    return _stretch([record for record in own if select.block(record) in where])
+
+
+def _stretch(records: Sequence[Record]) -> Stretch:
+    sums: dict[str, list[float]] = {}
+    for record in records:
+        if record.metric.startswith("document_loss"):
+            total = sums.setdefault(str(record.data["ids"][0]), [0.0, 0])
+            total[0] += record.value * (record.n_tokens or 0)
+            total[1] += record.n_tokens or 0
+    documents = {name: (loss / tokens, round(tokens)) for name, (loss, tokens) in sums.items()}
+    return Stretch([record for record in records if record.metric.startswith("perplexity")], documents)
+
+
+def blocks(left: Stretch, right: Stretch) -> Ratio | None:
+    """Ratio of the perplexities of two stretches of positions, left over right, paired by document.
+
+    Of a single document the intervals of its blocks are added up as if all erred together in the worst direction,
+    which is wider than the 95 % interval whatever the blocks share.
+
+    Returns:
+        None if a side has no block; a ratio without interval if a block has none.
+    """
+    if not left.blocks or not right.blocks:
+        return None
+    if len(left.documents.keys() & right.documents.keys()) > 1:
+        return products([left.documents], [right.documents], same_tokens=False)
+    (upper, upper_low, upper_high), (lower, lower_low, lower_high) = map(_mean_blocks, (left.blocks, right.blocks))
+    documents = min(record.n_documents or 0 for record in (*left.blocks, *right.blocks))
+    interval = upper_low / lower_high, upper_high / lower_low
+    low, high = (None, None) if np.isnan(interval).any() else interval
+    return Ratio(upper / lower, low, high, documents)
+
+
+def _mean_blocks(records: Sequence[Record]) -> tuple[float, float, float]:
+    """Perplexity over all tokens of some blocks with its outer bounds, NaN where a block has none."""
+    tokens = [record.n_tokens or 1 for record in records]
+
+    def mean(values: Sequence[float | None]) -> float:
+        logarithms = [np.nan if value is None else np.log(value) for value in values]
+        return float(np.exp(np.average(logarithms, weights=tokens)))
+
+    return (
+        mean([record.value for record in records]),
+        mean([record.ci_low for record in records]),
+        mean([record.ci_high for record in records]),
+    )
+
+
+def _signed(ratio: float) -> str:
+    return f"{100 * (ratio - 1):+.1f}"

@@ -1,0 +1,75 @@
+"""Extensions as records name them: what was done to which base, in the paper's order."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from position_interpolation.evidence.records import Record
+from position_interpolation.models import rope
+
+ORDER = tuple(rope.METHODS)  # the paper's order of rows; a new method comes last and takes the next colour
+METHODS = {"pi": "PI"}  # those that readers know by another name
+
+
+@dataclass(frozen=True)
+class Extension:
+    """What was done to which base: one row of a table, one line of a figure."""
+
+    model: str
+    method: str
+    factor: float  # s = L' / L
+    window: int  # L', tokens
+    steps: int
+
+    @property
+    def base_window(self) -> int:
+        """L in tokens."""
+        return round(self.window / self.factor)
+
+    @property
+    def control(self) -> bool:
+        """Whether this is the base trained further at L: what the text alone changes, not the window."""
+        return self.method != "pi" and self.factor == 1 and self.steps > 0
+
+    @property
+    def label(self) -> str:
+        """The extension's name for readers, without its model."""
+        if self.control:
+            return f"base trained at L, {self.steps} steps"
+        if self.method == "none":
+            return f"none (L = {self.window})"
+        tuned = f"tuned {self.steps} steps" if self.steps else "untuned"
+        return f"{METHODS.get(self.method, self.method)} x{self.factor:g}, {tuned}"
+
+    @property
+    def rank(self) -> tuple[str, bool, int, float, int]:
+        """Key of the paper's order: none and its controls, extrapolation, PI by factor and steps."""
+        order = ORDER.index(self.method) if self.method in ORDER else len(ORDER)
+        return (self.model, not (self.control or self.method == "none"), order, self.factor, self.steps)
+
+
+def method_label(extension: Extension) -> str:
+    """Method and factor without the steps: what is called so at every step count."""
+    if extension.control:
+        return "base trained at L"
+    if extension.method == "none":
+        return f"none (L = {extension.window})"
+    return f"{METHODS.get(extension.method, extension.method)} x{extension.factor:g}"
+
+
+def extension_of(record: Record) -> Extension | None:
+    """The extension a record was measured on; None for a record without a model (theory)."""
+    if record.method is None or record.factor is None or record.window is None or record.steps is None:
+        return None
+    return Extension(record.model, record.method, record.factor, record.window, record.steps)
+
+
+def ordered(records: Iterable[Record]) -> list[Extension]:
+    """The extensions of some records, in the paper's order."""
+    found = {extension_of(record) for record in records}
+    return sorted((extension for extension in found if extension is not None), key=lambda item: item.rank)
+
+
+def names(extensions: Sequence[Extension]) -> dict[Extension, str]:
+    """Labels that tell these extensions apart: with their model only if there are several."""
+    several = len({extension.model for extension in extensions}) > 1
+    return {item: f"{item.model}: {item.label}" if several else item.label for item in extensions}

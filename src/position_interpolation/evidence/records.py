@@ -1,0 +1,164 @@
+"""Records: one measured number with everything needed to trust it, and the signatures that name runs."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from position_interpolation.machine import files
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.places import HOME
+
+ROWS = "rows.jsonl"  # in results/<experiment>/<rung>/
+LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
+# Fields that say what was measured; records that agree on these, the metric and the text measure one number.
+MEASUREMENT = (
+    "experiment", "rung", "model", "method", "factor", "window", "steps", "task", "eval_window", "stride",
+    "protocol", "seed",
+)  # fmt: skip
+
+
+NUMBERS = (
+    "factor", "window", "steps", "eval_window", "stride", "ci_low", "ci_high", "n_documents", "n_tokens",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of rows.jsonl. None where a field does not apply."""
+
+    experiment: str
+    rung: str
+    model: str
+    weights_sha256: str | None
+    method: str | None
+    factor: float | None
+    window: int | None  # L', tokens
+    steps: int | None
+    task: str
+    eval_window: int | None
+    stride: int | None
+    protocol: str | None
+    metric: str
+    value: float
+    ci_low: float | None
+    ci_high: float | None
+    n_documents: int | None
+    n_tokens: int | None
+    data: dict[str, Any]  # name, source, sha256, ids
+    seed: int
+    signature: str
+    commit: str | None
+    versions: dict[str, str]
+    device: str
+    dtype: str
+    seconds: float
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    @property
+    def identity(self) -> str:
+        """What this record measures, whatever came out."""
+        return json.dumps([self.metric, self.measurement, self.data.get("ids")])
+
+    @property
+    def measurement(self) -> str:
+        """What this record was measured with and on: its identity without the metric and the single document."""
+        what = {name: getattr(self, name) for name in MEASUREMENT}
+        text = self.data.get("sha256") if self.data.get("ids") else None  # generated prompts have no documents
+        return json.dumps([what, self.data.get("name"), self.data.get("source"), text])
+
+
+def signature(parts: dict[str, Any]) -> str:
+    """Name of a run: a hash of everything that can change its numbers."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def read(path: Path) -> list[Record]:
+    """The records of one rows.jsonl; none if there is no such file.
+
+    Raises:
+        UsageError: a line is no record.
+    """
+    if not path.exists():
+        return []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read ({error}): expected JSON lines; repair or remove it") from error
+    names = {item.name for item in fields(Record)}
+    records = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            if not isinstance(row["data"], dict) or not isinstance(row["value"], int | float):
+                raise TypeError("data or value")
+            if odd := [name for name in NUMBERS if not isinstance(row[name], int | float | None)]:
+                raise TypeError(" and ".join(odd))
+            records.append(Record(**{name: row[name] for name in names}))
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{path}:{number} is no record ({error!r}): remove or repair the line") from error
+    return records
+
+
+def write(path: Path, records: Iterable[Record]) -> None:
+    """Write all records of a file in one step."""
+    files.write_text(path, "".join(json.dumps(asdict(record), allow_nan=False) + "\n" for record in records))
+
+
+def merge(path: Path, new: list[Record]) -> int:
+    """Put new records into a file: each takes the place of an older measurement of the same number.
+
+    Older rows of the same measurement that the new one does not repeat, such as distances of another grid, go too.
+
+    Returns:
+        How many rows went that were measured under another signature.
+    """
+    coming = {record.identity: record for record in new}
+    signatures = {record.measurement: record.signature for record in new}
+    kept, other = [], 0
+    with files.locked(path):  # jobs of one experiment may run side by side
+        for record in read(path):
+            changed = signatures.get(record.measurement, record.signature) != record.signature
+            other += changed
+            if record.identity in coming:
+                kept.append(coming.pop(record.identity))
+            elif not changed:
+                kept.append(record)
+        write(path, [*kept, *coming.values()])
+    return other
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of the libraries that compute numbers."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def commit() -> str | None:
+    """The commit of the code, `-dirty` if src/ or conf/ differ from it; None outside a checkout."""
+    root = HOME
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != root:  # installed inside some other project
+            return None
+        changed = git("status", "--porcelain", "--", "src", "conf", "experiments")
+        return git("rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

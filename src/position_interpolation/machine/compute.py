@@ -1,0 +1,101 @@
+"""Where numbers are computed: device, precision and threads."""
+
+import ctypes
+import os
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from position_interpolation.machine import distributed
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Compute
+
+TOKENS_PER_FORWARD = 8192  # of all sequences of a batch together, if nothing else is asked for
+TOKENS_PER_FORWARD_ON_CPU = 4096  # in evaluation, where a CPU's cache then holds more of what it works on
+COMPILATIONS = 128  # of the layers' code in one process: models and shapes beyond torch's own 8 would not be compiled
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # as glibc's malloc.h has them
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def device(compute: Compute) -> str:
+    """The device asked for; `auto` takes a GPU if there is one."""
+    has_gpu = torch.cuda.is_available()
+    if compute.device == "auto":
+        return "cuda" if has_gpu else "cpu"
+    if compute.device == "cuda" and not has_gpu:
+        raise UsageError("compute.device=cuda but torch finds no GPU: set compute.device=cpu")
+    if compute.device not in ("cpu", "cuda"):
+        raise UsageError(f"compute.device={compute.device} is not known: choose auto, cpu or cuda")
+    return compute.device
+
+
+def dtype(compute: Compute) -> str:
+    """The precision asked for; `auto` takes bfloat16 only where the hardware has it (elsewhere it is ~100x slower)."""
+    if compute.dtype == "auto":
+        fast = torch.cuda.is_available() if device(compute) == "cuda" else _cpu_multiplies_bfloat16()
+        return "bfloat16" if fast else "float32"
+    if compute.dtype not in DTYPES:
+        raise UsageError(f"compute.dtype={compute.dtype} is not known: choose auto or one of {', '.join(DTYPES)}")
+    return compute.dtype
+
+
+def tokens_per_forward(compute: Compute, *, tuning: bool = False) -> int:
+    """How many positions one batch may hold, in tuning or in evaluation."""
+    usual = TOKENS_PER_FORWARD if tuning or device(compute) == "cuda" else TOKENS_PER_FORWARD_ON_CPU
+    return compute.tokens_per_forward or usual
+
+
+def prepare(compute: Compute) -> None:
+    """Apply the thread setting, keep freed memory, join the other processes of the run, if there are any."""
+    if compute.compile and device(compute) == "cpu" and not compiles_on_cpu():
+        raise UsageError(
+            "compute.compile=true needs a C++ compiler and Python's headers: install g++ (or set CXX to yours) and, on "
+            "Debian, python3-dev"
+        )
+    if compute.threads is not None:
+        torch.set_num_threads(compute.threads)
+    if device(compute) == "cpu":
+        keep_freed_memory()
+    distributed.start(device(compute))
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what tensors free for those that come (elsewhere nothing is done).
+
+    By itself it gives large blocks back to the system, which then clears the next tensor page by page, fault by fault:
+    by hand two fifths of what a tuning step did beside its matrix products. Blocks fit the gaps of their own size
+    badly, so that the most memory held grows: by hand by 3 % or less in tuning at 4096 tokens; what an evaluation of
+    8192 holds above the model, by four fifths.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(M_MMAP_MAX, 0)  # large blocks from the heap like small ones
+        mallopt(M_TRIM_THRESHOLD, -1)  # whose end stays
+
+
+def compiles_on_cpu() -> bool:
+    """Whether torch.compile will find its C++ compiler, and Python's headers for it."""
+    compiler = shutil.which(os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++"))
+    return compiler is not None and (Path(sysconfig.get_path("include")) / "Python.h").is_file()
+
+
+def compile_layers(model: Any) -> None:
+    """Compile a decoder's layers, each on its own: they share their code, so that one compilation serves them all."""
+    torch.compiler.config.recompile_limit = COMPILATIONS
+    for layer in model.model.layers:
+        layer.compile()
+
+
+def description(compute: Compute) -> str:
+    """The device in words, for records."""
+    alone = torch.cuda.get_device_name() if device(compute) == "cuda" else f"cpu, {torch.get_num_threads()} threads"
+    return alone if distributed.processes() == 1 else f"{distributed.processes()} x {alone}"
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -1,0 +1,109 @@
+"""Several processes, one run: torchrun starts them, each computes its share, the first alone writes.
+
+All of them walk through the same jobs in the same order. What decides where the way goes on, such as whether a number
+is known already, is looked up by the first and told to the others, so that none waits for one that went elsewhere.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+from position_interpolation.settings.errors import UsageError
+
+# The others wait while the first tokenises gigabytes; that one died, torchrun notices by itself.
+PATIENCE = timedelta(hours=12)
+Value = TypeVar("Value")
+Key = TypeVar("Key")
+
+
+def processes() -> int:
+    """How many there are; torchrun says so in the environment."""
+    return _number("WORLD_SIZE", 1)
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes."""
+    return _number("RANK", 0) == 0
+
+
+def _number(name: str, usual: int) -> int:
+    text = os.environ.get(name, str(usual))
+    if not text.isdecimal():
+        raise UsageError(f"{name}={text} in the environment: expected a number, as torchrun sets it; unset it")
+    return int(text)
+
+
+def start(device: str) -> None:
+    """Join the other processes, if there are any: over nccl on GPUs, one each, else over gloo."""
+    import torch  # here: it takes seconds, and a refused command line needs none of it
+    from torch import distributed
+
+    if processes() == 1 or distributed.is_initialized():
+        return
+    if device == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    # Objects travel in the computers' own memory, by gloo, whatever the tensors do.
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
+
+
+def leave() -> None:
+    """End well, and at once, if there are several processes.
+
+    torch's caches of split tensors hold the group until the interpreter is gone, and gloo's threads, still running
+    then, abort now and again what had ended well (pytorch issue 190489).
+    """
+    if processes() > 1:
+        wait()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def wait() -> None:
+    """Until every process has come here."""
+    if processes() == 1:
+        return
+    from torch import distributed
+
+    if distributed.is_initialized():  # not if there was nothing to run
+        distributed.barrier()
+
+
+def agreed(find: Callable[[], Value]) -> Value:
+    """What the first process finds, in all of them."""
+    if processes() == 1:
+        return find()
+    from torch import distributed
+
+    told: list[Value | None] = [find() if is_first() else None]
+    distributed.broadcast_object_list(told)
+    return told[0]  # type: ignore[return-value]
+
+
+@contextmanager
+def first_alone() -> Iterator[None]:
+    """Let the first process through alone; the others find what it left in the cache."""
+    if not is_first():
+        wait()
+    yield
+    if is_first():
+        wait()
+
+
+def is_mine(index: int) -> bool:
+    """Whether a numbered piece of work is this process's share."""
+    return index % processes() == int(os.environ.get("RANK", "0"))
+
+
+def merged(share: dict[Key, Value]) -> dict[Key, Value]:
+    """The shares of all processes."""
+    if processes() == 1:
+        return share
+    from torch import distributed
+
+    shares: list[dict[Key, Value]] = [{} for _ in range(processes())]
+    distributed.all_gather_object(shares, share)
+    return {key: value for each in shares for key, value in each.items()}

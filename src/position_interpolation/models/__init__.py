@@ -1,0 +1,1 @@
+"""Models: loaded or built with complete rope parameters, and scored."""

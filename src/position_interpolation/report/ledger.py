@@ -1,0 +1,208 @@
+"""results/claims.md: every claim, and what the paper's tables and each rung's records say about it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from position_interpolation.evidence.claim import Claim, claims
+from position_interpolation.evidence.effects import Evidence
+from position_interpolation.evidence.judging import Outcome
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.verdicts import Verdict
+from position_interpolation.report.checks import judged
+from position_interpolation.report.printed import Printed
+from position_interpolation.report.rung import EXPERIMENTS, Rung
+
+SHOWN = ("tiny", "smollm2")  # rungs with a column even before anything is measured
+LATER = ("llama",)  # rungs with a column once they have records
+PAPER = "paper"  # the column of the paper's own tables and formulas
+ORDER: tuple[Verdict, ...] = ("holds", "does not hold", "within noise", "not measured")
+OPPOSITES = {"holds", "does not hold"}
+SUBJECTS = {
+    "perplexity": "Perplexity by evaluation window (Tables 1 and 2)",
+    "steps": "Perplexity by steps of tuning (Table 3)",
+    "passkey": "Passkey retrieval (Table 4)",
+    "benchmarks": "Benchmarks at the original window (Table 5)",
+    "govreport": "Summaries of long reports (Table 6)",
+    "theory": "Theory (section 2, appendix A, Figures 2 and 5)",
+}
+INTRODUCTION = """\
+# What the paper claims, and what holds
+
+Each claim of [Position Interpolation](https://arxiv.org/abs/2306.15595) (arXiv:2306.15595v2) that a reader might cite,
+in our words, held against numbers: first those that the paper itself prints, then our own. A rung is a size at which
+the paper is run again; its numbers come from the `rows.jsonl` of its experiments.
+"""
+LEGEND = """\
+**How to read it.** Every claim says below what would have to be seen. If it speaks of several sizes, texts or windows,
+each is a case, and the worst one decides. *Holds* and *does not hold* mean that the whole 95 % interval lies on one
+side; else the claim is *within noise*. Perplexities are compared on the same documents. Numbers that the paper prints
+have no interval: they are taken as exact, and its `> 10^3` as 10^3. "(2 of 6)" means that two of the six cases were
+measured; a cell that the paper leaves blank is no case. L is the window that a model was trained for, L' that to which
+it was extended, FT the paper's name for tuning at L' without interpolating. A rung's PI and FT are tuned for as many
+steps as the paper's if that was measured, else for as long as the longest there; the details say how long. A rung that
+is extended less far than a claim speaks of answers at its own largest factor, unless the claim is about the factor; the
+case says which.
+"""
+SOURCES = f"""\
+## Where the numbers come from
+
+The paper's are in `src/position_interpolation/assets/paper.yaml`; its formulas are evaluated for head dimension 128 and
+base 10000. Section 2 needs no model: its numbers stand in the column of the rung under which they were computed. A
+rung's numbers come from the experiments {", ".join(f"`{name}`" for name in EXPERIMENTS)}; where two of them measured
+the same, the first in this order counts. Other experiments vary what the paper does not and are no evidence here. The
+claims, with the limits that they are held to, are in `src/position_interpolation/assets/claims.yaml`.
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One claim with what each evidence says about it, by the evidence's column."""
+
+    claim: Claim
+    outcomes: dict[str, Outcome]
+
+    @property
+    def opposed(self) -> list[str]:
+        """Rungs on which the claim comes out the reverse of the paper's own tables."""
+        printed = self.outcomes[PAPER].verdict
+        return [name for name, found in self.outcomes.items() if {printed, found.verdict} == OPPOSITES]
+
+
+def render(records: Mapping[str, Sequence[Record]]) -> str:
+    """The page as markdown.
+
+    Args:
+        records: all records by rung; a rung without any is shown as not measured.
+    """
+    rungs = [*SHOWN, *(name for name in LATER if records.get(name))]
+    columns: dict[str, Evidence] = {PAPER: Printed(), **{name: Rung(name, records.get(name, ())) for name in rungs}}
+    ledger = [Entry(claim, {name: judged(claim, one) for name, one in columns.items()}) for claim in claims()]
+    titles = {name: one.title for name, one in columns.items()}
+    parts = [INTRODUCTION, _counts(ledger, titles), LEGEND, _summary(ledger, titles), _opposed(ledger, titles)]
+    for subject, entries in groupby(ledger, key=lambda entry: entry.claim.subject):
+        parts.append(f"## {SUBJECTS[subject]}\n")
+        parts += [_details(entry, titles) for entry in entries]
+    parts.append(SOURCES)
+    return "\n".join(part for part in parts if part)
+
+
+def _counts(ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
+    """How many claims came out how, one line a column."""
+    lines = []
+    for name, title in titles.items():
+        verdicts = Counter(entry.outcomes[name].verdict for entry in ledger)
+        counted = ", ".join(f"{count} {_verb(verdict, count)}" for verdict in ORDER if (count := verdicts[verdict]))
+        part = sum(bool(entry.outcomes[name].measured and entry.outcomes[name].missing) for entry in ledger)
+        partly = f" ({part} of the verdicts rest on part of what the claim speaks of.)" if part else ""
+        lines.append(f"- {_heading(name, title)}: of {len(ledger)} claims, {counted}.{partly}")
+    return "\n".join(lines) + "\n"
+
+
+def _summary(ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
+    """One row a claim, one verdict a column."""
+    header = ["Claim", "Where it stands", *(_heading(name, title) for name, title in titles.items())]
+    rows = [
+        [f"[{entry.claim.statement}](#{entry.claim.id})", entry.claim.where, *map(_verdict, entry.outcomes.values())]
+        for entry in ledger
+    ]
+    return "## At a glance\n\n" + _table(header, rows)
+
+
+def _opposed(ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
+    """Where a rung says the reverse of the paper's own numbers."""
+    lines = []
+    for entry in ledger:
+        for name in entry.opposed:
+            ours, printed = entry.outcomes[name], entry.outcomes[PAPER]
+            lines.append(
+                f"- [{entry.claim.statement}](#{entry.claim.id}) On {titles[name]} it **{ours.verdict}** "
+                f"({_deciding(ours)}), by the {titles[PAPER]} it **{printed.verdict}** ({_deciding(printed)})."
+            )
+    if not lines:
+        return ""
+    return "## Where a rung says the reverse of the paper's own numbers\n\n" + "\n".join(lines) + "\n"
+
+
+def _details(entry: Entry, titles: Mapping[str, str]) -> str:
+    """What one claim needs, and the case that decides it in every column."""
+    claim = entry.claim
+    rows = [
+        [_heading(name, titles[name]), _verdict(found), *_case(found), _cases(found)]
+        for name, found in entry.outcomes.items()
+    ]
+    header = ["Evidence", "Verdict", "Deciding case", "Effect", "Needed", "Numbers", "From", "Cases measured"]
+    remarks = [
+        f"{_heading(name, titles[name])}: {remark}\n"
+        for name, remark in claim.remarks.items()
+        if name in entry.outcomes and entry.outcomes[name].measured
+    ]
+    return "\n".join(
+        [
+            f'### <a id="{claim.id}"></a>{claim.statement}\n',
+            f"*Stands in:* {claim.where}.\n",
+            f"*Would have to be seen:* {claim.needed}\n",
+            _table(header, rows),
+            *remarks,
+            *_every_case(entry, titles),
+        ]
+    )
+
+
+def _every_case(entry: Entry, titles: Mapping[str, str]) -> list[str]:
+    """All measured cases, folded away, if any column has more than the one that decides."""
+    if all(len(found.measured) < 2 for found in entry.outcomes.values()):
+        return []
+    rows = [
+        [_heading(name, titles[name]), case.name, case.verdict, case.shown, case.needed, case.effect.detail]
+        for name, found in entry.outcomes.items()
+        for case in found.measured
+        if case.effect is not None
+    ]
+    table = _table(["Evidence", "Case", "Verdict", "Effect", "Needed", "Numbers"], rows)
+    return [f"<details><summary>Every case that was measured</summary>\n\n{table}\n</details>\n"]
+
+
+def _case(found: Outcome) -> list[str]:
+    if found.worst is None or found.worst.effect is None:
+        return [""] * 5
+    effect = found.worst.effect
+    return [found.worst.name, found.worst.shown, found.worst.needed, effect.detail, effect.source]
+
+
+def _cases(found: Outcome) -> str:
+    return f"{len(found.measured)} of {found.cases}" if found.measured else "none"
+
+
+def _deciding(found: Outcome) -> str:
+    return "" if found.worst is None else f"{found.worst.name}: {found.worst.shown}"
+
+
+def _verdict(found: Outcome) -> str:
+    """The verdict, with how much of the claim it rests on if that is not all."""
+    if found.verdict == "not measured":
+        return found.verdict
+    return f"**{found.verdict}**" + (f" ({len(found.measured)} of {found.cases})" if found.missing else "")
+
+
+def _heading(name: str, title: str) -> str:
+    return title[0].upper() + title[1:] if name == PAPER else title
+
+
+def _verb(verdict: Verdict, count: int) -> str:
+    """The verdict as it reads behind a number of claims."""
+    plural = {"holds": "hold", "does not hold": "do not hold", "not measured": "are not measured"}
+    single = {"within noise": "is within noise", "not measured": "is not measured"}
+    many = {**plural, "within noise": "are within noise"}
+    return (single if count == 1 else many).get(verdict, verdict)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, [":---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    """Text that a cell shows as it stands."""
+    return text.replace("|", "\\|")

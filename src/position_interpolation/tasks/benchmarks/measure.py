@@ -1,0 +1,116 @@
+"""Zero-shot benchmarks measured on an extension, alone and against its base (Table 5)."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from position_interpolation.evidence import records
+from position_interpolation.evidence.intervals import Estimate, mean
+from position_interpolation.machine import compute, files
+from position_interpolation.machine.progress import Progress
+from position_interpolation.settings.schema import Method
+from position_interpolation.settings.task_config import BenchmarksTask
+from position_interpolation.tasks.benchmarks import questions
+from position_interpolation.tasks.benchmarks import scores as choices
+from position_interpolation.tasks.benchmarks.questions import Questions
+from position_interpolation.tasks.benchmarks.scores import Scores
+from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common
+from position_interpolation.tasks.passkey.retrieval import wilson
+from position_interpolation.tuning.extension import Prepared, prepare
+
+
+def measurements(prepared: Prepared, task: BenchmarksTask) -> Iterator[Measurement]:
+    """One measurement a set, at the base's window L; an extension is also compared with its base.
+
+    The base's scores are kept like the extension's own: all extensions of a sweep share them, and its model is loaded
+    only if they are not there yet.
+    """
+    base = None if prepared.extension.method == "none" else _base(prepared)
+    asked = [questions.load(prepared.config.data, name, task.questions) for name in task.sets]
+    for one in asked:
+
+        def measure(one: Questions = one) -> list[Measured]:
+            own = scores(prepared, one)
+            found = _alone(own, task.bootstrap)
+            if base is not None:
+                found |= _change(own, scores(base, one), task.bootstrap)
+            data, count, tokens = one.described, len(one.items), int(own.tokens.sum())
+            window = prepared.config.model.window
+            return [Measured(metric, value, data, count, tokens, window) for metric, value in found.items()]
+
+        against = None if base is None else base.parts
+        parts = {**_scored_by(prepared, one), "against": against, "bootstrap": task.bootstrap}
+        yield Measurement(parts, measure, task=one.name)
+
+
+def scores(prepared: Prepared, asked: Questions) -> Scores:
+    """What a model says to every choice of a set, from disk if it is there."""
+    path = Path(prepared.config.paths.runs) / "choices" / f"{records.signature(_scored_by(prepared, asked))}.npz"
+    found = _kept(path)
+    if found is None:
+        found = _score(prepared, asked)
+        kept = vars(found)
+        files.write(path, lambda temporary: np.savez(temporary, **kept), suffix=".npz")
+    return found
+
+
+def _base(prepared: Prepared) -> Prepared:
+    """The base of an extension, as a run of its own with method `none` prepares it."""
+    config = prepared.config
+    return prepare(
+        replace(config, method=Method("none"), train=replace(config.train, tune=False)), listener=lambda _: None
+    )
+
+
+def _scored_by(prepared: Prepared, asked: Questions) -> dict[str, Any]:
+    """Everything that can change the scores of a set."""
+    window = prepared.config.model.window
+    return {**common(prepared, None), "benchmarks": 1, "questions": asked.sha256, "window": window}
+
+
+def _score(prepared: Prepared, asked: Questions) -> Scores:
+    config = prepared.config
+    built = choices.prompts(prepared.tokenizer, asked.items, config.model.window, bos_of(prepared, True))
+    label = f"{asked.name}, {prepared.extension.method} x{prepared.extension.factor:g}"
+    model = prepared.model  # tuned, if need be, before the bar starts
+    with Progress(label, sum(len(prompt.tokens) for prompt in built), "tokens") as bar:
+        found = choices.log_likelihoods(model, built, compute.tokens_per_forward(config.compute), bar)
+    shape = (len(asked.items), -1)
+    return Scores(
+        found.reshape(shape),
+        np.array([prompt.size for prompt in built]).reshape(shape),
+        np.array([prompt.scored for prompt in built]).reshape(shape),
+        np.asarray(np.array([prompt.cut for prompt in built]).reshape(shape).any(axis=1)),
+        np.array([item.answer for item in asked.items]),
+    )
+
+
+def _kept(path: Path) -> Scores | None:
+    """A set's scores from disk; None if they are not there, or damaged and so to be computed again."""
+    try:
+        with np.load(path) as saved:
+            return Scores(**saved)
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile):
+        return None
+
+
+def _alone(own: Scores, bootstrap: int) -> dict[str, Estimate]:
+    right, normalised = choices.right(own), choices.right(own, normalised=True)
+    return {
+        "accuracy": wilson(int(right.sum()), len(right)),
+        "accuracy_normalised": wilson(int(normalised.sum()), len(normalised)),
+        "margin": mean(choices.margins(own), bootstrap),
+        "truncated": Estimate(float(own.cut.mean()), None, None),
+    }
+
+
+def _change(own: Scores, base: Scores, bootstrap: int) -> dict[str, Estimate]:
+    """Extension minus base, question by question: drawing questions again, both at once, is the paired bootstrap."""
+    return {
+        "accuracy_change": mean(choices.right(own) - choices.right(base), bootstrap),
+        "margin_change": mean(choices.margins(own) - choices.margins(base), bootstrap),
+    }

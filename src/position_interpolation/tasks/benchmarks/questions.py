@@ -1,0 +1,202 @@
+"""The multiple-choice questions of Table 5 as data: five sets, one row a question, in the common zero-shot form.
+
+The paper names the sets and nothing else: no harness, no template, no scoring rule. Here every question becomes choices
+that continue a context, as lm-evaluation-harness poses them:
+
+* BoolQ: passage (title, two hyphens, text), `Question: ...?`, `Answer:`, continued by ` no` or ` yes`;
+* PIQA: `Question: <goal>`, `Answer:`, continued by one of two solutions;
+* RACE: `Article: ...`, `Question: ...`, `Answer:`, continued by one of four options. About half of RACE's questions are
+  statements with a blank: if the blank ends the statement, the options continue the statement up to it, without
+  `Question:` and `Answer:`; a blank elsewhere stays where it is, in a question like any other;
+* WinoGrande: each option is put into the sentence's blank, and what follows the blank is scored ("partial" scoring).
+
+`data=local` reads the layout of conf/data/local.yaml (fields in `READERS`). `data=hub` reads `aps/super_glue` boolq,
+`baber/piqa`, `ehovy/race` and `allenai/winogrande`, whose rows are first given the local field names (`HUB`). Ids agree
+between the two except for WinoGrande, whose hub rows have none and are numbered.
+"""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Data
+from position_interpolation.text import corpora
+
+# Each set and how many choices its questions have, in the paper's order.
+SETS = {"boolq": 2, "piqa": 2, "race_middle": 4, "race_high": 4, "winogrande": 2}
+FINAL_BLANK = re.compile(r"^([^_]*[^_\s])\s*_+[\s.?!]*$")  # a statement that its only blank ends
+LETTERS = ("A", "B", "C", "D")
+IDS_LISTED = 500
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question: choices that continue a context, of which one is right."""
+
+    id: str
+    contexts: tuple[str, ...]  # one a choice; all the same, unless the choice stands inside (WinoGrande)
+    choices: tuple[str, ...]  # the text that is scored, with the space in front of it
+    answer: int  # place of the right choice
+
+
+@dataclass(frozen=True)
+class Questions:
+    """A named, fingerprinted list of questions: what a record says about its data."""
+
+    name: str
+    source: str
+    items: tuple[Question, ...]
+    sampled: bool  # whether the set has more
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of exactly these questions, in order."""
+        digest = hashlib.sha256()
+        for item in self.items:
+            digest.update(json.dumps([item.id, item.contexts, item.choices, item.answer]).encode())
+        return digest.hexdigest()
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What a record keeps: ids only of a sample that is small enough to list."""
+        listed = self.sampled and len(self.items) <= IDS_LISTED
+        ids = [item.id for item in self.items] if listed else None
+        return {"name": self.name, "source": self.source, "sha256": self.sha256, "ids": ids}
+
+
+def load(data: Data, name: str, limit: int | None = None) -> Questions:
+    """Load one set of the configured source.
+
+    Args:
+        data: the configured source, `local` or `hub`.
+        name: one of `SETS`.
+        limit: draw so many; None keeps all, in the order of the source. The draw is decided by a hash of each id, so
+            that it is the same on every machine and under every seed, and larger samples contain smaller ones.
+
+    Raises:
+        UsageError: the set is missing, or a row of it is no question.
+    """
+    items: list[Question] = []
+    rows: Iterable[Row] = islice(corpora.rows(data, name), data.corpora[name].documents)
+    try:
+        for row in HUB[name](rows) if data.source == "hub" else rows:
+            items.append(READERS[name](row))
+    except UsageError:
+        raise
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"row {len(items) + 1} of '{name}' in data={data.source} is no question ({error!r}): repair or remove it"
+        ) from error
+    if not items:
+        raise UsageError(f"'{name}' of data={data.source} holds no question: check conf/data")
+    repeated = [identifier for identifier, count in Counter(item.id for item in items).items() if count > 1]
+    if repeated:
+        raise UsageError(f"'{name}' of data={data.source} has two questions of id {repeated[0]}: make ids unique")
+    sampled = limit is not None and limit < len(items)
+    if sampled:
+        items = sorted(items, key=lambda item: hashlib.sha256(item.id.encode()).digest())[:limit]
+    return Questions(name, data.source, tuple(items), sampled)
+
+
+def boolq(row: Row) -> Question:
+    """Fields id, title, passage, question, answer (true or false); without title the passage has it already."""
+    passage = f"{row['title']} -- {row['passage']}" if "title" in row else row["passage"]
+    context = f"{passage}\nQuestion: {row['question'].strip().rstrip('?')}?\nAnswer:"
+    if not isinstance(row["answer"], bool):
+        raise TypeError(f"answer {row['answer']!r} is neither true nor false")
+    return _question(row, context, ["no", "yes"], int(row["answer"]))
+
+
+def piqa(row: Row) -> Question:
+    """Fields id, goal, sol1, sol2, label (0 or 1)."""
+    context = f"Question: {row['goal'].strip()}\nAnswer:"
+    return _question(row, context, [row["sol1"], row["sol2"]], (0, 1).index(row["label"]))
+
+
+def race(row: Row) -> Question:
+    """Fields id, article, question, options (four), answer (A to D)."""
+    if len(row["options"]) != 4:
+        raise ValueError(f"{len(row['options'])} options instead of 4")
+    statement = FINAL_BLANK.match(row["question"].strip())
+    asked = statement.group(1) if statement else f"Question: {row['question'].strip()}\nAnswer:"
+    return _question(row, f"Article: {row['article']}\n{asked}", row["options"], LETTERS.index(row["answer"]))
+
+
+def winogrande(row: Row) -> Question:
+    """Fields id, sentence with one blank `_`, option1, option2, answer ("1" or "2")."""
+    before, after = row["sentence"].split("_")
+    contexts = tuple(before + _text(row[option]) for option in ("option1", "option2"))
+    _text(after)
+    return Question(_identifier(row), contexts, (after.rstrip(),) * 2, ("1", "2").index(str(row["answer"])))
+
+
+def _question(row: Row, context: str, choices: list[str], answer: int) -> Question:
+    return Question(
+        _identifier(row), (context,) * len(choices), tuple(f" {_text(choice)}" for choice in choices), answer
+    )
+
+
+def _identifier(row: Row) -> str:
+    return _text(str(row["id"]))
+
+
+def _text(choice: str) -> str:
+    """A text without spaces around it.
+
+    Raises:
+        ValueError: nothing is left.
+    """
+    if not choice.strip():
+        raise ValueError("an empty text where one is needed")
+    return choice.strip()
+
+
+READERS: dict[str, Callable[[Row], Question]] = {
+    "boolq": boolq,
+    "piqa": piqa,
+    "race_middle": race,
+    "race_high": race,
+    "winogrande": winogrande,
+}
+
+
+def _hub_boolq(rows: Iterable[Row]) -> Iterator[Row]:
+    """SuperGLUE's fields: question, passage (title included), idx, label (0 is false)."""
+    for row in rows:
+        yield {**row, "id": f"boolq-val-{row['idx']}", "answer": (False, True)[(0, 1).index(row["label"])]}
+
+
+def _hub_piqa(rows: Iterable[Row]) -> Iterator[Row]:
+    for number, row in enumerate(rows):
+        yield {**row, "id": f"piqa-valid-{number}"}
+
+
+def _hub_race(rows: Iterable[Row]) -> Iterator[Row]:
+    """The hub's `example_id` names the article's file: questions are numbered within it."""
+    asked: Counter[str] = Counter()
+    for row in rows:
+        article = row["example_id"].removesuffix(".txt")
+        yield {**row, "id": f"{article}-{asked[article]}"}
+        asked[article] += 1
+
+
+def _hub_winogrande(rows: Iterable[Row]) -> Iterator[Row]:
+    for number, row in enumerate(rows):
+        yield {**row, "id": f"winogrande-valid-{number}"}
+
+
+HUB: dict[str, Callable[[Iterable[Row]], Iterator[Row]]] = {
+    "boolq": _hub_boolq,
+    "piqa": _hub_piqa,
+    "race_middle": _hub_race,
+    "race_high": _hub_race,
+    "winogrande": _hub_winogrande,
+}

@@ -1,0 +1,158 @@
+"""Zero-shot benchmarks as tables: accuracy in the layout of Table 5, and each extension against its base."""
+
+from collections.abc import Iterable, Sequence
+
+from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of
+from position_interpolation.evidence import paper, select
+from position_interpolation.evidence.extensions import METHODS, Extension, names, ordered
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import rate_text, thousands, whole
+from position_interpolation.tasks.benchmarks.questions import SETS
+
+TITLES = {"boolq": "BoolQ", "piqa": "PIQA", "race_middle": "RACE-M", "race_high": "RACE-H", "winogrande": "WinoGrande"}
+YES = 2033 / 3270  # share of BoolQ's validation questions whose answer is yes
+RULES = {
+    "accuracy": "the choice with the largest summed log-likelihood is the answer",
+    "accuracy_normalised": "the choice with the largest log-likelihood per byte is the answer",
+}
+
+
+CHANGES = (
+    "Extension minus base on the same questions, with the 95 % interval of a paired bootstrap over questions. Margin: "
+    "mean log-likelihood per byte of the right choice minus that of the best wrong one. Context cut: questions that "
+    "did not fit the window and lost their beginning. +0.0 [+0.0, +0.0] says that no verdict changed, not that none "
+    "could. Paper: differences of Table 5, PI tuned on the Pile."
+)
+
+
+def asked(records: Sequence[Record]) -> list[str]:
+    """The sets that some records measure, in the paper's order."""
+    return [name for name in SETS if any(record.task == name for record in records)]
+
+
+def find(records: Sequence[Record], extension: Extension, name: str, metric: str) -> Record | None:
+    """The record of one number of one set, or None if it was not measured."""
+    return select.find([record for record in records if record.task == name], extension, metric)
+
+
+def printed_change(extension: Extension, name: str) -> float | None:
+    """The change of accuracy against the base, as a share of one, that follows from the paper's Table 5."""
+    base = Extension(extension.model, "none", 1.0, extension.base_window, 0)
+    own, other = paper.accuracy(extension, name), paper.accuracy(base, name)
+    return None if own is None or other is None else own - other
+
+
+def points(value: float) -> str:
+    """A share of one in per cent, as the paper prints accuracies."""
+    return f"{100 * value:.1f}"
+
+
+def points_changed(value: float) -> str:
+    """A difference of two shares in percentage points, with its sign."""
+    return f"{100 * value:+.1f}"
+
+
+def margin_changed(value: float) -> str:
+    """A difference of margins in nats a byte, with its sign."""
+    return f"{value:+.4f}"
+
+
+def accuracy_table(records: Sequence[Record], metric: str = "accuracy") -> Table:
+    """The layout of Table 5: extensions by sets, the paper's numbers behind ours.
+
+    Args:
+        records: one table of `tables.by_sample`.
+        metric: `accuracy`, or `accuracy_normalised`, beside which the paper's numbers are not repeated.
+    """
+    sets, extensions = asked(records), ordered(records)
+    printed = {name: [paper.accuracy(item, name) for item in extensions] for name in sets}
+    compared = [name for name in sets if metric == "accuracy" and any(value is not None for value in printed[name])]
+    rows = tuple(
+        (
+            *_named(extension),
+            *(cell_of(find(records, extension, name, metric)) for name in sets),
+            *(Cell(printed[name][place]) for name in compared),
+        )
+        for place, extension in enumerate(extensions)
+    )
+    columns = (
+        *EXTENSION,
+        *(Column(TITLES[name], points, measured=True) for name in sets),
+        *(Column(f"paper {TITLES[name]}", points) for name in compared),
+    )
+    return Table(columns, rows, _caption(records, metric, bool(compared)))
+
+
+def changes_table(records: Sequence[Record]) -> Table:
+    """Extension minus base on the same questions: one row an extension and set.
+
+    Args:
+        records: one table of `tables.by_sample`.
+    """
+    called = names(ordered(records))
+    rows = []
+    for extension in ordered(records):
+        for name in asked(records):
+            accuracy = find(records, extension, name, "accuracy_change")
+            margin = find(records, extension, name, "margin_change")
+            if accuracy is not None:
+                rows.append(
+                    (
+                        Cell(called[extension]),
+                        Cell(TITLES[name]),
+                        Cell(accuracy.n_documents),
+                        cell_of(accuracy),
+                        cell_of(margin),
+                        cell_of(find(records, extension, name, "truncated")),
+                        Cell(printed_change(extension, name)),
+                    )
+                )
+    columns = (
+        Column("Extension"),
+        Column("Set"),
+        Column("Questions", thousands),
+        Column("Accuracy, points", points_changed, measured=True),
+        Column("Margin, nats a byte", margin_changed, measured=True),
+        Column("Context cut", rate_text, measured=True),
+        Column("paper accuracy", points_changed),
+    )
+    return Table(columns, tuple(rows), CHANGES)
+
+
+def _named(extension: Extension) -> tuple[Cell, ...]:
+    method = "trained at L" if extension.control else METHODS.get(extension.method, extension.method)
+    return Cell(extension.model), Cell(extension.window), Cell(method), Cell(extension.steps)
+
+
+def _caption(records: Sequence[Record], metric: str, compared: bool) -> str:
+    sets = asked(records)
+    counts = {name: max(record.n_documents or 0 for record in records if record.task == name) for name in sets}
+    windows = ", ".join(map(whole, select.windows(records)))
+    chance = ", ".join(f"{100 / SETS[name]:.0f}" for name in sets)
+    caption = (
+        f"Zero-shot accuracy in per cent at the base's window of {windows} tokens; {records[0].data.get('source')} "
+        f"text, {', '.join(f'{TITLES[name]} {thousands(count)}' for name, count in counts.items())} questions; "
+        f"{RULES[metric]}. In brackets the 95 % Wilson interval. Chance: {chance} %"
+        + (f"; always answering yes gets {100 * YES:.0f} % of BoolQ." if "boolq" in sets else ".")
+    )
+    if compared:
+        size = paper.size(ordered(records)[0].model)
+        caption += (
+            f" Paper: Table 5, LLaMA {size}, PI tuned 1000 steps on the Pile; it states no harness, so numbers compare "
+            "within ours and within the paper's only."
+        )
+    return caption
+
+
+def by_sample(records: Iterable[Record]) -> list[list[Record]]:
+    """Records of zero-shot benchmarks, one list a table: each set stands in it with one sample of its questions."""
+    samples: dict[tuple[object, ...], list[str | None]] = {}
+    found: dict[tuple[object, ...], list[Record]] = {}
+    for record in records:
+        if record.task in SETS:
+            where, text = (record.data.get("source"), record.seed), record.data.get("sha256")
+            known = samples.setdefault((*where, record.task), [])
+            if text not in known:
+                known.append(text)
+            found.setdefault((*where, known.index(text)), []).append(record)
+    return list(found.values())

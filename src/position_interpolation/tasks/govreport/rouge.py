@@ -1,0 +1,40 @@
+"""ROUGE of summaries against references, times 100 as the paper prints it.
+
+The paper does not say whether its ROUGE-L takes a summary whole or sentence by sentence: both are measured. F-measures,
+with the stemmer; lines stand for the sentences of `rougeLsum`.
+"""
+
+import importlib.util
+from importlib.metadata import version
+
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.places import ASSETS
+
+METRIC = ASSETS / "rouge"
+VARIANTS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
+PACKAGES = {"evaluate": "evaluate", "rouge_score": "rouge-score"}
+
+
+def require() -> None:
+    """Make sure that ROUGE can be computed.
+
+    Raises:
+        UsageError: a package is missing.
+    """
+    gone = [name for module, name in PACKAGES.items() if importlib.util.find_spec(module) is None]
+    if gone:
+        raise UsageError(f"ROUGE needs the packages {', '.join(PACKAGES.values())}: run pip install {' '.join(gone)}")
+
+
+def scores(predictions: list[str], references: list[str]) -> dict[str, list[float]]:
+    """Each variant's F-measure x 100 of every prediction against its reference."""
+    import evaluate
+
+    metric = evaluate.load(str(METRIC), keep_in_memory=True)
+    found = metric.compute(predictions=predictions, references=references)
+    return {variant: [100 * score for score in found[variant]] for variant in VARIANTS}
+
+
+def implementation() -> str:
+    """What decides a score beside the texts, for signatures."""
+    return f"rouge-score {version('rouge-score')}, F-measure, stemmed"

@@ -1,0 +1,139 @@
+"""Summaries of long reports (Table 6): the prompt, what a model is tuned on, and how it writes.
+
+The paper gives the template, cuts inputs to 15000 tokens and lets a summary have 1000. Here the input is the whole
+prompt, and its fixed lines always stand: only the report is cut. A summary that is cut to be tuned on has no EOS, which
+closes whole ones alone. What is written is scored against the whole summary.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+from transformers import GenerationConfig
+
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.tasks.govreport.pairs import Pair
+from position_interpolation.text.encoding import bos, encode
+from position_interpolation.text.packing import shuffled_passes
+
+BEFORE = "Read the following article and then summarize it.\n#"
+AFTER = "\nNow summarize the above article.\nSummary:"
+IGNORED = -100  # the label of a position whose next token is not learnt
+CHARACTERS = 20  # a token is seldom longer: no more text is tokenised than is kept
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Most tokens of a prompt and of a summary."""
+
+    prompt: int
+    summary: int
+
+
+def prompt(tokenizer: Any, report: str, most: int) -> list[int]:
+    """Token ids of the template around as much of a report as `most` tokens have room for.
+
+    Raises:
+        UsageError: there is no room for a report.
+    """
+    first = bos(tokenizer)
+    start = [] if first is None else [first]
+    after = encode(tokenizer, AFTER)
+    room = most - len(start) - len(after)
+    if room <= len(encode(tokenizer, BEFORE)):
+        least = most - room + len(encode(tokenizer, BEFORE)) + 1
+        raise UsageError(f"a prompt of {most} tokens has no room for a report, its fixed lines need {least}")
+    return [*start, *encode(tokenizer, f"{BEFORE} {report[: CHARACTERS * most]}")[:room], *after]
+
+
+def target(tokenizer: Any, summary: str, most: int) -> list[int]:
+    """Token ids that follow the prompt: the summary cut to `most`, or the whole summary and EOS."""
+    after = encode(tokenizer, AFTER)
+    ids = encode(tokenizer, f"{AFTER} {summary[: CHARACTERS * most]}")[len(after) :]
+    return ids[:most] if len(ids) > most else [*ids, int(tokenizer.eos_token_id)]
+
+
+def example(tokenizer: Any, pair: Pair, lengths: Lengths) -> dict[str, torch.Tensor]:
+    """One training sequence: ids (T,) of prompt and target, and labels (T,) that count the target alone."""
+    before, after = prompt(tokenizer, pair.text, lengths.prompt), target(tokenizer, pair.summary, lengths.summary)
+    return {
+        "input_ids": torch.tensor([*before, *after]),
+        "labels": torch.tensor([*[IGNORED] * len(before), *after]),
+    }
+
+
+class Examples(Dataset[dict[str, torch.Tensor]]):
+    """Every pair once, in an order drawn from the seed, then every pair again in another order, `length` in all.
+
+    Item i does not depend on the length, so more epochs begin as fewer do.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], tokenizer: Any, lengths: Lengths, length: int, seed: int) -> None:
+        self.pairs, self.tokenizer, self.lengths = pairs, tokenizer, lengths
+        self.order: NDArray[Any] = shuffled_passes(len(pairs), length, [seed, 2])
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        return example(self.tokenizer, self.pairs[self.order[index]], self.lengths)
+
+
+def lead(tokenizer: Any, report: str, most: int) -> list[int]:
+    """The baseline that understands nothing: the first `most` tokens of the report."""
+    return encode(tokenizer, report[: CHARACTERS * most])[:most]
+
+
+def text_of(tokenizer: Any, ids: Sequence[int]) -> str:
+    """Tokens as text."""
+    decoded: str = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return decoded.strip()
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a summary is drawn, token by token."""
+
+    temperature: float
+    top_p: float
+    most: int  # tokens
+    seed: int
+
+
+@torch.inference_mode()
+@torch.compiler.set_stance("force_eager")  # layers compiled for whole windows would be so again at every token
+def write(model: Any, ids: Sequence[int], eos: int, sampling: Sampling, identifier: str) -> list[int]:
+    """Tokens that the model writes after a prompt, EOS left out; they depend on seed and document alone.
+
+    Args:
+        model: a causal language model, in evaluation mode.
+        ids: the prompt.
+        eos: the token that ends a summary.
+        sampling: temperature, nucleus, length and seed.
+        identifier: of the document, which has random numbers of its own: whatever was written before it.
+    """
+    prompts = torch.tensor([list(ids)], device=model.device)
+    drawn = GenerationConfig(
+        do_sample=True,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=0,
+        max_new_tokens=sampling.most,
+        eos_token_id=eos,
+        pad_token_id=eos,
+        use_cache=True,
+    )
+    with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
+        torch.manual_seed(document_seed(sampling.seed, identifier))
+        written = model.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=drawn)
+    new: list[int] = written[0, len(ids) :].tolist()
+    return new[:-1] if new and new[-1] == eos else new
+
+
+def document_seed(seed: int, identifier: str) -> int:
+    """A seed for one document, from the run's."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {identifier}".encode()).digest()[:7])

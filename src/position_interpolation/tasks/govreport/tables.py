@@ -1,0 +1,114 @@
+"""Summaries of reports: the layout of Table 6 with the paper's rows below ours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from position_interpolation.display.tables import Cell, Column, Table, cell_of
+from position_interpolation.evidence import paper
+from position_interpolation.evidence.extensions import Extension, extension_of, names, ordered
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import plural, whole
+
+VARIANTS = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "rougeLsum": "ROUGE-Lsum"}
+PRINTED = ("rouge1", "rouge2", "rougeL")  # what the paper has
+LEAD, TUNED, UNTUNED = "lead", "generated", "generated_untuned"
+LEADS = "the report's first tokens"
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Who wrote the summaries of one row: an extension, tuned on summaries or not, or nobody (`lead`)."""
+
+    protocol: str
+    model: str  # of `lead`: whose tokens were counted
+    extension: Extension | None
+
+
+def writer_of(record: Record) -> Writer:
+    """Whose summaries a record scores."""
+    return Writer(str(record.protocol), record.model, extension_of(record))
+
+
+def writers(records: Sequence[Record]) -> list[Writer]:
+    """The lead baseline, then each extension without and with tuning on summaries."""
+    found = {writer_of(record): None for record in records if record.metric in VARIANTS}
+    leads = [writer for writer in found if writer.extension is None]
+    asked = [Writer(way, item.model, item) for item in ordered(records) for way in (UNTUNED, TUNED)]
+    return [*leads, *(writer for writer in asked if writer in found)]
+
+
+def called(records: Sequence[Record]) -> dict[Writer, str]:
+    """Names of the writers."""
+    known = names(ordered(records))
+    ways = {UNTUNED: "no summaries seen", TUNED: "fine-tuned on summaries"}
+    return {
+        writer: LEADS if writer.extension is None else f"{known[writer.extension]}, {ways[writer.protocol]}"
+        for writer in writers(records)
+    }
+
+
+def score(records: Sequence[Record], writer: Writer, metric: str) -> Record | None:
+    """A writer's record of a metric; None if it was not measured."""
+    return next((record for record in records if record.metric == metric and writer_of(record) == writer), None)
+
+
+def govreport_table(records: Sequence[Record]) -> Table:
+    """Writers by ROUGE, the paper's rows below.
+
+    Args:
+        records: one group of `select.summaries`.
+    """
+    rows = []
+    for writer, name in called(records).items():
+        found = [score(records, writer, metric) for metric in VARIANTS]
+        rows.append((Cell(writer.model), Cell(_window(records)), Cell(name), *map(cell_of, found)))
+    for row in paper.printed()["table6_govreport"]["rows"]:
+        values = [Cell(float(value)) for value in row["rouge"]]
+        rows.append(
+            (Cell(f"paper: {row['model']}"), Cell(row["window"]), Cell("fine-tuned on summaries"), *values, Cell())
+        )
+    columns = (
+        Column("Model"),
+        Column("Window"),
+        Column("Method"),
+        *(Column(name, _points, measured=True) for name in VARIANTS.values()),
+    )
+    return Table(columns, tuple(rows), _caption(records))
+
+
+def _window(records: Sequence[Record]) -> int | None:
+    return next((record.eval_window for record in records if record.eval_window is not None), None)
+
+
+def _points(value: float) -> str:
+    """ROUGE as the paper prints it, or a window."""
+    return f"{value:.1f}"
+
+
+def documents(records: Sequence[Record]) -> str:
+    """How many reports, of which source."""
+    shown = [record for record in records if record.metric in VARIANTS]
+    count = max((record.n_documents or 0 for record in shown), default=0)
+    return f"{plural(count, 'report')} ({shown[0].data.get('source')} text)"
+
+
+def _caption(records: Sequence[Record]) -> str:
+    written = [record for record in records if record.metric in VARIANTS and record.protocol != LEAD]
+    tokens = {(record.n_tokens or 0) / (record.n_documents or 1) for record in written}
+    counts = " to ".join(dict.fromkeys(map(whole, (min(tokens), max(tokens))))) if tokens else ""
+    length = f" of {counts} tokens on average" if counts else ""
+    return (
+        f"ROUGE (F-measure x 100, stemmed) of summaries{length} of {documents(records)} against whole reference "
+        f"summaries. {_tuning(records)}In brackets the 95 % interval of a bootstrap over documents. The paper does not "
+        "say which of the last two its ROUGE-L is."
+    )
+
+
+def _tuning(records: Sequence[Record]) -> str:
+    """A sentence on the second stage, if one was measured."""
+    taken = [record for record in records if record.metric == "summary_steps"]
+    if not taken:
+        return ""
+    counts = sorted({(record.n_documents or 0, record.value) for record in taken})
+    stages = " or ".join(f"{plural(pairs, 'pair')} in {plural(round(steps), 'step')}" for pairs, steps in counts)
+    return f"Fine-tuned on {stages}. "

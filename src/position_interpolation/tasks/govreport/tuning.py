@@ -1,0 +1,77 @@
+"""The second stage of tuning (Table 6): a prepared extension is tuned on pairs of report and summary.
+
+The paper states the epochs and that the loss is on the summary alone; the optimiser, warm-up and clipping are those of
+its first stage. One pair is one micro-batch, so no sequence is padded, and each pair of a batch weighs alike.
+"""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from position_interpolation.evidence import records
+from position_interpolation.machine import compute, distributed
+from position_interpolation.models import loading
+from position_interpolation.settings.schema import Train
+from position_interpolation.settings.task_config import GovReportTask
+from position_interpolation.tasks.govreport.pairs import Pairs
+from position_interpolation.tasks.govreport.summaries import Examples, Lengths
+from position_interpolation.text import encoding
+from position_interpolation.tuning import training
+from position_interpolation.tuning.extension import Prepared
+
+
+def steps(task: GovReportTask, pairs: int) -> int:
+    """Optimiser steps that `epochs` passes over so many pairs take."""
+    return math.ceil(round(task.epochs * pairs / task.batch_size, 6))
+
+
+def tuned_on_summaries(prepared: Prepared, task: GovReportTask, pairs: Pairs, lengths: Lengths) -> Prepared:
+    """The extension after the second stage; its checkpoint is reused, gone on with, or trained when it is needed."""
+    config, chosen = prepared.config, prepared.config.compute
+    train = Train(
+        steps=steps(task, len(pairs.items)),
+        batch_size=task.batch_size,
+        learning_rate=task.learning_rate,
+        save_every=config.train.save_every,
+        log_every=config.train.log_every,
+    )
+    parts = {**prepared.parts, "summaries": _recipe(prepared, train, pairs, lengths)}
+    folder = Path(config.paths.runs) / "training" / records.signature(parts)
+
+    def build(start: Path | None) -> Any:
+        """The extension in float32, whatever the precision it is evaluated in; or a checkpoint of this stage."""
+        wanted, start = prepared.extension, start or prepared.place
+        shards = distributed.processes()
+        return loading.build(config.model, prepared.cache, wanted.method, wanted.factor, config.seed, start, shards)
+
+    def tune() -> Path:
+        return training.tune(
+            build,
+            Examples(pairs.items, prepared.tokenizer, lengths, train.steps * train.batch_size, config.seed),
+            train,
+            folder,
+            micro_batch=1,
+            device=compute.device(chosen),
+            bf16=compute.dtype(chosen) == "bfloat16",
+            compiled=chosen.compile,
+            recomputed=chosen.recompute,
+            seed=config.seed,
+        )
+
+    return replace(prepared, parts={**parts, "summaries_steps": train.steps}, weights=tune)
+
+
+def _recipe(prepared: Prepared, train: Train, pairs: Pairs, lengths: Lengths) -> dict[str, Any]:
+    """What decides the second stage up to its number of steps, which share one folder: the schedule is constant."""
+    return {
+        "version": 1,
+        "batch_size": train.batch_size,
+        "learning_rate": train.learning_rate,
+        "data": pairs.sha256,
+        "tokenizer": encoding.tokenizer_sha256(prepared.tokenizer),
+        "prompt": lengths.prompt,
+        "summary": lengths.summary,
+        "seed": prepared.config.seed,
+        "dtype": compute.dtype(prepared.config.compute),
+    }

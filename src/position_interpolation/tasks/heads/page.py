@@ -1,0 +1,31 @@
+"""What a page shows of real heads, and what it finds."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from position_interpolation.display.section import Section
+from position_interpolation.evidence import select
+from position_interpolation.evidence.extensions import extension_of, ordered
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.verdicts import Finding
+from position_interpolation.tasks.heads import figures, tables
+from position_interpolation.tasks.heads.findings import heads
+
+
+def sections(records: Sequence[Record]) -> Iterator[Section]:
+    """The numbers of real heads, by text; a figure a base."""
+    for group, rows in select.heads(records).items():
+        drawings = []
+        for extension in ordered(rows):
+            own = [record for record in rows if extension_of(record) == extension]
+            drawings.append((f"heads_{extension.model}", partial(figures.heads_figure, own)))
+        title = f"Real heads against the bounds: {group.source} text"
+        yield Section(title, "heads", tables.heads_table(rows), tuple(drawings))
+        yield Section("Real heads: scores by span", "heads_spans", tables.spans_table(rows), ())
+        yield Section("Real heads: interpolation error by layer", "heads_layers", tables.layers_table(rows), ())
+
+
+def findings(records: Sequence[Record]) -> Iterator[Finding]:
+    """What holds, by text."""
+    for rows in select.heads(records).values():
+        yield from heads(rows)

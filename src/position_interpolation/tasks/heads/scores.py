@@ -1,0 +1,231 @@
+"""The h_j of real heads: what the bounds of section 2 meet in a trained model.
+
+One query and one key of a head, before RoPE, give h_j, and with it a(s) = Re sum_j h_j exp(i s theta_j) at every
+span s, trained or not. So the same pair tells how large the score becomes past the window (eq. 8) and how far it strays
+from a line between neighbouring integers inside it (eq. 7). Pairs are drawn at random, the query never before the key.
+
+What the numbers mean: the score of a block of L / 4 spans is the largest |a(s)| / sqrt(d) there. The
+interpolation error is the largest |a(s + 1/2) - (a(s) + a(s + 1)) / 2| with both ends in [0, L), over max|h_j|.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from position_interpolation.evidence.intervals import Estimate
+from position_interpolation.tasks.passkey.retrieval import wilson
+from position_interpolation.tasks.theory.bounds import (
+    Floats,
+    corrected_curvature,
+    frequencies,
+    grid_bound,
+    partial_sum_magnitude,
+    printed_curvature,
+)
+
+Complexes = NDArray[np.complex128]
+Integers = NDArray[np.int64]
+
+REACH = 4  # spans are followed to 4 L
+LEVELS = {"median": 0.5, "p95": 0.95}
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Which query meets which key: arrays of shape (layers, query heads, pairs)."""
+
+    documents: Integers
+    queries: Integers  # positions of the queries
+    keys: Integers  # positions of the keys, at most those of the queries
+
+
+def draw(shape: tuple[int, int, int], documents: int, positions: int, seed: int) -> Pairs:
+    """Draw pairs for every head: a document, then two of its positions, the later one the query's.
+
+    Args:
+        shape: (layers, query heads, pairs).
+        documents: how many there are to draw from.
+        positions: of every document, tokens.
+        seed: of the draws.
+    """
+    generator = np.random.default_rng(seed)
+    chosen = generator.integers(documents, size=shape)
+    keys, queries = np.sort(generator.integers(positions, size=(2, *shape)), axis=0)
+    return Pairs(chosen, queries, keys)
+
+
+def coefficients(queries: ArrayLike, keys: ArrayLike) -> Complexes:
+    """h_j = (q_2j + i q_2j+1)(k_2j - i k_2j+1), shape (..., d/2), of query and key vectors (..., d) before RoPE.
+
+    The vectors come in Hugging Face's half-split layout: the paper's pair (2j, 2j+1) is elements (j, j + d/2).
+    """
+    query, key = (np.asarray(vectors, np.float64) for vectors in (queries, keys))
+    half = query.shape[-1] // 2
+    return np.asarray((query[..., :half] + 1j * query[..., half:]) * (key[..., :half] - 1j * key[..., half:]))
+
+
+def scores(h: Complexes, spans: ArrayLike, base: float) -> Floats:
+    """a(s) of many pairs: `h` is (pairs, d/2), the result (pairs, spans). As `theory.attention_score` for each."""
+    phases = np.outer(frequencies(2 * h.shape[-1], base), np.asarray(spans, np.float64))
+    return np.asarray(h.real @ np.cos(phases) - h.imag @ np.sin(phases))
+
+
+def midpoint_errors(h: Complexes, spans: ArrayLike, base: float) -> Floats:
+    """|a(s + 1/2) - (a(s) + a(s + 1)) / 2| at each span s, (pairs, spans).
+
+    In closed form each term of a(s + 1/2) times 1 - cos(theta_j / 2), so that no digits cancel.
+    """
+    curved = 2 * np.sin(frequencies(2 * h.shape[-1], base) / 4) ** 2  # 1 - cos(theta_j / 2)
+    return np.abs(scores(h * curved, np.asarray(spans, np.float64) + 0.5, base))
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What a model's heads have in common: d, the base c of their frequencies, the window L; which spans are scored."""
+
+    head_dim: int
+    base: float
+    window: int
+    wanted: int = 4096  # spans to score
+
+    @property
+    def step(self) -> int:
+        """Every so many spans one is scored."""
+        return max(1, REACH * self.window // self.wanted)
+
+    @cached_property
+    def spans(self) -> Integers:
+        """The spans that are scored, evenly spaced over [0, 4 L)."""
+        return np.arange(0, REACH * self.window, self.step)
+
+    @cached_property
+    def edges(self) -> Integers:
+        """Where blocks of L / 4 spans start, and where the last one stops."""
+        return np.unique(np.arange(4 * REACH + 1) * self.window // 4)
+
+    @cached_property
+    def magnitudes(self) -> Floats:
+        """B(s) at every integer span of [0, 4 L) (eq. 8)."""
+        return partial_sum_magnitude(np.arange(REACH * self.window), self.head_dim, self.base)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was measured on every pair; arrays of shape (layers, query heads, pairs), `blocks` with one more axis."""
+
+    blocks: Floats  # (..., blocks) largest |a(s)| / sqrt(d) in each block of spans
+    errors: Floats  # interpolation error over max|h_j|
+    tightness: Floats  # largest |a(s)| / (2 max|h_j| B(s)) on [L, 4 L): 1 would attain the bound of eq. 8
+    over_error: Floats  # largest |a(s)| on [L, 4 L) over the interpolation error
+
+
+def measure(h: Complexes, geometry: Geometry, progress: Callable[[int], None] = lambda _: None) -> Found:
+    """Follow every pair over spans inside and outside the window; `h` is (layers, query heads, pairs, d/2)."""
+    parts = []
+    for one in h.reshape(-1, *h.shape[2:]):  # a head at a time bounds the memory
+        parts.append(_measure_head(one, geometry))
+        progress(len(one))
+    blocks, errors, tightness, over_error = (
+        np.stack(part).reshape(*h.shape[:3], *part[0].shape[1:]) for part in zip(*parts, strict=True)
+    )
+    return Found(blocks, errors, tightness, over_error)
+
+
+def _measure_head(h: Complexes, geometry: Geometry) -> tuple[Floats, Floats, Floats, Floats]:
+    """The fields of `Found` for the pairs of one head, (pairs, d/2)."""
+    largest = np.abs(h).max(axis=1)
+    reached = np.abs(scores(h, geometry.spans, geometry.base))
+    starts = np.searchsorted(geometry.spans, geometry.edges[:-1])
+    blocks = np.maximum.reduceat(reached, starts, axis=1) / np.sqrt(geometry.head_dim)
+    errors = midpoint_errors(h, np.arange(geometry.window - 1), geometry.base).max(axis=1)
+    beyond = geometry.spans >= geometry.window
+    outside, bound = reached[:, beyond], 2 * geometry.magnitudes[geometry.spans[beyond]]
+    tightness = (outside / bound).max(axis=1) / largest
+    return blocks, errors / largest, tightness, outside.max(axis=1) / errors
+
+
+def numbers(found: Found, geometry: Geometry, samples: int) -> dict[str, Estimate]:
+    """Every number of the task by metric name; quantiles are over pairs, bounds and B(s) are exact.
+
+    Args:
+        found: of `measure`.
+        geometry: of the heads.
+        samples: bootstrap draws.
+    """
+    return {
+        **_exact(geometry, found),
+        **_errors(found.errors, grid_bound(printed_curvature(geometry.head_dim, geometry.base)), samples),
+        **_scores(found, geometry, samples),
+    }
+
+
+def _exact(geometry: Geometry, found: Found) -> dict[str, Estimate]:
+    """What d, the base and L decide, and what was drawn."""
+    ratio = geometry.magnitudes / geometry.head_dim
+    values = {
+        "head_dim": geometry.head_dim,
+        "rope_theta": geometry.base,
+        "pairs": found.errors.size,
+        "span_step": geometry.step,
+        "printed_bound": grid_bound(printed_curvature(geometry.head_dim, geometry.base)),
+        "corrected_bound": grid_bound(corrected_curvature(geometry.head_dim, geometry.base)),
+        "smallest_ratio": ratio.min(),
+        "smallest_ratio_span": ratio.argmin(),
+        "share_below_one": (ratio < 1).mean(),
+    }
+    return {name: Estimate(float(value), None, None) for name, value in values.items()}
+
+
+def _errors(errors: Floats, printed: float, samples: int) -> dict[str, Estimate]:
+    """The interpolation error over all pairs and by layer; a largest value has no interval."""
+    above = int((errors > printed).sum())
+    values = {"share_above_printed": wilson(above, errors.size)}
+    parts = {"": errors, **{f"_layer_{layer}": errors[layer : layer + 1] for layer in range(len(errors))}}
+    for suffix, part in parts.items():
+        for name, estimate in zip(LEVELS, quantiles(part, list(LEVELS.values()), samples), strict=True):
+            values[f"error_{name}{suffix}"] = estimate
+        values[f"error_largest{suffix}"] = Estimate(float(part.max()), None, None)
+    return values
+
+
+def _scores(found: Found, geometry: Geometry, samples: int) -> dict[str, Estimate]:
+    """Scores by block of spans, and how those outside the window compare: with those inside, bound and error."""
+    values = {}
+    starts, stops = geometry.edges[:-1], geometry.edges[1:]
+    for block, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+        estimates = quantiles(found.blocks[..., block], list(LEVELS.values()), samples)
+        for name, estimate in zip(LEVELS, estimates, strict=True):
+            values[f"score_{name}_{start}_{stop}"] = estimate
+    inside = found.blocks[..., stops <= geometry.window].max(axis=-1)
+    outside, following = starts >= geometry.window, (starts >= geometry.window) & (stops <= 2 * geometry.window)
+    ratios = {
+        "outside_over_inside": found.blocks[..., outside].max(axis=-1) / inside,
+        # As many spans as inside: over three times as many the largest score is larger by chance alone.
+        "next_window_over_inside": found.blocks[..., following].max(axis=-1) / inside,
+        "tightness": found.tightness,
+        "outside_over_error": found.over_error,
+    }
+    return values | {name: quantiles(ratio, [0.5], samples)[0] for name, ratio in ratios.items()}
+
+
+def quantiles(values: Floats, levels: Sequence[float], samples: int, seed: int = 0) -> list[Estimate]:
+    """Quantiles over all pairs with 95 % bootstrap intervals; `values` is (layers, query heads, pairs).
+
+    Pairs are drawn again within their head: a model's heads are all measured, its queries and keys are not. One pair a
+    head, or fewer than two draws, gives no interval.
+    """
+    points = np.quantile(values, levels)
+    if values.shape[-1] < 2 or samples < 2:
+        return [Estimate(float(point), None, None) for point in points]
+    generator = np.random.default_rng(seed)
+    drawn = np.empty((samples, len(levels)))
+    for sample in range(samples):
+        again = generator.integers(values.shape[-1], size=values.shape)
+        drawn[sample] = np.quantile(np.take_along_axis(values, again, axis=-1), levels)
+    lows, highs = np.quantile(drawn, (0.025, 0.975), axis=0)
+    return [
+        Estimate(float(point), float(low), float(high)) for point, low, high in zip(points, lows, highs, strict=True)
+    ]

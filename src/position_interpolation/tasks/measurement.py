@@ -1,0 +1,69 @@
+"""A measurement: what is computed, and everything that can change its numbers. Shared by the modules of all tasks."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from position_interpolation.evidence.intervals import Estimate
+from position_interpolation.machine import compute
+from position_interpolation.text import encoding
+from position_interpolation.text.corpora import Documents
+from position_interpolation.tuning.extension import Prepared
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measured number, before it becomes a record."""
+
+    metric: str
+    estimate: Estimate
+    data: dict[str, Any]
+    n_documents: int | None = None
+    n_tokens: int | None = None
+    eval_window: int | None = None
+    stride: int | None = None
+    protocol: str | None = None
+
+
+def itself(prepared: Prepared) -> Prepared:
+    """What is measured, unless a measurement says otherwise: the run's own extension."""
+    return prepared
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One thing to measure: everything that can change its numbers, and how to get them."""
+
+    parts: dict[str, Any]
+    measure: Callable[[], list[Measured]]
+    # From the run's extension to the one whose weights are measured; to None where no model is.
+    subject: Callable[[Prepared], Prepared | None] = itself
+    task: str | None = None  # what its records call their task; None: the name of the run's task
+
+
+def common(prepared: Prepared, documents: Documents | None) -> dict[str, Any]:
+    """What every signature holds."""
+    return {
+        "extension": prepared.parts,
+        "tokenizer": encoding.tokenizer_sha256(prepared.tokenizer),
+        "data": None if documents is None else documents.sha256,
+        "dtype": compute.dtype(prepared.config.compute),
+    }
+
+
+def text(documents: Documents, ids: tuple[str, ...], **cut: int | bool | None) -> dict[str, Any]:
+    """What a record says about its data: `ids` were measured, after `cut` (such as truncate=4096) had its way.
+
+    The fingerprint covers the documents and the cut, so that numbers of whole and of shortened documents are never
+    taken for numbers of one text.
+    """
+    whole = documents.sha256
+    sha256 = hashlib.sha256(json.dumps([whole, cut]).encode()).hexdigest() if cut else whole
+    return {"name": documents.name, "source": documents.source, "sha256": sha256, "ids": list(ids)}
+
+
+def bos_of(prepared: Prepared, wanted: bool) -> int | None:
+    """The token in front of every window, if one is wanted and the tokenizer has one."""
+    return encoding.bos(prepared.tokenizer) if wanted else None

@@ -1,0 +1,67 @@
+"""Passkey retrieval by extension: k_max and success beside the paper's Table 4."""
+
+from collections.abc import Sequence
+
+from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of, extension_cells
+from position_interpolation.evidence import paper, select
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import plural, rate_text, whole
+
+
+def passkey_table(records: Sequence[Record]) -> Table:
+    """The layout of Table 4: k_max of every extension, as a share of the window too, beside the paper's.
+
+    Args:
+        records: one group of `select.passkeys`.
+    """
+    rows = []
+    for extension, window in select.asked(records):
+        longest = select.find(records, extension, "k_max", window)
+        printed = paper.longest_passkey(extension)
+        rows.append(
+            (
+                *extension_cells(extension),
+                Cell(window),
+                cell_of(longest),
+                Cell(None if longest is None else longest.value / window),
+                cell_of(select.find(records, extension, "success", window)),
+                Cell(None if printed is None else printed[0]),
+                Cell(None if printed is None else printed[0] / printed[1]),
+            )
+        )
+    columns = (
+        *EXTENSION,
+        Column("Prompt"),
+        Column("k_max", whole, measured=True),
+        Column("k_max / prompt", rate_text),
+        Column("Success", rate_text, measured=True),
+        Column("paper k_max", whole),
+        Column("paper k_max / L'", rate_text),
+    )
+    return Table(columns, tuple(rows), _passkey_caption(records))
+
+
+def _passkey_caption(records: Sequence[Record]) -> str:
+    rates = [record for record in records if select.SUCCESS.fullmatch(record.metric)]
+    if not rates:
+        return "Passkey retrieval was not measured."
+    asked = select.asked(records)
+    extension, window = asked[-1]
+    distances = len(select.successes(records, extension, window))
+    built = {}
+    for item, length in asked:
+        ends = [select.find(records, item, metric, length) for metric in ("nearest_key", "farthest_key")]
+        if found := [whole(end.value) for end in ends if end is not None]:
+            built[length] = f"{' to '.join(found)} tokens from the end in prompts of {whole(length)}"
+    places = ", ".join(built[length] for length in sorted(built))
+    moved = (
+        f"The key stands {places}: the prompt's fixed lines leave no room outside, so distances "
+        "beyond are moved there and keep their label. "
+    )
+    return (
+        f"Passkey retrieval: {distances} distances k, {plural(rates[0].n_documents or 0, 'trial')} at each. "
+        f"{moved if built else ''}"
+        "k_max is the largest k up to which every distance reaches the threshold of success (task.threshold, "
+        "20 % in the paper). In brackets 95 % intervals: of k_max over the rates that the trials leave possible, "
+        f"Wilson for success. Paper: Table 4, LLaMA {paper.size(extension.model)}, PI after 1000 steps, FT after 10000."
+    )

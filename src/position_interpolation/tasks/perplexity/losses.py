@@ -1,0 +1,193 @@
+"""Sliding-window perplexity (Tables 1-3): tokenise, run every window once, keep the raw losses, aggregate later."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from position_interpolation.machine import distributed, files
+from position_interpolation.machine.progress import Progress
+from position_interpolation.models.scoring import scored_losses
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.tasks.perplexity import sampling
+from position_interpolation.tasks.perplexity.windows import Plan, Scored, Span, plan, plan_overlapping
+from position_interpolation.text.corpora import Documents
+from position_interpolation.text.encoding import encode
+
+TokenIds = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Tokenised:
+    """A corpus as token ids, document by document."""
+
+    ids: tuple[str, ...]
+    tokens: tuple[TokenIds, ...]
+
+    @property
+    def count(self) -> int:
+        """Tokens in all documents."""
+        return sum(len(tokens) for tokens in self.tokens)
+
+
+def long_enough(documents: Documents, tokenizer: Any, minimum: int | None, count: int | None) -> Documents:
+    """The first `count` documents of at least `minimum` tokens; all documents where either is None."""
+    if minimum is None or count is None:
+        return replace(documents, items=documents.items[:count])
+    long = (item for item in documents.items if len(_tokens(tokenizer, item.text, minimum)) >= minimum)
+    return replace(documents, items=tuple(islice(long, count)) or documents.items[:count])
+
+
+def tokenise(documents: Documents, tokenizer: Any, minimum: int | None, truncate: int | None) -> Tokenised:
+    """Token ids of each document.
+
+    Args:
+        documents: the corpus.
+        tokenizer: of the model.
+        minimum: leave out documents shorter than this many tokens.
+        truncate: keep the first so many tokens.
+
+    Raises:
+        UsageError: no document is long enough.
+    """
+    kept: dict[str, TokenIds] = {}
+    for document in documents.items:
+        tokens = _tokens(tokenizer, document.text, None if truncate is None else max(truncate, minimum or 0))
+        if len(tokens) >= max(minimum or 2, 2):
+            kept[document.id] = tokens[:truncate]
+    if not kept:
+        raise UsageError(
+            f"no document of corpus '{documents.name}' has {minimum or 2} tokens: lower task.minimum_factor"
+        )
+    return Tokenised(tuple(kept), tuple(kept.values()))
+
+
+def _tokens(tokenizer: Any, text: str, needed: int | None) -> TokenIds:
+    """Token ids of a text, of which no more than the first `needed` are of interest; None asks for all."""
+    # A token is seldom over 20 characters: tokenise no more than is kept or counted.
+    return np.asarray(encode(tokenizer, text if needed is None else text[: 20 * needed]), np.int64)
+
+
+def scored_bytes(corpus: Tokenised, tokenizer: Any, bos: int | None) -> list[int]:
+    """Bytes of UTF-8 that each document's scored tokens stand for; without BOS the first token is not scored."""
+    first = 0 if bos is not None else 1
+    texts = [tokenizer.decode(tokens[first:], clean_up_tokenization_spaces=False) for tokens in corpus.tokens]
+    return [len(text.encode()) for text in texts]
+
+
+def plans(
+    corpus: Tokenised, window: int, stride: int, *, bos: bool, overlapping: bool = False, sample: tuple[int, int] | None
+) -> list[Plan]:
+    """The windows of each document that are run.
+
+    Args:
+        corpus: the documents.
+        window: W, positions of a forward, BOS included.
+        stride: S, tokens between window starts.
+        bos: whether a token is put in front of each window.
+        overlapping: score every token of every window (protocol `overlapping`).
+        sample: about how many windows to draw from all documents, and the seed; None runs every window.
+    """
+    planner = plan_overlapping if overlapping else plan
+    spans = [planner(len(tokens), window, stride, bos) for tokens in corpus.tokens]
+    return [sampling.every_window(each) for each in spans] if sample is None else sampling.drawn(spans, *sample)
+
+
+def token_losses(
+    model: Any,
+    corpus: Tokenised,
+    planned: list[Plan],
+    *,
+    bos: int | None,
+    tokens_per_forward: int,
+    folder: Path,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[Scored]:
+    """Losses of every scored token of every planned window; documents already in `folder` are read back.
+
+    Args:
+        model: a causal language model, in evaluation mode.
+        corpus: the documents.
+        planned: the windows of each document.
+        bos: the token put in front of each window, or None.
+        tokens_per_forward: how many positions one batch may hold; at least one window runs.
+        folder: keeps one file a document, so that a killed run goes on with the next one.
+        progress: is told the positions run through the model.
+    """
+    results = []
+    for index, (tokens, document) in enumerate(zip(corpus.tokens, planned, strict=True)):
+        path = folder / f"{index:05d}.npz"
+        scored = distributed.agreed(lambda path=path, document=document: _kept(path, document))  # type: ignore[misc]
+        if scored is None:
+            losses = _document_losses(model, tokens, document.spans, bos, tokens_per_forward, progress)
+            scored = _save(path, losses, document)
+        else:
+            progress(positions(document, bos))
+        results.append(scored)
+    return results
+
+
+def positions(document: Plan, bos: int | None) -> int:
+    """Positions that a document's planned windows run through the model."""
+    return sum(span.stop - span.start + (bos is not None) for span in document.spans)
+
+
+@torch.inference_mode()
+def _document_losses(
+    model: Any,
+    tokens: TokenIds,
+    spans: list[Span],
+    bos: int | None,
+    tokens_per_forward: int,
+    progress: Callable[[int], None],
+) -> NDArray[np.float32]:
+    """Losses in window order; windows of equal shape share a forward, and nothing is read back before the end."""
+    pieces: dict[int, torch.Tensor] = {}
+    for number, group in enumerate(_equal_shapes(spans, tokens_per_forward)):
+        if distributed.is_mine(number):
+            rows = [tokens[spans[i].start : spans[i].stop] for i in group]
+            ids = np.stack(rows if bos is None else [np.concatenate([[bos], row]) for row in rows])
+            losses = scored_losses(model, torch.from_numpy(ids).to(model.device), spans[group[0]].scored)
+            pieces.update(zip(group, losses, strict=True))
+        progress(len(group) * (spans[group[0]].stop - spans[group[0]].start + (bos is not None)))
+    pieces = distributed.merged({index: losses.cpu() for index, losses in pieces.items()})
+    joined: NDArray[np.float32] = torch.cat([pieces[i] for i in range(len(spans))]).numpy()
+    return joined
+
+
+def _equal_shapes(spans: list[Span], tokens_per_forward: int) -> Iterator[Sequence[int]]:
+    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for index, span in enumerate(spans):
+        groups[span.stop - span.start, span.scored].append(index)
+    for (tokens, _), members in groups.items():
+        batch = max(1, tokens_per_forward // (tokens + 1))  # one more for BOS
+        for first in range(0, len(members), batch):
+            yield members[first : first + batch]
+
+
+def _save(path: Path, losses: NDArray[np.float32], document: Plan) -> Scored:
+    counts = np.array([span.scored for span in document.spans], np.int64)
+    if distributed.is_first():
+        files.write(path, lambda place: np.savez(place, losses=losses, counts=counts), suffix=".npz")
+    return Scored(losses.astype(np.float64), counts, document.weights)
+
+
+def _kept(path: Path, document: Plan) -> Scored | None:
+    """A document's losses from disk; None if they are not there, or damaged and so to be computed again."""
+    try:
+        with np.load(path) as saved:
+            return Scored(saved["losses"].astype(np.float64), saved["counts"], document.weights)
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+
+
+def progress_bar(label: str, planned: list[Plan], bos: int | None) -> Progress:
+    """A bar over all positions of all planned windows, in tokens a second."""
+    return Progress(label, sum(positions(document, bos) for document in planned), "tokens")

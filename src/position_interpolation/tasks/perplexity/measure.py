@@ -1,0 +1,121 @@
+"""Sliding-window perplexity measured on an extension (Tables 1-3)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from position_interpolation.evidence import records
+from position_interpolation.evidence.intervals import Estimate
+from position_interpolation.machine import compute
+from position_interpolation.settings import derived
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.task_config import PerplexityTask
+from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text
+from position_interpolation.tasks.perplexity import losses, sampling, windows
+from position_interpolation.tasks.perplexity.losses import Tokenised
+from position_interpolation.tasks.perplexity.windows import Scored
+from position_interpolation.text import corpora
+from position_interpolation.tuning.extension import Prepared
+
+# Mean loss of one document, over its tokens or over its windows' means.
+BY_DOCUMENT = {"token": "document_loss", "window": "document_window_loss"}
+# The perplexity of a sample of windows again, its interval that of the windows left out.
+BY_SAMPLE = "perplexity_of_all_windows"
+
+
+def measurements(prepared: Prepared, task: PerplexityTask) -> Iterator[Measurement]:
+    """One measurement an evaluation window (Tables 1-3)."""
+    config = prepared.config
+    minimum, truncate = (derived.multiple(config, factor) for factor in (task.minimum_factor, task.truncate_factor))
+    everything = corpora.load(config.data, task.corpus, ids=task.ids)
+    documents = losses.long_enough(everything, prepared.tokenizer, minimum, task.documents)
+    corpus = losses.tokenise(documents, prepared.tokenizer, minimum, truncate)
+    stride, bos = derived.stride(config, task), bos_of(prepared, task.bos)
+    sampled = {} if task.sample is None else {"sample": task.sample}
+    data = text(documents, corpus.ids, minimum=minimum, truncate=truncate, bos=bos is not None, **sampled)
+    longest = max(map(len, corpus.tokens)) + (bos is not None)
+    for window in derived.evaluation_windows(config, task):
+        if window > longest:
+            raise UsageError(
+                f"no document of corpus '{task.corpus}' fills a window of {window}, the longest has {longest} "
+                "positions: lower task.window_factors or raise task.truncate_factor"
+            )
+    for window in derived.evaluation_windows(config, task):
+        losses_of = {
+            **common(prepared, documents),
+            "perplexity": 1,
+            "window": window,
+            "stride": stride,
+            "bos": bos,
+            "minimum": minimum,
+            "truncate": truncate,
+        }
+        if task.sample is not None:
+            losses_of["sample"] = (task.sample, config.seed)
+
+        def measure(window: int = window, losses_of: dict[str, Any] = losses_of) -> list[Measured]:
+            found: list[Measured] = []
+            for overlapping in (False, True):
+                protocols = [name for name in task.protocols if (name == "overlapping") == overlapping]
+                if protocols:
+                    scored = token_losses(prepared, corpus, losses_of, overlapping)
+                    found += aggregate(scored, protocols, task.bootstrap, data, window, stride)
+                if "token" in protocols and task.sample is not None:
+                    whole, tokens = sampling.of_all_windows(scored), sum(len(document.losses) for document in scored)
+                    found.append(Measured(BY_SAMPLE, whole, data, len(scored), tokens, window, stride, "token"))
+                if "token" in protocols:
+                    sizes = losses.scored_bytes(corpus, prepared.tokenizer, bos)
+                    bits = windows.bits_per_byte(scored, sizes, task.bootstrap)
+                    found.append(Measured("bits_per_byte", bits, data, len(scored), None, window, stride, "token"))
+            return found
+
+        parts = {**losses_of, "protocols": list(task.protocols), "bootstrap": task.bootstrap, "by_document": 2}
+        yield Measurement(parts, measure)
+
+
+def token_losses(prepared: Prepared, corpus: Tokenised, losses_of: dict[str, Any], overlapping: bool) -> list[Scored]:
+    """Raw token losses at one window, from disk as far as they are there."""
+    window, stride, bos = losses_of["window"], losses_of["stride"], losses_of["bos"]
+    if overlapping:
+        corpus = Tokenised(("all",), (np.concatenate(corpus.tokens),))
+    planned = losses.plans(
+        corpus, window, stride, bos=bos is not None, overlapping=overlapping, sample=losses_of.get("sample")
+    )
+    key = records.signature({**losses_of, "overlapping": overlapping})
+    model = prepared.model  # tuned, if need be, before the bar starts
+    with losses.progress_bar(f"perplexity at {window}", planned, bos) as bar:
+        return losses.token_losses(
+            model,
+            corpus,
+            planned,
+            bos=bos,
+            tokens_per_forward=compute.tokens_per_forward(prepared.config.compute),
+            folder=Path(prepared.config.paths.runs) / "losses" / key,
+            progress=bar,
+        )
+
+
+def aggregate(
+    scored: list[Scored],
+    protocols: list[str],
+    bootstrap: int,
+    data: dict[str, Any],
+    window: int,
+    stride: int,
+) -> list[Measured]:
+    """Perplexity under each protocol; under `token` and `window` also each document's, for paired comparisons."""
+    count = len(data["ids"])  # `overlapping` scores them as one text
+    found = []
+    for protocol in protocols:
+        tokens = int(sum(windows.scored_tokens(document, protocol) for document in scored))
+        estimate = windows.perplexity(scored, protocol, bootstrap)
+        found.append(Measured("perplexity", estimate, data, count, tokens, window, stride, protocol))
+    for protocol in [name for name in BY_DOCUMENT if name in protocols]:
+        for identifier, document in zip(data["ids"], scored, strict=True):
+            total, weight = windows.ratio(document, protocol)
+            loss, one = Estimate(total / weight, None, None), {**data, "ids": [identifier]}
+            tokens = len(document.losses)
+            found.append(Measured(BY_DOCUMENT[protocol], loss, one, 1, tokens, window, stride, protocol))
+    return found

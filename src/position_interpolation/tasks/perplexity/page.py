@@ -1,0 +1,39 @@
+"""What a page shows of sliding-window perplexity, and what it finds."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from position_interpolation.display.section import Section
+from position_interpolation.evidence import select, step_counts
+from position_interpolation.evidence.extensions import ordered
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.verdicts import Finding
+from position_interpolation.tasks.perplexity import aggregation, figures, tables
+from position_interpolation.tasks.perplexity.findings import perplexity
+
+
+def sections(records: Sequence[Record]) -> Iterator[Section]:
+    """A table and a figure a text; other protocols folded away, and Table 2's rise under each."""
+    for place, (group, rows) in enumerate(select.perplexities(records).items()):
+        suffix = f"_{group.task}" if place else ""
+        # `token` is the sound aggregation; it comes first unless it was not asked for.
+        known = {record.protocol: None for record in rows if record.protocol is not None}
+        main, *others = sorted(known, key=lambda protocol: protocol != "token")
+        yield Section(
+            f"Perplexity by evaluation window: {group.task}, {group.source} text",
+            f"table{suffix}",
+            tables.perplexity_table(rows, main),
+            ((f"perplexity{suffix}", partial(figures.perplexity_figure, step_counts.ends(rows), main)),),
+            tuple((f"protocol {protocol}", tables.perplexity_table(rows, protocol)) for protocol in others),
+        )
+    for rows in select.perplexities(records).values():
+        if aggregation.asked(rows):
+            yield Section(aggregation.QUESTION, "aggregation", aggregation.aggregation_table(rows), ())
+
+
+def findings(records: Sequence[Record]) -> Iterator[Finding]:
+    """What holds, by text."""
+    for rows in select.perplexities(records).values():
+        if any(extension.factor > 1 for extension in ordered(rows)):
+            yield from perplexity(step_counts.ends(rows))
+        yield from aggregation.aggregation(rows)

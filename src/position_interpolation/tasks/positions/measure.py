@@ -1,0 +1,47 @@
+"""Perplexity by position inside one long forward, measured on an extension."""
+
+from collections.abc import Iterator
+
+from position_interpolation.evidence.intervals import Estimate
+from position_interpolation.settings import derived
+from position_interpolation.settings.task_config import PositionsTask
+from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text
+from position_interpolation.tasks.perplexity import losses
+from position_interpolation.tasks.perplexity.measure import token_losses
+from position_interpolation.tasks.positions import blocks
+from position_interpolation.text import corpora
+from position_interpolation.tuning.extension import Prepared
+
+
+def measurements(prepared: Prepared, task: PositionsTask) -> Iterator[Measurement]:
+    """Perplexity by position inside one long forward a document."""
+    config = prepared.config
+    window = task.window or derived.reach(config)
+    block = task.block or config.model.window // 4
+    bos = bos_of(prepared, task.bos)
+    tokens = window - (bos is not None)
+    everything = corpora.load(config.data, task.corpus, ids=task.ids)
+    documents = losses.long_enough(everything, prepared.tokenizer, tokens, task.documents)
+    corpus = losses.tokenise(documents, prepared.tokenizer, minimum=tokens, truncate=tokens)
+    data = text(documents, corpus.ids, truncate=tokens, bos=bos is not None)
+    losses_of = {
+        **common(prepared, documents), "positions": 1, "window": window, "stride": 1, "bos": bos,
+        "minimum": tokens, "truncate": tokens,
+    }  # fmt: skip
+
+    def measure() -> list[Measured]:
+        scored = token_losses(prepared, corpus, losses_of, overlapping=False)
+        found = []
+        for part in blocks.by_block(scored, window, block):
+            where = f"{part.start}_{part.stop}"
+            tokens = sum(map(len, part.losses))
+            found.append(
+                Measured(f"perplexity_{where}", part.perplexity, data, len(scored), tokens, window, None, "token")
+            )
+            # Each document's own, for paired comparisons.
+            for identifier, own in zip(corpus.ids, part.losses, strict=True):
+                mean, one = Estimate(float(own.mean()), None, None), {**data, "ids": [identifier]}
+                found.append(Measured(f"document_loss_{where}", mean, one, 1, len(own), window, None, "token"))
+        return found
+
+    yield Measurement({**losses_of, "block": block, "described": 3}, measure)

@@ -1,0 +1,96 @@
+"""The audit of section 2 by head dimension as a table."""
+
+import re
+from collections.abc import Sequence
+
+from position_interpolation.display.tables import Cell, Column, Table
+from position_interpolation.evidence import paper
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import rate_text, whole
+from position_interpolation.tasks.theory.bounds import EXTENDED, PLOTTED
+
+AUDITED = re.compile(r"audit_(\d+)_(\w+)")
+
+COLUMNS = {
+    "printed_bound": Column("Printed bound", lambda value: f"{value:.5f}"),
+    "corrected_bound": Column("Corrected bound", lambda value: f"{value:.5f}"),
+    "worst_midpoint_deviation": Column("Worst midpoint deviation", lambda value: f"{value:.5f}"),
+    "smallest_ratio": Column("Smallest B(s) / d", lambda value: f"{value:.4f}"),
+    "smallest_ratio_span": Column("at s", whole),
+    "share_below_one": Column("Share of s with B(s) / d < 1", rate_text),
+}
+
+
+def audited(records: Sequence[Record]) -> dict[int, dict[str, float]]:
+    """The audit's numbers by head dimension d and name, d ascending; empty if it was not recorded."""
+    found: dict[int, dict[str, float]] = {}
+    for record in records:
+        parts = AUDITED.fullmatch(record.metric)
+        if parts is not None:
+            found.setdefault(int(parts.group(1)), {})[parts.group(2)] = record.value
+    return dict(sorted(found.items()))
+
+
+def audit_table(records: Sequence[Record]) -> Table:
+    """One row a head dimension: both interpolation bounds, what comes nearest to them, and the least of B(s) / d.
+
+    Args:
+        records: those of the task `theory`.
+    """
+    by_dimension = audited(records)
+    rows = tuple((Cell(d), *(Cell(numbers.get(name)) for name in COLUMNS)) for d, numbers in by_dimension.items())
+    caption = (
+        "Bounds on the interpolation error between neighbouring integers (eq. 7: as printed, and with eq. 14 put "
+        "right) and the largest error that any query and key have half way, in units of max|h_j|; base 10000. "
+        f"B(s) / d on the spans s < {PLOTTED} of Fig. 5."
+    )
+    numbers = by_dimension.get(128, {})
+    least, span = (numbers.get(f"smallest_ratio{name}_to_{EXTENDED}") for name in ("", "_span"))
+    if least is not None and span is not None:
+        caption += f" At d = 128 and s < {EXTENDED} the smallest is {least:.4f}, at s = {whole(span)}."
+    return Table((Column("d"), *COLUMNS.values()), rows, caption)
+
+
+THEORY = (
+    "Figure 2, largest |a(s)|: of the draw shown, and outside the window over all draws, by solver. "
+    "Figure 5: the ratio B(s) / d, and where it is smallest the factor between the two bounds."
+)
+
+
+WORDS = {
+    "plotted_inside": "Fig. 2, drawn: largest score inside the window",
+    "plotted_outside": "Fig. 2, drawn: largest score outside",
+    "plotted_between": "Fig. 2, drawn: largest score between integers",
+    "ratio_at_zero": "Fig. 5: B(s) / d at s = 0",
+    "smallest_ratio": "Fig. 5: smallest B(s) / d",
+    "smallest_ratio_span": "Fig. 5: at the span s",
+    "share_below_one": "Fig. 5: share of spans with B(s) / d < 1",
+    "factor_printed": "Bound on extrapolation over bound on interpolation, as printed",
+    "factor_corrected": "Bound on extrapolation over bound on interpolation, corrected",
+}
+SOLVERS = {
+    "normal_float32": "normal equations in float32",
+    "normal_float64": "normal equations in float64",
+    "svd": "singular values above 1e-7",
+    "ridge": "ridge of 1 in float64",
+}
+
+
+def _words(metric: str) -> str:
+    """What a metric of Figures 2 and 5 is."""
+    solver, outside, statistic = metric.partition("_outside_")
+    return f"Fig. 2, {SOLVERS[solver]}: {statistic} of all draws" if outside and solver in SOLVERS else WORDS[metric]
+
+
+def theory_table(records: Sequence[Record]) -> Table:
+    """The numbers that Figures 2 and 5 state, the paper's beside them."""
+    printed = {"factor_printed": float(paper.printed()["theory"]["claimed_ratio"])}
+    rows = tuple(
+        (Cell(_words(record.metric)), Cell(record.value), Cell(printed.get(record.metric))) for record in records
+    )
+    columns = (
+        Column("Number"),
+        Column("Value", lambda value: f"{value:,.4g}", measured=True),
+        Column("paper"),
+    )
+    return Table(columns, rows, THEORY)

@@ -1,0 +1,1 @@
+"""The training loss of an extension, as records and as a figure."""

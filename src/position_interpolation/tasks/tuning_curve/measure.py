@@ -1,0 +1,57 @@
+"""The training losses of an extension as records, so that its curve is drawn from rows.jsonl like everything else."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from position_interpolation.evidence import records
+from position_interpolation.evidence.intervals import Estimate
+from position_interpolation.settings import derived
+from position_interpolation.tasks.measurement import Measured, Measurement
+from position_interpolation.tuning.callbacks import loss_curve
+from position_interpolation.tuning.extension import Prepared
+
+POINTS = 50  # at most; a curve needs no more
+TASK = "tuning"
+CHUNKS = ", in chunks of {} tokens (PoSE)"  # behind the mixture's name
+
+
+def measurements(prepared: Prepared) -> Iterator[Measurement]:
+    """Metric `training_loss_at_<step>`: the mean loss of a block of steps that ends there; none if untuned.
+
+    They are labelled `tuning`, with the settings of the task that asks (`heldout@clip=1` gives `tuning@clip=1`), so
+    that several tasks of one extension share a curve.
+    """
+    steps, train = prepared.extension.steps, prepared.config.train
+    if steps == 0:
+        return
+    sequence = derived.sequence(prepared.config)
+    mixture = ", ".join(f"{name} {share:g}" for name, share in train.mixture.items())
+    data = {
+        "name": mixture if train.chunk is None else f"{mixture}{CHUNKS.format(sequence)}",
+        "source": prepared.config.data.source,
+        "sha256": records.signature(prepared.parts["training"]["data"]),
+        "ids": None,
+    }
+
+    def measure() -> list[Measured]:
+        assert prepared.place is not None  # a tuned extension has a checkpoint, and beside it the training's curve
+        curve = [row for row in loss_curve(prepared.place.parent) if row["step"] <= steps]
+        return [
+            Measured(
+                f"training_loss_at_{step}", Estimate(loss, None, None), data, None, step * train.batch_size * sequence
+            )
+            for step, loss in averaged(curve)
+        ]
+
+    _, at, variant = prepared.config.task.name.partition("@")
+    parts = {"extension": prepared.parts, "curve": 1, "points": POINTS}
+    yield Measurement(parts, measure, task=f"{TASK}{at}{variant}")
+
+
+def averaged(curve: Sequence[dict[str, float]], points: int = POINTS) -> list[tuple[int, float]]:
+    """(last step, mean loss) of at most `points` blocks of equally many steps; the curve is ascending."""
+    if not curve:
+        return []
+    blocks = np.array_split(np.array([(row["step"], row["loss"]) for row in curve]), min(points, len(curve)))
+    return [(round(block[-1, 0]), float(block[:, 1].mean())) for block in blocks]

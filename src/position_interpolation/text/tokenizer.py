@@ -1,0 +1,52 @@
+"""The tiny rung's own tokenizer: byte-level BPE, digits one by one."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
+
+from position_interpolation.text.corpora import Documents
+
+BOS, EOS, PAD = "<s>", "</s>", "<pad>"
+
+
+def train(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
+    """Train a byte-level BPE tokenizer that puts BOS in front, as LLaMA's does.
+
+    Digits stay single tokens, so that a five-digit passkey is five tokens whatever its value.
+
+    Args:
+        texts: training text only; evaluation text must not be among it.
+        vocabulary: number of tokens, the special ones included.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[BOS, EOS, PAD],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{BOS} $A", special_tokens=[(BOS, tokenizer.token_to_id(BOS))]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD)
+
+
+def excerpts(documents: Documents, count: int = 10, characters: int = 12_000) -> Iterator[str]:
+    """`count` evenly spaced pieces of every document: enough to count pairs on, without reading everything."""
+    for document in documents.items:
+        step = max(1, len(document.text) // count)
+        for number in range(count):
+            yield document.text[number * step : number * step + characters]
+
+
+def save(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write the tokenizer's files into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save_pretrained(folder)

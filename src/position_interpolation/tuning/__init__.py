@@ -1,0 +1,1 @@
+"""Training: an extension's weights, from a base's."""

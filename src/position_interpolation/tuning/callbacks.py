@@ -1,0 +1,95 @@
+"""What happens beside tuning: checkpoints and the loss curve on disk, the terminal, listeners, and the end at NaN."""
+
+import json
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+from transformers.trainer_callback import ProgressCallback
+
+from position_interpolation.machine import distributed, files
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Train
+from position_interpolation.tuning import checkpoints
+
+CURVE = "curve.jsonl"  # training loss by step
+
+
+class Checkpoints(TrainerCallback):
+    """Save at the given steps and every `save_every`; keep the given steps and the newest."""
+
+    def __init__(self, folder: Path, train: Train) -> None:
+        self.folder, self.kept, self.every = folder, {*train.checkpoints, train.steps}, train.save_every
+
+    def on_step_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
+        """Ask for a checkpoint where one is due."""
+        control.should_save = state.global_step in self.kept or state.global_step % self.every == 0
+
+    def on_save(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
+        """Mark the new checkpoint whole, then drop older ones that nobody asked to keep."""
+        distributed.wait()
+        if not distributed.is_first():
+            return
+        _append_curve(self.folder, state.log_history)
+        checkpoints.mark(checkpoints.at(self.folder, state.global_step), kept=state.global_step in self.kept)
+        for step in checkpoints.finished_steps(self.folder):
+            place = checkpoints.at(self.folder, step)
+            # What another run of this folder asked to keep stays too.
+            if step < state.global_step and step not in self.kept and not checkpoints.marked(place)["kept"]:
+                shutil.rmtree(place)
+
+
+class Finite(TrainerCallback):
+    """Stop at the first loss or gradient that is no number: what comes after it is none either."""
+
+    def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
+        """Raise UsageError before such a step can be saved."""
+        for name in ("loss", "grad_norm"):
+            if not math.isfinite(logs.get(name, 0.0)):
+                raise UsageError(
+                    f"tuning diverged: {name} is {logs[name]} at step {state.global_step}; lower train.learning_rate "
+                    "or correct the model"
+                )
+
+
+class Forward(TrainerCallback):
+    """Hand every `every`-th log to a listener (W&B)."""
+
+    def __init__(self, listener: Callable[[dict[str, float]], None], every: int) -> None:
+        self.listener, self.every = listener, every
+
+    def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
+        """Pass on what the Trainer logs, with the step."""
+        if state.global_step % self.every == 0 or "loss" not in logs:
+            self.listener({**{f"train/{key}": value for key, value in logs.items()}, "step": state.global_step})
+
+
+class Bar(ProgressCallback):
+    """The Trainer's progress bar, which writes out every `every`-th log."""
+
+    def __init__(self, every: int) -> None:
+        super().__init__()
+        self.every = every
+
+    def on_log(self, arguments: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
+        """Write what is due."""
+        if state.global_step % self.every == 0 or "loss" not in (logs or {}):
+            super().on_log(arguments, state, control, logs=logs, **rest)
+
+
+def loss_curve(folder: Path) -> list[dict[str, float]]:
+    """Logged (step, loss) pairs of a training folder, ascending, each step once."""
+    path = folder / CURVE
+    if not path.is_file():
+        return []
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return sorted({row["step"]: row for row in rows}.values(), key=lambda row: row["step"])
+
+
+def _append_curve(folder: Path, history: list[dict[str, float]]) -> None:
+    known = {row["step"]: row for row in loss_curve(folder)}  # a longer run may have been here before
+    known |= {row["step"]: {"step": row["step"], "loss": row["loss"]} for row in history if "loss" in row}
+    files.write_text(folder / CURVE, "".join(json.dumps(known[step]) + "\n" for step in sorted(known)))

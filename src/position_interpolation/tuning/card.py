@@ -1,0 +1,62 @@
+"""The card of an exported model: what it is, what made it, and how it is read."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from position_interpolation.evidence import records
+from position_interpolation.settings.schema import Config
+
+if TYPE_CHECKING:  # torch takes seconds to import, and a refused command line needs none of it
+    from position_interpolation.tuning.extension import Prepared
+
+
+NAME = "README.md"
+SIGNATURE = "- signature of the extension: "
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder is an earlier export, by its card."""
+    place = folder / NAME
+    return place.is_file() and SIGNATURE in place.read_text(errors="replace")
+
+
+def card(config: Config, prepared: "Prepared") -> str:
+    """Markdown for the folder's README.md, with the front matter that the hub reads."""
+    wanted, train = prepared.extension, config.train
+    recipe = [
+        f"- {wanted.steps} steps of {train.batch_size} sequences, AdamW {train.beta1} / {train.beta2}, learning rate "
+        f"{train.learning_rate:g} after {train.warmup_steps} warm-up steps, schedule {train.schedule}",
+        "- text: "
+        + ", ".join(f"{share:g} of {name}" for name, share in train.mixture.items() if share)
+        + f" (data={config.data.source}), seed {config.seed}",
+        *([] if train.chunk is None else [f"- on chunks of {train.chunk} tokens whose positions skip (PoSE)"]),
+    ]
+    return "\n".join(
+        [
+            "---",
+            "library_name: transformers",
+            "pipeline_tag: text-generation",
+            *([f"base_model: {config.model.location}"] if config.model.source == "hub" else []),
+            "---",
+            "",
+            f"# {config.model.name}, {wanted.method} x{wanted.factor:g}",
+            "",
+            f"{config.model.name} (window {config.model.window}) read up to {wanted.window} tokens by the method "
+            f"`{wanted.method}` of *Extending Context Window of Large Language Models via Position Interpolation* "
+            "(arXiv:2306.15595). The positions are in config.json: a reader needs to set nothing.",
+            "",
+            "## Tuning",
+            "",
+            *(recipe if wanted.steps else ["None: the base's weights."]),
+            "",
+            "## Where it comes from",
+            "",
+            f"- base weights, sha256: `{prepared.parts['weights']}`",
+            f"{SIGNATURE}`{records.signature(prepared.parts)}`",
+            f"- code: {records.commit() or 'not under version control'}; "
+            + ", ".join(f"{name} {version}" for name, version in records.versions().items()),
+            "",
+            "The licence is the base's.",
+            "",
+        ]
+    )

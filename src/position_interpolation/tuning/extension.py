@@ -1,0 +1,194 @@
+"""An extension made ready: base weights under a method's positions, tuned if asked for, named by what made it.
+
+Its name is known before its weights: what a task needs is read and checked first, and tuning waits for the first
+forward. What was measured under a name before needs no weights at all.
+"""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from position_interpolation.evidence import records
+from position_interpolation.machine import compute, distributed, files
+from position_interpolation.models import loading
+from position_interpolation.settings import derived
+from position_interpolation.settings.derived import Extension
+from position_interpolation.settings.schema import RECALL, Config
+from position_interpolation.text import corpora, encoding, packing
+from position_interpolation.text.recall import RecallWindows
+from position_interpolation.text.skipping import SkippedPositions
+from position_interpolation.tuning import training
+
+Sequences = packing.PackedWindows | SkippedPositions
+Streams = dict[str, NDArray[np.uint32] | packing.Windows]
+# Settings that are left out of a recipe's signature where they change nothing, as checkpoints made before them are.
+LATER = {"chunk": None}
+# Settings of `Train` that change how a recipe is run, not what comes out.
+RUNNING = ("tune", "save_every", "log_every", "checkpoints", "resume_from")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An extension that is named; its weights are made, or found, when they are first asked for."""
+
+    extension: Extension
+    parts: dict[str, Any]  # everything that makes it, for signatures
+    weights: Callable[[], Path | None]  # tunes if need be; the folder of the weights, None if they are random
+    config: Config
+
+    @cached_property
+    def place(self) -> Path | None:
+        """Folder of the weights; None for untuned random weights."""
+        return self.weights()
+
+    @property
+    def cache(self) -> Path:
+        """Folder of converted models and tokenised text."""
+        return Path(self.config.paths.cache)
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """Fingerprint of the weights that are evaluated."""
+        return str(self.parts["weights"]) if self.place is None else loading.weights_sha256(self.place)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The base's tokenizer."""
+        return loading.tokenizer(self.config.model, self.cache)
+
+    @cached_property
+    def model(self) -> Any:
+        """The model on its device, in its precision; loaded when first needed."""
+        chosen = self.config.compute
+        built = loading.extended_config(self.config.model, self.cache, self.extension.method, self.extension.factor)
+        dtype = compute.DTYPES[compute.dtype(chosen)]
+        if self.place is None:
+            model = loading.random(built, self.config.seed).to(dtype)
+        else:
+            model = loading.load(self.place, built, dtype)
+        if chosen.compile:
+            compute.compile_layers(model)
+        return model.to(compute.device(chosen))
+
+
+def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Prepared:
+    """Name the extension of a run; its checkpoint is reused, or trained, when its weights are needed.
+
+    Args:
+        config: the run.
+        listener: is told every training loss.
+    """
+    cache = Path(config.paths.cache)
+    wanted = derived.extension(config)
+    base = loading.folder(config.model, cache)
+    loading.check_vocabulary(config.model, cache)
+    parts: dict[str, Any] = {
+        "weights": loading.random_sha256(config.model, config.seed) if base is None else loading.weights_sha256(base),
+        "base_window": config.model.window,
+        "method": wanted.method,
+        "factor": wanted.factor,
+        "architecture": loading.architecture_sha256(config.model, cache, wanted.method, wanted.factor),
+    }
+    if wanted.steps == 0:
+        return Prepared(wanted, parts, lambda: base, config)
+    extended = loading.extended_config(config.model, cache, wanted.method, wanted.factor)
+    if config.compute.context_parallel > 1:
+        loading.check_full_attention(extended)
+    if config.train.resume_from is not None:
+        loading.check_checkpoint(Path(config.train.resume_from), extended)
+    tokenizer = loading.tokenizer(config.model, cache)
+    streams, data = _training_text(config, tokenizer, cache)
+    parts["training"] = _recipe(config, data, encoding.tokenizer_sha256(tokenizer))
+    folder = Path(config.paths.runs) / "training" / records.signature(parts)
+    parts["steps"] = wanted.steps
+    train = config.train
+    windows = packing.PackedWindows(
+        streams,
+        dict(train.mixture),
+        derived.sequence(config),
+        train.steps * train.batch_size,
+        config.seed,
+        encoding.bos(tokenizer),
+    )
+    dataset = windows if train.chunk is None else SkippedPositions(windows, wanted.window, config.seed)
+    return Prepared(wanted, parts, partial(_tune, config, wanted, dataset, folder, listener), config)
+
+
+def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict[str, Any]:
+    """What decides a training run up to its number of steps.
+
+    With a constant schedule the first k steps do not depend on how many follow, so all lengths share one folder.
+    """
+    train = config.train
+    recipe = {key: value for key, value in vars(train).items() if key not in RUNNING}
+    for key, usual in LATER.items():
+        if recipe[key] == usual:
+            del recipe[key]
+    recipe["mixture"] = list(train.mixture.items())  # in order: it decides which window comes when
+    if train.resume_from is not None:
+        recipe["resume_from"] = loading.weights_sha256(train.resume_from)
+    if train.schedule == "constant":
+        del recipe["steps"]
+    return {
+        "recipe": recipe,
+        "data": data,
+        "tokenizer": tokenizer_sha256,
+        "window": derived.reach(config),
+        "seed": config.seed,
+        "dtype": compute.dtype(config.compute),
+    }
+
+
+def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[Streams, dict[str, str]]:
+    """The mixture's token streams, and the fingerprints of their text; recall's filler is cut from the first corpus."""
+    names = [name for name in config.train.mixture if name != RECALL]
+    texts = {name: corpora.load(config.data, name) for name in names}
+    streams: Streams = {name: packing.stream(text, tokenizer, cache) for name, text in texts.items()}
+    fingerprints = {name: text.sha256 for name, text in texts.items()}
+    if RECALL in config.train.mixture:
+        body = derived.sequence(config) - (encoding.bos(tokenizer) is not None)
+        made = RecallWindows(config.seed, cast(NDArray[np.uint32], streams[names[0]]), tokenizer, body)
+        streams[RECALL], fingerprints[RECALL] = made, made.sha256()
+    return streams, fingerprints
+
+
+def _tune(
+    config: Config,
+    wanted: Extension,
+    dataset: Sequences,
+    folder: Path,
+    listener: Callable[[dict[str, float]], None],
+) -> Path:
+    train, chosen, processes = config.train, config.compute, distributed.processes()
+    readers = processes // chosen.context_parallel  # groups that read other sequences than each other
+    stretch = derived.sequence(config) // chosen.context_parallel
+    build = partial(loading.build, config.model, Path(config.paths.cache), wanted.method, wanted.factor, config.seed)
+    # Jobs of a parallel sweep may ask for different steps of one training; of one job's processes the first speaks.
+    with files.locked(folder / "training") if distributed.is_first() else nullcontext():
+        return training.tune(
+            partial(build, shards=processes),
+            dataset,
+            train,
+            folder,
+            micro_batch=_micro_batch(
+                train.batch_size // readers, max(1, compute.tokens_per_forward(chosen, tuning=True) // stretch)
+            ),
+            device=compute.device(chosen),
+            bf16=compute.dtype(chosen) == "bfloat16",
+            compiled=chosen.compile,
+            recomputed=chosen.recompute,
+            context_parallel_size=chosen.context_parallel,
+            seed=config.seed,
+            listener=listener,
+        )
+
+
+def _micro_batch(batch: int, most: int) -> int:
+    """The largest divisor of the batch that is at most `most`."""
+    return max(size for size in range(1, min(batch, most) + 1) if batch % size == 0)

@@ -1,0 +1,48 @@
+"""The optimiser of a base trained from random weights on little compute; tuning keeps the paper's AdamW.
+
+Muon (Jordan et al. 2024, torch.optim.Muon) orthogonalises the updates of weight matrices.
+"""
+
+from typing import Any
+
+import torch
+from torch.optim import AdamW, Muon, Optimizer
+
+from position_interpolation.settings.schema import Train
+
+
+class MuonWithAdamW(Optimizer):
+    """Muon for the matrices of the layers, AdamW for embeddings, head and norms, under one state and one schedule."""
+
+    def __init__(self, model: Any, train: Train) -> None:
+        layers = {id(weight) for weight in model.model.layers.parameters() if weight.ndim == 2}
+        matrices = [weight for weight in model.parameters() if id(weight) in layers]
+        others = [weight for weight in model.parameters() if id(weight) not in layers]
+        self.parts = (
+            Muon(
+                matrices,
+                lr=train.learning_rate,
+                weight_decay=train.weight_decay,
+                adjust_lr_fn="match_rms_adamw",  # updates as large as AdamW's, so that one rate serves both
+            ),
+            AdamW(others, lr=train.learning_rate, betas=(train.beta1, train.beta2), weight_decay=0.0, fused=True),
+        )
+        super().__init__([group for part in self.parts for group in part.param_groups], {})
+        self._share()
+
+    def _share(self) -> None:
+        """Let both work on this optimiser's groups and state: what a schedule sets or a checkpoint restores."""
+        for part, group in zip(self.parts, self.param_groups, strict=True):
+            part.param_groups = [group]
+            part.state = self.state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore a checkpoint."""
+        super().load_state_dict(state_dict)
+        self._share()
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Update every parameter."""
+        with torch.no_grad():
+            for part in self.parts:
+                part.step()
