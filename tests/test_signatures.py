@@ -12,8 +12,8 @@ import pytest
 from position_interpolation.app import launch
 from position_interpolation.evidence import records
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.tasks.choose import measurements
 from position_interpolation.tasks.measurement import text
+from position_interpolation.tasks.registry import measurements
 from position_interpolation.text.corpora import Document, Documents
 from position_interpolation.tuning import extension, training
 
