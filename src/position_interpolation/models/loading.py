@@ -256,11 +256,16 @@ def build(
     return built
 
 
-def random(config: Any, seed: int) -> Any:
-    """A model of this configuration with random weights that depend on the seed alone."""
+def random(config: Any, seed: int, dtype: torch.dtype = torch.float32) -> Any:
+    """A model of this configuration with random weights that depend on the seed alone.
+
+    The rotary frequencies stay in float32, as in `load`.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config).eval()
+    for weight in model.parameters():
+        weight.data = weight.data.to(dtype)
     model.set_attn_implementation(attention.NAME)
     return model
 

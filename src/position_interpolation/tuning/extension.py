@@ -69,7 +69,7 @@ class Prepared:
         built = loading.extended_config(self.config.model, self.cache, self.extension.method, self.extension.factor)
         dtype = compute.DTYPES[compute.dtype(chosen)]
         if self.place is None:
-            model = loading.random(built, self.config.seed).to(dtype)
+            model = loading.random(built, self.config.seed, dtype)
         else:
             model = loading.load(self.place, built, dtype)
         geometry = loading.geometry(built, self.config.model.window)
