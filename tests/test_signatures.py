@@ -169,8 +169,5 @@ KEPT = [
 @pytest.mark.parametrize(("command", "expected"), KEPT, ids=lambda text: text[:40])
 def test_a_run_of_before_is_found_under_its_name(command: str, expected: str, tmp_path: Path) -> None:
     """Of text and tokenizer as constraints.txt pins them; other versions may rightly give other names."""
-    paths = [f"paths.runs={tmp_path}/runs", f"paths.cache={tmp_path}/cache"]
-    common = ["model=smoke", "data=embedded", "wandb=disabled", "compute.dtype=float32", *paths]
-    (config,) = launch.prepare([*command.replace("BOOKS", BOOKS).split(), *common])
-    first = next(iter(measurements(prepare(config, lambda _: None))))
-    assert records.signature(first.parts) == expected
+    common = ["model=smoke", "data=embedded", "wandb=disabled", "compute.dtype=float32"]
+    assert measured([*command.replace("BOOKS", BOOKS).split(), *common], tmp_path)[0] == expected
