@@ -1,17 +1,18 @@
 """Which records belong in one table: those of one task on one text, comparable row by row."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from position_interpolation.evidence import variants
 from position_interpolation.evidence.extensions import Extension, extension_of, ordered
 from position_interpolation.evidence.records import Record
+from position_interpolation.tasks.passkey import rules
 
 BLOCK = re.compile(r"(?:perplexity|document_loss)_(\d+)_(\d+)")
+PASSKEYS = ("passkey", "passkey_map")  # tasks
 OF_ALL_WINDOWS = "perplexity_of_all_windows"  # a sampled perplexity with the interval of the windows left out
 PERPLEXITIES = ("perplexity", "document_loss", "document_window_loss", OF_ALL_WINDOWS)
-SUCCESS = re.compile(r"success_at_(\d+)")
 ROUGE = re.compile(r"(document_)?rouge(1|2|L|Lsum)")
 SUMMARY_TUNING = re.compile(r"summary_(steps|epochs)")
 SCORE = re.compile(r"score_median_(\d+)_(\d+)")
@@ -28,6 +29,7 @@ class Group:
     stride: int | None
     seed: int | None  # None where seeds are compared
     length: int | None = None  # of the forward whose positions are compared
+    rule: str | None = None  # that passkey answers were judged by
 
 
 def perplexities(records: Iterable[Record]) -> dict[Group, list[Record]]:
@@ -50,8 +52,22 @@ def stopped(records: Iterable[Record]) -> dict[Group, list[Record]]:
 
 
 def passkeys(records: Iterable[Record]) -> dict[Group, list[Record]]:
-    """Records of passkey retrieval; the prompts' fingerprint is ignored, as they differ by window."""
-    return _grouped(records, lambda record: record.task == "passkey" and variants.plain(record), by_text=False)
+    """Records of passkey retrieval by task and rule, the rule that conclusions rest on first.
+
+    The prompts' fingerprint is ignored, as they differ by window.
+    """
+    asked = [record for record in records if record.task in PASSKEYS and variants.plain(record)]
+    found = _grouped(asked, lambda record: True, by_text=False, by_rule=True)
+    return dict(sorted(found.items(), key=lambda item: list(rules.SENTENCES).index(str(item[0].rule))))
+
+
+def concluded(records: Iterable[Record]) -> Iterator[tuple[list[Record], str]]:
+    """The groups of Table 4's own task from which conclusions are drawn, each with what must be said of its rule."""
+    found = [(group, rows) for group, rows in passkeys(records).items() if group.task == PASSKEYS[0]]
+    for group, rows in found:
+        if group.rule == found[0][0].rule:
+            remark = rules.REMARKS.get(str(group.rule))
+            yield rows, "" if remark is None else f" {remark[0].upper()}{remark[1:]}."
 
 
 def positions(records: Iterable[Record]) -> dict[Group, list[Record]]:
@@ -95,14 +111,16 @@ def block(record: Record) -> tuple[int, int]:
     return int(found.group(1)), int(found.group(2))
 
 
-def successes(records: Iterable[Record], extension: Extension, eval_window: int) -> dict[int, Record]:
-    """The success rates of an extension, in prompts of `eval_window` tokens, by distance k in tokens."""
-    found = {}
-    for record in records:
-        distance = SUCCESS.fullmatch(record.metric)
-        same = (extension_of(record), record.eval_window) == (extension, eval_window)
-        if distance is not None and same:
-            found[int(distance.group(1))] = record
+def by_distance(
+    records: Iterable[Record], extension: Extension, eval_window: int, metric: str = "success"
+) -> dict[int, Record]:
+    """A number of an extension, in prompts of `eval_window` tokens, by distance k of the key in tokens."""
+    found = {
+        record.at: record
+        for record in records
+        if record.at is not None
+        and (record.metric, extension_of(record), record.eval_window) == (metric, extension, eval_window)
+    }
     return dict(sorted(found.items()))
 
 
@@ -113,10 +131,10 @@ def find(
     eval_window: int | None = None,
     protocol: str | None = None,
 ) -> Record | None:
-    """The record of a number, or None if it was not measured. None for window or protocol takes any."""
+    """The record of a number over all places, or None if it was not measured. None for window or protocol takes any."""
     for record in records:
         if (
-            record.metric == metric
+            (record.metric, record.at) == (metric, None)
             and extension_of(record) == extension
             and eval_window in (None, record.eval_window)
             and protocol in (None, record.protocol)
@@ -147,6 +165,7 @@ def _grouped(
     by_text: bool = True,
     by_length: bool = False,
     by_seed: bool = True,
+    by_rule: bool = False,
 ) -> dict[Group, list[Record]]:
     """Groups in the order in which rows.jsonl has them."""
     groups: dict[Group, list[Record]] = {}
@@ -154,6 +173,8 @@ def _grouped(
         text = record.data.get("sha256") if by_text else None
         length = record.eval_window if by_length else None
         seed = record.seed if by_seed else None
-        group = Group(variants.task_of(record), record.data.get("source"), text, record.stride, seed, length)
+        rule = rules.rule_of(record) if by_rule else None
+        task, source = variants.task_of(record), record.data.get("source")
+        group = Group(task, source, text, record.stride, seed, length, rule)
         groups.setdefault(group, []).append(record)
     return groups

@@ -17,6 +17,7 @@ from position_interpolation.evidence.paper import TUNED
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text, plural
 from position_interpolation.tasks.benchmarks.findings import guesses
+from position_interpolation.tasks.passkey import rules
 from position_interpolation.tasks.passkey.findings import blindness
 
 EXPERIMENTS = (
@@ -110,13 +111,15 @@ class Rung:
         return None
 
     def k_max(self, model: str, method: str, factor: int, steps: int | None = None) -> Effect | None:
-        """None as well if the base retrieves nothing in its own window: then nothing is learnt of extensions."""
+        """By one rule for all that is said of a model: the key alone, unless no row was judged so.
+
+        None as well if the base retrieves nothing in its own window: then nothing is learnt of extensions.
+        """
+        asked = [record for record in self.records if (record.task, record.model) == ("passkey", model)]
+        rule = rules.believed(asked)
+        remark = f", {rules.REMARKS[rule]}" if rule in rules.REMARKS else ""
         for experiment in self.experiments:
-            rows = [
-                record
-                for record in self.records
-                if (record.experiment, record.task, record.model) == (experiment, "passkey", model)
-            ]
+            rows = [row for row in asked if row.experiment == experiment and rules.rule_of(row) == rule]
             known = {
                 record.steps: record
                 for record in rows
@@ -126,7 +129,7 @@ class Rung:
             found = _at_steps(known, method, steps)
             if found is not None and not any(blindness(rows, extension) for extension in ordered(rows)):
                 window = self.window(model, factor)
-                detail = f"{found.value:.0f} of {window}, {plural(found.steps or 0, 'step')}"
+                detail = f"{found.value:.0f} of {window}, {plural(found.steps or 0, 'step')}{remark}"
                 tokens = Effect(found.value, found.ci_low, found.ci_high, experiment, detail)
                 return tokens.scaled(1 / window)
         return None

@@ -16,13 +16,14 @@ from position_interpolation.evidence import variants
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
+from position_interpolation.tasks.passkey import rules
 
 
 def base_tokens_figure(rows: Sequence[Record], metric: str = "perplexity") -> Figure:
     """One line a treatment through the means over seeds, one small point a seed.
 
     Args:
-        rows: one group of `select.stopped`, or the passkey records of such bases.
+        rows: one group of `select.stopped`, or the passkey records of such bases by one rule.
         metric: `perplexity` or `k_max`.
     """
     window = tables.compared_window(rows)
@@ -45,9 +46,10 @@ def base_tokens_figure(rows: Sequence[Record], metric: str = "perplexity") -> Fi
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     count = max(record.n_documents or 0 for record in rows if record.metric == metric)
     unit = "document" if metric == "perplexity" else "trial"
+    rule = f", rule {rules.rule_of(rows[0])}" if metric == "k_max" else ""
     figure.suptitle(
-        f"{variants.family_of(rows[0].model or '')} at a window of {window}, {plural(count, unit)}; lines through "
-        "means over seeds, points single seeds",
+        f"{variants.family_of(rows[0].model or '')} at a window of {window}, {plural(count, unit)}{rule}; "
+        "lines through means over seeds, points single seeds",
         fontsize="small",
         color="0.35",
     )

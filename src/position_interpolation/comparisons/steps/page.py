@@ -1,6 +1,7 @@
 """What a page shows of tuning steps, and what it finds."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from position_interpolation.comparisons.steps import figures, tables
@@ -20,11 +21,12 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             draw = partial(figures.perplexity_steps_figure, rows)
             title = f"Perplexity by tuning steps: {group.task}, {group.source} text"
             yield Section(title, "steps", tables.perplexity_steps_table(rows), (("perplexity_steps", draw),))
-    for rows in select.passkeys(records).values():
-        if step_counts.families(rows):
-            draw = partial(figures.passkey_steps_figure, rows)
-            table = tables.passkey_steps_table(rows)
-            yield Section("Passkey retrieval by tuning steps", "passkey_steps", table, (("k_max_steps", draw),))
+    for group, rows in select.passkeys(records).items():
+        if group.task == "passkey" and step_counts.families(rows):
+            draw = partial(figures.passkey_steps_figure, rows, str(group.rule))
+            table = tables.passkey_steps_table(rows, str(group.rule))
+            title = f"Passkey retrieval by tuning steps, rule {group.rule}"
+            yield Section(title, "passkey_steps", table, (("k_max_steps", draw),))
 
 
 def tuning_curves(records: Sequence[Record]) -> Iterator[Section]:
@@ -38,5 +40,6 @@ def findings(records: Sequence[Record]) -> Iterator[Finding]:
     """What holds, by text."""
     for rows in select.perplexities(records).values():
         yield from perplexity_steps(rows)
-    for rows in select.passkeys(records).values():
-        yield from sighted(rows, passkey_steps(rows))
+    for rows, remark in select.concluded(records):
+        for finding in sighted(rows, passkey_steps(rows)):
+            yield replace(finding, text=finding.text + remark)
