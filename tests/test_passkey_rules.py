@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from position_interpolation.settings.task_config import PasskeyTask
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
@@ -18,7 +17,7 @@ from position_interpolation.app import launch, run
 from position_interpolation.evidence.records import Record, read
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.passkey import answers
-from position_interpolation.tasks.passkey.config import MATCHES
+from position_interpolation.tasks.passkey.config import MATCHES, PasskeyTask
 from position_interpolation.tasks.passkey.measure import numbers
 from position_interpolation.tasks.passkey.retrieval import QUESTION, Probe, build, probes, writing
 from position_interpolation.text.encoding import encode

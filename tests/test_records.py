@@ -272,11 +272,11 @@ def test_the_commit_is_that_of_this_project_or_none(tmp_path: Path, monkeypatch:
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     author = ["-c", "user.name=a", "-c", "user.email=a@b"]
     subprocess.run(["git", "-C", tmp_path, *author, "commit", "--quiet", "--allow-empty", "-m", "theirs"], check=True)
-    installed = tmp_path / "environment" / "packages" / "position_interpolation" / "records.py"
-    installed.parent.mkdir(parents=True)
-    monkeypatch.setattr(records, "__file__", str(installed))
+    installed = tmp_path / "environment" / "packages"
+    installed.mkdir(parents=True)
+    monkeypatch.setattr(records, "HOME", installed)
     assert records.commit.__wrapped__() is None
-    monkeypatch.setattr(records, "__file__", str(tmp_path / "src" / "position_interpolation" / "records.py"))
+    monkeypatch.setattr(records, "HOME", tmp_path)
     assert len(records.commit.__wrapped__() or "") == 12
 
 
