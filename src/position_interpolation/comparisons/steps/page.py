@@ -1,15 +1,12 @@
-"""What a page shows of tuning steps, and what it finds."""
+"""What a page shows of tuning steps."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 from position_interpolation.comparisons.steps import figures, tables
-from position_interpolation.comparisons.steps.findings import passkey_steps, perplexity_steps
 from position_interpolation.display.section import Section
 from position_interpolation.evidence import select, step_counts
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.verdicts import Finding
-from position_interpolation.tasks.passkey.findings import sighted
 from position_interpolation.tasks.tuning_curve import page
 
 
@@ -32,11 +29,3 @@ def tuning_curves(records: Sequence[Record]) -> Iterator[Section]:
     for rows in page.curves(records).values():
         draw = partial(figures.curves_figure, rows)
         yield Section("Tuning curves", "tuning", page.curves_table(rows), (("tuning", draw),))
-
-
-def findings(records: Sequence[Record]) -> Iterator[Finding]:
-    """What holds, by text."""
-    for rows in select.perplexities(records).values():
-        yield from perplexity_steps(rows)
-    for rows in select.passkeys(records).values():
-        yield from sighted(rows, passkey_steps(rows))

@@ -1,14 +1,12 @@
-"""What a page shows of passkey retrieval, and what it finds."""
+"""What a page shows of passkey retrieval."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 from position_interpolation.display.section import Section
-from position_interpolation.evidence import select, step_counts
+from position_interpolation.evidence import select
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.verdicts import Finding
 from position_interpolation.tasks.passkey import figures, tables
-from position_interpolation.tasks.passkey.findings import passkey
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
@@ -16,9 +14,3 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
     for rows in select.passkeys(records).values():
         draw = partial(figures.passkey_figure, rows)
         yield Section("Passkey retrieval", "passkey", tables.passkey_table(rows), (("passkey", draw),))
-
-
-def findings(records: Sequence[Record]) -> Iterator[Finding]:
-    """What holds."""
-    for rows in select.passkeys(records).values():
-        yield from passkey(step_counts.ends(rows))

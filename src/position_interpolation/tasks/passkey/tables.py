@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of, extension_cells
+from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of, extension_cells, printed_cell
 from position_interpolation.evidence import paper, select
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, rate_text, whole
@@ -17,7 +17,7 @@ def passkey_table(records: Sequence[Record]) -> Table:
     rows = []
     for extension, window in select.asked(records):
         longest = select.find(records, extension, "k_max", window)
-        printed = paper.longest_passkey(extension)
+        printed = paper.beside(extension, "passkey", "k_max", extension.window)
         rows.append(
             (
                 *extension_cells(extension),
@@ -25,8 +25,8 @@ def passkey_table(records: Sequence[Record]) -> Table:
                 cell_of(longest),
                 Cell(None if longest is None else longest.value / window),
                 cell_of(select.find(records, extension, "success", window)),
-                Cell(None if printed is None else printed[0]),
-                Cell(None if printed is None else printed[0] / printed[1]),
+                printed_cell(printed),
+                Cell(None if printed is None else printed.value / (printed.window or 1)),
             )
         )
     columns = (
