@@ -43,7 +43,7 @@ smoke: install  ## The main job's path in about three minutes; results in runs/s
 	$(RUN) experiment=smoke
 
 test: install  ## The tests, without network or GPU.
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n auto --dist worksteal
 
 lint: install  ## Format, lint and types.
 	$(VENV)/bin/ruff format --check .

@@ -18,12 +18,12 @@ from position_interpolation.app import launch
 from position_interpolation.app.run import run
 from position_interpolation.evidence import records
 from position_interpolation.evidence.records import Record
-from position_interpolation.settings import derived
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Train
-from position_interpolation.settings.task_config import GovReportTask
+from position_interpolation.tasks.govreport import config as govreport_config
 from position_interpolation.tasks.govreport import rouge, summaries
 from position_interpolation.tasks.govreport import tables as govreport_tables
+from position_interpolation.tasks.govreport.config import GovReportTask
 from position_interpolation.tasks.govreport.pairs import Pair
 from position_interpolation.tasks.govreport.summaries import AFTER, BEFORE, IGNORED, Examples, Lengths, Sampling
 from position_interpolation.text.encoding import encode
@@ -192,8 +192,8 @@ def config_of(*overrides: str) -> Any:
 
 def test_lengths_are_the_papers_shares_of_the_window() -> None:
     tiny, llama = config_of("model=tiny"), config_of("model=llama_7b")
-    assert derived.summary_lengths(llama, llama.task) == (15000, 1000)
-    assert derived.summary_lengths(tiny, tiny.task) == (1875, 125)
+    assert govreport_config.summary_lengths(llama, llama.task) == (15000, 1000)
+    assert govreport_config.summary_lengths(tiny, tiny.task) == (1875, 125)
     assert isinstance(tiny.task, GovReportTask)
     assert (tiny.task.epochs, tiny.task.temperature, tiny.task.top_p) == (10, 0.5, 0.95)
 

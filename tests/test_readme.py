@@ -17,6 +17,7 @@ PAGES = [
     HOME / "README.md",
     HOME / "src/position_interpolation/assets/tiny/README.md",
     *sorted(HOME.glob("experiments/*/README.md")),
+    *(HOME / "docs" / name for name in ("add_a_corpus.md", "add_a_figure.md", "architecture.md")),
 ]
 ENTRYPOINT = re.compile(r"-m position_interpolation |sbatch experiments/cluster/job\.sh ")
 

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from transformers import GPT2Config
 
-from position_interpolation.models import loading
-from position_interpolation.models.rope import METHODS, inverse_frequencies, rope_parameters
+from position_interpolation.models import loading, rope
+from position_interpolation.models.rope import METHODS, Geometry, Rotation, inverse_frequencies, rope_parameters
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Model
 
 CACHE = Path("unused")
 FACTORS = (2.0, 4.0, 16.0)
+GEOMETRY = Geometry(10_000.0, 8, 64)
 
 
 def theta(head_dimension: int, rope_theta: float = 10_000.0) -> NDArray[np.float64]:
@@ -134,6 +135,76 @@ def test_the_last_logits_depend_on_the_first_token_at_every_length(
         assert (one - other).abs().max() > 1e-9, f"blind to the first of {length} tokens"
 
 
+# A method from outside: any frequencies, any attention scaling
+
+
+def uneven(base: Geometry, factor: float) -> Rotation:
+    """Fast frequencies as they are, slow ones interpolated, attention sharpened: no rope type says this."""
+    slow = np.arange(base.head_dimension // 2) >= base.head_dimension // 4
+    return Rotation(np.where(slow, base.frequencies / factor, base.frequencies), 1.1)
+
+
+@pytest.fixture
+def method_from_outside(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setitem(METHODS, "uneven", uneven)
+    return "uneven"
+
+
+def test_any_rotation_reaches_the_built_model_and_its_checkpoint(
+    build_llama: Callable[..., Any], method_from_outside: str, tmp_path: Path
+) -> None:
+    model = build_llama(method_from_outside, 4.0)
+    expected = theta(8) / np.array([1, 1, 4, 4])
+    np.testing.assert_allclose(rotary(model).inv_freq.double(), expected, rtol=1e-6)
+    assert rotary(model).attention_scaling == 1.1
+    model.save_pretrained(tmp_path)
+    reloaded = loading.load(tmp_path)
+    ids = torch.arange(3, 203).unsqueeze(0)  # past L, where longrope may choose its other list
+    with torch.inference_mode():
+        assert torch.equal(reloaded(ids).logits, model(ids).logits)
+        # Inside L its short one is as good: the text's length changes nothing but rounding.
+        torch.testing.assert_close(model(ids).logits[:, :30], model(ids[:, :30]).logits, rtol=1e-5, atol=1e-5)
+
+
+def test_attention_scaling_multiplies_scores_by_its_square(
+    build_llama: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(METHODS, "sharpened", lambda base, factor: Rotation(base.frequencies, 1.5))
+    plain, sharpened = build_llama("none"), build_llama("sharpened", 2.0)
+    for layer in plain.model.layers:
+        with torch.no_grad():
+            layer.self_attn.q_proj.weight.mul_(1.5**2)
+    ids = torch.arange(3, 60).unsqueeze(0)
+    with torch.inference_mode():
+        torch.testing.assert_close(sharpened(ids).logits, plain(ids).logits, rtol=1e-4, atol=1e-4)
+
+
+def test_a_model_that_rotates_otherwise_than_its_method_says_is_refused(
+    build_llama: Callable[..., Any], method_from_outside: str
+) -> None:
+    model = build_llama(method_from_outside, 4.0)
+    rope.check_rotation(model, method_from_outside, GEOMETRY, 4.0)
+    rotary(model).inv_freq[2] *= 1.01
+    with pytest.raises(UsageError, match="other frequencies or attention scaling than method=uneven"):
+        rope.check_rotation(model, method_from_outside, GEOMETRY, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (Rotation(np.ones(3)), "must return 4 frequencies"),
+        (Rotation(np.array([1.0, 0.1, 0.01, 0.0])), "frequencies above 0"),
+        (Rotation(np.ones(4), 0.0), "attention scaling 0.0: expected above 0"),
+    ],
+)
+def test_a_method_that_returns_nonsense_is_refused(
+    wrong: Rotation, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(METHODS, "wrong", lambda base, factor: wrong)
+    with pytest.raises(UsageError, match=message):
+        rope_parameters({"rope_theta": 10_000.0}, "wrong", GEOMETRY, 2.0)
+
+
 # Checkpoints
 
 
@@ -209,7 +280,7 @@ def test_the_base_parameters_are_copied_never_changed() -> None:
     base = {"rope_type": "default", "rope_theta": 500_000.0, "partial_rotary_factor": 0.5}
     before = dict(base)
     for method in METHODS:
-        made = rope_parameters(base, method, 4.0)
+        made = rope_parameters(base, method, GEOMETRY, 4.0)
         assert made is not base
         # Whatever else shapes the base's RoPE stays as it was.
         assert made["rope_theta"] == 500_000.0
@@ -219,15 +290,15 @@ def test_the_base_parameters_are_copied_never_changed() -> None:
 
 def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(UsageError, match=r"'ntk'.*none, extrapolation, pi"):
-        rope_parameters({"rope_theta": 10_000.0}, "ntk", 2.0)
+        rope_parameters({"rope_theta": 10_000.0}, "ntk", GEOMETRY, 2.0)
 
 
 @pytest.mark.parametrize("kind", ["linear", "llama3", "yarn"])
 def test_pi_refuses_a_base_that_is_already_scaled(kind: str) -> None:
     base = {"rope_type": kind, "rope_theta": 10_000.0, "factor": 2.0}
     with pytest.raises(UsageError, match=f"already scaled.*{kind}"):
-        rope_parameters(base, "pi", 2.0)
-    assert rope_parameters(base, "none", 2.0) == base
+        rope_parameters(base, "pi", GEOMETRY, 2.0)
+    assert rope_parameters(base, "none", GEOMETRY, 2.0) == base
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:

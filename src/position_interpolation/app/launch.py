@@ -14,13 +14,13 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from position_interpolation.app import checks
+from position_interpolation.app import checks, registry
 from position_interpolation.evidence.tracking import Tracker
+from position_interpolation.planning.config import PlanTask
 from position_interpolation.settings import schema
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import CONF, EXPERIMENTS
 from position_interpolation.settings.schema import Config
-from position_interpolation.settings.task_config import TASKS, PlanTask
 
 
 def prepare(arguments: list[str]) -> list[Config]:
@@ -65,7 +65,7 @@ def typed(config: DictConfig) -> Config:
 
 def register() -> None:
     """Make the schema, and each experiments/<name>/sweep.yaml as `experiment=<name>`, known to Hydra."""
-    schema.register()
+    registry.register()
     for path in sorted(EXPERIMENTS.glob("*/sweep.yaml")):
         ConfigStore.instance().store(
             group="experiment", name=path.parent.name, node=OmegaConf.load(path), package="_global_"
@@ -168,7 +168,7 @@ def _meant(key: str) -> str:
     """The key that was probably meant, with its group, as it has to be written."""
     groups = {name: [item.type] for name, item in schema.Config.__dataclass_fields__.items() if name != "task"}
     full = {name: name for name in (*groups, "task")}
-    for group, nodes in {**groups, "task": TASKS.values()}.items():
+    for group, nodes in {**groups, "task": registry.kinds().values()}.items():
         for node in nodes:
             full |= {name: f"{group}.{name}" for name in getattr(node, "__dataclass_fields__", {}) if name not in full}
     close = difflib.get_close_matches(key, groups, n=1, cutoff=0.75) or difflib.get_close_matches(key, full, n=1)

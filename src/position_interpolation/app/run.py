@@ -1,38 +1,16 @@
 """One run: build the extension, measure the task, write the records, mirror them to W&B."""
 
-import json
-import math
-import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from itertools import chain
-from pathlib import Path
+from collections.abc import Sequence
 
-from position_interpolation.app import checks
+from position_interpolation.app import checks, keep
+from position_interpolation.app.jobs import JOBS
 from position_interpolation.evidence import records
-from position_interpolation.evidence.intervals import Estimate
-from position_interpolation.evidence.records import ROWS, Record
+from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.tracking import Tracker
-from position_interpolation.machine import compute, distributed, files
-from position_interpolation.models import loading
-from position_interpolation.planning.costs import costs
-from position_interpolation.planning.formulas import Shape
-from position_interpolation.planning.tables import print_costs
-from position_interpolation.settings import derived
-from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.schema import RECALL, Config
-from position_interpolation.settings.task_config import ExportTask, TokenizerTask
-from position_interpolation.tasks.choose import measurements
-from position_interpolation.tasks.measurement import Measured, Measurement
-from position_interpolation.tasks.theory.bounds import audit_rows
-from position_interpolation.tasks.theory.numbers import figure_2_rows, figure_5_rows
-from position_interpolation.text import corpora, tokenizer
-from position_interpolation.tuning import card
-from position_interpolation.tuning.extension import Prepared, prepare
-
-THEORY_DTYPE = "float32 and float64"  # which one, the metric says
-PLAIN_DTYPE = "float64"  # of numbers that no model has a part in
+from position_interpolation.machine import compute, distributed
+from position_interpolation.settings.schema import Config
+from position_interpolation.tasks.registry import measurements
+from position_interpolation.tuning.extension import prepare
 
 
 def run(config: Config) -> float | None:
@@ -43,7 +21,7 @@ def run(config: Config) -> float | None:
     """
     checks.check(config)
     compute.prepare(config.compute)
-    with Tracker(config, job_name(config)) as tracker:
+    with Tracker(config, keep.job_name(config)) as tracker:
         return objective(JOBS.get(config.task.kind, _evaluate)(config, tracker))
 
 
@@ -53,204 +31,18 @@ def objective(measured: Sequence[Record]) -> float | None:
     return max(found, key=lambda record: record.eval_window or 0).value if found else None
 
 
-def results_folder(config: Config) -> Path:
-    """Where the records, tables and figures of this run's experiment and rung are kept."""
-    return Path(config.paths.results) / config.experiment_name / config.model.rung
-
-
-def _check_folders(config: Config) -> None:
-    """Find out before computing whether what is computed can be kept."""
-    kept = {"results": results_folder(config), "runs": Path(config.paths.runs), "cache": Path(config.paths.cache)}
-    for key, folder in kept.items():
-        try:
-            files.write_text(folder / ".writable", "")
-            (folder / ".writable").unlink(missing_ok=True)  # a job beside this one may have asked, too
-        except OSError as error:
-            raise UsageError(f"{folder} cannot be written ({error.strerror}): set paths.{key}") from error
-    records.read(kept["results"] / ROWS)
-
-
-def job_name(config: Config) -> str:
-    """What a W&B run is called: extension and task."""
-    wanted = derived.extension(config)
-    tuned = f"{wanted.steps}steps" if wanted.steps else "untuned"
-    return f"{config.model.name}-{wanted.method}-x{wanted.factor:g}-{tuned}-{config.task.name}"
-
-
 def _evaluate(config: Config, tracker: Tracker) -> list[Record]:
     """Measure the task on the extension, one signature at a time, so that a killed run keeps what it has."""
     with distributed.first_alone():
-        _check_folders(config)
+        keep.check_folders(config)
         prepared = prepare(config, tracker.log)
     everything = []
     for measurement in measurements(prepared):
         signature = records.signature(measurement.parts)
-        found = distributed.agreed(lambda signature=signature: _recall(config, signature))  # type: ignore[misc]
+        found = distributed.agreed(lambda signature=signature: keep.recall(config, signature))  # type: ignore[misc]
         if found is None:
-            found = _measure(prepared, signature, measurement)
+            found = keep.measure(prepared, signature, measurement)
             tracker.log_records(found)
-        _merge(config, found, measurement.task or config.task.name)
+        keep.merge(config, found, measurement.task or config.task.name)
         everything += found
     return everything
-
-
-def _measure(prepared: Prepared, signature: str, measurement: Measurement) -> list[Record]:
-    """Measure, turn into records and keep them under their signature."""
-    config = prepared.config
-    started = time.perf_counter()
-    measured = measurement.measure()
-    seconds = time.perf_counter() - started
-    broken = [value.metric for value in measured if not math.isfinite(value.estimate.value)]
-    if broken:
-        raise UsageError(
-            f"{broken[0]} is not a finite number: the model's losses are NaN or infinite; lower train.learning_rate or "
-            "correct the model"
-        )
-    subject = measurement.subject(prepared)
-    dtype = PLAIN_DTYPE if subject is None else compute.dtype(config.compute)
-    task = measurement.task or config.task.name
-    found = [_record(config, value, signature, seconds, subject, dtype, task) for value in measured]
-    _keep(config, signature, found)
-    return found
-
-
-def _record(
-    config: Config,
-    measured: Measured,
-    signature: str,
-    seconds: float,
-    prepared: Prepared | None,
-    dtype: str,
-    task: str,
-) -> Record:
-    wanted = None if prepared is None else prepared.extension
-    return Record(
-        experiment=config.experiment_name,
-        rung=config.model.rung,
-        model=config.model.name,
-        weights_sha256=None if prepared is None else prepared.weights_sha256,
-        method=None if wanted is None else wanted.method,
-        factor=None if wanted is None else wanted.factor,
-        window=None if wanted is None else wanted.window,
-        steps=None if wanted is None else wanted.steps,
-        task=task,
-        eval_window=measured.eval_window,
-        stride=measured.stride,
-        protocol=measured.protocol,
-        metric=measured.metric,
-        value=measured.estimate.value,
-        ci_low=measured.estimate.low,
-        ci_high=measured.estimate.high,
-        n_documents=measured.n_documents,
-        n_tokens=measured.n_tokens,
-        data=measured.data,
-        seed=config.seed,
-        signature=signature,
-        commit=records.commit(),
-        versions=records.versions(),
-        device=compute.description(config.compute),
-        dtype=dtype,
-        seconds=round(seconds, 3),
-    )
-
-
-def _recall(config: Config, signature: str) -> list[Record] | None:
-    """What was kept under a signature; None if nothing was, or nothing readable."""
-    try:
-        return [Record(**row) for row in json.loads(_kept(config, signature).read_text())]
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _keep(config: Config, signature: str, found: list[Record]) -> None:
-    if distributed.is_first():
-        files.write_text(_kept(config, signature), json.dumps([asdict(record) for record in found]))
-
-
-def _kept(config: Config, signature: str) -> Path:
-    return Path(config.paths.runs) / "records" / f"{signature}.json"
-
-
-def _merge(config: Config, found: list[Record], task: str) -> None:
-    """Put records into the experiment's rows, named as this run names things: kept ones may have other names."""
-    if not distributed.is_first():
-        return
-    named = [
-        replace(
-            record,
-            experiment=config.experiment_name,
-            rung=config.model.rung,
-            model=config.model.name,
-            task=task,
-            seed=config.seed,
-        )
-        for record in found
-    ]
-    replaced = records.merge(results_folder(config) / ROWS, named)
-    if replaced:
-        print(
-            f"note: {replaced} rows of {job_name(config)} measured under other settings were replaced; "
-            "to keep both, set experiment_name=<another>",
-            file=sys.stderr,
-        )
-
-
-def _theory(config: Config, _: Tracker) -> list[Record]:
-    """The numbers that Figures 2 and 5 state, and the audit of the bounds by head dimension."""
-    _check_folders(config)
-    signature = records.signature({"theory": 4, "versions": records.versions()})
-    found = _recall(config, signature)
-    if found is None:
-        started = time.perf_counter()
-        numbers = {**figure_2_rows(), **figure_5_rows(), **audit_rows()}
-        seconds = time.perf_counter() - started
-        data = {"name": "theory", "source": "generated", "sha256": None, "ids": None}
-        measured = [Measured(metric, Estimate(value, None, None), data) for metric, value in numbers.items()]
-        found = [_record(config, value, signature, seconds, None, THEORY_DTYPE, config.task.name) for value in measured]
-        _keep(config, signature, found)
-    _merge(config, found, config.task.name)
-    return found
-
-
-def _export(config: Config, tracker: Tracker) -> list[Record]:
-    """Write the extension as a plain folder."""
-    assert isinstance(config.task, ExportTask)
-    with distributed.first_alone():
-        prepared = prepare(config, tracker.log)
-    model, place = prepared.model, Path(config.task.folder)
-    if distributed.is_first():
-        loading.export(model, prepared.tokenizer, place, config.task.dtype)
-        files.write_text(place / card.NAME, card.card(config, prepared))
-    return []
-
-
-def _tokenizer(config: Config, _: Tracker) -> list[Record]:
-    """Train the tiny rung's tokenizer on parts of every document of the mixture."""
-    assert isinstance(config.task, TokenizerTask)
-    names = [name for name in config.train.mixture if name != RECALL]
-    texts = chain.from_iterable(tokenizer.excerpts(corpora.load(config.data, name)) for name in names)
-    tokenizer.save(tokenizer.train(texts, config.task.vocabulary), Path(config.task.folder))
-    return []
-
-
-def _report(config: Config, _: Tracker) -> list[Record]:
-    """Make sure that there is something to render: rendering is how every run ends."""
-    if not (results_folder(config) / ROWS).is_file():
-        raise UsageError(f"{results_folder(config) / ROWS} holds no records: run the experiment first")
-    return []
-
-
-def _plan(config: Config, _: Tracker) -> list[Record]:
-    """Print what the run would cost."""
-    shape = Shape.of(loading.architecture(config.model, Path(config.paths.cache)))
-    print_costs(costs(config, shape))
-    return []
-
-
-JOBS: dict[str, Callable[[Config, Tracker], list[Record]]] = {
-    "theory": _theory,
-    "export": _export,
-    "tokenizer": _tokenizer,
-    "report": _report,
-    "plan": _plan,
-}

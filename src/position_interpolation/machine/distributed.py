@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
 
+from position_interpolation.settings.derived import sequence
 from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Config
 
 # The others wait while the first tokenises gigabytes; that one died, torchrun notices by itself.
 PATIENCE = timedelta(hours=12)
@@ -107,3 +109,24 @@ def merged(share: dict[Key, Value]) -> dict[Key, Value]:
     shares: list[dict[Key, Value]] = [{} for _ in range(processes())]
     distributed.all_gather_object(shares, share)
     return {key: value for each in shares for key, value in each.items()}
+
+
+def check_processes(config: Config, processes: int) -> None:
+    """A step's sequences divide among the processes of the run, or among the groups of them that share a sequence.
+
+    Raises:
+        UsageError: they do not.
+    """
+    train, sharing = config.train, config.compute.context_parallel
+    if train.optimizer == "muon" and processes > 1:
+        raise UsageError("train.optimizer=muon works in one process: choose adamw, or start one")
+    if processes % sharing or sequence(config) % sharing or (train.chunk is not None and sharing > 1):
+        raise UsageError(
+            f"compute.context_parallel={sharing} processes cannot share a training window: expected a divisor of the "
+            f"{processes} processes and of the {sequence(config)} tokens, and no train.chunk"
+        )
+    if train.batch_size % (processes // sharing):
+        among = f"{processes} processes" if sharing == 1 else f"{processes // sharing} groups of {sharing} processes"
+        raise UsageError(
+            f"train.batch_size={train.batch_size} sequences do not divide among {among}: change one of them"
+        )

@@ -172,10 +172,17 @@ def architecture(model: Model, cache: Path) -> Architecture:
     )
 
 
+def geometry(config: Any, window: int) -> rope.Geometry:
+    """A base's rotary embedding, from its transformers configuration and L."""
+    head_dimension = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return rope.Geometry(config.rope_parameters["rope_theta"], head_dimension, window)
+
+
 def extended_config(model: Model, cache: Path, method: str, factor: float) -> Any:
     """The base's configuration with the method's rope parameters and the extended window."""
     config = base_config(model, cache)
-    config.rope_parameters = rope.rope_parameters(dict(config.rope_parameters), method, factor)
+    own = dict(config.rope_parameters)
+    config.rope_parameters = rope.rope_parameters(own, method, geometry(config, model.window), factor)
     config.max_position_embeddings = round(model.window * factor)
     return config
 
@@ -244,14 +251,21 @@ def build(
         with distributed.first_alone():
             if not (place / "model.safetensors").is_file():  # written after config.json
                 random(config, seed).save_pretrained(place)
-    return random(config, seed) if place is None else load(place, config, shards=shards)
+    built = random(config, seed) if place is None else load(place, config, shards=shards)
+    rope.check_rotation(built, method, geometry(config, model.window), factor)
+    return built
 
 
-def random(config: Any, seed: int) -> Any:
-    """A model of this configuration with random weights that depend on the seed alone."""
+def random(config: Any, seed: int, dtype: torch.dtype = torch.float32) -> Any:
+    """A model of this configuration with random weights that depend on the seed alone.
+
+    The rotary frequencies stay in float32, as in `load`.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config).eval()
+    for weight in model.parameters():
+        weight.data = weight.data.to(dtype)
     model.set_attn_implementation(attention.NAME)
     return model
 

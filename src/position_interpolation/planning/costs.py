@@ -7,10 +7,11 @@ from functools import partial
 from position_interpolation.machine.compute import TOKENS_PER_FORWARD
 from position_interpolation.models.scoring import HEAD_VALUES
 from position_interpolation.planning import formulas
+from position_interpolation.planning.config import PlanTask
 from position_interpolation.planning.formulas import GPUS, Cluster, Forwards, Memory, Shape
 from position_interpolation.settings import derived
 from position_interpolation.settings.schema import Config
-from position_interpolation.settings.task_config import PlanTask
+from position_interpolation.tasks.perplexity import config as perplexity_config
 from position_interpolation.tasks.perplexity import sampling, windows
 from position_interpolation.tuning.loss import ROWS
 
@@ -94,8 +95,8 @@ def _tuning(config: Config, shape: Shape, cluster: Cluster) -> Tuning:
 
 
 def _evaluations(config: Config, task: PlanTask, shape: Shape) -> Iterator[Evaluation]:
-    stride = derived.stride(config, task)
-    for window in sorted(derived.evaluation_windows(config, task)):
+    stride = perplexity_config.stride(config, task)
+    for window in sorted(perplexity_config.evaluation_windows(config, task)):
         spans = [windows.plan(task.tokens_per_document, window, stride, task.bos)] * task.documents
         drawn = [plan.spans for plan in sampling.drawn(spans, task.sample, config.seed)]
         yield Evaluation(window, formulas.forwards(shape, spans, task.bos), formulas.forwards(shape, drawn, task.bos))

@@ -13,6 +13,7 @@ from position_interpolation.evidence.words import rate_text, thousands, whole
 from position_interpolation.planning.costs import Costs, Tuning
 from position_interpolation.planning.formulas import Memory
 from position_interpolation.settings import derived
+from position_interpolation.tasks.perplexity import config as perplexity_config
 
 GIB = 2**30
 # What it is called on the terminal, for those who read no code.
@@ -106,7 +107,7 @@ def evaluation(costs: Costs) -> Table:
     task = costs.task
     caption = (
         f"{thousands(task.documents)} documents of {thousands(task.tokens_per_document)} tokens, stride "
-        f"{derived.stride(costs.config, task)}; sampled with task.sample={task.sample}; {_assumed(costs)}. "
+        f"{perplexity_config.stride(costs.config, task)}; sampled with task.sample={task.sample}; {_assumed(costs)}. "
         f"A GPU {'holds' if costs.evaluation_fits else 'does not hold'} the whole model and a window of "
         f"{costs.evaluations[-1].window}, which every process needs."
     )

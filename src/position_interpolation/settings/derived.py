@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from position_interpolation.settings.schema import Config
-from position_interpolation.settings.task_config import GovReportTask, PerplexityTask, PlanTask
 
 
 @dataclass(frozen=True)
@@ -35,28 +34,3 @@ def extension(config: Config) -> Extension:
 def sequence(config: Config) -> int:
     """Tokens of a training sequence: L', or a chunk of it whose positions skip."""
     return reach(config) if config.train.chunk is None else config.train.chunk
-
-
-def evaluation_windows(config: Config, task: PerplexityTask | PlanTask) -> list[int]:
-    """Windows W to evaluate at. By default an extension is not asked about windows past its own; the base is."""
-    if task.windows is not None:
-        return task.windows
-    windows = [round(factor * config.model.window) for factor in task.window_factors]
-    return [window for window in windows if window <= max(reach(config), extension(config).window)]
-
-
-def stride(config: Config, task: PerplexityTask | PlanTask) -> int:
-    """S in tokens; by default L / 8, the paper's 256 for its 2048."""
-    return config.model.window // 8 if task.stride is None else task.stride
-
-
-def summary_lengths(config: Config, task: GovReportTask) -> tuple[int, int]:
-    """Most tokens of a prompt and of a summary: by default the paper's shares of its L' = 16384."""
-    window = reach(config)
-    prompt = window * 15000 // 16384 if task.input_tokens is None else task.input_tokens
-    return prompt, window * 1000 // 16384 if task.summary_tokens is None else task.summary_tokens
-
-
-def multiple(config: Config, factor: int | None) -> int | None:
-    """`factor` windows in tokens; None stays None."""
-    return None if factor is None else factor * config.model.window

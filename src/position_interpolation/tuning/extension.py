@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from position_interpolation.evidence import records
 from position_interpolation.machine import compute, distributed, files
-from position_interpolation.models import loading
+from position_interpolation.models import loading, rope
 from position_interpolation.settings import derived
 from position_interpolation.settings.derived import Extension
 from position_interpolation.settings.schema import RECALL, Config
@@ -69,9 +69,11 @@ class Prepared:
         built = loading.extended_config(self.config.model, self.cache, self.extension.method, self.extension.factor)
         dtype = compute.DTYPES[compute.dtype(chosen)]
         if self.place is None:
-            model = loading.random(built, self.config.seed).to(dtype)
+            model = loading.random(built, self.config.seed, dtype)
         else:
             model = loading.load(self.place, built, dtype)
+        geometry = loading.geometry(built, self.config.model.window)
+        rope.check_rotation(model, self.extension.method, geometry, self.extension.factor)
         if chosen.compile:
             compute.compile_layers(model)
         return model.to(compute.device(chosen))

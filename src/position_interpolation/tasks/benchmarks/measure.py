@@ -13,9 +13,9 @@ from position_interpolation.evidence.intervals import Estimate, mean
 from position_interpolation.machine import compute, files
 from position_interpolation.machine.progress import Progress
 from position_interpolation.settings.schema import Method
-from position_interpolation.settings.task_config import BenchmarksTask
 from position_interpolation.tasks.benchmarks import questions
 from position_interpolation.tasks.benchmarks import scores as choices
+from position_interpolation.tasks.benchmarks.config import BenchmarksTask
 from position_interpolation.tasks.benchmarks.questions import Questions
 from position_interpolation.tasks.benchmarks.scores import Scores
 from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common

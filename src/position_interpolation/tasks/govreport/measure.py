@@ -12,8 +12,9 @@ from position_interpolation.machine import files
 from position_interpolation.machine.progress import Progress
 from position_interpolation.settings import derived
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.task_config import GovReportTask
+from position_interpolation.tasks.govreport import config as govreport_config
 from position_interpolation.tasks.govreport import pairs, rouge, summaries
+from position_interpolation.tasks.govreport.config import GovReportTask
 from position_interpolation.tasks.govreport.pairs import Pair, Pairs
 from position_interpolation.tasks.govreport.summaries import Lengths, Sampling
 from position_interpolation.tasks.govreport.tuning import steps, tuned_on_summaries
@@ -47,7 +48,7 @@ class Scoring:
 def measurements(prepared: Prepared, task: GovReportTask) -> Iterator[Measurement]:
     """ROUGE of the report's first tokens, then of what the extension writes (Table 6)."""
     config = prepared.config
-    lengths = Lengths(*derived.summary_lengths(config, task))
+    lengths = Lengths(*govreport_config.summary_lengths(config, task))
     scoring = Scoring(
         pairs.load(config.data, task.corpus, task.documents, task.ids), derived.reach(config), task.bootstrap
     )

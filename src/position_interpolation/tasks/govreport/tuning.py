@@ -13,7 +13,7 @@ from position_interpolation.evidence import records
 from position_interpolation.machine import compute, distributed
 from position_interpolation.models import loading
 from position_interpolation.settings.schema import Train
-from position_interpolation.settings.task_config import GovReportTask
+from position_interpolation.tasks.govreport.config import GovReportTask
 from position_interpolation.tasks.govreport.pairs import Pairs
 from position_interpolation.tasks.govreport.summaries import Examples, Lengths
 from position_interpolation.text import encoding

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from position_interpolation.machine.progress import Progress
 from position_interpolation.models import loading
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.task_config import HeadsTask
 from position_interpolation.tasks.heads import scores
+from position_interpolation.tasks.heads.config import HeadsTask
 from position_interpolation.tasks.heads.scores import Geometry, Pairs
 from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text
 from position_interpolation.tasks.perplexity import losses

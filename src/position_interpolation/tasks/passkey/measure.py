@@ -6,9 +6,9 @@ from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.machine import compute
 from position_interpolation.machine.progress import Progress
 from position_interpolation.settings import derived
-from position_interpolation.settings.task_config import PasskeyTask
 from position_interpolation.tasks.measurement import Measured, Measurement, common
 from position_interpolation.tasks.passkey import retrieval
+from position_interpolation.tasks.passkey.config import PasskeyTask
 from position_interpolation.tuning.extension import Prepared
 
 

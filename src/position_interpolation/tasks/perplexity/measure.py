@@ -9,11 +9,11 @@ import numpy as np
 from position_interpolation.evidence import records
 from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.machine import compute
-from position_interpolation.settings import derived
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.task_config import PerplexityTask
 from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text
+from position_interpolation.tasks.perplexity import config as perplexity_config
 from position_interpolation.tasks.perplexity import losses, sampling, windows
+from position_interpolation.tasks.perplexity.config import PerplexityTask
 from position_interpolation.tasks.perplexity.losses import Tokenised
 from position_interpolation.tasks.perplexity.windows import Scored
 from position_interpolation.text import corpora
@@ -28,21 +28,23 @@ BY_SAMPLE = "perplexity_of_all_windows"
 def measurements(prepared: Prepared, task: PerplexityTask) -> Iterator[Measurement]:
     """One measurement an evaluation window (Tables 1-3)."""
     config = prepared.config
-    minimum, truncate = (derived.multiple(config, factor) for factor in (task.minimum_factor, task.truncate_factor))
+    minimum, truncate = (
+        perplexity_config.multiple(config, factor) for factor in (task.minimum_factor, task.truncate_factor)
+    )
     everything = corpora.load(config.data, task.corpus, ids=task.ids)
     documents = losses.long_enough(everything, prepared.tokenizer, minimum, task.documents)
     corpus = losses.tokenise(documents, prepared.tokenizer, minimum, truncate)
-    stride, bos = derived.stride(config, task), bos_of(prepared, task.bos)
+    stride, bos = perplexity_config.stride(config, task), bos_of(prepared, task.bos)
     sampled = {} if task.sample is None else {"sample": task.sample}
     data = text(documents, corpus.ids, minimum=minimum, truncate=truncate, bos=bos is not None, **sampled)
     longest = max(map(len, corpus.tokens)) + (bos is not None)
-    for window in derived.evaluation_windows(config, task):
+    for window in perplexity_config.evaluation_windows(config, task):
         if window > longest:
             raise UsageError(
                 f"no document of corpus '{task.corpus}' fills a window of {window}, the longest has {longest} "
                 "positions: lower task.window_factors or raise task.truncate_factor"
             )
-    for window in derived.evaluation_windows(config, task):
+    for window in perplexity_config.evaluation_windows(config, task):
         losses_of = {
             **common(prepared, documents),
             "perplexity": 1,

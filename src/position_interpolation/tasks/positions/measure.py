@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.settings import derived
-from position_interpolation.settings.task_config import PositionsTask
 from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text
 from position_interpolation.tasks.perplexity import losses
 from position_interpolation.tasks.perplexity.measure import token_losses
 from position_interpolation.tasks.positions import blocks
+from position_interpolation.tasks.positions.config import PositionsTask
 from position_interpolation.text import corpora
 from position_interpolation.tuning.extension import Prepared
 

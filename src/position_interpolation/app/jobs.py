@@ -1,0 +1,92 @@
+"""What a run can do beside measuring an extension: section 2's numbers, export, a tokenizer, pages, a plan."""
+
+import time
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+
+from position_interpolation.app import keep
+from position_interpolation.evidence import records
+from position_interpolation.evidence.intervals import Estimate
+from position_interpolation.evidence.records import ROWS, Record
+from position_interpolation.evidence.tracking import Tracker
+from position_interpolation.machine import distributed, files
+from position_interpolation.models import loading
+from position_interpolation.planning.costs import costs
+from position_interpolation.planning.formulas import Shape
+from position_interpolation.planning.tables import print_costs
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.jobs import ExportTask, TokenizerTask
+from position_interpolation.settings.schema import RECALL, Config
+from position_interpolation.tasks.measurement import Measured
+from position_interpolation.tasks.theory.bounds import audit_rows
+from position_interpolation.tasks.theory.numbers import figure_2_rows, figure_5_rows
+from position_interpolation.text import corpora, tokenizer
+from position_interpolation.tuning import card
+from position_interpolation.tuning.extension import prepare
+
+
+def _export(config: Config, tracker: Tracker) -> list[Record]:
+    """Write the extension as a plain folder."""
+    assert isinstance(config.task, ExportTask)
+    with distributed.first_alone():
+        prepared = prepare(config, tracker.log)
+    model, place = prepared.model, Path(config.task.folder)
+    if distributed.is_first():
+        loading.export(model, prepared.tokenizer, place, config.task.dtype)
+        files.write_text(place / card.NAME, card.card(config, prepared))
+    return []
+
+
+def _tokenizer(config: Config, _: Tracker) -> list[Record]:
+    """Train the tiny rung's tokenizer on parts of every document of the mixture."""
+    assert isinstance(config.task, TokenizerTask)
+    names = [name for name in config.train.mixture if name != RECALL]
+    texts = chain.from_iterable(tokenizer.excerpts(corpora.load(config.data, name)) for name in names)
+    tokenizer.save(tokenizer.train(texts, config.task.vocabulary), Path(config.task.folder))
+    return []
+
+
+def _report(config: Config, _: Tracker) -> list[Record]:
+    """Make sure that there is something to render: rendering is how every run ends."""
+    if not (keep.results_folder(config) / ROWS).is_file():
+        raise UsageError(f"{keep.results_folder(config) / ROWS} holds no records: run the experiment first")
+    return []
+
+
+def _plan(config: Config, _: Tracker) -> list[Record]:
+    """Print what the run would cost."""
+    shape = Shape.of(loading.architecture(config.model, Path(config.paths.cache)))
+    print_costs(costs(config, shape))
+    return []
+
+
+THEORY_DTYPE = "float32 and float64"  # which one, the metric says
+
+
+def _theory(config: Config, _: Tracker) -> list[Record]:
+    """The numbers that Figures 2 and 5 state, and the audit of the bounds by head dimension."""
+    keep.check_folders(config)
+    signature = records.signature({"theory": 4, "versions": records.versions()})
+    found = keep.recall(config, signature)
+    if found is None:
+        started = time.perf_counter()
+        numbers = {**figure_2_rows(), **figure_5_rows(), **audit_rows()}
+        seconds = time.perf_counter() - started
+        data = {"name": "theory", "source": "generated", "sha256": None, "ids": None}
+        measured = [Measured(metric, Estimate(value, None, None), data) for metric, value in numbers.items()]
+        found = [
+            keep.record(config, value, signature, seconds, None, THEORY_DTYPE, config.task.name) for value in measured
+        ]
+        keep.keep(config, signature, found)
+    keep.merge(config, found, config.task.name)
+    return found
+
+
+JOBS: dict[str, Callable[[Config, Tracker], list[Record]]] = {
+    "theory": _theory,
+    "export": _export,
+    "tokenizer": _tokenizer,
+    "report": _report,
+    "plan": _plan,
+}

@@ -1,0 +1,146 @@
+"""What a run measures is kept: under its signature, so that no run measures it again, and in the experiment's rows."""
+
+import json
+import math
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from position_interpolation.evidence import records
+from position_interpolation.evidence.records import ROWS, Record
+from position_interpolation.machine import compute, distributed, files
+from position_interpolation.settings import derived
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Config
+from position_interpolation.tasks.measurement import Measured, Measurement
+from position_interpolation.tuning.extension import Prepared
+
+PLAIN_DTYPE = "float64"  # of numbers that no model has a part in
+
+
+def results_folder(config: Config) -> Path:
+    """Where the records, tables and figures of this run's experiment and rung are kept."""
+    return Path(config.paths.results) / config.experiment_name / config.model.rung
+
+
+def check_folders(config: Config) -> None:
+    """Find out before computing whether what is computed can be kept."""
+    kept = {"results": results_folder(config), "runs": Path(config.paths.runs), "cache": Path(config.paths.cache)}
+    for key, folder in kept.items():
+        try:
+            files.write_text(folder / ".writable", "")
+            (folder / ".writable").unlink(missing_ok=True)  # a job beside this one may have asked, too
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be written ({error.strerror}): set paths.{key}") from error
+    records.read(kept["results"] / ROWS)
+
+
+def job_name(config: Config) -> str:
+    """What a W&B run is called: extension and task."""
+    wanted = derived.extension(config)
+    tuned = f"{wanted.steps}steps" if wanted.steps else "untuned"
+    return f"{config.model.name}-{wanted.method}-x{wanted.factor:g}-{tuned}-{config.task.name}"
+
+
+def measure(prepared: Prepared, signature: str, measurement: Measurement) -> list[Record]:
+    """Measure, turn into records and keep them under their signature."""
+    config = prepared.config
+    started = time.perf_counter()
+    measured = measurement.measure()
+    seconds = time.perf_counter() - started
+    broken = [value.metric for value in measured if not math.isfinite(value.estimate.value)]
+    if broken:
+        raise UsageError(
+            f"{broken[0]} is not a finite number: the model's losses are NaN or infinite; lower train.learning_rate or "
+            "correct the model"
+        )
+    subject = measurement.subject(prepared)
+    dtype = PLAIN_DTYPE if subject is None else compute.dtype(config.compute)
+    task = measurement.task or config.task.name
+    found = [record(config, value, signature, seconds, subject, dtype, task) for value in measured]
+    keep(config, signature, found)
+    return found
+
+
+def record(
+    config: Config,
+    measured: Measured,
+    signature: str,
+    seconds: float,
+    prepared: Prepared | None,
+    dtype: str,
+    task: str,
+) -> Record:
+    """One measured number as a record of this run; `prepared` is what was measured, None where no model was."""
+    wanted = None if prepared is None else prepared.extension
+    return Record(
+        experiment=config.experiment_name,
+        rung=config.model.rung,
+        model=config.model.name,
+        weights_sha256=None if prepared is None else prepared.weights_sha256,
+        method=None if wanted is None else wanted.method,
+        factor=None if wanted is None else wanted.factor,
+        window=None if wanted is None else wanted.window,
+        steps=None if wanted is None else wanted.steps,
+        task=task,
+        eval_window=measured.eval_window,
+        stride=measured.stride,
+        protocol=measured.protocol,
+        metric=measured.metric,
+        value=measured.estimate.value,
+        ci_low=measured.estimate.low,
+        ci_high=measured.estimate.high,
+        n_documents=measured.n_documents,
+        n_tokens=measured.n_tokens,
+        data=measured.data,
+        seed=config.seed,
+        signature=signature,
+        commit=records.commit(),
+        versions=records.versions(),
+        device=compute.description(config.compute),
+        dtype=dtype,
+        seconds=round(seconds, 3),
+    )
+
+
+def recall(config: Config, signature: str) -> list[Record] | None:
+    """What was kept under a signature; None if nothing was, or nothing readable."""
+    try:
+        return [Record(**row) for row in json.loads(_kept(config, signature).read_text())]
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def keep(config: Config, signature: str, found: list[Record]) -> None:
+    """Keep records under their signature."""
+    if distributed.is_first():
+        files.write_text(_kept(config, signature), json.dumps([asdict(record) for record in found]))
+
+
+def _kept(config: Config, signature: str) -> Path:
+    return Path(config.paths.runs) / "records" / f"{signature}.json"
+
+
+def merge(config: Config, found: list[Record], task: str) -> None:
+    """Put records into the experiment's rows, named as this run names things: kept ones may have other names."""
+    if not distributed.is_first():
+        return
+    named = [
+        replace(
+            record,
+            experiment=config.experiment_name,
+            rung=config.model.rung,
+            model=config.model.name,
+            task=task,
+            seed=config.seed,
+        )
+        for record in found
+    ]
+    replaced = records.merge(results_folder(config) / ROWS, named)
+    if replaced:
+        print(
+            f"note: {replaced} rows of {job_name(config)} measured under other settings were replaced; "
+            "to keep both, set experiment_name=<another>",
+            file=sys.stderr,
+        )

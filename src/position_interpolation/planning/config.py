@@ -1,0 +1,51 @@
+"""A plan: its settings, and what is refused."""
+
+from dataclasses import dataclass, field
+
+from position_interpolation.machine import distributed
+from position_interpolation.planning.formulas import GPUS
+from position_interpolation.settings.bounds import number
+from position_interpolation.settings.derived import extension
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.limits import known
+from position_interpolation.settings.schema import Config, Task
+from position_interpolation.tasks.perplexity.config import check_windows, evaluation_windows
+
+
+@dataclass
+class PlanTask(Task):
+    """Print what the run's tuning, and an evaluation of its perplexity, would cost; runs and writes nothing."""
+
+    kind: str = "plan"
+    gpus: int = number(1, least=1)
+    gpu: str = "a100_80"  # one of planning.GPUS
+    utilisation: float = 0.4  # share of a GPU's peak that model FLOPs are assumed to reach
+    documents: int = number(least=1)
+    tokens_per_document: int = number(least=2)
+    window_factors: list[float] = field(default_factory=lambda: [1, 2, 4, 8, 16])  # W / L
+    windows: list[int] | None = None  # W in tokens; wins over window_factors
+    stride: int | None = number(None, least=1)  # S in tokens; default L / 8
+    # Windows that a sampled evaluation draws, beside the full one: tasks/perplexity/sampling.py.
+    sample: int = number(2000, least=1)
+    bos: bool = True
+
+
+def check(config: Config, task: PlanTask) -> None:
+    """Refuse a plan that cannot be reckoned."""
+    check_windows(config, task)
+    known("task.gpu", task.gpu, tuple(GPUS))
+    if not 0 < task.utilisation <= 1:
+        raise UsageError(f"task.utilisation={task.utilisation} is a share of the peak: expected above 0, at most 1")
+    if extension(config).steps:
+        distributed.check_processes(config, task.gpus)
+    longest = max(evaluation_windows(config, task))
+    if task.tokens_per_document + task.bos < longest:
+        raise UsageError(
+            f"documents of {task.tokens_per_document} tokens fill no window of {longest}: raise "
+            "task.tokens_per_document or lower task.window_factors"
+        )
+    if config.model.source == "hub" and config.model.architecture is None:
+        raise UsageError(
+            f"planning downloads nothing, and model={config.model.name} says nothing of its shape: add "
+            "model.architecture, as in conf/model/llama_7b.yaml"
+        )

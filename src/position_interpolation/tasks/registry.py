@@ -1,0 +1,49 @@
+"""Which tasks there are. A new one is a folder and a line here (docs/add_a_task.md)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from position_interpolation.settings.schema import Config, Task
+from position_interpolation.tasks.benchmarks import config as benchmarks
+from position_interpolation.tasks.govreport import config as govreport
+from position_interpolation.tasks.heads import config as heads
+from position_interpolation.tasks.passkey import config as passkey
+from position_interpolation.tasks.perplexity import config as perplexity
+from position_interpolation.tasks.positions import config as positions
+
+if TYPE_CHECKING:
+    from position_interpolation.tasks.measurement import Measurement
+    from position_interpolation.tuning.extension import Prepared
+
+HERE = __name__.rpartition(".")[0]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One task."""
+
+    settings: type[Task]  # its `kind` is the task's name here
+    check: Callable[[Config, Any], None]  # refuses settings that make no sense, before anything is computed
+    folder: str  # the package with measure.py: imported when a run measures, for torch takes seconds to import
+
+
+TASKS: dict[str, Entry] = {
+    "perplexity": Entry(perplexity.PerplexityTask, perplexity.check, f"{HERE}.perplexity"),
+    "passkey": Entry(passkey.PasskeyTask, passkey.check, f"{HERE}.passkey"),
+    "govreport": Entry(govreport.GovReportTask, govreport.check, f"{HERE}.govreport"),
+    "positions": Entry(positions.PositionsTask, positions.check, f"{HERE}.positions"),
+    "benchmarks": Entry(benchmarks.BenchmarksTask, benchmarks.check, f"{HERE}.benchmarks"),
+    "heads": Entry(heads.HeadsTask, heads.check, f"{HERE}.heads"),
+}
+
+
+def measurements(prepared: "Prepared") -> "Iterator[Measurement]":
+    """What the run's task asks of the extension, in order; last, of a tuned one, its loss curve.
+
+    A task reads and checks what it needs before the first measurement, which is when tuning starts.
+    """
+    task = prepared.config.task
+    yield from import_module(f"{TASKS[task.kind].folder}.measure").measurements(prepared, task)
+    yield from import_module(f"{HERE}.tuning_curve.measure").measurements(prepared)
