@@ -4,19 +4,20 @@ import gzip
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from rouge_score import rouge_scorer
+from test_report import outcome
 from torch.nn.functional import cross_entropy
 
 from position_interpolation.app import launch
 from position_interpolation.app.run import run
 from position_interpolation.evidence import records
 from position_interpolation.evidence.records import Record
-from position_interpolation.report.parts import findings
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Train
 from position_interpolation.tasks.govreport import config as govreport_config
@@ -316,21 +317,20 @@ def test_the_table_is_table_6_with_ours_above_the_papers(unbroken: tuple[Path, l
     assert [cell.value for cell in printed[3:]] == [60.0, 28.0, 29.5, None]
 
 
-def test_findings_compare_the_same_documents(unbroken: tuple[Path, list[Record]]) -> None:
-    _, rows = unbroken
-    found = {finding.text.split(" of PI")[0]: finding for finding in findings(rows)}
-    finding = found["Fine-tuning on summaries beats none: ROUGE-1"]
+def test_verdicts_compare_the_same_documents(unbroken: tuple[Path, list[Record]]) -> None:
+    rows = [replace(row, experiment="table6_govreport") for row in unbroken[1]]
+    (first, *_) = outcome(rows, "summaries_tuning_helps").measured
     ours, other = (
         next(r.value for r in rows if (r.metric, r.protocol) == ("rouge1", protocol))
         for protocol in ("generated", "generated_untuned")
     )
-    assert finding.effect == pytest.approx(ours - other)
-    assert "over 4 documents" in finding.text
-    lead = found["PI fine-tuned on summaries beats the report's first tokens: ROUGE-2"]
-    assert "The paper prints 28.0 for LLaMA-7B PI." in lead.text
+    assert first.effect is not None
+    assert first.effect.value == pytest.approx(ours - other)
+    assert first.effect.detail.endswith("of the same model without tuning on summaries, 4 reports")
+    assert outcome(rows, "govreport_other_rouges").cases == 2
 
 
-def test_a_finding_needs_both_sides(unbroken: tuple[Path, list[Record]]) -> None:
-    _, rows = unbroken
-    alone = [row for row in rows if row.protocol == "generated_untuned"]
-    assert {finding.verdict for finding in findings(alone)} == {"not measured"}
+def test_a_verdict_needs_both_sides(unbroken: tuple[Path, list[Record]]) -> None:
+    alone = [replace(row, experiment="table6_govreport") for row in unbroken[1] if row.protocol == "generated_untuned"]
+    for name in ("summaries_tuning_helps", "govreport_rouge_1"):
+        assert outcome(alone, name).verdict == "not measured"

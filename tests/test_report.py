@@ -1,4 +1,4 @@
-"""Records to tables, figures, findings and pages: what is shown was recorded, and is said for what it is."""
+"""Records to tables, figures, verdicts and pages: what is shown was recorded, and is said for what it is."""
 
 import csv
 import io
@@ -18,12 +18,16 @@ from position_interpolation.app.launch import EXPERIMENTS
 from position_interpolation.display import drawing, formats, tables
 from position_interpolation.display.colours import colour
 from position_interpolation.evidence import comparison, paper, records, select
+from position_interpolation.evidence.evidence import EXPERIMENTS as PAPERS
+from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.extensions import Extension, names, ordered
 from position_interpolation.evidence.intervals import widening
+from position_interpolation.evidence.judging import Outcome, claims
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text
+from position_interpolation.report.judge import judged
 from position_interpolation.report.pages import render, render_index
-from position_interpolation.report.parts import findings, sections
+from position_interpolation.report.parts import sections
 from position_interpolation.report.summary import print_summary
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.passkey.figures import likelihood_figure
@@ -196,10 +200,14 @@ def column(table: tables.Table, row: int, name: str) -> tables.Cell:
     return table.rows[row][table.header.index(name)]
 
 
-def verdict(found: list[Any], text: str) -> str:
-    chosen = [finding.verdict for finding in found if finding.text.startswith(text)]
-    assert len(chosen) == 1, [finding.text for finding in found]
-    return str(chosen[0])
+def outcome(rows: Iterable[Record], name: str) -> Outcome:
+    """What some records say about one claim."""
+    (claim,) = (claim for claim in claims() if claim.id == name)
+    return judged(claim, Evidence("any", list(rows), claim.experiments or PAPERS))
+
+
+def verdict(rows: Iterable[Record], name: str) -> str:
+    return outcome(rows, name).verdict
 
 
 class TestTables:
@@ -236,11 +244,13 @@ class TestTables:
 
     def test_larger_llama_is_compared_with_its_own_size(self) -> None:
         big = Extension("llama_13b", "pi", 4.0, 8192, 1000)
-        assert paper.perplexity(big, "proof_pile", 8192) == 2.30
-        assert paper.perplexity(replace(big, model="smollm2_135m"), "proof_pile", 8192) == 2.39
+        for model, value in (("llama_13b", 2.30), ("smollm2_135m", 2.39)):
+            printed = paper.beside(replace(big, model=model), "proof_pile", "perplexity", 8192)
+            assert printed is not None
+            assert printed.value == value
 
     def test_base_trained_at_its_window_has_no_counterpart(self) -> None:
-        assert paper.perplexity(CONTROL, "pg19", L) is None
+        assert paper.beside(CONTROL, "pg19", "perplexity", L) is None
         assert CONTROL.label == "base trained at L, 100 steps"
 
     def test_missing_cells_are_blank_not_zero(self) -> None:
@@ -351,87 +361,88 @@ class TestPaired:
         assert (alone.value, alone.low) == (pytest.approx(math.exp(-1)), None)
 
 
-class TestFindings:
-    def test_the_papers_claims_hold_on_numbers_like_the_papers(self) -> None:
-        found = findings(perplexities(LOSSES) + passkeys(PASSKEYS))
-        assert verdict(found, "The untuned base explodes") == "holds"
-        assert verdict(found, "Untuned PI beats the untuned base") == "holds"
-        assert verdict(found, "Tuned PI beats the untuned base") == "holds"
-        assert verdict(found, "Tuning improves PI") == "holds"
-        assert verdict(found, "Tuned PI beats extrapolation") == "holds"
-        assert verdict(found, "Tuned PI retrieves the passkey") == "holds"
-        assert verdict(found, "Tuned PI retrieves from farther") == "holds"
+class TestVerdicts:
+    """Of the quick start; those on the paper's own experiments are in test_claims.py."""
 
-    def test_a_finding_flips_when_the_numbers_flip(self) -> None:
+    def test_they_hold_on_numbers_like_the_papers(self) -> None:
+        rows = perplexities({**LOSSES, CONTROL: (3.23,)}) + passkeys(PASSKEYS)
+        own = [claim.id for claim in claims() if claim.subject == "quickstart"]
+        assert {name: verdict(rows, name) for name in own} == dict.fromkeys(own, "holds")
+
+    def test_they_flip_when_the_numbers_flip(self) -> None:
         flipped = {**LOSSES, EXTRAPOLATION: LOSSES[PI], PI: LOSSES[EXTRAPOLATION]}
         swapped = {**PASSKEYS, EXTRAPOLATION: PASSKEYS[PI], PI: PASSKEYS[EXTRAPOLATION]}
-        found = findings(perplexities(flipped) + passkeys(swapped))
-        assert verdict(found, "Tuned PI beats extrapolation") == "does not hold"
-        assert verdict(found, "Tuned PI retrieves the passkey") == "does not hold"
-        assert verdict(found, "Tuned PI retrieves from farther") == "does not hold"
+        rows = perplexities(flipped) + passkeys(swapped)
+        assert verdict(rows, "quickstart_pi_beats_extrapolation") == "does not hold"
+        assert verdict(rows, "quickstart_passkey_whole_window") == "does not hold"
+        assert verdict(rows, "quickstart_passkey_farther") == "does not hold"
 
     def test_a_difference_smaller_than_its_spread_is_noise(self) -> None:
         losses = {**LOSSES, EXTRAPOLATION: (3.2, 3.2, 3.101), PI: (3.2, 3.1, 3.1)}
-        found = findings(perplexities(losses, spread=0.05))
-        assert verdict(found, "Tuned PI beats extrapolation") == "within noise"
+        assert verdict(perplexities(losses, spread=0.05), "quickstart_pi_beats_extrapolation") == "within noise"
 
-    def test_the_price_at_the_original_window_is_not_hidden(self) -> None:
-        found = findings(perplexities({**LOSSES, PI: (3.4, 3.2, 3.1)}))
-        assert verdict(found, "At the original window") == "does not hold"
-
-    def test_a_base_trained_as_long_is_compared_too(self) -> None:
-        found = findings(perplexities({**LOSSES, CONTROL: (3.0,)}))
-        claim = "At the original window tuned PI loses nothing to the base trained as long"
-        assert verdict(found, claim) == "does not hold"
+    def test_a_base_tuned_as_long_shows_what_the_text_alone_brings(self) -> None:
+        rows = perplexities({**LOSSES, CONTROL: (3.0,)})
+        assert verdict(rows, "quickstart_tuned_beats_base") == "holds"
+        assert verdict(rows, "quickstart_beats_control") == "does not hold"
+        assert verdict(rows, "quickstart_short_texts_keep") == "does not hold"
 
     def test_absent_records_are_not_measured(self) -> None:
-        found = findings(perplexities({BASE: LOSSES[BASE], PI: LOSSES[PI]}))
-        assert verdict(found, "Tuned PI beats extrapolation") == "not measured"
-        assert verdict(found, "Untuned PI beats") == "not measured"
-        assert not any("passkey" in finding.text for finding in found)
+        rows = perplexities({BASE: LOSSES[BASE], PI: LOSSES[PI]})
+        for name in ("pi_beats_extrapolation", "untuned_beats_base", "passkey_whole_window"):
+            assert verdict(rows, f"quickstart_{name}") == "not measured"
 
     def test_a_base_that_retrieves_nothing_in_its_own_window_decides_no_passkey_claim(self) -> None:
-        inside = passkeys({CONTROL: lambda k: 0.0}, window=L)
-        found = findings(passkeys(PASSKEYS) + inside)
-        assert verdict(found, "Tuned PI retrieves the passkey") == "not measured"
-        assert verdict(found, "Tuned PI retrieves from farther") == "not measured"
-        assert all("retrieves no key inside its own window of 256 either" in finding.text for finding in found)
+        blind = passkeys(PASSKEYS) + passkeys({CONTROL: lambda k: 0.0}, window=L)
+        assert verdict(blind, "quickstart_passkey_whole_window") == "not measured"
+        assert verdict(blind, "quickstart_passkey_farther") == "not measured"
         # Retrieving at most distances is not blindness, though k_max is 0 where the nearest one fails.
-        able = passkeys({CONTROL: lambda k: float(k > L // 32)}, window=L)
-        assert verdict(findings(passkeys(PASSKEYS) + able), "Tuned PI retrieves the passkey") == "holds"
+        able = passkeys(PASSKEYS) + passkeys({CONTROL: lambda k: float(k > L // 32)}, window=L)
+        assert verdict(able, "quickstart_passkey_whole_window") == "holds"
 
     def test_passkeys_are_concluded_from_by_key_and_else_it_is_said(self) -> None:
-        found = findings(passkeys(PASSKEYS, rule="strict"))
-        assert verdict(found, "Tuned PI retrieves the passkey") == "holds"
-        assert all(finding.text.endswith(" Judged with the space before the key.") for finding in found)
-        both = findings(passkeys({**PASSKEYS, PI: lambda k: 0.0}, rule="strict") + passkeys(PASSKEYS))
-        assert verdict(both, "Tuned PI retrieves the passkey") == "holds"
-        assert not any("space" in finding.text for finding in both)
+        found = outcome(passkeys(PASSKEYS, rule="strict"), "quickstart_passkey_whole_window")
+        assert found.verdict == "holds"
+        assert all(
+            "judged with the space before the key" in case.effect.detail for case in found.measured if case.effect
+        )
+        both = passkeys({**PASSKEYS, PI: lambda k: 0.0}, rule="strict") + passkeys(PASSKEYS)
+        found = outcome(both, "quickstart_passkey_whole_window")
+        assert found.verdict == "holds"
+        assert not any("space" in case.effect.detail for case in found.measured if case.effect)
 
     def test_a_base_that_is_blind_by_another_rule_is_not_blind(self) -> None:
         strictly = passkeys({CONTROL: lambda k: 0.0}, window=L, rule="strict")
-        assert verdict(findings(passkeys(PASSKEYS) + strictly), "Tuned PI retrieves the passkey") == "holds"
+        assert verdict(passkeys(PASSKEYS) + strictly, "quickstart_passkey_whole_window") == "holds"
 
     def test_a_map_decides_nothing(self) -> None:
         mapped = [replace(row, task="passkey_map") for row in passkeys({**PASSKEYS, PI: lambda k: 0.0})]
-        assert findings(mapped) == []
-        assert verdict(findings(passkeys(PASSKEYS) + mapped), "Tuned PI retrieves the passkey") == "holds"
+        assert verdict(mapped, "quickstart_passkey_whole_window") == "not measured"
+        assert verdict(passkeys(PASSKEYS) + mapped, "quickstart_passkey_whole_window") == "holds"
 
     def test_one_document_concludes_nothing(self) -> None:
-        found = findings([row for row in perplexities(LOSSES) if row.n_documents != 1 or "kjv-01" in row.data["ids"]])
-        assert verdict(found, "The untuned base explodes") == "within noise"
-        assert found[0].effect is not None
-        assert found[0].low is None
+        rows = [row for row in perplexities(LOSSES) if row.n_documents != 1 or "kjv-01" in row.data["ids"]]
+        found = outcome(rows, "quickstart_base_explodes").worst
+        assert found is not None
+        assert found.verdict == "within noise"
+        assert found.shown.endswith("no interval")
 
     def test_positions(self) -> None:
-        found = findings(positions(CURVES))
-        assert verdict(found, "The untuned base explodes") == "holds"
-        assert verdict(found, "PI does not explode") == "holds"
-        assert verdict(found, "PI beats the base past") == "holds"
-        assert verdict(found, "PI loses nothing inside") == "does not hold"
-        flat = findings(positions({SMOL: (21, 19, 18.5, 18.4, 18.3, 18.2), SMOL_PI: (34, 31, 30, 30, 200, 300)}))
-        assert verdict(flat, "The untuned base explodes") == "does not hold"
-        assert verdict(flat, "PI does not explode") == "does not hold"
+        rows = positions(CURVES)
+        assert verdict(rows, "positions_base_explodes") == "holds"
+        assert verdict(rows, "positions_pi_flat") == "holds"
+        assert verdict(rows, "positions_pi_beats_base") == "holds"
+        assert verdict(rows, "positions_pi_keeps") == "does not hold"
+        flat = positions({SMOL: (21, 19, 18.5, 18.4, 18.3, 18.2), SMOL_PI: (34, 31, 30, 30, 200, 300)})
+        assert verdict(flat, "positions_base_explodes") == "does not hold"
+        assert verdict(flat, "positions_pi_flat") == "does not hold"
+
+    def test_of_two_experiments_on_one_kind_of_text_the_first_answers(self) -> None:
+        other = [replace(row, experiment="smollm2_extend", value=20.0, ci_low=19.0, ci_high=21.0)
+                 for row in positions({SMOL: CURVES[SMOL]})]  # fmt: skip
+        other = [replace(row, data={**row.data, "sha256": "d" * 64}) for row in other]
+        found = outcome([*other, *positions(CURVES)], "positions_base_explodes")
+        assert [case.effect and case.effect.sources for case in found.measured] == [("quickstart_smollm2",)]
 
     def test_blocks_across_the_edge_count_on_neither_side(self) -> None:
         inside, past = comparison.stretches(positions({SMOL: (1, 2, 3)}, block=3000), SMOL)
@@ -459,14 +470,6 @@ class TestFindings:
         assert ratio.documents == 4
         assert ratio.high is not None
         assert ratio.high < 0.85
-
-    def test_theory(self) -> None:
-        values = {
-            "plotted_inside": 1.0, "plotted_outside": 189.0, "plotted_between": 0.9,
-            "factor_printed": 657.8, "factor_corrected": 571.6,
-        }  # fmt: skip
-        found = findings([record(None, name, value, task="theory") for name, value in values.items()])
-        assert [finding.verdict for finding in found] == ["holds", "holds", "holds", "does not hold"]
 
 
 class TestLabels:
@@ -585,7 +588,7 @@ class TestPages:
     def test_links_are_relative_and_lead_somewhere(self, tmp_path: Path) -> None:
         folder = write(tmp_path / "quickstart" / "tiny", perplexities(LOSSES) + passkeys(PASSKEYS))
         render(folder)
-        for page in (folder / "README.md", render_index(tmp_path)):
+        for page in (render_index(tmp_path), folder / "README.md"):
             text = page.read_text()
             assert str(tmp_path) not in text
             targets = [part.split(")")[0] for part in text.split("](")[1:]]
@@ -593,7 +596,9 @@ class TestPages:
             guides = [target for target in targets if "/experiments/" in target]  # beside results/ in a checkout
             assert all((EXPERIMENTS.parent / target.removeprefix("../../../")).is_file() for target in guides)
             targets = [target for target in targets if target not in guides]
-            assert all(target.startswith("https:") or (page.parent / target).is_file() for target in targets)
+            assert all(
+                target.startswith("https:") or (page.parent / target.split("#")[0]).is_file() for target in targets
+            )
 
     def test_the_page_says_what_stands_in_for_the_papers_data(self, tmp_path: Path) -> None:
         folder = write(tmp_path / "quickstart" / "tiny", perplexities(LOSSES))
@@ -617,6 +622,33 @@ class TestPages:
         assert f"{value:.2f}" in stream.getvalue()
         assert "holds" in stream.getvalue()
         assert "README.md" in stream.getvalue()
+
+    def test_a_page_shows_the_verdict_of_the_ledger_and_its_own_weakest_case(self, tmp_path: Path) -> None:
+        """PI is better inside one text and worse inside the other: no page says that it is better."""
+        better = perplexities({BASE: LOSSES[BASE], PI: LOSSES[PI]})
+        worse = perplexities({BASE: LOSSES[BASE], PI: (3.3, 4.0, 8.0)}, task="proof_pile")
+        for name, rows in (("table1_pg19", better), ("table2_proof_pile", worse)):
+            write(tmp_path / name / "tiny", [replace(row, experiment=name) for row in rows])
+        render_index(tmp_path)
+        first, second = ((tmp_path / name / "tiny" / "README.md").read_text().splitlines()
+                         for name in ("table1_pg19", "table2_proof_pile"))  # fmt: skip
+        (said,) = (line for line in first if "claims.md#tuned_beats_base" in line)
+        assert said.startswith("- **does not hold** ·")
+        assert "tiny, pg19: PI x4 at 1024" in said
+        assert "table2\\_proof\\_pile decides: it does not hold (tiny, proof\\_pile: PI x4 at 1024" in said
+        (other,) = (line for line in second if "claims.md#tuned_beats_base" in line)
+        assert other.startswith("- **does not hold** ·")
+        assert "decides" not in other
+
+    def test_claims_that_an_experiment_never_touches_are_not_on_its_page(self, tmp_path: Path) -> None:
+        folder = write(tmp_path / "quickstart" / "tiny", perplexities(LOSSES))
+        render(folder)
+        page = (folder / "README.md").read_text()
+        assert "not measured" not in page
+        assert "passkey" not in page.split("## What holds")[1].split("##")[0]
+        other = write(tmp_path / "mine" / "tiny", [replace(row, experiment="mine") for row in perplexities(LOSSES)])
+        render(other)
+        assert "No claim rests on these records." in (other / "README.md").read_text()
 
     def test_saved_figures_keep_no_date(self, tmp_path: Path) -> None:
         written = drawing.save(positions_figure(positions(CURVES)), tmp_path / "positions")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from matplotlib.patches import Rectangle
-from test_report import BASE, L, column, passkeys, perplexities, verdict, write
+from test_report import BASE, L, column, outcome, passkeys, perplexities, verdict, write
 
 from position_interpolation.comparisons.base_tokens import figures as base_tokens_figures
 from position_interpolation.comparisons.base_tokens import tables as base_tokens
@@ -16,7 +16,7 @@ from position_interpolation.evidence import select, variants
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
 from position_interpolation.report.pages import render
-from position_interpolation.report.parts import findings
+from position_interpolation.tasks.passkey import rules
 
 
 def pi(count: int, model: str = "tiny") -> Extension:
@@ -31,6 +31,10 @@ def at_rate(rate: str, *at_four: float, spread: float = 0.02) -> list[Record]:
     """PI x4 after 100 and 200 steps of one learning rate; losses at 4 L as given."""
     losses = {pi(100 * (place + 1)): (3.2, 3.2, loss) for place, loss in enumerate(at_four)}
     return perplexities(losses, task=f"heldout@learning_rate={rate}", spread=spread)
+
+
+def of(experiment: str, rows: list[Record]) -> list[Record]:
+    return [replace(row, experiment=experiment) for row in rows]
 
 
 def only(rows: list[Record]) -> list[Record]:
@@ -56,7 +60,7 @@ class TestNames:
     def test_they_stay_out_of_the_plain_tables(self) -> None:
         rows = at_rate("0.001", 3.1) + perplexities({pi(80, "tiny-8M"): (3.2, 3.2, 3.1)})
         assert select.perplexities(rows) == {}
-        assert select.passkeys(passkeys({pi(80, "tiny-8M"): lambda k: 1.0})) == {}
+        assert rules.passkeys(passkeys({pi(80, "tiny-8M"): lambda k: 1.0})) == {}
 
 
 SWEEP = [*at_rate("0.001", 3.2, 3.0), *at_rate("0.0001", 3.5, 3.4), *at_rate("0.01", 3.6, 3.7)]
@@ -82,19 +86,22 @@ class TestSweep:
         assert (round(frame.get_x() + 0.48), round(frame.get_y() + 0.47)) == (1, 1)  # 200 steps, 0.001
 
     def test_the_best_is_named(self) -> None:
-        found = findings(SWEEP)
-        assert verdict(found, "The best learning rate is better") == "holds"
-        assert "tiny, PI x4 is best at 0.001 after 200 steps" in found[0].text
-        assert "next 0.0001" in found[0].text
-        assert "edge" not in found[0].text
+        found = outcome(of("sweep_learning_rate", SWEEP), "best_learning_rate")
+        (case,) = found.measured
+        assert found.verdict == "holds"
+        assert case.name == "tiny, PI x4 after 200 steps: 0.001 against 0.0001"
+        assert case.effect is not None
+        assert "edge" not in case.effect.detail
 
     def test_close_rates_are_noise_and_an_edge_is_said(self) -> None:
         other = at_rate("0.01", 3.101)
         documents = [row for row in other if (row.metric, row.eval_window) == ("document_loss", 4 * L)]
         moved = {id(row): replace(row, value=row.value + 0.1 * (-1) ** place) for place, row in enumerate(documents)}
-        found = findings(at_rate("0.001", 3.1) + [moved.get(id(row), row) for row in other])
-        assert verdict(found, "The best learning rate is better") == "within noise"
-        assert "edge of what was tried" in found[0].text
+        rows = at_rate("0.001", 3.1) + [moved.get(id(row), row) for row in other]
+        (case,) = outcome(of("sweep_learning_rate", rows), "best_learning_rate").measured
+        assert case.verdict == "within noise"
+        assert case.effect is not None
+        assert "edge of what was tried" in case.effect.detail
 
     def test_page(self, tmp_path: Path) -> None:
         written = {path.name for path in render(write(tmp_path / "sweep" / "tiny", SWEEP))}
@@ -113,11 +120,12 @@ class TestChoices:
         return first + [row for rows in others for row in rows]
 
     def test_one_choice_at_a_time_against_ours(self) -> None:
-        found = findings(self.rows(wsd=2.9, bos=3.1))
-        claim = "Perplexity at L' moves by less than 1 % with"
-        assert verdict(found, f"{claim} schedule wsd for constant") == "does not hold"
-        assert verdict(found, f"{claim} bos False for True") == "holds"
-        assert len(found) == 2  # both changed at once say nothing about either
+        found = outcome(of("choices", self.rows(wsd=2.9, bos=3.1)), "choices_move_little")
+        said = {case.name.split(": ")[1]: case.verdict for case in found.measured}
+        assert said == {  # both changed at once say nothing about either
+            "schedule wsd for constant, at 1024": "does not hold",
+            "bos False for True, at 1024": "holds",
+        }
 
     def test_table(self) -> None:
         rows = only(self.rows(wsd=2.9, bos=3.1))
@@ -146,17 +154,19 @@ STOPPED = [*stopped("tiny-1M", 4.2, 4.0), *stopped("tiny-8M", 3.0, 3.3)]
 
 class TestBaseTokens:
     def test_the_order_turns_between_two_bases(self) -> None:
-        found = findings(STOPPED)
-        claim = "Tuned PI beats extrapolation tuned for as many steps, base after"
-        assert verdict(found, f"{claim} 1,000,000 tokens") == "does not hold"
-        assert verdict(found, f"{claim} 8,000,000 tokens") == "holds"
-        assert verdict(found, "The order of tuned PI and tuned extrapolation turns") == "holds"
-        assert "between tiny-1M and tiny-8M; PI ends ahead" in found[-1].text
+        rows = of("base_tokens", STOPPED)
+        ahead = outcome(rows, "base_tokens_tuned")
+        assert [case.verdict for case in ahead.measured] == ["does not hold", "holds"]
+        assert ahead.measured[0].name.startswith("base after 1,000,000 tokens, 80 steps")
+        turns = outcome(rows, "base_tokens_tuned_turns")
+        assert turns.verdict == "holds"
+        (case,) = turns.measured
+        assert case.effect is not None
+        assert case.effect.detail == "between tiny-1M and tiny-8M; PI is behind on tiny-1M, ahead on tiny-8M"
 
     def test_or_it_does_not_within_reach(self) -> None:
-        found = findings([*stopped("tiny-1M", 3.9, 4.0), *stopped("tiny-8M", 3.0, 3.3)])
-        assert verdict(found, "The order of tuned PI and tuned extrapolation turns") == "does not hold"
-        assert "PI is ahead from tiny-1M to tiny-8M" in found[-1].text
+        rows = of("base_tokens", [*stopped("tiny-1M", 3.9, 4.0), *stopped("tiny-8M", 3.0, 3.3)])
+        assert verdict(rows, "base_tokens_tuned_turns") == "does not hold"
 
     def test_the_order_may_turn_without_any_tuning(self) -> None:
         """At 4 L, the window that PI is for; the base's own window is no part of it."""
@@ -165,17 +175,20 @@ class TestBaseTokens:
             untuned = replace(pi(0, model), steps=0)
             bare = replace(untuned, method="none", factor=1.0, window=L)
             rows += perplexities({untuned: (4.2, 4.2, ours), bare: (3.0, 4.0, base)}, task="heldout")
-        found = findings(rows)
-        assert (
-            verdict(found, "Untuned PI beats the untuned base past its window, base after 1,000,000") == "does not hold"
-        )
-        assert verdict(found, "Untuned PI beats the untuned base past its window, base after 8,000,000") == "holds"
-        assert verdict(found, "The order of untuned PI and the untuned base turns") == "holds"
+        found = outcome(of("base_tokens", rows), "base_tokens_untuned")
+        assert [case.verdict for case in found.measured] == ["does not hold", "holds"]
+        assert verdict(of("base_tokens", rows), "base_tokens_untuned_turns") == "holds"
 
     def test_seeds_that_disagree_are_noise(self) -> None:
-        found = findings(stopped("tiny-8M", 3.0, 3.3, swing=0.4))
-        assert verdict(found, "Tuned PI beats extrapolation") == "within noise"
-        assert "ahead under 2 of 3 seeds" in found[0].text
+        """The interval of the documents lies below 1; it is widened to take in the seed that lies above."""
+        (case,) = outcome(of("base_tokens", stopped("tiny-8M", 3.0, 3.3, swing=0.4)), "base_tokens_tuned").measured
+        assert case.verdict == "within noise"
+        assert case.effect is not None
+        assert "ahead under 2 of 3 seeds" in case.effect.detail
+        assert case.effect.high == pytest.approx(math.exp(0.1), rel=0.05)
+
+    def test_one_base_tells_no_order(self) -> None:
+        assert verdict(of("base_tokens", stopped("tiny-8M", 3.0, 3.3)), "base_tokens_tuned_turns") == "within noise"
 
     def test_table_and_figure_are_by_tokens_and_seed(self) -> None:
         ((_, rows),) = select.stopped(STOPPED).items()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_report import BASE, CONTROL, DOCUMENTS, L, passkeys, perplexities, record, verdict, write
+from test_report import BASE, CONTROL, DOCUMENTS, L, outcome, passkeys, perplexities, record, verdict, write
 
 from position_interpolation.comparisons.steps import figures as steps_figures
 from position_interpolation.comparisons.steps import tables as steps_tables
@@ -14,7 +14,7 @@ from position_interpolation.evidence import step_counts as steps
 from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.report.pages import render
-from position_interpolation.report.parts import findings, sections
+from position_interpolation.report.parts import sections
 from position_interpolation.tasks.perplexity import aggregation
 from position_interpolation.tasks.tuning_curve import page as curves
 
@@ -44,11 +44,6 @@ class TestFamilies:
 
     def test_plain_figures_keep_untuned_and_longest_tuned(self) -> None:
         assert ordered(steps.ends(perplexities(STEPS))) == [BASE, pi(0), pi(400)]
-
-    def test_within_is_the_longest_tuned_so_far(self) -> None:
-        family = [pi(0), pi(150), pi(400)]
-        assert steps.within(family, 200) == pi(150)
-        assert steps.within(family, 100) is None
 
 
 class TestTables:
@@ -82,47 +77,37 @@ class TestTables:
         assert printed == [[1792, 2048, 2048, 2048, 2304, 2560], [8192] * 5 + [None]]
 
 
-class TestFindings:
+class TestVerdicts:
     def test_pi_below_the_base_within_200_steps(self) -> None:
-        found = findings(perplexities(STEPS))
-        assert verdict(found, "PI's perplexity at L' falls below") == "holds"
-        assert any("below from step 200 on" in finding.text for finding in found)
-
-    def test_later_than_200_steps_is_too_late(self) -> None:
-        found = findings(perplexities({**STEPS, pi(200): (3.5, 3.4, 3.3)}))
-        assert verdict(found, "PI's perplexity at L' falls below") == "does not hold"
-        assert any("below from step 400 on" in finding.text for finding in found)
-
-    def test_as_good_as_the_base_is_noise(self) -> None:
-        found = findings(perplexities({**STEPS, pi(200): (3.2, 3.2, 3.17)}, spread=0.05))
-        assert verdict(found, "PI's perplexity at L' falls below") == "within noise"
-
-    def test_nothing_measured_within_200_steps(self) -> None:
-        late = {BASE: STEPS[BASE], pi(0): STEPS[pi(0)], pi(300): STEPS[pi(200)], pi(400): STEPS[pi(400)]}
-        assert verdict(findings(perplexities(late)), "PI's perplexity at L' falls below") == "not measured"
+        claim = "passes_base_within_200_steps"
+        assert verdict(perplexities(STEPS), claim) == "holds"
+        later = {**STEPS, pi(200): (3.5, 3.4, 3.3)}
+        assert verdict(perplexities(later), claim) == "does not hold"
+        level = {**STEPS, pi(200): (3.2, 3.2, 3.17)}
+        assert verdict(perplexities(level, spread=0.05), claim) == "within noise"
+        unasked = {BASE: STEPS[BASE], pi(0): STEPS[pi(0)], pi(300): STEPS[pi(200)], pi(400): STEPS[pi(400)]}
+        assert verdict(perplexities(unasked), claim) == "not measured"
 
     def test_passkeys_by_steps(self) -> None:
-        found = findings(passkeys(RETRIEVED))
-        assert verdict(found, "PI reaches k_max = L' within 200 steps") == "holds"
-        assert verdict(found, "Extrapolation's k_max stays near L") == "holds"
+        rows = passkeys(RETRIEVED)
+        assert verdict(rows, "passkey_whole_window_within_200_steps") == "holds"
+        assert verdict(rows, "passkey_extrapolation_slow") == "holds"
         far = {**RETRIEVED, tuned(600): lambda k: 1.0 if k <= 640 else 0.0, pi(200): lambda k: float(k < 900)}
-        other = findings(passkeys(far))
-        assert verdict(other, "PI reaches k_max = L' within 200 steps") == "does not hold"
-        assert verdict(other, "Extrapolation's k_max stays near L") == "does not hold"  # 640 of 256, from 576 on
+        assert verdict(passkeys(far), "passkey_whole_window_within_200_steps") == "does not hold"
+        assert verdict(passkeys(far), "passkey_extrapolation_slow") == "does not hold"  # 640 is 2.5 L
 
     def test_passkeys_judged_strictly_are_said_to_be(self) -> None:
         rows = passkeys(RETRIEVED, rule="strict")
-        assert all(finding.text.endswith("Judged with the space before the key.") for finding in findings(rows))
         assert sections(rows)[0].title == "Passkey retrieval by tuning steps, rule strict"
 
     def test_a_blind_base_decides_nothing(self) -> None:
         blind = passkeys(RETRIEVED) + passkeys({CONTROL: lambda k: 0.0}, window=L)
-        assert verdict(findings(blind), "PI reaches k_max = L' within 200 steps") == "not measured"
+        assert verdict(blind, "passkey_whole_window_within_200_steps") == "not measured"
 
     def test_general_claims_are_made_of_the_longest_tuning_alone(self) -> None:
-        said = [finding.text for finding in findings(perplexities(STEPS)) if finding.text.startswith("Tuning improves")]
-        assert len(said) == 1
-        assert "tuned 400 steps" in said[0]
+        (case,) = outcome(perplexities(STEPS), "tuning_improves").measured
+        assert case.effect is not None
+        assert "PI x4 tuned 400 steps" in case.effect.detail
 
 
 class TestFigures:
@@ -172,17 +157,16 @@ def aggregated(token: tuple[float, float], window: tuple[float, float]) -> list[
 
 class TestAggregation:
     def test_a_rise_that_only_window_averages_show_is_explained(self) -> None:
-        found = findings(aggregated(token=(3.0, 2.9), window=(2.9, 3.1)))
-        assert verdict(found, "Window aggregation explains") == "holds"
-        (said,) = [finding for finding in found if finding.text.startswith("Window aggregation")]
-        assert said.effect == pytest.approx(math.exp(0.2))
-        assert "The paper prints 2.24 and 2.48" in said.text
+        found = outcome(aggregated(token=(3.0, 2.9), window=(2.9, 3.1)), "windows_alike_rise")
+        assert found.verdict == "holds"
+        by_window, by_token = (case.effect.value for case in found.measured if case.effect is not None)
+        assert (by_window, by_token) == pytest.approx((math.exp(0.2), math.exp(-0.1)))
 
     @pytest.mark.parametrize(
         ("token", "window"), [((3.0, 3.1), (2.9, 3.1)), ((3.0, 2.9), (3.0, 2.9))], ids=["both rise", "neither rises"]
     )
     def test_a_rise_under_both_or_none_is_not(self, token: tuple[float, float], window: tuple[float, float]) -> None:
-        assert verdict(findings(aggregated(token, window)), "Window aggregation explains") == "does not hold"
+        assert verdict(aggregated(token, window), "windows_alike_rise") == "does not hold"
 
     def test_table(self) -> None:
         rows = aggregated(token=(3.0, 2.9), window=(2.9, 3.1))

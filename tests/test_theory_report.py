@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from test_report import outcome, verdict
 
 from position_interpolation.app import launch
 from position_interpolation.app.run import run
 from position_interpolation.display import formats
 from position_interpolation.evidence import records
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.verdicts import Finding
 from position_interpolation.report.pages import render
-from position_interpolation.report.parts import findings
 from position_interpolation.tasks.heads import scores
 from position_interpolation.tasks.heads.figures import heads_figure
 from position_interpolation.tasks.heads.scores import Geometry
@@ -60,8 +59,7 @@ def gaussian(pairs: int = 40) -> scores.Complexes:
     return np.random.default_rng(0).standard_normal((2, 2, pairs, 32, 2)) @ np.array([1, 1j])
 
 
-def verdicts(found: list[Finding], start: str) -> list[str]:
-    return [finding.verdict for finding in found if finding.text.startswith(start)]
+HOLDS, FAILS = "holds", "does not hold"
 
 
 # Fig. 1
@@ -91,13 +89,11 @@ def test_the_table_shows_every_head_dimension_as_recorded(audited: list[Record])
 
 
 def test_what_the_audit_says(audited: list[Record]) -> None:
-    found = findings(audited)
-    assert verdicts(found, "The interpolation error never exceeds eq. 7 as printed") == ["does not hold"]
-    assert verdicts(found, "It never exceeds the corrected bound") == ["holds"]
-    assert verdicts(found, "B(s) >= d, on which the factor of 600 rests, holds at d = 128") == ["holds"]
-    assert verdicts(found, "B(s) >= d holds at d = 128 up to") == ["does not hold"]
-    assert verdicts(found, "B(s) >= d holds at every head dimension") == ["does not hold"]
-    assert any("d = 16, 32, 64, 80, 96 fall below" in finding.text for finding in found)
+    assert verdict(audited, "eq_7_bounds_the_error") == FAILS
+    assert verdict(audited, "fig_5_ratio_above_one_to_32768") == FAILS
+    assert verdict(audited, "audit_corrected_bound") == HOLDS
+    below = [case.name for case in outcome(audited, "audit_ratio_above_one").measured if case.verdict == FAILS]
+    assert below == [f"head dimension {d}" for d in (16, 32, 64, 80, 96)]
 
 
 def test_records_of_before_the_audit_still_make_a_page(tmp_path: Path, audited: list[Record]) -> None:
@@ -117,23 +113,22 @@ def test_records_of_before_the_audit_still_make_a_page(tmp_path: Path, audited: 
 
 
 def test_gaussian_heads_keep_the_printed_bound_and_a_violating_pair_breaks_it() -> None:
-    start = "The interpolation error of real heads stays below the bound"
-    assert verdicts(findings(real(gaussian())), start) == ["holds", "holds"]
+    bounds = ("heads_printed_bound", "heads_corrected_bound")
+    assert [verdict(real(gaussian()), name) for name in bounds] == [HOLDS, HOLDS]
     h = gaussian()
     h[1, 0, 3] = violating_coefficients(32 * 2, left=100.0, base=1357.0)
-    assert verdicts(findings(real(h)), start) == ["does not hold", "holds"]
+    assert [verdict(real(h), name) for name in bounds] == [FAILS, HOLDS]
 
 
 def test_scores_grow_only_where_the_next_window_is_larger() -> None:
     """One slow frequency whose cosine starts at its zero grows along the window; one at its peak falls."""
     slowest = 1357.0 ** (-62 / 64)
-    start = "Scores of real heads grow past the window"
-    for phase, verdict in ((np.pi / 2 - 0.1, "holds"), (0.0, "does not hold")):
+    for phase, expected in ((np.pi / 2 - 0.1, HOLDS), (0.0, FAILS)):
         h = np.zeros((2, 2, 10, 32), complex)
         h[..., -1] = np.exp(1j * phase) * (1 + 0.01 * np.random.default_rng(0).standard_normal((2, 2, 10)))
         h[..., 0] = 1e-3
         assert slowest * L < np.pi / 2  # not a quarter turn inside the window
-        assert verdicts(findings(real(h)), start) == [verdict]
+        assert verdict(real(h), "heads_scores_grow") == expected
 
 
 def test_tables_of_two_models_stand_side_by_side() -> None:
@@ -163,7 +158,7 @@ def test_the_figure_draws_what_is_recorded() -> None:
 
 def test_heads_without_all_numbers_conclude_nothing() -> None:
     some = [row for row in real(gaussian()) if row.metric != "error_largest"]
-    assert verdicts(findings(some), "The interpolation error of real heads") == ["not measured"]
+    assert verdict(some, "heads_printed_bound") == "not measured"
 
 
 # The whole path on a model of random weights

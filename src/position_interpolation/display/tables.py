@@ -57,3 +57,8 @@ def method_name(extension: Extension) -> str:
 def cell_of(record: Record | None) -> Cell:
     """A record's value with its interval; an empty cell if it was not measured."""
     return Cell() if record is None else Cell(record.value, record.ci_low, record.ci_high, record.n_documents)
+
+
+def printed_cell(record: Record | None) -> Cell:
+    """A number of the paper's, which has no interval; an empty cell if nothing is printed."""
+    return Cell() if record is None else Cell(record.value)

@@ -1,8 +1,8 @@
-"""Two measurements compared on the same documents, with the interval of their difference."""
+"""Two measurements compared on the same documents: an effect with its interval."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,23 +16,44 @@ Losses = dict[str, tuple[float, int]]  # mean loss in nats per token and scored 
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """A ratio of two perplexities with its 95 % interval; no interval if nothing could be drawn again."""
+class Effect:
+    """A number that a claim is judged by, with its 95 % interval, and where it comes from.
+
+    A printed or computed number is its own interval. There is none if nothing could be drawn again.
+    """
 
     value: float
     low: float | None
     high: float | None
-    documents: int
+    documents: int = 0
+    sources: tuple[str, ...] = ()  # the experiments, or the paper's tables
+    detail: str = ""  # the numbers behind it, and on how much they rest
 
-    def percent(self) -> str:
-        """How much higher or lower, in per cent, with the interval: `-3.1 % [-3.9, -2.2]`."""
-        interval = "" if self.low is None or self.high is None else f" [{_signed(self.low)}, {_signed(self.high)}]"
-        return f"{_signed(self.value)} %{interval}"
+    def scaled(self, factor: float) -> "Effect":
+        """The same in another unit."""
+        low, high = (None if end is None else factor * end for end in (self.low, self.high))
+        return replace(self, value=factor * self.value, low=low, high=high)
 
-    def times(self) -> str:
-        """How many times, with the interval: `12.4 times [11.9, 13.0]`."""
-        interval = "" if self.low is None or self.high is None else f" [{self.low:.3g}, {self.high:.3g}]"
-        return f"{self.value:.3g} times{interval}"
+
+def exact(value: float, source: str, detail: str = "") -> Effect:
+    """A number without an interval: printed or computed."""
+    return Effect(value, value, value, 0, (source,), detail)
+
+
+def recorded(record: Record, detail: str = "") -> Effect:
+    """One record; of a number that is only known to be large, the least that it can be."""
+    value = record.value if math.isfinite(record.value) else record.ci_low or 0.0
+    high = value if math.isinf(record.value) else record.ci_high
+    return Effect(value, record.ci_low, high, record.n_documents or 0, (record.experiment,), detail)
+
+
+def apart(left: Effect, right: Effect) -> Effect:
+    """Left minus right. The two intervals are added up, which is wider than that of paired numbers would be."""
+    ends = ((left.low, right.high), (left.high, right.low))
+    low, high = (None if ours is None or theirs is None else ours - theirs for ours, theirs in ends)
+    sources = tuple(dict.fromkeys((*left.sources, *right.sources)))
+    detail = f"{left.detail} against {right.detail}"
+    return Effect(left.value - right.value, low, high, left.documents, sources, detail)
 
 
 def document_losses(
@@ -49,12 +70,12 @@ def document_losses(
     }
 
 
-def paired(left: Losses, right: Losses, same_tokens: bool = True) -> Ratio | None:
+def paired(left: Losses, right: Losses, same_tokens: bool = True) -> Effect | None:
     """Ratio of two perplexities, left over right, paired by document: see `products`."""
     return products([left], [right], same_tokens)
 
 
-def products(over: Sequence[Losses], under: Sequence[Losses], same_tokens: bool = True) -> Ratio | None:
+def products(over: Sequence[Losses], under: Sequence[Losses], same_tokens: bool = True) -> Effect | None:
     """Product of some perplexities over that of others, on the documents of which all scored as many tokens.
 
     Without `same_tokens` on all common documents: two windows' samples score different parts of a document.
@@ -63,7 +84,7 @@ def products(over: Sequence[Losses], under: Sequence[Losses], same_tokens: bool 
     same for all of them: what makes a document hard cancels, which two separate intervals would count twice.
 
     Returns:
-        None if no document is common; a ratio without interval if only one is.
+        None if no document is common; an effect without interval if only one is.
     """
     measured = [*over, *under]
     shared = set.intersection(*(set(losses) for losses in measured))
@@ -77,7 +98,7 @@ def products(over: Sequence[Losses], under: Sequence[Losses], same_tokens: bool 
 
     found = bootstrap(logarithm, len(common), SAMPLES)
     low, high = (None if bound is None else math.exp(bound) for bound in (found.low, found.high))
-    return Ratio(math.exp(found.value), low, high, len(common))
+    return Effect(math.exp(found.value), low, high, len(common))
 
 
 def _mean_loss(losses: Losses, documents: Sequence[str], weights: Floats) -> Floats:
@@ -86,8 +107,8 @@ def _mean_loss(losses: Losses, documents: Sequence[str], weights: Floats) -> Flo
     return np.asarray((weights @ (means * tokens)) / (weights @ tokens))
 
 
-def difference(left: dict[str, float], right: dict[str, float]) -> tuple[float, float | None, float | None, int] | None:
-    """Mean of left minus right over the documents that both have, its 95 % interval, and how many they are.
+def difference(left: dict[str, float], right: dict[str, float]) -> Effect | None:
+    """Mean of left minus right over the documents that both have.
 
     Returns:
         None if no document is common; no interval if only one is.
@@ -96,7 +117,7 @@ def difference(left: dict[str, float], right: dict[str, float]) -> tuple[float, 
     if not common:
         return None
     found = mean([left[name] - right[name] for name in common], SAMPLES)
-    return found.value, found.low, found.high, len(common)
+    return Effect(found.value, found.low, found.high, len(common))
 
 
 @dataclass(frozen=True)
@@ -137,14 +158,14 @@ def _stretch(records: Sequence[Record]) -> Stretch:
     return Stretch([record for record in records if record.metric.startswith("perplexity")], documents)
 
 
-def blocks(left: Stretch, right: Stretch) -> Ratio | None:
+def blocks(left: Stretch, right: Stretch) -> Effect | None:
     """Ratio of the perplexities of two stretches of positions, left over right, paired by document.
 
     Of a single document the intervals of its blocks are added up as if all erred together in the worst direction,
     which is wider than the 95 % interval whatever the blocks share.
 
     Returns:
-        None if a side has no block; a ratio without interval if a block has none.
+        None if a side has no block; an effect without interval if a block has none.
     """
     if not left.blocks or not right.blocks:
         return None
@@ -154,7 +175,7 @@ def blocks(left: Stretch, right: Stretch) -> Ratio | None:
     documents = min(record.n_documents or 0 for record in (*left.blocks, *right.blocks))
     interval = upper_low / lower_high, upper_high / lower_low
     low, high = (None, None) if np.isnan(interval).any() else interval
-    return Ratio(upper / lower, low, high, documents)
+    return Effect(upper / lower, low, high, documents)
 
 
 def _mean_blocks(records: Sequence[Record]) -> tuple[float, float, float]:
@@ -170,7 +191,3 @@ def _mean_blocks(records: Sequence[Record]) -> tuple[float, float, float]:
         mean([record.ci_low for record in records]),
         mean([record.ci_high for record in records]),
     )
-
-
-def _signed(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.1f}"

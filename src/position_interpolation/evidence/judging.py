@@ -1,26 +1,59 @@
-"""From effects to a verdict: every case that a claim speaks of has to hold, so the worst one counts."""
+"""Claims, and how they are judged: from effects to a verdict. Every case that a claim speaks of has to hold.
+
+A claim is declared once, in assets/claims.yaml, and looked for by one check, which yields its cases.
+"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
 
-from position_interpolation.evidence.effects import Effect
-from position_interpolation.evidence.verdicts import Judge, Verdict, above, below, reaching, within
+from omegaconf import OmegaConf
 
-Show = Callable[[float], str]
-Kind = Literal["above", "below", "at least", "at most"]
-JUDGES: dict[Kind, Callable[[float], Judge]] = {
-    "above": above,
-    "below": below,
-    "at least": reaching,
-    "at most": within,
-}
+from position_interpolation.evidence.comparison import Effect
+from position_interpolation.settings.places import ASSETS
+
+CLAIMS = ASSETS / "claims.yaml"
+Verdict = Literal["holds", "does not hold", "within noise", "not measured"]
+Kind = Literal["above", "below", "at least", "at most", "within"]
 WORST_FIRST: tuple[Verdict, ...] = ("does not hold", "within noise", "holds")
+OURS = "ours"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim: of the paper, in our words, or what this project asks beyond it."""
+
+    id: str
+    subject: str  # a heading of the ledger
+    statement: str
+    where: str  # it stands in the paper, or `ours`
+    needed: str  # what would have to be seen for it to hold
+    check: str  # the function that looks for it: `passkey.whole_window` is in tasks/passkey/claims.py
+    given: dict[str, Any] = field(default_factory=dict)  # arguments of the check
+    experiments: tuple[str, ...] = ()  # that are its evidence; those that are shaped as the paper's if none is named
+    remarks: dict[str, str] = field(default_factory=dict)  # by column of the ledger: what was tried to find out why
+
+    @property
+    def ours(self) -> bool:
+        """Whether the paper claims nothing of the kind."""
+        return self.where == OURS
+
+
+@cache
+def claims() -> tuple[Claim, ...]:
+    """Every claim, in the order of the ledger."""
+    subjects: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(CLAIMS))  # type: ignore[assignment]
+    return tuple(
+        Claim(**{**entry, "subject": subject, "experiments": tuple(entry.get("experiments", ()))})
+        for subject, entries in subjects.items()
+        for entry in entries
+    )
 
 
 @dataclass(frozen=True)
 class Bar:
-    """What an effect has to be: above, below, at least or at most a limit."""
+    """What an effect has to be: above, below, at least or at most a limit, or within so much of 1."""
 
     kind: Kind
     limit: float
@@ -30,12 +63,22 @@ class Bar:
 
         Two printed numbers that agree in every digit decide nothing where one has to be the larger.
         """
-        if effect.low is None or effect.high is None:
+        low, high, limit = effect.low, effect.high, self.limit
+        if low is None or high is None:
             return "within noise"
-        return JUDGES[self.kind](self.limit)(effect.low, effect.high)
+        holds, fails = {
+            "above": (low > limit, high < limit),
+            "below": (high < limit, low > limit),
+            "at least": (low >= limit, high < limit),
+            "at most": (high <= limit, low > limit),
+            "within": (1 - limit < low and high < 1 + limit, high < 1 - limit or low > 1 + limit),
+        }[self.kind]
+        return "holds" if holds else "does not hold" if fails else "within noise"
 
     def margin(self, value: float) -> float:
         """How far a value lies on the right side; negative on the wrong one."""
+        if self.kind == "within":
+            return self.limit - abs(value - 1)
         return value - self.limit if self.kind in ("above", "at least") else self.limit - value
 
 
@@ -46,7 +89,7 @@ class Case:
     name: str
     effect: Effect | None
     bar: Bar
-    show: Show
+    show: Callable[[float], str]
 
     @property
     def verdict(self) -> Verdict:
@@ -56,6 +99,8 @@ class Case:
     @property
     def needed(self) -> str:
         """What the effect has to be: `below 0 %`."""
+        if self.bar.kind == "within":
+            return f"within {100 * self.bar.limit:g} % of none"
         return f"{self.bar.kind} {self.show(self.bar.limit)}"
 
     @property
@@ -75,10 +120,18 @@ class Case:
 class Outcome:
     """What one evidence says about one claim."""
 
-    verdict: Verdict
-    worst: Case | None  # the case that decides; None if nothing was measured
     measured: tuple[Case, ...]
     missing: tuple[str, ...]  # names of the cases that were not measured
+
+    @property
+    def worst(self) -> Case | None:
+        """The case that decides; None if nothing was measured."""
+        return weakest(self.measured)
+
+    @property
+    def verdict(self) -> Verdict:
+        """That of the case that decides."""
+        return "not measured" if self.worst is None else self.worst.verdict
 
     @property
     def cases(self) -> int:
@@ -87,13 +140,16 @@ class Outcome:
 
 
 def outcome(cases: Sequence[Case]) -> Outcome:
-    """The verdict of the worst case; among equally bad ones, of that with the smallest margin."""
-    known = [(case, case.effect) for case in cases if case.effect is not None]
+    """Of the cases that a check yields."""
     missing = tuple(case.name for case in cases if case.effect is None)
-    if not known:
-        return Outcome("not measured", None, (), missing)
-    worst, _ = min(known, key=lambda pair: (WORST_FIRST.index(pair[0].verdict), pair[0].bar.margin(pair[1].value)))
-    return Outcome(worst.verdict, worst, tuple(case for case, _ in known), missing)
+    return Outcome(tuple(case for case in cases if case.effect is not None), missing)
+
+
+def weakest(cases: Sequence[Case]) -> Case | None:
+    """The case of the worst verdict; among equally bad ones, that with the smallest margin."""
+    known = [(case, case.effect) for case in cases if case.effect is not None]
+    ranked = sorted(known, key=lambda pair: (WORST_FIRST.index(pair[0].verdict), pair[0].bar.margin(pair[1].value)))
+    return ranked[0][0] if ranked else None
 
 
 def percent(ratio: float) -> str:

@@ -1,26 +1,30 @@
-"""The paper's printed numbers, looked up by what corresponds to one of ours.
+"""The paper's printed numbers as records of a rung of their own, `paper`, and the join of one of ours with them.
 
-A window corresponds by its multiple of L: the paper's 2048, 8192, ... are L, 4 L, ... whatever our L is. The
-paper tuned PI for 1000 steps and extrapolation ("FT") for 10000; its tuned rows stand beside ours whatever
-our number of steps.
+A window corresponds by its multiple of L: the paper's 2048, 8192, ... are L, 4 L, ... whatever our L is. The paper
+tuned PI for 1000 steps and extrapolation ("FT") for 10000; its tuned rows stand beside ours whatever our number of
+steps.
 """
 
 import math
 import re
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from omegaconf import OmegaConf
 
-from position_interpolation.evidence.extensions import Extension
-from position_interpolation.evidence.words import BEYOND
+from position_interpolation.evidence.extensions import Extension, extension_of
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import UNREADABLE
 from position_interpolation.settings.places import ASSETS
 
 PRINTED = ASSETS / "paper.yaml"
-TUNED = {"pi": 1000, "extrapolation": 10_000}  # steps of the paper's tuned rows
-METHODS = {"none": "none", "extrapolation": "ft", "pi": "pi"}
-TABLES = {"pg19": "table1_pg19", "proof_pile": "table2_proof_pile"}
+RUNG = "paper"
+TUNED = {"none": 0, "pi": 1000, "extrapolation": 10_000}  # steps of the paper's Tables 1, 2, 5 and 6
 TITLES = {"pg19": "Table 1", "proof_pile": "Table 2"}
+BY_STEPS = {"perplexity": "Table 3", "k_max": "Table 4"}
+TEXT = "@tuning_text="  # marks the accuracies of Table 5 that were not tuned on the Pile
+Found = TypeVar("Found")
 
 
 @cache
@@ -28,6 +32,23 @@ def printed() -> dict[str, Any]:
     """Everything in assets/paper.yaml."""
     numbers: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(PRINTED))  # type: ignore[assignment]
     return numbers
+
+
+@cache
+def records() -> tuple[Record, ...]:
+    """Tables 1 to 6."""
+    return (*_perplexities(), *_perplexities_by_steps(), *_passkeys(), *_accuracies(), *_summaries())
+
+
+def record(source: str, task: str, metric: str, value: float, **given: Any) -> Record:
+    """One number of the paper. It is its own interval, and nothing is known of the run that measured it."""
+    usual: dict[str, Any] = dict.fromkeys(Record.__dataclass_fields__) | {
+        "experiment": source, "rung": RUNG, "task": task, "metric": metric, "value": value, "ci_low": value,
+        "ci_high": value, "data": {"name": task, "source": RUNG, "sha256": None, "ids": None}, "seed": 0,
+        "signature": f"arXiv:{printed()['paper']['arxiv']}", "versions": {}, "device": "", "dtype": "", "seconds": 0.0,
+        "created": "2023-06-28",
+    }  # fmt: skip
+    return Record(**{**usual, **given})
 
 
 def size(model: str) -> str:
@@ -44,106 +65,108 @@ def window(tokens: int, base_window: int) -> int:
     return round(original * tokens / base_window)
 
 
-def perplexity(extension: Extension, task: str, eval_window: int) -> float | None:
-    """The perplexity printed in Tables 1 to 3 for the corresponding extension and window.
+def beside(extension: Extension, task: str, metric: str, eval_window: int, by_steps: bool = False) -> Record | None:
+    """The paper's number of the same method, factor, W / L, task and metric, for the size of LLaMA that corresponds.
+
+    Args:
+        extension: ours. Untuned stands beside untuned, tuned beside what the paper tuned in full.
+        task: without settings.
+        metric: as in our records.
+        eval_window: ours, in tokens.
+        by_steps: beside what Tables 3 and 4 print after exactly as many steps.
 
     Returns:
-        None where nothing is printed; infinity where `> 10^3` is.
+        None where nothing is printed. A value of infinity is what the paper prints as `> 10^3`.
     """
-    if task not in TABLES or extension.control:
-        return None
-    wanted, column = (
-        window(extension.window, extension.base_window),
-        window(eval_window, extension.base_window),
-    )
-    if extension.method == "pi" and extension.steps == 0:
-        return _untuned(wanted) if task == "pg19" and column == wanted else None
-    if column not in printed()["eval_windows"]:
-        return None
-    for row in printed()[TABLES[task]]:
-        if _is(row, extension, wanted):
-            return _number(row["ppl"][printed()["eval_windows"].index(column)])
-    return None
+    base = extension.base_window
+    key = (size(extension.model), extension.method, window(extension.window, base), window(eval_window, base))
+    known = _index().get((*key, task, metric), {})
+    if by_steps:
+        own = known.get(extension.steps, ())
+        return next((one for one in own if one.experiment == BY_STEPS[metric]), None)
+    found = at_steps(known, extension.method, None if extension.steps else 0)
+    return None if found is None else found[0]
 
 
-def text(value: float) -> str:
-    """A perplexity as the paper prints it."""
-    return BEYOND if math.isinf(value) else f"{value:.2f}"
-
-
-def longest_passkey(extension: Extension) -> tuple[int, int] | None:
-    """(k_max, L') of Table 4 after the last tuning step it prints; None where nothing is printed."""
-    if extension.control or extension.steps == 0:
-        return None
-    wanted = window(extension.window, extension.base_window)
-    for row in printed()["table4_passkey_kmax"]["rows"]:
-        if _is(row, extension, wanted):
-            return [longest for longest in row["kmax"] if longest is not None][-1], wanted
-    return None
-
-
-def accuracy(extension: Extension, task: str) -> float | None:
-    """The accuracy that Table 5 prints for the corresponding extension, as a share of one; PI tuned on the Pile."""
-    table = printed()["table5_benchmarks"]
-    if (
-        extension.method not in ("none", "pi")
-        or extension.control
-        or (extension.method == "pi" and not extension.steps)
-    ):
-        return None
-    text = "none" if extension.method == "none" else "pile"
-    wanted = (size(extension.model), window(extension.window, extension.base_window), text)
-    for row in table["rows"]:
-        if (row["size"], row["window"], row["data"]) == wanted:
-            return float(row["accuracy"][table["tasks"].index(task)]) / 100
-    return None
+def at_steps(known: Mapping[int | None, Found], method: str, steps: int | None) -> Found | None:
+    """What was measured after so many steps; for None after as many as the paper's, or else after the most there is."""
+    if steps is not None or method == "none":
+        return known.get(steps or 0)
+    tuned, usual = [number for number in known if number], TUNED.get(method)
+    return known[usual if usual in tuned else max(tuned)] if tuned else None
 
 
 def step_counts() -> list[int]:
     """Tuning steps after which Tables 3 and 4 print numbers, ascending."""
-    found: set[int] = {*printed()["table3_steps"]["steps"], *printed()["table4_passkey_kmax"]["steps"]}
-    return sorted(found)
+    return sorted({one.steps or 0 for one in records() if one.experiment in BY_STEPS.values()})
 
 
-def perplexity_after(extension: Extension, task: str) -> float | None:
-    """Table 3: perplexity of PI at its own window after the extension's steps (PG-19, 7B); None if not printed."""
-    counts = printed()["table3_steps"]["steps"]
-    if (task, extension.method) != ("pg19", "pi") or extension.steps not in counts:
-        return None
-    wanted = window(extension.window, extension.base_window)
-    for row in printed()["table3_steps"]["rows"]:
-        if row["window"] == wanted:
-            return _number(row["ppl"][counts.index(extension.steps)])
-    return None
+@cache
+def _index() -> dict[tuple[Any, ...], dict[int | None, list[Record]]]:
+    """Records by what ours correspond by, then by steps; Tables 1 and 2 come before 3."""
+    found: dict[tuple[Any, ...], dict[int | None, list[Record]]] = {}
+    for one in records():
+        if (item := extension_of(one)) is not None:
+            key = (size(one.model), item.method, item.window, one.eval_window, one.task, one.metric)
+            found.setdefault(key, {}).setdefault(one.steps, []).append(one)
+    return found
 
 
-def passkey_after(extension: Extension) -> float | None:
-    """Table 4: k_max after the extension's steps, in the paper's tokens; None if not printed."""
-    counts = printed()["table4_passkey_kmax"]["steps"]
-    if extension.control or extension.steps not in counts:
-        return None
-    wanted = window(extension.window, extension.base_window)
-    for row in printed()["table4_passkey_kmax"]["rows"]:
-        if _is(row, extension, wanted):
-            return _number(row["kmax"][counts.index(extension.steps)])
-    return None
+def _extended(size: str, method: str, window: int, steps: int | None = None) -> dict[str, Any]:
+    factor = window / printed()["paper"]["original_window"]
+    taken = TUNED[method] if steps is None else steps
+    return {"model": f"LLaMA-{size}", "method": method, "factor": factor, "window": window, "steps": taken}
 
 
-def _is(row: dict[str, Any], extension: Extension, wanted: int) -> bool:
-    method = METHODS.get(extension.method)
-    return (row["size"], row["window"], row["method"]) == (size(extension.model), wanted, method)
+def _perplexity(source: str, task: str, cell: float | str, **given: Any) -> Record:
+    """A cell of Tables 1 to 3; all that `>1e3` says is that it is at least 10^3."""
+    beyond = {"ci_low": UNREADABLE} if isinstance(cell, str) else {}
+    value = math.inf if isinstance(cell, str) else cell
+    return record(source, task, "perplexity", value, stride=printed()["stride"], **given, **beyond)
 
 
-def _untuned(wanted: int) -> float | None:
-    """Table 3 at step 0: PI at its own window before any tuning, 7B."""
-    for row in printed()["table3_steps"]["rows"]:
-        if row["window"] == wanted:
-            return float(row["ppl"][0])
-    return None
+def _perplexities() -> Iterator[Record]:
+    for task, table in (("pg19", "table1_pg19"), ("proof_pile", "table2_proof_pile")):
+        for row in printed()[table]:
+            extended = _extended(row["size"], row["method"], row["window"])
+            for at, cell in zip(printed()["eval_windows"], row["ppl"], strict=True):
+                if cell is not None:
+                    yield _perplexity(TITLES[task], task, cell, eval_window=at, **extended)
 
 
-def _number(cell: float | str | None) -> float | None:
-    """A printed cell; `>1e3` is all the paper says of it."""
-    if isinstance(cell, str):
-        return math.inf
-    return cell
+def _perplexities_by_steps() -> Iterator[Record]:
+    """7B, PI, PG-19, at the extended window itself."""
+    table = printed()["table3_steps"]
+    for row in table["rows"]:
+        for steps, cell in zip(table["steps"], row["ppl"], strict=True):
+            extended = _extended("7B", "pi", row["window"], steps)
+            yield _perplexity("Table 3", "pg19", cell, eval_window=row["window"], **extended)
+
+
+def _passkeys() -> Iterator[Record]:
+    table = printed()["table4_passkey_kmax"]
+    for row in table["rows"]:
+        for steps, longest in zip(table["steps"], row["kmax"], strict=True):
+            if longest is not None:
+                extended = _extended(row["size"], row["method"], row["window"], steps)
+                yield record("Table 4", "passkey", "k_max", longest, eval_window=row["window"], **extended)
+
+
+def _accuracies() -> Iterator[Record]:
+    """As shares of one."""
+    table, original = printed()["table5_benchmarks"], printed()["paper"]["original_window"]
+    for row in table["rows"]:
+        text = "" if row["data"] in ("none", "pile") else f"{TEXT}{row['data']}"
+        extended = _extended(row["size"], "none" if row["data"] == "none" else "pi", row["window"])
+        for task, percent in zip(table["tasks"], row["accuracy"], strict=True):
+            yield record("Table 5", f"{task}{text}", "accuracy", percent / 100, eval_window=original, **extended)
+
+
+def _summaries() -> Iterator[Record]:
+    """LLaMA's by PI under the protocol of ours; the others are rivals."""
+    for row in printed()["table6_govreport"]["rows"]:
+        ours, window = row["model"] == "LLaMA-7B PI", row["window"]
+        who = _extended("7B", "pi", window) if ours else {"model": row["model"]}
+        for metric, value in zip(("rouge1", "rouge2", "rougeL"), row["rouge"], strict=True):
+            protocol = "generated" if ours else "rival"
+            yield record("Table 6", "govreport", metric, value, eval_window=window, protocol=protocol, **who)

@@ -1,16 +1,14 @@
 """Which records belong in one table: those of one task on one text, comparable row by row."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from position_interpolation.evidence import variants
 from position_interpolation.evidence.extensions import Extension, extension_of, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.tasks.passkey import rules
 
 BLOCK = re.compile(r"(?:perplexity|document_loss)_(\d+)_(\d+)")
-PASSKEYS = ("passkey", "passkey_map")  # tasks
 OF_ALL_WINDOWS = "perplexity_of_all_windows"  # a sampled perplexity with the interval of the windows left out
 PERPLEXITIES = ("perplexity", "document_loss", "document_window_loss", OF_ALL_WINDOWS)
 ROUGE = re.compile(r"(document_)?rouge(1|2|L|Lsum)")
@@ -34,52 +32,33 @@ class Group:
 
 def perplexities(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of sliding-window perplexity, with the document losses behind them, by text."""
-    return _grouped(records, lambda record: record.metric in PERPLEXITIES and variants.plain(record))
+    return grouped(records, lambda record: record.metric in PERPLEXITIES and variants.plain(record))
 
 
 def compared(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity whose task carries a setting (`variants`), all settings of one text together."""
-    return _grouped(records, lambda record: record.metric in PERPLEXITIES and bool(variants.settings_of(record)))
+    return grouped(records, lambda record: record.metric in PERPLEXITIES and bool(variants.settings_of(record)))
 
 
 def stopped(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity on bases stopped after so many tokens, all bases and seeds of one text together."""
-    return _grouped(
+    return grouped(
         records,
         lambda record: record.metric in PERPLEXITIES and variants.tokens_of(record.model) is not None,
         by_seed=False,
     )
 
 
-def passkeys(records: Iterable[Record]) -> dict[Group, list[Record]]:
-    """Records of passkey retrieval by task and rule, the rule that conclusions rest on first.
-
-    The prompts' fingerprint is ignored, as they differ by window.
-    """
-    asked = [record for record in records if record.task in PASSKEYS and variants.plain(record)]
-    found = _grouped(asked, lambda record: True, by_text=False, by_rule=True)
-    return dict(sorted(found.items(), key=lambda item: list(rules.SENTENCES).index(str(item[0].rule))))
-
-
-def concluded(records: Iterable[Record]) -> Iterator[tuple[list[Record], str]]:
-    """The groups of Table 4's own task from which conclusions are drawn, each with what must be said of its rule."""
-    found = [(group, rows) for group, rows in passkeys(records).items() if group.task == PASSKEYS[0]]
-    for group, rows in found:
-        if group.rule == found[0][0].rule:
-            remark = rules.REMARKS.get(str(group.rule))
-            yield rows, "" if remark is None else f" {remark[0].upper()}{remark[1:]}."
-
-
 def positions(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity by position, with the document losses behind them, by text and length of the forward."""
-    return _grouped(records, lambda record: BLOCK.fullmatch(record.metric) is not None, by_length=True)
+    return grouped(records, lambda record: BLOCK.fullmatch(record.metric) is not None, by_length=True)
 
 
 def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of summaries by text and window; how the extensions were tuned on summaries goes into every group."""
     rows = list(records)
     tuned = [record for record in rows if SUMMARY_TUNING.fullmatch(record.metric)]
-    scored = _grouped(rows, lambda record: ROUGE.fullmatch(record.metric) is not None, by_length=True)
+    scored = grouped(rows, lambda record: ROUGE.fullmatch(record.metric) is not None, by_length=True)
     return {
         group: [*own, *(record for record in tuned if extension_of(record) in {extension_of(row) for row in own})]
         for group, own in scored.items()
@@ -88,7 +67,7 @@ def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
 
 def heads(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of real heads, by text."""
-    return _grouped(records, lambda record: record.task == "heads")
+    return grouped(records, lambda record: record.task == "heads")
 
 
 def span_blocks(records: Iterable[Record]) -> list[tuple[int, int]]:
@@ -159,7 +138,7 @@ def windows(records: Iterable[Record]) -> list[int]:
     return sorted({record.eval_window for record in records if record.eval_window is not None})
 
 
-def _grouped(
+def grouped(
     records: Iterable[Record],
     belongs: Callable[[Record], bool],
     by_text: bool = True,
@@ -173,7 +152,7 @@ def _grouped(
         text = record.data.get("sha256") if by_text else None
         length = record.eval_window if by_length else None
         seed = record.seed if by_seed else None
-        rule = rules.rule_of(record) if by_rule else None
+        rule = record.protocol if by_rule else None
         task, source = variants.task_of(record), record.data.get("source")
         group = Group(task, source, text, record.stride, seed, length, rule)
         groups.setdefault(group, []).append(record)

@@ -20,9 +20,3 @@ def ends(rows: Sequence[Record]) -> list[Record]:
     """The records less those of a family between untuned and longest tuned, which would crowd plain figures."""
     between = {extension for family in families(rows) for extension in family[:-1] if extension.steps}
     return [record for record in rows if extension_of(record) not in between]
-
-
-def within(family: Sequence[Extension], steps: int) -> Extension | None:
-    """The longest tuned of a family that took no more than so many steps; None if none did."""
-    taken = [extension for extension in family if 0 < extension.steps <= steps]
-    return taken[-1] if taken else None

@@ -18,8 +18,11 @@ def main(results: Path) -> None:
     if not folders:
         raise UsageError(f"no records in {results}: expected <experiment>/<rung>/{ROWS} below it")
     for folder in folders:
-        print(pages.render(folder)[-1])
-    print(pages.render_index(results))
+        pages.save(folder)
+    place = pages.render_index(results)
+    for folder in folders:
+        print(folder / "README.md")
+    print(place)
 
 
 if __name__ == "__main__":

@@ -2,23 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
-from position_interpolation.evidence.claim import Claim, claims
-from position_interpolation.evidence.effects import Evidence
-from position_interpolation.evidence.judging import Outcome
-from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.verdicts import Verdict
-from position_interpolation.report.checks import judged
-from position_interpolation.report.printed import Printed
-from position_interpolation.report.rung import EXPERIMENTS, Rung
+from position_interpolation.evidence.evidence import EXPERIMENTS
+from position_interpolation.evidence.judging import Outcome, Verdict
+from position_interpolation.report.judge import PAPER, Entry, printed
 
 SHOWN = ("tiny", "smollm2")  # rungs with a column even before anything is measured
 LATER = ("llama",)  # rungs with a column once they have records
-PAPER = "paper"  # the column of the paper's own tables and formulas
 ORDER: tuple[Verdict, ...] = ("holds", "does not hold", "within noise", "not measured")
-OPPOSITES = {"holds", "does not hold"}
 SUBJECTS = {
     "perplexity": "Perplexity by evaluation window (Tables 1 and 2)",
     "steps": "Perplexity by steps of tuning (Table 3)",
@@ -26,13 +18,20 @@ SUBJECTS = {
     "benchmarks": "Benchmarks at the original window (Table 5)",
     "govreport": "Summaries of long reports (Table 6)",
     "theory": "Theory (section 2, appendix A, Figures 2 and 5)",
+    "tables": "Ours: beside the paper's tables",
+    "quickstart": "Ours: the quick start, which tunes for 100 steps and reads another text",
+    "positions": "Ours: perplexity by position inside one long text",
+    "heads": "Ours: the bounds at other head dimensions, and on real heads",
+    "base_tokens": "Ours: bases that were stopped early",
+    "settings": "Ours: what the paper leaves open about tuning",
 }
 INTRODUCTION = """\
 # What the paper claims, and what holds
 
 Each claim of [Position Interpolation](https://arxiv.org/abs/2306.15595) (arXiv:2306.15595v2) that a reader might cite,
 in our words, held against numbers: first those that the paper itself prints, then our own. A rung is a size at which
-the paper is run again; its numbers come from the `rows.jsonl` of its experiments.
+the paper is run again; its numbers come from the `rows.jsonl` of its experiments. Behind the paper's claims stand those
+that this project asks beyond them ("ours"). A page of results shows the same verdicts.
 """
 LEGEND = """\
 **How to read it.** Every claim says below what would have to be seen. If it speaks of several sizes, texts or windows,
@@ -51,41 +50,30 @@ SOURCES = f"""\
 The paper's are in `src/position_interpolation/assets/paper.yaml`; its formulas are evaluated for head dimension 128 and
 base 10000. Section 2 needs no model: its numbers stand in the column of the rung under which they were computed. A
 rung's numbers come from the experiments {", ".join(f"`{name}`" for name in EXPERIMENTS)}; where two of them measured
-the same, the first in this order counts. Other experiments vary what the paper does not and are no evidence here. The
-claims, with the limits that they are held to, are in `src/position_interpolation/assets/claims.yaml`.
+the same, the first in this order counts. Other experiments vary what the paper does not: they are evidence for those
+claims alone that name them. The claims, with the limits that they are held to, are in
+`src/position_interpolation/assets/claims.yaml`.
 """
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One claim with what each evidence says about it, by the evidence's column."""
-
-    claim: Claim
-    outcomes: dict[str, Outcome]
-
-    @property
-    def opposed(self) -> list[str]:
-        """Rungs on which the claim comes out the reverse of the paper's own tables."""
-        printed = self.outcomes[PAPER].verdict
-        return [name for name, found in self.outcomes.items() if {printed, found.verdict} == OPPOSITES]
-
-
-def render(records: Mapping[str, Sequence[Record]]) -> str:
-    """The page as markdown.
-
-    Args:
-        records: all records by rung; a rung without any is shown as not measured.
-    """
-    rungs = [*SHOWN, *(name for name in LATER if records.get(name))]
-    columns: dict[str, Evidence] = {PAPER: Printed(), **{name: Rung(name, records.get(name, ())) for name in rungs}}
-    ledger = [Entry(claim, {name: judged(claim, one) for name, one in columns.items()}) for claim in claims()]
-    titles = {name: one.title for name, one in columns.items()}
-    parts = [INTRODUCTION, _counts(ledger, titles), LEGEND, _summary(ledger, titles), _opposed(ledger, titles)]
-    for subject, entries in groupby(ledger, key=lambda entry: entry.claim.subject):
+def render(entries: Sequence[Entry]) -> str:
+    """The page as markdown; a rung without records is shown as not measured."""
+    rungs = [*SHOWN, *(name for name in LATER if any(name in entry.outcomes for entry in entries))]
+    titles = {PAPER: printed().title, **{name: name for name in rungs}}
+    ledger = [Entry(entry.claim, _columns(entry, rungs)) for entry in entries]
+    papers, ours = ([entry for entry in ledger if entry.claim.ours == own] for own in (False, True))
+    parts = [INTRODUCTION, _counts(papers, titles), LEGEND, _summary("## At a glance", papers, titles)]
+    parts += [_opposed(papers, titles), _summary("## What this project asks beyond the paper", ours, titles)]
+    for subject, found in groupby(ledger, key=lambda entry: entry.claim.subject):
         parts.append(f"## {SUBJECTS[subject]}\n")
-        parts += [_details(entry, titles) for entry in entries]
+        parts += [_details(entry, titles) for entry in found]
     parts.append(SOURCES)
     return "\n".join(part for part in parts if part)
+
+
+def _columns(entry: Entry, rungs: Sequence[str]) -> dict[str, Outcome]:
+    shown = [*([] if entry.claim.ours else [PAPER]), *rungs]
+    return {name: entry.outcomes.get(name, Outcome((), ())) for name in shown}
 
 
 def _counts(ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
@@ -100,14 +88,15 @@ def _counts(ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _summary(ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
+def _summary(heading: str, ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
     """One row a claim, one verdict a column."""
-    header = ["Claim", "Where it stands", *(_heading(name, title) for name, title in titles.items())]
+    columns = list(ledger[0].outcomes) if ledger else []
+    header = ["Claim", "Where it stands", *(_heading(name, titles[name]) for name in columns)]
     rows = [
         [f"[{entry.claim.statement}](#{entry.claim.id})", entry.claim.where, *map(_verdict, entry.outcomes.values())]
         for entry in ledger
     ]
-    return "## At a glance\n\n" + _table(header, rows)
+    return f"{heading}\n\n" + _table(header, rows) if ledger else ""
 
 
 def _opposed(ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
@@ -141,7 +130,7 @@ def _details(entry: Entry, titles: Mapping[str, str]) -> str:
     return "\n".join(
         [
             f'### <a id="{claim.id}"></a>{claim.statement}\n',
-            f"*Stands in:* {claim.where}.\n",
+            *([] if claim.ours else [f"*Stands in:* {claim.where}.\n"]),
             f"*Would have to be seen:* {claim.needed}\n",
             _table(header, rows),
             *remarks,
@@ -168,7 +157,7 @@ def _case(found: Outcome) -> list[str]:
     if found.worst is None or found.worst.effect is None:
         return [""] * 5
     effect = found.worst.effect
-    return [found.worst.name, found.worst.shown, found.worst.needed, effect.detail, effect.source]
+    return [found.worst.name, found.worst.shown, found.worst.needed, effect.detail, ", ".join(effect.sources)]
 
 
 def _cases(found: Outcome) -> str:

@@ -8,16 +8,22 @@ from position_interpolation.display.section import Section
 from position_interpolation.evidence import variants
 from position_interpolation.evidence.extensions import ordered
 from position_interpolation.evidence.records import ROWS, Record, read
-from position_interpolation.evidence.verdicts import EXPLOSION, Finding
 from position_interpolation.machine import files
-from position_interpolation.report import ledger, provenance
-from position_interpolation.report.parts import findings, sections, trial
+from position_interpolation.report import judge, ledger, provenance
+from position_interpolation.report.judge import Seen
+from position_interpolation.report.parts import sections, trial
 from position_interpolation.settings.errors import UsageError
 
 PAPER = "[Position Interpolation](https://arxiv.org/abs/2306.15595) (arXiv:2306.15595v2)"
 UNNAMED = "single"  # runs outside any experiment: kept for their owner, left out of the overview
 FIRST = "quickstart"
 LEDGER = "claims.md"
+NOTE = """\
+A claim is listed here if records of this page are part of its evidence, with the verdict that it has on the ledger,
+over all experiments of this rung. Behind it stands the weakest case that rests on this page's records; if one of
+another experiment comes out worse, that decides, and follows. A case holds, or does not, only if its whole 95 %
+interval lies on one side of what is needed; else it is within noise.
+"""
 
 
 def render(folder: Path) -> list[Path]:
@@ -29,50 +35,63 @@ def render(folder: Path) -> list[Path]:
     Raises:
         UsageError: the folder has no records.
     """
+    written, place = save(folder), folder / "README.md"
     records = read(folder / ROWS)
-    if not records:
-        raise UsageError(f"{folder / ROWS} holds no records: run the experiment first")
-    parts = sections(records)
-    written: list[Path] = []
-    for part in parts:
-        written += formats.save(part.table, folder / part.stem)
-        for stem, draw in part.drawings:
-            written += drawing.save(draw(), folder / stem)
-    place = folder / "README.md"
-    files.write_text(place, page(records, parts))
+    files.write_text(place, page(records, sections(records), judge.on_page(records, judge.beside(folder), folder.name)))
     return [*written, place]
 
 
-def render_index(results: Path) -> Path:
-    """Write results/README.md: each experiment's first table and figure, the findings, where to read on.
+def save(folder: Path) -> list[Path]:
+    """Write every table and figure of a results folder.
 
-    The ledger of claims is written beside it, from the same records.
+    Raises:
+        UsageError: the folder has no records.
+    """
+    records = read(folder / ROWS)
+    if not records:
+        raise UsageError(f"{folder / ROWS} holds no records: run the experiment first")
+    written: list[Path] = []
+    for part in sections(records):
+        written += formats.save(part.table, folder / part.stem)
+        for stem, draw in part.drawings:
+            written += drawing.save(draw(), folder / stem)
+    return written
+
+
+def render_index(results: Path) -> Path:
+    """Write results/README.md: each experiment's first table and figure, what holds, where to read on.
+
+    The ledger of claims is written beside it, and every page anew: the records of one experiment may decide what the
+    page of another says.
     """
     folders = sorted(
         (path.parent for path in results.glob(f"*/*/{ROWS}") if path.parent.parent.name != UNNAMED), key=_place
     )
-    parts = [
-        f"# Results\n\nOurs beside the paper's: {PAPER}. Each number is a line of a `rows.jsonl`; "
-        "`python -m position_interpolation task=report experiment_name=<name>` renders a page from it. What the "
-        f"numbers say about each claim of the paper: [the ledger of claims]({LEDGER}).\n"
-    ]
+    records = {folder: read(folder / ROWS) for folder in folders}
     rungs: dict[str, list[Record]] = {}
+    for folder, rows in records.items():
+        rungs.setdefault(folder.name, []).extend(rows)
+    judged = judge.judge(rungs)
     contents, entries = [], []
-    for folder in folders:
-        records = read(folder / ROWS)
-        rungs.setdefault(folder.name, []).extend(records)
-        shown = sections(records)
+    for folder, rows in records.items():
+        shown, found = sections(rows), judge.on_page(rows, judged, folder.name)
         if shown:
             relative = folder.relative_to(results).as_posix()
-            contents.append(f"[{title(records)}]({relative}/README.md)")
-            entries.append(_entry(folder, relative, records, shown[0]))
+            contents.append(f"[{title(rows)}]({relative}/README.md)")
+            entries.append(_entry(folder, relative, rows, shown[0], found))
+            files.write_text(folder / "README.md", page(rows, shown, found))
     contents += [
         f"[{path.parent.name}]({path.parent.name}/README.md)" for path in sorted(results.glob("benchmark*/README.md"))
     ]
-    parts += [" · ".join(contents) + "\n", *entries]
-    if not entries:
-        parts = [parts[0], "Nothing yet: run `python -m position_interpolation experiment=quickstart`.\n"]
-    files.write_text(results / LEDGER, ledger.render(rungs))
+    parts = [
+        f"# Results\n\nOurs beside the paper's: {PAPER}. Each number is a line of a `rows.jsonl`; "
+        "`python -m position_interpolation task=report experiment_name=<name>` renders a page from it. What the "
+        f"numbers say about each claim of the paper: [the ledger of claims]({LEDGER}). Verdicts here are the ledger's, "
+        "over all experiments of a rung; behind each stands the weakest case of the experiment itself.\n"
+    ]
+    empty = "Nothing yet: run `python -m position_interpolation experiment=quickstart`.\n"
+    parts += [" · ".join(contents) + "\n", *entries] if entries else [empty]
+    files.write_text(results / LEDGER, ledger.render(judged))
     place = results / "README.md"
     files.write_text(place, "\n".join(parts))
     return place
@@ -90,12 +109,18 @@ def title(records: Sequence[Record]) -> str:
     return f"{records[0].experiment} on {records[0].rung}"
 
 
-def page(records: Sequence[Record], parts: Sequence[Section]) -> str:
-    """The page of one results folder."""
+def page(records: Sequence[Record], parts: Sequence[Section], found: Sequence[Seen]) -> str:
+    """The page of one results folder.
+
+    Args:
+        records: all of it.
+        parts: what it shows.
+        found: the claims that rest on it.
+    """
     text = [
         f"# {title(records)}\n",
         _command(records),
-        "## Findings\n\n" + _findings(records),
+        "## What holds\n\n" + _claims(records, found),
         *(_section(part) for part in parts),
         "## Where the numbers come from\n",
         "\n".join([*provenance.sources(records), *provenance.conditions(records)]) + "\n",
@@ -127,22 +152,17 @@ def _command(records: Sequence[Record]) -> str:
     )
 
 
-def _findings(records: Sequence[Record]) -> str:
-    found = findings(records)
+def _claims(records: Sequence[Record], found: Sequence[Seen]) -> str:
     if trial(records):
         return "A trial of the path: its numbers mean nothing, and nothing is concluded from them.\n"
     if not found:
-        return "These records bear on none of the paper's claims.\n"
-    note = (
-        "A claim holds, or does not, only if the whole 95 % interval lies on one side of its limit: "
-        f"{EXPLOSION:g} times for what explodes, no difference for what is better or loses nothing, all of L' for a "
-        "whole window. Perplexities are compared on the same documents.\n"
-    )
-    return "\n".join([*map(_bullet, found), "", note])
+        return "No claim rests on these records.\n"
+    return "\n".join([*(_bullet(item, "../../") for item in found), "", NOTE])
 
 
-def _bullet(finding: Finding) -> str:
-    return f"- **{finding.verdict}** · {_markdown(finding.text)}"
+def _bullet(item: Seen, results: str = "") -> str:
+    statement = f"[{_markdown(item.claim.statement)}]({results}{LEDGER}#{item.claim.id})"
+    return f"- **{item.outcome.verdict}** · {statement} {_markdown(item.numbers)}"
 
 
 def _section(part: Section) -> str:
@@ -156,15 +176,14 @@ def _section(part: Section) -> str:
     return "\n".join([*body, *folded])
 
 
-def _entry(folder: Path, relative: str, records: Sequence[Record], part: Section) -> str:
+def _entry(folder: Path, relative: str, records: Sequence[Record], part: Section, found: Sequence[Seen]) -> str:
     """One experiment on the overview."""
     pictures = [
         f"[![{part.title}]({relative}/{stem}.png)]({relative}/README.md)\n"
         for stem, _ in part.drawings
         if (folder / f"{stem}.png").is_file()
     ]
-    verdicts = [_bullet(item) for item in findings(records) if item.verdict != "not measured"]
-    listed = ["\n".join(verdicts) + "\n"] if verdicts else []
+    listed = [] if trial(records) or not found else ["\n".join(_bullet(item) for item in found) + "\n"]
     links = f"[The whole page]({relative}/README.md) · [every record]({relative}/{ROWS})\n"
     return "\n".join([f"## {title(records)}\n", *pictures, formats.to_markdown(part.table), *listed, links])
 

@@ -1,4 +1,4 @@
-"""What a results folder shows and what it says, from its records: one package a subject, in the order of a page."""
+"""What a results folder shows, from its records: one package a subject, in the order of a page."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -8,7 +8,6 @@ from position_interpolation.comparisons.settings import page as settings
 from position_interpolation.comparisons.steps import page as steps
 from position_interpolation.display.section import Section
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.verdicts import Finding
 from position_interpolation.tasks.benchmarks import page as benchmarks
 from position_interpolation.tasks.govreport import page as govreport
 from position_interpolation.tasks.heads import page as heads
@@ -32,18 +31,6 @@ SECTIONS: tuple[Callable[[Sequence[Record]], Iterator[Section]], ...] = (
     theory.sections,
     steps.tuning_curves,
 )
-FINDINGS: tuple[Callable[[Sequence[Record]], Iterator[Finding]], ...] = (
-    perplexity.findings,
-    steps.findings,
-    passkey.findings,
-    settings.findings,
-    base_tokens.findings,
-    positions.findings,
-    benchmarks.findings,
-    govreport.findings,
-    heads.findings,
-    theory.findings,
-)
 
 
 def sections(records: Sequence[Record]) -> list[Section]:
@@ -57,16 +44,6 @@ def sections(records: Sequence[Record]) -> list[Section]:
             taken |= {stem, *(name for name, _ in drawings)}
             found.append(replace(section, stem=stem, drawings=drawings))
     return found
-
-
-def findings(records: Sequence[Record]) -> list[Finding]:
-    """Everything that the records say about the paper's claims, in the paper's order.
-
-    A claim holds, or does not, only if the whole 95 % interval lies on one side; else it is within noise.
-    """
-    if trial(records):
-        return []
-    return [finding for find in FINDINGS for finding in find(records)]
 
 
 def trial(records: Sequence[Record]) -> bool:

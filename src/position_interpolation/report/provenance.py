@@ -37,7 +37,7 @@ def sources(records: Sequence[Record]) -> list[str]:
         name, source, sha256 = group
         text = f"**{name}**, source `{source}`, sha256 `{(sha256 or 'none')[:16]}`"
         largest = max(rows, key=lambda record: (record.n_documents or 0, record.n_tokens or 0))
-        unit = "trial" if largest.task in select.PASSKEYS else "question" if largest.task in QUESTIONS else "document"
+        unit = "trial" if largest.task in rules.TASKS else "question" if largest.task in QUESTIONS else "document"
         text += f": {plural(largest.n_documents or 0, unit)}"
         text += f", {plural(tokens, 'token')}" if (tokens := _tokens(largest, rows)) else ""
         protocols = _unique(record.protocol for record in rows)
@@ -118,7 +118,7 @@ def deviations(records: Sequence[Record]) -> list[str]:
         lines.append(f"Summaries: {plural(numbers['rouge1'], 'report')} for {printed['eval_documents']}{pairs}.")
     if select.perplexities(records):
         lines.append("Aggregation: the paper does not state it; here every scored token counts alike (`token`).")
-    for rule in dict.fromkeys(str(group.rule) for group in select.passkeys(records)):
+    for rule in dict.fromkeys(str(group.rule) for group in rules.passkeys(records)):
         lines.append(
             "Passkey: the paper states neither prompt length nor matching rule; here prompt and answer fill "
             f"the window and decoding is greedy. {rules.SENTENCES[rule]}"

@@ -8,10 +8,11 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from position_interpolation.display.terminal import LOG_WIDTH, grid
+from position_interpolation.evidence.judging import Verdict
 from position_interpolation.evidence.records import ROWS, read
-from position_interpolation.evidence.verdicts import Verdict
+from position_interpolation.report import judge
 from position_interpolation.report.pages import title
-from position_interpolation.report.parts import findings, sections, trial
+from position_interpolation.report.parts import sections, trial
 
 STYLES: dict[Verdict, str] = {
     "holds": "bold green",
@@ -41,9 +42,10 @@ def print_summary(folders: Sequence[Path], console: Console | None = None) -> No
             console.print(Text(part.table.caption, style="dim"), "")
         if trial(records):
             console.print(Text("A trial of the path: its numbers mean nothing.", style="bold yellow"))
-        for finding in findings(records):
-            verdict = Text(f"{finding.verdict:>13}  ", style=STYLES[finding.verdict])
-            line = Grid.grid()
-            line.add_row(verdict, Text(finding.text))
-            console.print(line)
+        else:
+            for item in judge.on_page(records, judge.beside(folder), folder.name):
+                verdict = Text(f"{item.outcome.verdict:>13}  ", style=STYLES[item.outcome.verdict])
+                line = Grid.grid()
+                line.add_row(verdict, Text(f"{item.claim.statement} {item.numbers}"))
+                console.print(line)
         console.print(Text.assemble("\nPage, tables and figures: ", (str(folder / "README.md"), "bold")))

@@ -16,7 +16,6 @@ from position_interpolation.evidence import variants
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
-from position_interpolation.tasks.passkey import rules
 
 
 def base_tokens_figure(rows: Sequence[Record], metric: str = "perplexity") -> Figure:
@@ -46,7 +45,7 @@ def base_tokens_figure(rows: Sequence[Record], metric: str = "perplexity") -> Fi
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     count = max(record.n_documents or 0 for record in rows if record.metric == metric)
     unit = "document" if metric == "perplexity" else "trial"
-    rule = f", rule {rules.rule_of(rows[0])}" if metric == "k_max" else ""
+    rule = f", rule {rows[0].protocol}" if metric == "k_max" else ""
     figure.suptitle(
         f"{variants.family_of(rows[0].model or '')} at a window of {window}, {plural(count, unit)}{rule}; "
         "lines through means over seeds, points single seeds",

@@ -1,14 +1,12 @@
-"""What a page shows of bases on their way, and what it finds."""
+"""What a page shows of bases on their way."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 from position_interpolation.comparisons.base_tokens import figures, tables
-from position_interpolation.comparisons.base_tokens.findings import base_tokens_findings
 from position_interpolation.display.section import Section
 from position_interpolation.evidence import select, variants
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.verdicts import Finding
 from position_interpolation.tasks.passkey import rules
 
 
@@ -20,16 +18,10 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         yield Section(title, "base_tokens", tables.base_tokens_table(rows), (("base_tokens", draw),))
     found = [row for row in records if row.metric == "k_max" and variants.tokens_of(row.model) is not None]
     for rule in rules.SENTENCES:
-        retrieved = [row for row in found if rules.rule_of(row) == rule]
+        retrieved = [row for row in found if row.protocol == rule]
         if not retrieved:
             continue
         draw = partial(figures.base_tokens_figure, retrieved, "k_max")
         title = f"Passkey retrieval by training tokens of the base, rule {rule}"
         table = tables.base_tokens_table(retrieved, "k_max")
         yield Section(title, "base_tokens_passkey", table, (("base_tokens_passkey", draw),))
-
-
-def findings(records: Sequence[Record]) -> Iterator[Finding]:
-    """What holds, by text."""
-    for rows in select.stopped(records).values():
-        yield from base_tokens_findings(rows)

@@ -81,7 +81,7 @@ def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Tab
     what = "k_max in tokens, in prompts of" if metric == "k_max" else "Perplexity, protocol token, at a window of"
     documents = max(record.n_documents or 0 for record in rows)
     unit = "trial" if metric == "k_max" else "document"
-    judged = f" {rules.SENTENCES[rules.rule_of(rows[0])]}" if metric == "k_max" else ""
+    judged = f" {rules.SENTENCES[str(rows[0].protocol)]}" if metric == "k_max" else ""
     caption = (
         f"{what} {window} by the training tokens of the base, {plural(documents, unit)}.{judged} "
         "A seed decides the order of the tuning text; untuned rows do not depend on it, passkey prompts do. "

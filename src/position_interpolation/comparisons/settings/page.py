@@ -1,14 +1,12 @@
-"""What a page shows of settings compared, and what it finds."""
+"""What a page shows of settings compared."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 from position_interpolation.comparisons.settings import figures, tables
-from position_interpolation.comparisons.settings.findings import compared
 from position_interpolation.display.section import Section
 from position_interpolation.evidence import select
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.verdicts import Finding
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
@@ -21,9 +19,3 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             yield Section(title, "learning_rate", tables.sweep_table(rows), (("learning_rate", draw),))
         else:
             yield Section(f"Choices: {where}", "choices", tables.choices_table(rows), ())
-
-
-def findings(records: Sequence[Record]) -> Iterator[Finding]:
-    """What holds, by text."""
-    for rows in select.compared(records).values():
-        yield from compared(rows)

@@ -105,7 +105,7 @@ def under_extension(rows: Sequence[Record], extension: Extension) -> list[Record
     return [record for record in rows if ordered([record]) == [extension]]
 
 
-def against_first(rows: Sequence[Record], extension: Extension, setting: Setting) -> comparison.Ratio | None:
+def against_first(rows: Sequence[Record], extension: Extension, setting: Setting) -> comparison.Effect | None:
     """Perplexity at L' under a setting over that under the first; None for the first itself, or if nothing pairs."""
     first = settings(under_extension(rows, extension))[0]
     if setting == first:

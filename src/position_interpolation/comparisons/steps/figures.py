@@ -1,12 +1,12 @@
 """Tuning steps drawn: perplexity, k_max and training loss against the steps that an extension was tuned for."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from position_interpolation.comparisons.steps.tables import after, printed
 from position_interpolation.display.colours import GREY
 from position_interpolation.display.drawing import line, style, tick
 from position_interpolation.evidence import paper, select, step_counts
@@ -14,8 +14,6 @@ from position_interpolation.evidence.extensions import Extension, method_label, 
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, rate_text
 from position_interpolation.tasks.tuning_curve import page
-
-Printed = Callable[[Extension, int], float | None]
 
 
 def perplexity_steps_figure(rows: Sequence[Record]) -> Figure:
@@ -27,18 +25,16 @@ def perplexity_steps_figure(rows: Sequence[Record]) -> Figure:
     task = rows[0].task
     families = step_counts.families(rows)
 
-    def printed(extension: Extension, count: int) -> float | None:
-        return paper.perplexity_after(_after(extension, count), task)
-
-    known = any(_printed_points(family[-1], printed) for family in families)
+    by_family = [(family[-1], _printed_points(family[-1], task, "perplexity")) for family in families]
+    known = any(points for _, points in by_family)
     figure = Figure(figsize=(11, 4.8) if known else (7, 4.8), layout="constrained")
     ours, *theirs = figure.subplots(1, 2 if known else 1, squeeze=False)[0]
     _draw(ours, rows, families, "perplexity", "token")
     _draw_base(ours, rows)
     for axes in theirs:
-        for family in families:
-            if points := _printed_points(family[-1], printed):
-                axes.plot(*zip(*points, strict=True), **style(family[-1], [family[-1]]))
+        for last, points in by_family:
+            if points:
+                axes.plot(*zip(*points, strict=True), **style(last, [last]))
         axes.set_title("The paper: LLaMA 7B, Table 3")
     for axes in (ours, *theirs):
         axes.set_yscale("log")
@@ -56,7 +52,7 @@ def passkey_steps_figure(rows: Sequence[Record], rule: str) -> Figure:
     """k_max as a share of the own window against steps (Table 4); the paper's as thin dashed lines.
 
     Args:
-        rows: one group of `select.passkeys` in which `step_counts.families` finds some.
+        rows: one group of `rules.passkeys` in which `step_counts.families` finds some.
         rule: by which answers were judged.
     """
     families = step_counts.families(rows)
@@ -64,13 +60,11 @@ def passkey_steps_figure(rows: Sequence[Record], rule: str) -> Figure:
     axes = figure.subplots()
     _draw(axes, rows, families, "k_max", None)
 
-    def printed(extension: Extension, count: int) -> float | None:
-        longest = paper.passkey_after(_after(extension, count))
-        return None if longest is None else longest / paper.window(extension.window, extension.base_window)
-
     farthest = max(extension.steps for family in families for extension in family)
     for family in families:
-        points = [(count, share) for count, share in _printed_points(family[-1], printed) if count <= farthest]
+        window = paper.window(family[-1].window, family[-1].base_window)
+        printed = _printed_points(family[-1], "passkey", "k_max")
+        points = [(count, longest / window) for count, longest in printed if count <= farthest]
         if points:
             look = {**style(family[-1], [family[-1]]), "linestyle": "--", "linewidth": 0.8, "alpha": 0.5}
             axes.plot(*zip(*points, strict=True), **look)
@@ -133,13 +127,10 @@ def _draw_base(axes: Axes, rows: Sequence[Record]) -> None:
                 axes.axhspan(inside.ci_low, inside.ci_high, color=GREY, alpha=0.15, linewidth=0)
 
 
-def _printed_points(extension: Extension, printed: Printed) -> list[tuple[int, float]]:
-    values = [(count, printed(extension, count)) for count in paper.step_counts()]
-    return [(count, value) for count, value in values if value is not None and math.isfinite(value)]
-
-
-def _after(extension: Extension, count: int) -> Extension:
-    return Extension(extension.model, extension.method, extension.factor, extension.window, count)
+def _printed_points(extension: Extension, task: str, metric: str) -> list[tuple[int, float]]:
+    """(steps, number) of Table 3 or 4."""
+    found = ((count, printed(after(extension, count), task, metric)) for count in paper.step_counts())
+    return [(count, number.value) for count, number in found if number is not None]
 
 
 def _step_axes(axes: Axes, label: str) -> None:

@@ -1,16 +1,13 @@
-"""What a page shows of tuning steps, and what it finds."""
+"""What a page shows of tuning steps."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
 from position_interpolation.comparisons.steps import figures, tables
-from position_interpolation.comparisons.steps.findings import passkey_steps, perplexity_steps
 from position_interpolation.display.section import Section
 from position_interpolation.evidence import select, step_counts
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.verdicts import Finding
-from position_interpolation.tasks.passkey.findings import sighted
+from position_interpolation.tasks.passkey import rules
 from position_interpolation.tasks.tuning_curve import page
 
 
@@ -21,7 +18,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             draw = partial(figures.perplexity_steps_figure, rows)
             title = f"Perplexity by tuning steps: {group.task}, {group.source} text"
             yield Section(title, "steps", tables.perplexity_steps_table(rows), (("perplexity_steps", draw),))
-    for group, rows in select.passkeys(records).items():
+    for group, rows in rules.passkeys(records).items():
         if group.task == "passkey" and step_counts.families(rows):
             draw = partial(figures.passkey_steps_figure, rows, str(group.rule))
             table = tables.passkey_steps_table(rows, str(group.rule))
@@ -34,12 +31,3 @@ def tuning_curves(records: Sequence[Record]) -> Iterator[Section]:
     for rows in page.curves(records).values():
         draw = partial(figures.curves_figure, rows)
         yield Section("Tuning curves", "tuning", page.curves_table(rows), (("tuning", draw),))
-
-
-def findings(records: Sequence[Record]) -> Iterator[Finding]:
-    """What holds, by text."""
-    for rows in select.perplexities(records).values():
-        yield from perplexity_steps(rows)
-    for rows, remark in select.concluded(records):
-        for finding in sighted(rows, passkey_steps(rows)):
-            yield replace(finding, text=finding.text + remark)

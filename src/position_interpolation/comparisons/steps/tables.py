@@ -1,8 +1,9 @@
 """Tables 3 and 4: one number by tuning steps, the paper's beside."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from position_interpolation.display.tables import Cell, Column, Table, cell_of, method_name
+from position_interpolation.display.tables import Cell, Column, Table, cell_of, method_name, printed_cell
 from position_interpolation.evidence import paper, select, step_counts
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
@@ -30,16 +31,14 @@ def perplexity_steps_table(rows: Sequence[Record]) -> Table:
         "extension's own window after so many tuning steps, protocol token. In brackets the 95 % interval of a "
         "bootstrap over documents. Paper: Table 3, LLaMA 7B."
     )
-    return _by_steps(
-        rows, measured, lambda extension: paper.perplexity_after(extension, task), perplexity_text, caption
-    )
+    return _by_steps(rows, measured, partial(printed, task=task, metric="perplexity"), perplexity_text, caption)
 
 
 def passkey_steps_table(rows: Sequence[Record], rule: str) -> Table:
     """The layout of Table 4: k_max by steps, one row a family.
 
     Args:
-        rows: one group of `select.passkeys` in which `step_counts.families` finds some.
+        rows: one group of `rules.passkeys` in which `step_counts.families` finds some.
         rule: by which answers were judged.
     """
 
@@ -51,13 +50,18 @@ def passkey_steps_table(rows: Sequence[Record], rule: str) -> Table:
         f"{rules.SENTENCES[rule]} In brackets the "
         "95 % interval over the rates that the trials leave possible. Paper: Table 4, at the same multiples of L."
     )
-    return _by_steps(rows, measured, paper.passkey_after, whole, caption)
+    return _by_steps(rows, measured, partial(printed, task="passkey", metric="k_max"), whole, caption)
+
+
+def printed(extension: Extension, task: str, metric: str) -> Record | None:
+    """What Table 3 or 4 prints at the extension's own window after its steps."""
+    return paper.beside(extension, task, metric, extension.window, by_steps=True)
 
 
 def _by_steps(
     rows: Sequence[Record],
     measured: Callable[[Extension], Record | None],
-    printed: Callable[[Extension], float | None],
+    theirs: Callable[[Extension], Record | None],
     show: Callable[[float], str],
     caption: str,
 ) -> Table:
@@ -65,12 +69,8 @@ def _by_steps(
     families = step_counts.families(rows)
     taken = sorted({extension.steps for family in families for extension in family})
     columns = [*ROW, *(Column(str(count), show, measured=True) for count in taken)]
-    theirs = [
-        count
-        for count in paper.step_counts()
-        if any(printed(_after(family[-1], count)) is not None for family in families)
-    ]
-    columns += [Column(f"paper {count}", show) for count in theirs]
+    counts = [count for count in paper.step_counts() if any(theirs(after(family[-1], count)) for family in families)]
+    columns += [Column(f"paper {count}", show) for count in counts]
     cells = []
     for family in families:
         last = family[-1]
@@ -79,12 +79,13 @@ def _by_steps(
                 Cell(last.model),
                 Cell(last.window),
                 Cell(method_name(last)),
-                *(cell_of(measured(_after(last, count))) for count in taken),
-                *(Cell(printed(_after(last, count))) for count in theirs),
+                *(cell_of(measured(after(last, count))) for count in taken),
+                *(printed_cell(theirs(after(last, count))) for count in counts),
             )
         )
     return Table(tuple(columns), tuple(cells), caption)
 
 
-def _after(extension: Extension, count: int) -> Extension:
+def after(extension: Extension, count: int) -> Extension:
+    """The extension after so many steps."""
     return Extension(extension.model, extension.method, extension.factor, extension.window, count)

@@ -1,49 +1,105 @@
-"""Checks of section 3.4, Table 5: accuracy at the original window before and after extension."""
+"""Checks of section 3.4, Table 5: accuracy at the original window before and after extension, in per cent."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from dataclasses import replace
+from itertools import pairwise, product
 
 from position_interpolation.evidence import paper
-from position_interpolation.evidence.effects import Effect, Evidence, apart
+from position_interpolation.evidence.comparison import Effect, apart, recorded
+from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.judging import Bar, Case, points
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import plural
+from position_interpolation.tasks.benchmarks.questions import SETS
+from position_interpolation.tasks.benchmarks.tables import YES
 
 
-def benchmarks_lose_at_most(evidence: Evidence, sizes: Sequence[str], factor: int, most: float) -> Iterator[Case]:
+def lose_at_most(evidence: Evidence, factor: int, most: float) -> Iterator[Case]:
     """The extended model against its base on every benchmark."""
-    for model, test in _models_and_tests(evidence, sizes):
-        effect = evidence.accuracy_change(model, test, factor)
+    for model, test in product(evidence.models, SETS):
+        effect = change(evidence, model, test, factor)
         yield Case(f"{model}, {test}: PI x{factor} against the base", effect, Bar("at least", -most), points)
 
 
-def benchmarks_loss_grows(evidence: Evidence, sizes: Sequence[str], factors: Sequence[int]) -> Iterator[Case]:
+def loss_grows(evidence: Evidence, factors: Sequence[int]) -> Iterator[Case]:
     """Each factor against the one before on every benchmark."""
-    for model, test in _models_and_tests(evidence, sizes):
+    for model, test in product(evidence.models, SETS):
         for smaller, larger in pairwise(factors):
-            changes = [evidence.accuracy_change(model, test, factor) for factor in (larger, smaller)]
+            changes = [change(evidence, model, test, factor) for factor in (larger, smaller)]
             name = f"{model}, {test}: change against the base of PI x{larger} less that of PI x{smaller}"
             yield Case(name, _apart(*changes), Bar("below", 0.0), points)
 
 
-def benchmarks_tuning_text(evidence: Evidence, sizes: Sequence[str], factor: int, most: float) -> Iterator[Case]:
-    """The distance between two models tuned on different texts on every benchmark, whichever is ahead."""
-    for model, test in _models_and_tests(evidence, sizes):
-        ours, other = (evidence.accuracy(model, test, factor, text) for text in ("redpajama", "pile"))
-        apart = _apart(ours, other)
-        if apart is not None and apart.value < 0:
-            apart = _apart(other, ours)
-        yield Case(f"{model}, {test}: RedPajama and Pile apart", apart, Bar("at most", most), points)
+def tuning_text(evidence: Evidence, factor: int, other: str, most: float) -> Iterator[Case]:
+    """The distance between models tuned on the Pile and on another text on every benchmark, whichever is ahead."""
+    for model, test in product(evidence.models, SETS):
+        found = [accuracy(evidence, model, name, factor) for name in (f"{test}{paper.TEXT}{other}", test)]
+        distance = _apart(*found)
+        if distance is not None and distance.value < 0:
+            distance = _apart(*reversed(found))
+        yield Case(f"{model}, {test}: {other} and Pile apart", distance, Bar("at most", most), points)
 
 
-def _models_and_tests(evidence: Evidence, sizes: Sequence[str]) -> Iterator[tuple[str, str]]:
-    tests = paper.printed()["table5_benchmarks"]["tasks"]
-    return ((model, test) for model in evidence.models(sizes) for test in tests)
+def base_knows(evidence: Evidence) -> Iterator[Case]:
+    """The base's accuracy less what needs no model. A base that only guesses has nothing to lose."""
+    for model, test in product(evidence.models, SETS):
+        found = accuracy(evidence, model, test, 1)
+        if found is not None:
+            low, high = (None if end is None else end - 100 * chance(test) for end in (found.low, found.high))
+            rival = "always answering yes" if test == "boolq" else "guessing"
+            detail = f"{found.detail}; {found.value:.1f} against {100 * chance(test):.1f} of {rival}"
+            found = replace(found, value=found.value - 100 * chance(test), low=low, high=high, detail=detail)
+        yield Case(f"{model}, {test}: the base against an answer without a model", found, Bar("above", 0.0), points)
+
+
+def accuracy(evidence: Evidence, model: str, test: str, factor: int) -> Effect | None:
+    """Of the base (factor 1), or of PI; the text that the models here are tuned on stands for the Pile."""
+    return next(_recorded(evidence, "accuracy", model, test, factor), None)
+
+
+def change(evidence: Evidence, model: str, test: str, factor: int) -> Effect | None:
+    """Against the base: paired by question as recorded, or the difference of two printed numbers.
+
+    None as well if the base only guesses: then nothing is learnt of extensions. Where no answer changed, no spread is
+    known.
+    """
+    if evidence.printed:
+        return _apart(*(accuracy(evidence, model, test, at) for at in (factor, 1)))
+    bases = [
+        one for rows in evidence.of(test, model) for one in rows if (one.metric, one.method) == ("accuracy", "none")
+    ]
+    guessing = {base.experiment for base in bases if _guesses(base, test)}
+    found = _recorded(evidence, "accuracy_change", model, test, factor)
+    effect = next((effect for effect in found if guessing.isdisjoint(effect.sources)), None)
+    return replace(effect, low=None, high=None) if effect is not None and effect.low == effect.high else effect
+
+
+def chance(test: str) -> float:
+    """The share of a set that is right without a model: by guessing, or by always answering yes."""
+    return YES if test == "boolq" else 1 / SETS[test]
+
+
+def _guesses(base: Record, test: str) -> bool:
+    """Whether a base's accuracy is not clearly above what needs no model."""
+    return (base.value if base.ci_low is None else base.ci_low) <= chance(test)
+
+
+def _recorded(evidence: Evidence, metric: str, model: str, test: str, factor: int) -> Iterator[Effect]:
+    method = "pi" if factor > 1 else "none"
+    for rows in evidence.of(test, model):
+        known = {one.steps: one for one in rows if (one.metric, one.method, one.factor) == (metric, method, factor)}
+        found = paper.at_steps(known, method, None)
+        if found is not None:
+            questions = plural(found.n_documents or 0, "question")
+            tuned = f", {plural(found.steps, 'step')}" if found.steps else ""
+            yield recorded(found, "" if evidence.printed else f"{questions}{tuned}").scaled(100)
 
 
 def _apart(left: Effect | None, right: Effect | None) -> Effect | None:
     """Left minus right in points, without the dust of binary arithmetic."""
     if left is None or right is None:
         return None
-    shown = apart(left, right)
-    low, high = (None if end is None else round(end, 6) for end in (shown.low, shown.high))
+    found = apart(left, right)
+    low, high = (None if end is None else round(end, 6) for end in (found.low, found.high))
     detail = f"{left.value:.1f} against {right.value:.1f}"
-    return Effect(round(shown.value, 6), low, high, shown.source, detail)
+    return replace(found, value=round(found.value, 6), low=low, high=high, detail=detail)

@@ -1,13 +1,11 @@
-"""What a page shows of zero-shot benchmarks, and what it finds."""
+"""What a page shows of zero-shot benchmarks."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 from position_interpolation.display.section import Section
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.verdicts import Finding
 from position_interpolation.tasks.benchmarks import figures, tables
-from position_interpolation.tasks.benchmarks.findings import benchmarks
 from position_interpolation.tasks.benchmarks.tables import by_sample
 
 
@@ -26,9 +24,3 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         if compared:
             title = "Zero-shot benchmarks: each extension against its base"
             yield Section(title, "changes", tables.changes_table(rows), ())
-
-
-def findings(records: Sequence[Record]) -> Iterator[Finding]:
-    """What holds, by sample of questions."""
-    for rows in by_sample(records):
-        yield from benchmarks(rows)

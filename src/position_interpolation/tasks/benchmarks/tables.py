@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of
+from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of, printed_cell
 from position_interpolation.evidence import paper, select
 from position_interpolation.evidence.extensions import METHODS, Extension, names, ordered
 from position_interpolation.evidence.records import Record
@@ -35,11 +35,16 @@ def find(records: Sequence[Record], extension: Extension, name: str, metric: str
     return select.find([record for record in records if record.task == name], extension, metric)
 
 
+def printed(extension: Extension, name: str) -> Record | None:
+    """The accuracy in the paper's Table 5."""
+    return paper.beside(extension, name, "accuracy", extension.base_window)
+
+
 def printed_change(extension: Extension, name: str) -> float | None:
     """The change of accuracy against the base, as a share of one, that follows from the paper's Table 5."""
     base = Extension(extension.model, "none", 1.0, extension.base_window, 0)
-    own, other = paper.accuracy(extension, name), paper.accuracy(base, name)
-    return None if own is None or other is None else own - other
+    own, other = printed(extension, name), printed(base, name)
+    return None if own is None or other is None else own.value - other.value
 
 
 def points(value: float) -> str:
@@ -65,13 +70,13 @@ def accuracy_table(records: Sequence[Record], metric: str = "accuracy") -> Table
         metric: `accuracy`, or `accuracy_normalised`, beside which the paper's numbers are not repeated.
     """
     sets, extensions = asked(records), ordered(records)
-    printed = {name: [paper.accuracy(item, name) for item in extensions] for name in sets}
-    compared = [name for name in sets if metric == "accuracy" and any(value is not None for value in printed[name])]
+    theirs = {name: [printed(item, name) for item in extensions] for name in sets}
+    compared = [name for name in sets if metric == "accuracy" and any(theirs[name])]
     rows = tuple(
         (
             *_named(extension),
             *(cell_of(find(records, extension, name, metric)) for name in sets),
-            *(Cell(printed[name][place]) for name in compared),
+            *(printed_cell(theirs[name][place]) for name in compared),
         )
         for place, extension in enumerate(extensions)
     )

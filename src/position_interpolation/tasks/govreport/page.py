@@ -1,4 +1,4 @@
-"""What a page shows of summaries, and what it finds."""
+"""What a page shows of summaries."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -6,9 +6,7 @@ from functools import partial
 from position_interpolation.display.section import Section
 from position_interpolation.evidence import select
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.verdicts import Finding
 from position_interpolation.tasks.govreport import figures, tables
-from position_interpolation.tasks.govreport.findings import summaries
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
@@ -17,9 +15,3 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         draw = partial(figures.govreport_figure, rows)
         table = tables.govreport_table(rows)
         yield Section(f"Summaries of reports: {group.source} text", "govreport", table, (("govreport", draw),))
-
-
-def findings(records: Sequence[Record]) -> Iterator[Finding]:
-    """What holds, by text."""
-    for rows in select.summaries(records).values():
-        yield from summaries(rows)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from position_interpolation.display.tables import Cell, Column, Table, cell_of
+from position_interpolation.display.tables import Cell, Column, Table, cell_of, printed_cell
 from position_interpolation.evidence import paper
 from position_interpolation.evidence.extensions import Extension, extension_of, names, ordered
 from position_interpolation.evidence.records import Record
@@ -62,11 +62,7 @@ def govreport_table(records: Sequence[Record]) -> Table:
     for writer, name in called(records).items():
         found = [score(records, writer, metric) for metric in VARIANTS]
         rows.append((Cell(writer.model), Cell(_window(records)), Cell(name), *map(cell_of, found)))
-    for row in paper.printed()["table6_govreport"]["rows"]:
-        values = [Cell(float(value)) for value in row["rouge"]]
-        rows.append(
-            (Cell(f"paper: {row['model']}"), Cell(row["window"]), Cell("fine-tuned on summaries"), *values, Cell())
-        )
+    rows += _printed()
     columns = (
         Column("Model"),
         Column("Window"),
@@ -74,6 +70,24 @@ def govreport_table(records: Sequence[Record]) -> Table:
         *(Column(name, _points, measured=True) for name in VARIANTS.values()),
     )
     return Table(columns, tuple(rows), _caption(records))
+
+
+def _printed() -> list[tuple[Cell, ...]]:
+    """Table 6, a row a model."""
+    models: dict[str, list[Record]] = {}
+    for record in paper.records():
+        if record.task == "govreport":
+            models.setdefault(f"paper: {record.model}{' PI' if record.method == 'pi' else ''}", []).append(record)
+    return [
+        (
+            Cell(name),
+            Cell(f"{(found[0].eval_window or 0) // 1024}K"),
+            Cell("fine-tuned on summaries"),
+            *map(printed_cell, found),
+            Cell(),
+        )
+        for name, found in models.items()
+    ]
 
 
 def _window(records: Sequence[Record]) -> int | None:

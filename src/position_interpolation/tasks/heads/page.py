@@ -1,4 +1,4 @@
-"""What a page shows of real heads, and what it finds."""
+"""What a page shows of real heads."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -7,9 +7,7 @@ from position_interpolation.display.section import Section
 from position_interpolation.evidence import select
 from position_interpolation.evidence.extensions import extension_of, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.verdicts import Finding
 from position_interpolation.tasks.heads import figures, tables
-from position_interpolation.tasks.heads.findings import heads
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
@@ -23,9 +21,3 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         yield Section(title, "heads", tables.heads_table(rows), tuple(drawings))
         yield Section("Real heads: scores by span", "heads_spans", tables.spans_table(rows), ())
         yield Section("Real heads: interpolation error by layer", "heads_layers", tables.layers_table(rows), ())
-
-
-def findings(records: Sequence[Record]) -> Iterator[Finding]:
-    """What holds, by text."""
-    for rows in select.heads(records).values():
-        yield from heads(rows)

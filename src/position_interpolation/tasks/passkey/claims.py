@@ -1,46 +1,91 @@
 """Checks of section 3.3, Table 4: from how far a passkey is retrieved."""
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
-from position_interpolation.evidence.effects import Evidence, apart
+from position_interpolation.evidence.comparison import Effect, apart, recorded
+from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.judging import Bar, Case, share, times
+from position_interpolation.evidence.paper import at_steps
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import plural
+from position_interpolation.tasks.passkey import rules
 
 
-def passkey_whole_window(
-    evidence: Evidence, sizes: Sequence[str], factors: Sequence[int], steps: Sequence[int]
+def k_max(evidence: Evidence, model: str, method: str, factor: int, steps: int | None = None) -> Effect | None:
+    """The longest distance from which the key is retrieved, as a share of L'.
+
+    By one rule for all that is said of a model: the key alone, unless no row was judged so. None as well if a base
+    retrieves nothing in its own window: then nothing is learnt of extensions.
+    """
+    asked = list(evidence.of("passkey", model))
+    rule = rules.believed(row for rows in asked for row in rows)
+    for judged in asked:
+        rows = [row for row in judged if row.protocol == rule]
+        known = {
+            record.steps: record
+            for record in rows
+            if (record.metric, record.method, record.factor) == ("k_max", method, factor)
+            and record.eval_window == record.window
+        }
+        found = at_steps(known, method, steps)
+        if found is not None and not any(map(_blind, rows)):
+            window = evidence.window(model, factor)
+            detail = f"{found.value:.0f} of {window}, {plural(found.steps or 0, 'step')}{rules.remark(rule)}"
+            return recorded(found, detail).scaled(1 / window)
+    return None
+
+
+def whole_window(
+    evidence: Evidence, factors: Sequence[int] = (), steps: Sequence[int | None] = (None,)
 ) -> Iterator[Case]:
-    """PI's k_max as a share of L' after each number of steps."""
-    for model in evidence.models(sizes):
-        for factor in factors:
-            for number in steps:
-                name = f"{model}: k_max of PI x{factor} after {number} steps, of {evidence.window(model, factor)}"
-                effect = evidence.k_max(model, "pi", factor, number)
-                yield Case(name, effect, Bar("at least", 1.0), share)
+    """PI's k_max as a share of L' after each number of steps, or after the longest tuning."""
+    for model in evidence.models:
+        for factor, number in product(factors or evidence.factors(model), steps):
+            effect = k_max(evidence, model, "pi", factor, number)
+            yield Case(_name(evidence, model, factor, number), effect, Bar("at least", 1.0), share)
 
 
-def passkey_stays(
-    evidence: Evidence, sizes: Sequence[str], factors: Sequence[int], steps: Sequence[int]
-) -> Iterator[Case]:
+def stays(evidence: Evidence, factors: Sequence[int], steps: Sequence[int]) -> Iterator[Case]:
     """PI's k_max as a share of L' from the first number of steps on after which it is the whole of it.
 
     A model that never reaches its whole window says nothing about staying there.
     """
-    for model in evidence.models(sizes):
-        for factor in factors:
-            reached = False
-            for number in sorted(steps):
-                effect = evidence.k_max(model, "pi", factor, number)
-                reached = reached or (effect is not None and effect.value >= 1.0)
-                name = f"{model}: k_max of PI x{factor} after {number} steps, of {evidence.window(model, factor)}"
-                yield Case(name, effect if reached else None, Bar("at least", 1.0), share)
+    for model, factor in product(evidence.models, factors):
+        reached = False
+        for number in sorted(steps):
+            effect = k_max(evidence, model, "pi", factor, number)
+            reached = reached or (effect is not None and effect.value >= 1.0)
+            found = effect if reached else None
+            yield Case(_name(evidence, model, factor, number), found, Bar("at least", 1.0), share)
 
 
-def passkey_extrapolation_slow(evidence: Evidence, sizes: Sequence[str], factor: int, most: float) -> Iterator[Case]:
+def extrapolation_slow(evidence: Evidence, factor: int, most: float) -> Iterator[Case]:
     """FT's k_max after its longest tuning, as a multiple of L; and whether PI reaches farther at all."""
-    for model in evidence.models(sizes):
+    for model in evidence.models:
         own = evidence.factor(model, factor)
-        found, ours = (evidence.k_max(model, method, own) for method in ("extrapolation", "pi"))
+        found = k_max(evidence, model, "extrapolation", own)
         name = f"{model}: k_max of FT x{own} after its longest tuning, against {evidence.window(model, 1)}"
         yield Case(name, None if found is None else found.scaled(own), Bar("at most", most), times)
+    yield from farther(evidence, factor)
+
+
+def farther(evidence: Evidence, factor: int) -> Iterator[Case]:
+    """PI's k_max less FT's, as a share of L'."""
+    for model in evidence.models:
+        own = evidence.factor(model, factor)
+        ours, other = (k_max(evidence, model, method, own) for method in ("pi", "extrapolation"))
         name = f"{model}: k_max of PI x{own} less that of FT, as a share of {evidence.window(model, own)}"
-        yield Case(name, None if found is None or ours is None else apart(ours, found), Bar("above", 0.0), share)
+        found = None if ours is None or other is None else apart(ours, other)
+        yield Case(name, found, Bar("above", 0.0), share)
+
+
+def _blind(record: Record) -> bool:
+    """Whether this is a base that is not extended and retrieves nothing in its own window."""
+    inside = record.factor == 1 and record.eval_window == record.window
+    return inside and record.metric == "success" and record.value == 0
+
+
+def _name(evidence: Evidence, model: str, factor: int, steps: int | None) -> str:
+    after = "its longest tuning" if steps is None else f"{steps} steps"
+    return f"{model}: k_max of PI x{factor} after {after}, of {evidence.window(model, factor)}"

@@ -24,7 +24,7 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
     """Success rate by extension (rows) and distance k of the passkey from the prompt's end (columns).
 
     Args:
-        records: one group of `select.passkeys`.
+        records: one group of `rules.passkeys`.
         rule: by which answers were judged.
     """
     asked = select.asked(records)
@@ -75,7 +75,7 @@ def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
     """The key's mean log-likelihood by distance, one line an extension; it tells apart where success is 0 or 1.
 
     Args:
-        records: the log-likelihoods of one group of `select.passkeys`.
+        records: the log-likelihoods of one group of `rules.passkeys`.
         rule: by which answers were judged.
     """
     extensions, called = ordered(records), names(ordered(records))

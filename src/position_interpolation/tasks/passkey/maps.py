@@ -39,7 +39,7 @@ def map_figure(rows: Sequence[Record], rule: str) -> Figure:
     """One panel an extension, narrow enough for a column of text.
 
     Args:
-        rows: one group of `select.passkeys` in which `mapped` finds some.
+        rows: one group of `rules.passkeys` in which `mapped` finds some.
         rule: by which answers were judged.
     """
     panels = mapped(rows)

@@ -1,7 +1,6 @@
-"""What a page shows of passkey retrieval, and what it finds."""
+"""What a page shows of passkey retrieval."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
 from matplotlib.figure import Figure
@@ -10,23 +9,14 @@ from position_interpolation.display.section import Section
 from position_interpolation.evidence import select, step_counts
 from position_interpolation.evidence.extensions import extension_of
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.verdicts import Finding
-from position_interpolation.tasks.passkey import figures, maps, tables
-from position_interpolation.tasks.passkey.findings import passkey
+from position_interpolation.tasks.passkey import figures, maps, rules, tables
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
     """Success by distance, k_max and the key's log-likelihood, by the rule that answers were judged by."""
-    for group, rows in select.passkeys(records).items():
+    for group, rows in rules.passkeys(records).items():
         table, title = tables.passkey_table(rows, str(group.rule)), f"Passkey retrieval, rule {group.rule}"
         yield Section(title, group.task, table, tuple(_drawings(group, rows)))
-
-
-def findings(records: Sequence[Record]) -> Iterator[Finding]:
-    """What holds."""
-    for rows, remark in select.concluded(records):
-        for finding in passkey(step_counts.ends(rows)):
-            yield replace(finding, text=finding.text + remark)
 
 
 def _drawings(group: select.Group, rows: Sequence[Record]) -> Iterator[tuple[str, Callable[[], Figure]]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of, extension_cells
+from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of, extension_cells, printed_cell
 from position_interpolation.evidence import paper, select
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, rate_text, whole
@@ -18,14 +18,14 @@ def passkey_table(records: Sequence[Record], rule: str) -> Table:
     """The layout of Table 4: k_max of every extension, as a share of the window too, beside the paper's.
 
     Args:
-        records: one group of `select.passkeys`.
+        records: one group of `rules.passkeys`.
         rule: by which answers were judged.
     """
     likely = any(record.metric == LIKELIHOOD for record in records)
     rows = []
     for extension, window in select.asked(records):
         longest = select.find(records, extension, "k_max", window)
-        printed = paper.longest_passkey(extension)
+        printed = paper.beside(extension, "passkey", "k_max", extension.window)
         rows.append(
             (
                 *extension_cells(extension),
@@ -34,8 +34,8 @@ def passkey_table(records: Sequence[Record], rule: str) -> Table:
                 Cell(None if longest is None else longest.value / window),
                 cell_of(select.find(records, extension, "success", window)),
                 *([cell_of(select.find(records, extension, LIKELIHOOD, window))] if likely else []),
-                Cell(None if printed is None else printed[0]),
-                Cell(None if printed is None else printed[0] / printed[1]),
+                printed_cell(printed),
+                Cell(None if printed is None else printed.value / (printed.window or 1)),
             )
         )
     columns = (

@@ -89,9 +89,9 @@ def _printed_lines(records: Sequence[Record]) -> dict[Extension, list[tuple[int,
     lines: dict[Extension, list[tuple[int, float]]] = {}
     for extension in ordered(records):
         for window in select.windows(records):
-            value = paper.perplexity(extension, records[0].task, window)
-            if value is not None:
-                lines.setdefault(extension, []).append((paper.window(window, extension.base_window), value))
+            printed = paper.beside(extension, records[0].task, "perplexity", window)
+            if printed is not None:
+                lines.setdefault(extension, []).append((printed.eval_window or 0, printed.value))
     return lines
 
 

@@ -1,15 +1,12 @@
-"""What a page shows of sliding-window perplexity, and what it finds."""
+"""What a page shows of sliding-window perplexity."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 from position_interpolation.display.section import Section
 from position_interpolation.evidence import select, step_counts
-from position_interpolation.evidence.extensions import ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.verdicts import Finding
 from position_interpolation.tasks.perplexity import aggregation, figures, tables
-from position_interpolation.tasks.perplexity.findings import perplexity
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
@@ -29,11 +26,3 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
     for rows in select.perplexities(records).values():
         if aggregation.asked(rows):
             yield Section(aggregation.QUESTION, "aggregation", aggregation.aggregation_table(rows), ())
-
-
-def findings(records: Sequence[Record]) -> Iterator[Finding]:
-    """What holds, by text."""
-    for rows in select.perplexities(records).values():
-        if any(extension.factor > 1 for extension in ordered(rows)):
-            yield from perplexity(step_counts.ends(rows))
-        yield from aggregation.aggregation(rows)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of, extension_cells
+from position_interpolation.display.tables import EXTENSION, Column, Table, cell_of, extension_cells, printed_cell
 from position_interpolation.evidence import paper, select
 from position_interpolation.evidence.extensions import extension_of, ordered
 from position_interpolation.evidence.records import Record
@@ -22,13 +22,15 @@ def perplexity_table(records: Sequence[Record], protocol: str = "token") -> Tabl
     for extension in extensions:
         found = [select.find(shown, extension, "perplexity", window, protocol) for window in windows]
         rows.append([*extension_cells(extension), *(cell_of(record) for record in found)])
-        printed.append([paper.perplexity(extension, shown[0].task, window) for window in windows])
+        printed.append([paper.beside(extension, shown[0].task, "perplexity", window) for window in windows])
     columns = [*EXTENSION, *(Column(str(window), perplexity_text, measured=True) for window in windows)]
     kept = [place for place in range(len(windows)) if any(row[place] is not None for row in printed)]
     if protocol == "token":  # the paper does not say how it aggregates: its numbers stand once, beside the sound one
         base = extensions[0].base_window if extensions else 1
         columns += [Column(f"paper {paper.window(windows[place], base)}", perplexity_text) for place in kept]
-        rows = [[*row, *(Cell(cells[place]) for place in kept)] for row, cells in zip(rows, printed, strict=True)]
+        rows = [
+            [*row, *(printed_cell(cells[place]) for place in kept)] for row, cells in zip(rows, printed, strict=True)
+        ]
     return Table(
         tuple(columns),
         tuple(map(tuple, rows)),

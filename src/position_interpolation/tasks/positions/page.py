@@ -1,4 +1,4 @@
-"""What a page shows of perplexity by position, and what it finds."""
+"""What a page shows of perplexity by position."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -6,9 +6,7 @@ from functools import partial
 from position_interpolation.display.section import Section
 from position_interpolation.evidence import select
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.verdicts import Finding
 from position_interpolation.tasks.positions import figures, tables
-from position_interpolation.tasks.positions.findings import positions
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
@@ -17,9 +15,3 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         title = f"Perplexity by position: {group.source} text"
         draw = partial(figures.positions_figure, rows)
         yield Section(title, "positions", tables.positions_table(rows), (("positions", draw),))
-
-
-def findings(records: Sequence[Record]) -> Iterator[Finding]:
-    """What holds, by text."""
-    for rows in select.positions(records).values():
-        yield from positions(rows)

@@ -1,12 +1,10 @@
-"""What a page shows of section 2, and what it finds."""
+"""What a page shows of section 2."""
 
 from collections.abc import Iterator, Sequence
 
 from position_interpolation.display.section import Section
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.verdicts import Finding
 from position_interpolation.tasks.theory import figures, tables
-from position_interpolation.tasks.theory.findings import theory
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
@@ -22,8 +20,3 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         yield Section("Figures 1, 2 and 5", "theory", tables.theory_table(stated), drawn)
     if tables.audited(rows):
         yield Section("The bounds by head dimension", "audit", tables.audit_table(rows), ())
-
-
-def findings(records: Sequence[Record]) -> Iterator[Finding]:
-    """What holds."""
-    yield from theory([record for record in records if record.task == "theory"])

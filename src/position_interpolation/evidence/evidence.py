@@ -1,0 +1,246 @@
+"""What records answer to the questions of a check, whether they are a rung's or the paper's own.
+
+Where several experiments measured the same, the first of those asked answers; a comparison is made inside one
+experiment if it can be, else across those that read the same text.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from position_interpolation.evidence import comparison
+from position_interpolation.evidence.comparison import Effect, exact, recorded
+from position_interpolation.evidence.extensions import Extension, extension_of
+from position_interpolation.evidence.paper import at_steps
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import perplexity_text, plural
+
+# Shaped as the paper's. Others vary what the paper does not, and are evidence for those claims alone that name them.
+EXPERIMENTS = (
+    "table1_pg19", "table2_proof_pile", "table3_steps", "table4_passkey", "table5_benchmarks", "table6_govreport",
+    "theory", "heads", "positions", "quickstart", "quickstart_smollm2", "smollm2_extend",
+)  # fmt: skip
+FACTORS = (4, 8, 16)  # the paper's
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A perplexity of Tables 1 to 3: of which model, extended how, read at which window."""
+
+    model: str
+    task: str  # pg19 or proof_pile
+    method: str  # none, extrapolation (the paper's FT; with factor 1 the base tuned further at L) or pi
+    factor: int  # s = L' / L
+    at: int  # W / L
+    steps: int | None = None  # of tuning; None: tuned in full, PI 1000 steps and FT 10000 or the longest there is
+
+
+@dataclass(frozen=True)
+class Text:
+    """What two perplexities must share to be compared by document; which documents, is seen from their ids."""
+
+    task: str
+    source: str | None
+    stride: int | None
+    seed: int
+
+
+@dataclass
+class Measured:
+    """One perplexity and the document losses behind it."""
+
+    experiment: str
+    extension: Extension
+    window: int
+    losses: comparison.Losses = field(default_factory=dict)
+    perplexity: Record | None = None
+
+
+Key = tuple[str, Text, str, str, float, float]  # experiment, text, model, method, factor, W / L
+
+
+class Evidence:
+    """Answers from some records; None for what is not there.
+
+    Args:
+        title: what the records are called on the ledger.
+        records: of one rung.
+        experiments: those that count, in the order in which they are asked; None for all.
+        printed: the paper's own numbers. There are no documents behind them, and what is not there will never be.
+    """
+
+    def __init__(
+        self, title: str, records: Sequence[Record], experiments: Sequence[str] | None = None, printed: bool = False
+    ) -> None:
+        self.title, self.printed = title, printed
+        self.experiments = tuple(
+            dict.fromkeys(one.experiment for one in records) if experiments is None else experiments
+        )
+        kept = [record for record in records if record.experiment in self.experiments]
+        self.records = sorted(kept, key=lambda record: self.experiments.index(record.experiment))
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Every model, in the order in which they were measured."""
+        return tuple(self._windows)
+
+    def window(self, model: str, multiple: int) -> int:
+        """A multiple of the model's window L, in tokens."""
+        return multiple * self._windows[model]
+
+    def factor(self, model: str, wanted: int, tuned: bool = True) -> int:
+        """The factor of PI that stands for `wanted`: a rung that extends less far answers at the largest it has.
+
+        Of what was measured at its own window. Untuned extensions may go farther than tuned ones.
+        """
+        known = {
+            round(extension.factor)
+            for record in self.records
+            if (extension := extension_of(record)) is not None and record.eval_window == extension.window
+            if (extension.model, extension.method) == (model, "pi") and bool(extension.steps) == tuned
+        }
+        return min(wanted, max(known, default=wanted))
+
+    def factors(self, model: str, tuned: bool = True) -> tuple[int, ...]:
+        """The paper's factors, or the one that stands for all of them."""
+        least = self.factor(model, FACTORS[0], tuned)
+        return FACTORS if least == FACTORS[0] else (least,)
+
+    def of(self, task: str, model: str | None = None) -> Iterator[list[Record]]:
+        """The records of a task, and of a model if one is named, one list an experiment."""
+        for experiment in self.experiments:
+            found = self._by_task.get((experiment, task), [])
+            if found:
+                yield [one for one in found if model in (None, one.model)]
+
+    def number(self, task: str, metric: str, model: str | None = None) -> Effect | None:
+        """A number that a task computes once, exact unless an interval is recorded with it."""
+        found = next((one for rows in self.of(task, model) for one in rows if one.metric == metric), None)
+        if found is None:
+            return None
+        return exact(found.value, found.experiment) if found.ci_low is None else recorded(found)
+
+    def perplexity(self, reading: Reading) -> Effect | None:
+        """Protocol `token`, with the interval of its record."""
+        for experiment in self.experiments:
+            for text in self._texts:
+                found = self._find(reading, text, (experiment,))
+                if found is not None and found.perplexity is not None:
+                    return recorded(found.perplexity, _shown([found]))
+        return None
+
+    def ratio(self, over: Sequence[Reading], under: Sequence[Reading]) -> Effect | None:
+        """Product of some perplexities over the product of as many others, paired by document where there are any."""
+        for experiments in (*((name,) for name in self.experiments), self.experiments):
+            for text in self._texts:
+                above, below = ([self._find(one, text, experiments) for one in side] for side in (over, under))
+                if None in (*above, *below):
+                    continue
+                sides = [*filter(None, above)], [*filter(None, below)]
+                found = _printed(*sides) if self.printed else _paired(text, *sides)
+                if found is not None:
+                    return found
+        return None
+
+    @cached_property
+    def _by_task(self) -> dict[tuple[str, str], list[Record]]:
+        found: dict[tuple[str, str], list[Record]] = {}
+        for record in self.records:
+            found.setdefault((record.experiment, record.task), []).append(record)
+        return found
+
+    @cached_property
+    def _windows(self) -> dict[str, int]:
+        """L of every model, in tokens."""
+        return {extension.model: extension.base_window for extension in map(extension_of, self.records) if extension}
+
+    @cached_property
+    def _texts(self) -> tuple[Text, ...]:
+        return tuple(dict.fromkeys(text for _, text, *_ in self._measured))
+
+    @cached_property
+    def _measured(self) -> dict[Key, dict[int | None, Measured]]:
+        """Every perplexity by what was asked, then by steps of tuning.
+
+        Of two sets of documents the larger counts: the smaller may be a trial. The paper names no protocol.
+        """
+        found: dict[Key, dict[int | None, dict[str, Measured]]] = {}
+        for record in self.records:
+            extension = extension_of(record)
+            if extension is None or record.eval_window is None or record.protocol not in ("token", None):
+                continue
+            if record.metric not in ("perplexity", "document_loss"):
+                continue
+            text = Text(record.task, record.data.get("source"), record.stride, record.seed)
+            at = record.eval_window / extension.base_window
+            key = (record.experiment, text, extension.model, extension.method, extension.factor, at)
+            sets = found.setdefault(key, {}).setdefault(extension.steps, {})  # by the set of documents
+            new = Measured(record.experiment, extension, record.eval_window)
+            measured = sets.setdefault(str(record.data.get("sha256")), new)
+            if record.metric == "perplexity":
+                measured.perplexity = record
+            else:
+                measured.losses[str(record.data["ids"][0])] = (record.value, record.n_tokens or 0)
+        return {
+            key: {steps: max(sets.values(), key=lambda one: len(one.losses)) for steps, sets in by_steps.items()}
+            for key, by_steps in found.items()
+        }
+
+    def _find(self, reading: Reading, text: Text, experiments: Sequence[str]) -> Measured | None:
+        """The first of some experiments that measured this on a text."""
+        if text.task != reading.task:
+            return None
+        for experiment in experiments:
+            key = (experiment, text, reading.model, reading.method, reading.factor, reading.at)
+            found = at_steps(self._measured.get(key, {}), reading.method, reading.steps)
+            if found is not None:
+                return found
+        return None
+
+
+def _printed(over: Sequence[Measured], under: Sequence[Measured]) -> Effect:
+    """As printed, so exact but for rounding."""
+    above, below = (
+        [recorded(one.perplexity).value for one in side if one.perplexity is not None] for side in (over, under)
+    )
+    detail = f"{_shown(over)} against {_shown(under)}"
+    return replace(exact(math.prod(above) / math.prod(below), "", detail), sources=_sources(over, under))
+
+
+def _paired(text: Text, over: Sequence[Measured], under: Sequence[Measured]) -> Effect | None:
+    """Bootstrap over the documents that all have in common.
+
+    Two windows of one experiment may score different tokens of a document: samples do.
+    """
+    measured, sources = (*over, *under), _sources(over, under)
+    windows = {item.window for item in measured}
+    found = comparison.products(
+        [item.losses for item in over],
+        [item.losses for item in under],
+        same_tokens=len(windows) == 1 or len(sources) > 1,
+    )
+    if found is None:
+        return None
+    steps = dict.fromkeys(_tuning(item.extension) for item in measured if item.extension.steps)
+    documents = f"{plural(found.documents, 'document')} of {text.source} text"
+    detail = ", ".join([f"{_shown(over)} against {_shown(under)}", *steps, documents])
+    return replace(found, sources=sources, detail=detail)
+
+
+def _sources(*sides: Sequence[Measured]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(item.experiment for side in sides for item in side))
+
+
+def _tuning(extension: Extension) -> str:
+    if extension.control:
+        return f"base tuned {plural(extension.steps, 'step')}"
+    name = "PI" if extension.method == "pi" else "FT"
+    return f"{name} x{extension.factor:g} tuned {plural(extension.steps, 'step')}"
+
+
+def _shown(side: Sequence[Measured]) -> str:
+    """The perplexities as their records have them."""
+    return " x ".join(
+        "not recorded" if item.perplexity is None else perplexity_text(item.perplexity.value) for item in side
+    )

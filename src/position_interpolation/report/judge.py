@@ -1,0 +1,139 @@
+"""One judge: every claim, held once against the paper's own numbers and against all records of each rung.
+
+The ledger shows all of it, a page what rests on its own records. So no two pages can differ on a claim.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from position_interpolation.comparisons.base_tokens import claims as base_tokens
+from position_interpolation.comparisons.settings import claims as settings
+from position_interpolation.comparisons.steps import claims as steps
+from position_interpolation.evidence import paper
+from position_interpolation.evidence.evidence import EXPERIMENTS, Evidence
+from position_interpolation.evidence.judging import Case, Claim, Outcome, claims, outcome, weakest
+from position_interpolation.evidence.records import ROWS, Record, read
+from position_interpolation.tasks.benchmarks import claims as benchmarks
+from position_interpolation.tasks.govreport import claims as govreport
+from position_interpolation.tasks.heads import claims as heads
+from position_interpolation.tasks.passkey import claims as passkey
+from position_interpolation.tasks.perplexity import claims as perplexity
+from position_interpolation.tasks.positions import claims as positions
+from position_interpolation.tasks.theory import claims as theory
+
+PAPER = paper.RUNG
+OPPOSITES = {"holds", "does not hold"}
+# Where the functions are that claims.yaml names.
+CHECKS: dict[str, ModuleType] = {
+    "perplexity": perplexity,
+    "steps": steps,
+    "passkey": passkey,
+    "benchmarks": benchmarks,
+    "govreport": govreport,
+    "theory": theory,
+    "heads": heads,
+    "positions": positions,
+    "settings": settings,
+    "base_tokens": base_tokens,
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One claim with what each evidence says about it: the paper, unless the claim is ours, and each rung."""
+
+    claim: Claim
+    outcomes: dict[str, Outcome]
+
+    @property
+    def opposed(self) -> list[str]:
+        """Rungs on which the claim comes out the reverse of the paper's own tables."""
+        if PAPER not in self.outcomes:
+            return []
+        printed = self.outcomes[PAPER].verdict
+        return [name for name, found in self.outcomes.items() if {printed, found.verdict} == OPPOSITES]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A claim on the page of an experiment: the verdict of its rung, and the cases that rest on the page's records."""
+
+    claim: Claim
+    outcome: Outcome
+    printed: Outcome | None
+    here: tuple[Case, ...]
+
+    @property
+    def numbers(self) -> str:
+        """The weakest case here, the one that decides if it comes out worse elsewhere, and what the paper prints."""
+        shown, decides = weakest(self.here), self.outcome.worst
+        if shown is None or shown.effect is None or decides is None or decides.effect is None:
+            return ""
+        more = f", the weakest of {len(self.here)} cases here" if len(self.here) > 1 else ""
+        detail = f" ({shown.effect.detail})" if shown.effect.detail else ""
+        told = [f"{shown.name}: {shown.shown}, needed {shown.needed}{detail}{more}."]
+        if decides.verdict != shown.verdict:
+            told.append(f"{', '.join(decides.effect.sources)} decides: it {_said(decides)}.")
+        if self.printed is not None and self.printed.worst is not None:
+            told.append(f"By the paper's own numbers it {_said(self.printed.worst)}.")
+        return " ".join(told)
+
+
+@cache
+def printed() -> Evidence:
+    """The paper's tables, and its formulas with its own constants."""
+    return Evidence("paper's own numbers", [*paper.records(), *theory.formulas()], printed=True)
+
+
+def judge(records: Mapping[str, Sequence[Record]]) -> list[Entry]:
+    """Every claim against the paper and each rung.
+
+    Args:
+        records: all records by rung.
+    """
+    known: dict[tuple[str, tuple[str, ...]], Evidence] = {}
+    entries = []
+    for claim in claims():
+        outcomes = {} if claim.ours else {PAPER: judged(claim, printed())}
+        for rung, rows in records.items():
+            key = (rung, claim.experiments or EXPERIMENTS)
+            if key not in known:
+                known[key] = Evidence(rung, rows, key[1])
+            outcomes[rung] = judged(claim, known[key])
+        entries.append(Entry(claim, outcomes))
+    return entries
+
+
+def judged(claim: Claim, evidence: Evidence) -> Outcome:
+    """What one evidence says about one claim."""
+    module, _, name = claim.check.partition(".")
+    cases = list(getattr(CHECKS[module], name)(evidence, **claim.given))
+    # A cell that a table leaves blank was never offered as evidence; one that a rung lacks may still be measured.
+    offered = [case for case in cases if case.effect is not None]
+    return outcome(offered if evidence.printed and offered else cases)
+
+
+def beside(folder: Path) -> list[Entry]:
+    """Every claim against the records of a results folder and of all others of its rung."""
+    rows = [record for path in sorted(folder.parent.parent.glob(f"*/{folder.name}/{ROWS}")) for record in read(path)]
+    return judge({folder.name: rows})
+
+
+def on_page(records: Sequence[Record], entries: Sequence[Entry], rung: str) -> list[Seen]:
+    """The claims whose evidence on a rung are, at least in part, the records of a page."""
+    experiments, found = {record.experiment for record in records}, []
+    for entry in entries:
+        outcome = entry.outcomes[rung]
+        here = [case for case in outcome.measured if case.effect and not experiments.isdisjoint(case.effect.sources)]
+        if here:
+            found.append(Seen(entry.claim, outcome, entry.outcomes.get(PAPER), tuple(here)))
+    return found
+
+
+def _said(case: Case) -> str:
+    """`holds (7B, pg19: the base at 8192 against 2048: 139 times)`."""
+    verdict = "is within noise" if case.verdict == "within noise" else case.verdict
+    return f"{verdict} ({case.name}: {case.shown})"
