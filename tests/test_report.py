@@ -156,12 +156,12 @@ def passkeys(rates: Mapping[Extension, Callable[[int], float]], window: int = 4 
 def likelihoods(values: Mapping[Extension, Callable[[int], float]], window: int = 4 * L) -> list[Record]:
     """Of keys that are found at every distance, with an interval of 0.1 to either side."""
     rows = passkeys(dict.fromkeys(values, lambda k: 1.0), window)
-    shared: dict[str, Any] = {"task": "passkey", "eval_window": window, "protocol": "key", "n_documents": 10}
+    shared: dict[str, Any] = {"task": "passkey", "eval_window": window, "protocol": "key", "data": rows[0].data}
     for extension, value in values.items():
         for k in (*range(window // 32, window + 1, window // 32), None):
             middle = value(k or window)
             ends = {"ci_low": middle - 0.1, "ci_high": middle + 0.1}
-            rows.append(record(extension, "key_log_likelihood", middle, at=k, **ends, **shared))
+            rows.append(record(extension, "key_log_likelihood", middle, at=k, n_documents=10, **ends, **shared))
     return rows
 
 
