@@ -17,7 +17,7 @@ from position_interpolation.report.pages import render
 from position_interpolation.tasks.benchmarks.figures import changes_figure
 from position_interpolation.tasks.benchmarks.questions import SETS
 from position_interpolation.tasks.benchmarks.tables import accuracy_table, by_sample, changes_table, printed_change
-from position_interpolation.tasks.benchmarks.tables import printed as beside
+from position_interpolation.tasks.benchmarks.tables import printed_accuracy as beside
 
 L = 256
 BASE = Extension("tiny", "none", 1.0, L, 0)

@@ -76,13 +76,14 @@ def test_the_committed_pages_overview_and_ledger_are_those_of_the_records(tmp_pa
 
 def verdicts_of_the_ledger() -> dict[tuple[str, str], str]:
     """Verdicts by claim and rung, as results/claims.md shows them at a glance."""
-    found, rungs = {}, []
+    found: dict[tuple[str, str], list[str]] = {}
+    columns: list[str] = []
     for line in (HOME / "results" / pages.LEDGER).read_text().splitlines():
         cells = line.strip("| ").split(" | ")
         if cells[0] == "Claim":
-            rungs = cells[2:]
+            columns = cells
         elif claim := re.fullmatch(r"\[.*\]\(#(\w+)\)", cells[0]):
-            found |= {(claim[1], rung): cell.split("**")[1::2] for rung, cell in zip(rungs, cells[2:], strict=True)}
+            found |= {(claim[1], rung): cell.split("**")[1::2] for rung, cell in zip(columns, cells, strict=True)}
     return {key: verdict[0] for key, verdict in found.items() if verdict and key[1] != "Paper's own numbers"}
 
 

@@ -47,7 +47,7 @@ class Text:
 
 
 @dataclass
-class Measured:
+class Evaluated:
     """One perplexity and the document losses behind it."""
 
     experiment: str
@@ -160,12 +160,12 @@ class Evidence:
         return tuple(dict.fromkeys(text for _, text, *_ in self._measured))
 
     @cached_property
-    def _measured(self) -> dict[Key, dict[int | None, Measured]]:
+    def _measured(self) -> dict[Key, dict[int | None, Evaluated]]:
         """Every perplexity by what was asked, then by steps of tuning.
 
         Of two sets of documents the larger counts: the smaller may be a trial. The paper names no protocol.
         """
-        found: dict[Key, dict[int | None, dict[str, Measured]]] = {}
+        found: dict[Key, dict[int | None, dict[str, Evaluated]]] = {}
         for record in self.records:
             extension = extension_of(record)
             if extension is None or record.eval_window is None or record.protocol not in ("token", None):
@@ -176,7 +176,7 @@ class Evidence:
             at = record.eval_window / extension.base_window
             key = (record.experiment, text, extension.model, extension.method, extension.factor, at)
             sets = found.setdefault(key, {}).setdefault(extension.steps, {})  # by the set of documents
-            new = Measured(record.experiment, extension, record.eval_window)
+            new = Evaluated(record.experiment, extension, record.eval_window)
             measured = sets.setdefault(str(record.data.get("sha256")), new)
             if record.metric == "perplexity":
                 measured.perplexity = record
@@ -187,7 +187,7 @@ class Evidence:
             for key, by_steps in found.items()
         }
 
-    def _find(self, reading: Reading, text: Text, experiments: Sequence[str]) -> Measured | None:
+    def _find(self, reading: Reading, text: Text, experiments: Sequence[str]) -> Evaluated | None:
         """The first of some experiments that measured this on a text."""
         if text.task != reading.task:
             return None
@@ -199,7 +199,7 @@ class Evidence:
         return None
 
 
-def _printed(over: Sequence[Measured], under: Sequence[Measured]) -> Effect:
+def _printed(over: Sequence[Evaluated], under: Sequence[Evaluated]) -> Effect:
     """As printed, so exact but for rounding."""
     above, below = (
         [recorded(one.perplexity).value for one in side if one.perplexity is not None] for side in (over, under)
@@ -208,7 +208,7 @@ def _printed(over: Sequence[Measured], under: Sequence[Measured]) -> Effect:
     return replace(exact(math.prod(above) / math.prod(below), "", detail), sources=_sources(over, under))
 
 
-def _paired(text: Text, over: Sequence[Measured], under: Sequence[Measured]) -> Effect | None:
+def _paired(text: Text, over: Sequence[Evaluated], under: Sequence[Evaluated]) -> Effect | None:
     """Bootstrap over the documents that all have in common.
 
     Two windows of one experiment may score different tokens of a document: samples do.
@@ -228,7 +228,7 @@ def _paired(text: Text, over: Sequence[Measured], under: Sequence[Measured]) -> 
     return replace(found, sources=sources, detail=detail)
 
 
-def _sources(*sides: Sequence[Measured]) -> tuple[str, ...]:
+def _sources(*sides: Sequence[Evaluated]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item.experiment for side in sides for item in side))
 
 
@@ -239,7 +239,7 @@ def _tuning(extension: Extension) -> str:
     return f"{name} x{extension.factor:g} tuned {plural(extension.steps, 'step')}"
 
 
-def _shown(side: Sequence[Measured]) -> str:
+def _shown(side: Sequence[Evaluated]) -> str:
     """The perplexities as their records have them."""
     return " x ".join(
         "not recorded" if item.perplexity is None else perplexity_text(item.perplexity.value) for item in side

@@ -17,7 +17,6 @@ CLAIMS = ASSETS / "claims.yaml"
 Verdict = Literal["holds", "does not hold", "within noise", "not measured"]
 Kind = Literal["above", "below", "at least", "at most", "within"]
 WORST_FIRST: tuple[Verdict, ...] = ("does not hold", "within noise", "holds")
-OURS = "ours"
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,9 @@ class Claim:
     id: str
     subject: str  # a heading of the ledger
     statement: str
-    where: str  # it stands in the paper, or `ours`
     needed: str  # what would have to be seen for it to hold
     check: str  # the function that looks for it: `passkey.whole_window` is in tasks/passkey/claims.py
+    where: str = ""  # it stands in the paper; ours stand nowhere
     given: dict[str, Any] = field(default_factory=dict)  # arguments of the check
     experiments: tuple[str, ...] = ()  # that are its evidence; those that are shaped as the paper's if none is named
     remarks: dict[str, str] = field(default_factory=dict)  # by column of the ledger: what was tried to find out why
@@ -37,7 +36,7 @@ class Claim:
     @property
     def ours(self) -> bool:
         """Whether the paper claims nothing of the kind."""
-        return self.where == OURS
+        return not self.where
 
 
 @cache
@@ -100,7 +99,7 @@ class Case:
     def needed(self) -> str:
         """What the effect has to be: `below 0 %`."""
         if self.bar.kind == "within":
-            return f"within {100 * self.bar.limit:g} % of none"
+            return f"within {100 * self.bar.limit:g} % of no change"
         return f"{self.bar.kind} {self.show(self.bar.limit)}"
 
     @property

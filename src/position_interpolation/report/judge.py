@@ -83,7 +83,7 @@ class Seen:
 
 
 @cache
-def printed() -> Evidence:
+def papers() -> Evidence:
     """The paper's tables, and its formulas with its own constants."""
     return Evidence("paper's own numbers", [*paper.records(), *theory.formulas()], printed=True)
 
@@ -97,7 +97,7 @@ def judge(records: Mapping[str, Sequence[Record]]) -> list[Entry]:
     known: dict[tuple[str, tuple[str, ...]], Evidence] = {}
     entries = []
     for claim in claims():
-        outcomes = {} if claim.ours else {PAPER: judged(claim, printed())}
+        outcomes = {} if claim.ours else {PAPER: judged(claim, papers())}
         for rung, rows in records.items():
             key = (rung, claim.experiments or EXPERIMENTS)
             if key not in known:

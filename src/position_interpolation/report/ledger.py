@@ -6,7 +6,7 @@ from itertools import groupby
 
 from position_interpolation.evidence.evidence import EXPERIMENTS
 from position_interpolation.evidence.judging import Outcome, Verdict
-from position_interpolation.report.judge import PAPER, Entry, printed
+from position_interpolation.report.judge import PAPER, Entry, papers
 
 SHOWN = ("tiny", "smollm2")  # rungs with a column even before anything is measured
 LATER = ("llama",)  # rungs with a column once they have records
@@ -59,11 +59,11 @@ claims alone that name them. The claims, with the limits that they are held to, 
 def render(entries: Sequence[Entry]) -> str:
     """The page as markdown; a rung without records is shown as not measured."""
     rungs = [*SHOWN, *(name for name in LATER if any(name in entry.outcomes for entry in entries))]
-    titles = {PAPER: printed().title, **{name: name for name in rungs}}
+    titles = {PAPER: papers().title, **{name: name for name in rungs}}
     ledger = [Entry(entry.claim, _columns(entry, rungs)) for entry in entries]
-    papers, ours = ([entry for entry in ledger if entry.claim.ours == own] for own in (False, True))
-    parts = [INTRODUCTION, _counts(papers, titles), LEGEND, _summary("## At a glance", papers, titles)]
-    parts += [_opposed(papers, titles), _summary("## What this project asks beyond the paper", ours, titles)]
+    theirs, ours = ([entry for entry in ledger if entry.claim.ours == own] for own in (False, True))
+    parts = [INTRODUCTION, _counts(theirs, titles), LEGEND, _summary("## At a glance", theirs, titles)]
+    parts += [_opposed(theirs, titles), _summary("## What this project asks beyond the paper", ours, titles)]
     for subject, found in groupby(ledger, key=lambda entry: entry.claim.subject):
         parts.append(f"## {SUBJECTS[subject]}\n")
         parts += [_details(entry, titles) for entry in found]
@@ -90,13 +90,19 @@ def _counts(ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
 
 def _summary(heading: str, ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
     """One row a claim, one verdict a column."""
-    columns = list(ledger[0].outcomes) if ledger else []
-    header = ["Claim", "Where it stands", *(_heading(name, titles[name]) for name in columns)]
+    if not ledger:
+        return ""
+    places = [] if ledger[0].claim.ours else ["Where it stands"]
     rows = [
-        [f"[{entry.claim.statement}](#{entry.claim.id})", entry.claim.where, *map(_verdict, entry.outcomes.values())]
+        [
+            f"[{entry.claim.statement}](#{entry.claim.id})",
+            *(entry.claim.where for _ in places),
+            *map(_verdict, entry.outcomes.values()),
+        ]
         for entry in ledger
     ]
-    return f"{heading}\n\n" + _table(header, rows) if ledger else ""
+    columns = (_heading(name, titles[name]) for name in ledger[0].outcomes)
+    return f"{heading}\n\n" + _table(["Claim", *places, *columns], rows)
 
 
 def _opposed(ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from itertools import pairwise, product
 
 from position_interpolation.evidence.evidence import Evidence, Reading
 from position_interpolation.evidence.judging import Bar, Case, percent
-from position_interpolation.tasks.perplexity.claims import Asked, printed, ratio
+from position_interpolation.tasks.perplexity.claims import Asked, printed_perplexity, ratio
 
 TASK = "pg19"
 
@@ -14,7 +14,7 @@ def untuned_is_low(evidence: Evidence, factor: int, most: float) -> Iterator[Cas
     """Untuned PI at L' against the base at L: below the multiple that the stated perplexity is of 7B's."""
     over: Asked = {"method": "pi", "at": "L'", "steps": 0}
     under: Asked = {"method": "none", "at": "L"}
-    limit = most / printed(Reading("7B", TASK, "none", 1, 1))
+    limit = most / printed_perplexity(Reading("7B", TASK, "none", 1, 1))
     return ratio(evidence, over, under, "below", limit, [TASK], [factor])
 
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from position_interpolation.comparisons.steps.tables import after, printed
+from position_interpolation.comparisons.steps.tables import after, printed_after
 from position_interpolation.display.colours import GREY
 from position_interpolation.display.drawing import line, style, tick
 from position_interpolation.evidence import paper, select, step_counts
@@ -129,7 +129,7 @@ def _draw_base(axes: Axes, rows: Sequence[Record]) -> None:
 
 def _printed_points(extension: Extension, task: str, metric: str) -> list[tuple[int, float]]:
     """(steps, number) of Table 3 or 4."""
-    found = ((count, printed(after(extension, count), task, metric)) for count in paper.step_counts())
+    found = ((count, printed_after(after(extension, count), task, metric)) for count in paper.step_counts())
     return [(count, number.value) for count, number in found if number is not None]
 
 

@@ -31,7 +31,7 @@ def perplexity_steps_table(rows: Sequence[Record]) -> Table:
         "extension's own window after so many tuning steps, protocol token. In brackets the 95 % interval of a "
         "bootstrap over documents. Paper: Table 3, LLaMA 7B."
     )
-    return _by_steps(rows, measured, partial(printed, task=task, metric="perplexity"), perplexity_text, caption)
+    return _by_steps(rows, measured, partial(printed_after, task=task, metric="perplexity"), perplexity_text, caption)
 
 
 def passkey_steps_table(rows: Sequence[Record], rule: str) -> Table:
@@ -50,10 +50,10 @@ def passkey_steps_table(rows: Sequence[Record], rule: str) -> Table:
         f"{rules.SENTENCES[rule]} In brackets the "
         "95 % interval over the rates that the trials leave possible. Paper: Table 4, at the same multiples of L."
     )
-    return _by_steps(rows, measured, partial(printed, task="passkey", metric="k_max"), whole, caption)
+    return _by_steps(rows, measured, partial(printed_after, task="passkey", metric="k_max"), whole, caption)
 
 
-def printed(extension: Extension, task: str, metric: str) -> Record | None:
+def printed_after(extension: Extension, task: str, metric: str) -> Record | None:
     """What Table 3 or 4 prints at the extension's own window after its steps."""
     return paper.beside(extension, task, metric, extension.window, by_steps=True)
 

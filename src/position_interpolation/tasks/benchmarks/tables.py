@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of, printed_cell
+from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of, extension_cells, printed_cell
 from position_interpolation.evidence import paper, select
-from position_interpolation.evidence.extensions import METHODS, Extension, names, ordered
+from position_interpolation.evidence.extensions import Extension, names, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import rate_text, thousands, whole
 from position_interpolation.tasks.benchmarks.questions import SETS
@@ -35,7 +35,7 @@ def find(records: Sequence[Record], extension: Extension, name: str, metric: str
     return select.find([record for record in records if record.task == name], extension, metric)
 
 
-def printed(extension: Extension, name: str) -> Record | None:
+def printed_accuracy(extension: Extension, name: str) -> Record | None:
     """The accuracy in the paper's Table 5."""
     return paper.beside(extension, name, "accuracy", extension.base_window)
 
@@ -43,7 +43,7 @@ def printed(extension: Extension, name: str) -> Record | None:
 def printed_change(extension: Extension, name: str) -> float | None:
     """The change of accuracy against the base, as a share of one, that follows from the paper's Table 5."""
     base = Extension(extension.model, "none", 1.0, extension.base_window, 0)
-    own, other = printed(extension, name), printed(base, name)
+    own, other = printed_accuracy(extension, name), printed_accuracy(base, name)
     return None if own is None or other is None else own.value - other.value
 
 
@@ -70,11 +70,11 @@ def accuracy_table(records: Sequence[Record], metric: str = "accuracy") -> Table
         metric: `accuracy`, or `accuracy_normalised`, beside which the paper's numbers are not repeated.
     """
     sets, extensions = asked(records), ordered(records)
-    theirs = {name: [printed(item, name) for item in extensions] for name in sets}
+    theirs = {name: [printed_accuracy(item, name) for item in extensions] for name in sets}
     compared = [name for name in sets if metric == "accuracy" and any(theirs[name])]
     rows = tuple(
         (
-            *_named(extension),
+            *extension_cells(extension),
             *(cell_of(find(records, extension, name, metric)) for name in sets),
             *(printed_cell(theirs[name][place]) for name in compared),
         )
@@ -122,11 +122,6 @@ def changes_table(records: Sequence[Record]) -> Table:
         Column("paper accuracy", points_changed),
     )
     return Table(columns, tuple(rows), CHANGES)
-
-
-def _named(extension: Extension) -> tuple[Cell, ...]:
-    method = "trained at L" if extension.control else METHODS.get(extension.method, extension.method)
-    return Cell(extension.model), Cell(extension.window), Cell(method), Cell(extension.steps)
 
 
 def _caption(records: Sequence[Record], metric: str, compared: bool) -> str:

@@ -88,7 +88,7 @@ def stated_reduction(
     for model, task in product(evidence.models, tasks):
         if size in (None, paper.size(model)):
             above, below = (Reading(model, task, method, factor, at) for at in (factor, 1))
-            bar = Bar(kind, 1 - amount / printed(below))
+            bar = Bar(kind, 1 - amount / printed_perplexity(below))
             yield _case(evidence, above, below, evidence.ratio([above], [below]), bar)
 
 
@@ -108,7 +108,7 @@ def gains_on_one_yardstick(
         drops = {}
         for size in reductions:
             start, end = Reading(size, task, method, own, 1), Reading(size, task, "pi", factor, factor)
-            drops[size] = round(printed(start) - printed(end), 2)
+            drops[size] = round(printed_perplexity(start) - printed_perplexity(end), 2)
         misses.append(max(abs(drop - reductions[size]) for size, drop in drops.items()))
         details.append(f"{counted} " + ", ".join(f"{drop:.2f}" for drop in drops.values()))
     stated = ", ".join(f"{reduction:.2f} ({size})" for size, reduction in reductions.items())
@@ -160,7 +160,7 @@ def windows_alike_rise(evidence: Evidence) -> Iterator[Case]:
                 yield Case(name, found, bar, percent)
 
 
-def printed(reading: Reading) -> float:
+def printed_perplexity(reading: Reading) -> float:
     """The perplexity that the paper prints for this and the model's size, or else for 7B."""
     found = (_paper().perplexity(replace(reading, model=f"LLaMA-{size}")) for size in (paper.size(reading.model), "7B"))
     return next(effect.value for effect in found if effect is not None)
@@ -184,7 +184,7 @@ def _case(evidence: Evidence, above: Reading, below: Reading, effect: Effect | N
     window = evidence.window(below.model, below.at)
     other = str(window) if replace(above, at=below.at) == below else _named(evidence, below)
     name = f"{above.model}, {above.task}: {_named(evidence, above)} against {other}"
-    return Case(name, effect, bar, times if bar.limit >= 2 else percent)
+    return Case(name, effect, bar, times if bar.limit >= 2 else percent)  # a multiple is told as one
 
 
 def _named(evidence: Evidence, reading: Reading) -> str:
