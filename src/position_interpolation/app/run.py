@@ -5,14 +5,15 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from position_interpolation.app import checks
 from position_interpolation.evidence import records
-from position_interpolation.evidence.intervals import Estimate
-from position_interpolation.evidence.records import ROWS, Record
+from position_interpolation.evidence.extensions import base_name
+from position_interpolation.evidence.records import BY_BASE_TOKENS, ROWS, Record
 from position_interpolation.evidence.tracking import Tracker
 from position_interpolation.machine import compute, distributed, files
 from position_interpolation.models import loading
@@ -25,8 +26,7 @@ from position_interpolation.settings.schema import RECALL, Config
 from position_interpolation.settings.task_config import ExportTask, TokenizerTask
 from position_interpolation.tasks.choose import measurements
 from position_interpolation.tasks.measurement import Measured, Measurement
-from position_interpolation.tasks.theory.bounds import audit_rows
-from position_interpolation.tasks.theory.numbers import figure_2_rows, figure_5_rows
+from position_interpolation.tasks.theory import measure as theory
 from position_interpolation.text import corpora, tokenizer
 from position_interpolation.tuning import card
 from position_interpolation.tuning.extension import Prepared, prepare
@@ -68,13 +68,17 @@ def _check_folders(config: Config) -> None:
         except OSError as error:
             raise UsageError(f"{folder} cannot be written ({error.strerror}): set paths.{key}") from error
     records.read(kept["results"] / ROWS)
+    if config.experiment_name == BY_BASE_TOKENS and config.model.base_tokens is None:
+        raise UsageError("this experiment compares bases by the tokens they have seen: set model.base_tokens")
 
 
 def job_name(config: Config) -> str:
-    """What a W&B run is called: extension and task."""
+    """What a W&B run is called: extension, task and what the experiment varies."""
     wanted = derived.extension(config)
     tuned = f"{wanted.steps}steps" if wanted.steps else "untuned"
-    return f"{config.model.name}-{wanted.method}-x{wanted.factor:g}-{tuned}-{config.task.name}"
+    base = base_name(config.model.name, config.model.base_tokens)
+    settings = "".join(f"-{key}={value}" for key, value in (derived.settings(config) or {}).items())
+    return f"{base}-{wanted.method}-x{wanted.factor:g}-{tuned}-{config.task.name}{settings}"
 
 
 def _evaluate(config: Config, tracker: Tracker) -> list[Record]:
@@ -85,11 +89,12 @@ def _evaluate(config: Config, tracker: Tracker) -> list[Record]:
     everything = []
     for measurement in measurements(prepared):
         signature = records.signature(measurement.parts)
-        found = distributed.agreed(lambda signature=signature: _recall(config, signature))  # type: ignore[misc]
+        task = measurement.task or config.task.name
+        found = distributed.agreed(lambda signature=signature, task=task: _recall(config, signature, task))  # type: ignore[misc]
         if found is None:
             found = _measure(prepared, signature, measurement)
             tracker.log_records(found)
-        _merge(config, found, measurement.task or config.task.name)
+        _merge(config, found)
         everything += found
     return everything
 
@@ -125,26 +130,23 @@ def _record(
 ) -> Record:
     wanted = None if prepared is None else prepared.extension
     return Record(
-        experiment=config.experiment_name,
-        rung=config.model.rung,
-        model=config.model.name,
+        **_names(config, task),
         weights_sha256=None if prepared is None else prepared.weights_sha256,
         method=None if wanted is None else wanted.method,
         factor=None if wanted is None else wanted.factor,
         window=None if wanted is None else wanted.window,
         steps=None if wanted is None else wanted.steps,
-        task=task,
         eval_window=measured.eval_window,
         stride=measured.stride,
         protocol=measured.protocol,
         metric=measured.metric,
+        at=measured.at,
         value=measured.estimate.value,
         ci_low=measured.estimate.low,
         ci_high=measured.estimate.high,
         n_documents=measured.n_documents,
         n_tokens=measured.n_tokens,
         data=measured.data,
-        seed=config.seed,
         signature=signature,
         commit=records.commit(),
         versions=records.versions(),
@@ -154,10 +156,27 @@ def _record(
     )
 
 
-def _recall(config: Config, signature: str) -> list[Record] | None:
-    """What was kept under a signature; None if nothing was, or nothing readable."""
+def _names(config: Config, task: str) -> dict[str, Any]:
+    """What a record says of the run that asks for it, which no signature depends on."""
+    return {
+        "experiment": config.experiment_name,
+        "rung": config.model.rung,
+        "model": config.model.name,
+        "base_tokens": config.model.base_tokens,
+        "task": task,
+        "settings": derived.settings(config),
+        "seed": config.seed,
+    }
+
+
+def _recall(config: Config, signature: str, task: str) -> list[Record] | None:
+    """What was kept under a signature, named as this run names things; None if nothing was, or nothing readable.
+
+    Records of an older version that keep numbers in their metrics' names are refused, so they are measured again.
+    """
     try:
-        return [Record(**row) for row in json.loads(_kept(config, signature).read_text())]
+        kept = json.loads(_kept(config, signature).read_text())
+        return [Record(**{**row, **_names(config, task)}) for row in kept]
     except (OSError, ValueError, TypeError):
         return None
 
@@ -171,22 +190,11 @@ def _kept(config: Config, signature: str) -> Path:
     return Path(config.paths.runs) / "records" / f"{signature}.json"
 
 
-def _merge(config: Config, found: list[Record], task: str) -> None:
-    """Put records into the experiment's rows, named as this run names things: kept ones may have other names."""
+def _merge(config: Config, found: list[Record]) -> None:
+    """Put records into the experiment's rows."""
     if not distributed.is_first():
         return
-    named = [
-        replace(
-            record,
-            experiment=config.experiment_name,
-            rung=config.model.rung,
-            model=config.model.name,
-            task=task,
-            seed=config.seed,
-        )
-        for record in found
-    ]
-    replaced = records.merge(results_folder(config) / ROWS, named)
+    replaced = records.merge(results_folder(config) / ROWS, found)
     if replaced:
         print(
             f"note: {replaced} rows of {job_name(config)} measured under other settings were replaced; "
@@ -199,16 +207,14 @@ def _theory(config: Config, _: Tracker) -> list[Record]:
     """The numbers that Figures 2 and 5 state, and the audit of the bounds by head dimension."""
     _check_folders(config)
     signature = records.signature({"theory": 4, "versions": records.versions()})
-    found = _recall(config, signature)
+    found = _recall(config, signature, config.task.name)
     if found is None:
         started = time.perf_counter()
-        numbers = {**figure_2_rows(), **figure_5_rows(), **audit_rows()}
+        measured = theory.measured()
         seconds = time.perf_counter() - started
-        data = {"name": "theory", "source": "generated", "sha256": None, "ids": None}
-        measured = [Measured(metric, Estimate(value, None, None), data) for metric, value in numbers.items()]
         found = [_record(config, value, signature, seconds, None, THEORY_DTYPE, config.task.name) for value in measured]
         _keep(config, signature, found)
-    _merge(config, found, config.task.name)
+    _merge(config, found)
     return found
 
 

@@ -85,5 +85,5 @@ class Evidence(Protocol):
     def rouge_lead(self, metric: str) -> Effect | None:
         """How much higher the PI model's ROUGE on GovReport is than its rival's, in points (Table 6)."""
 
-    def theory(self, metric: str) -> Effect | None:
-        """A number of section 2, by its metric in the records of the task `theory`."""
+    def theory(self, metric: str, head_dim: int | None = None, window: int | None = None) -> Effect | None:
+        """A number of section 2, as the records of the task `theory` name it: `audited` in tasks/theory/measure.py."""

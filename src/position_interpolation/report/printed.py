@@ -89,9 +89,9 @@ class Printed:
         ours, rival = (rows[name][ROUGES.index(metric)] for name in (OURS, RIVAL))
         return exact(_rounded(ours - rival), "Table 6", f"{ours:.1f} against {rival:.1f} of {RIVAL}")
 
-    def theory(self, metric: str) -> Effect | None:
+    def theory(self, metric: str, head_dim: int | None = None, window: int | None = None) -> Effect | None:
         """What the paper's formulas give with its own d and c. Figure 2 states no number that could be read."""
-        value = _formulas().get(metric)
+        value = _formulas().get((metric, head_dim, window))
         return None if value is None else exact(value, "formulas of section 2")
 
     def _tuned(self, cell: Cell) -> tuple[float | str | None, str]:
@@ -118,8 +118,8 @@ def _row(rows: Sequence[dict[str, Any]], **wanted: Any) -> dict[str, Any] | None
 
 
 @cache
-def _formulas() -> dict[str, float]:
-    """Section 2 for d = 128 and c = 10000 on the spans of Figure 5, under the metrics of the task `theory`."""
+def _formulas() -> dict[tuple[str, int | None, int | None], float]:
+    """Section 2 for d = 128 and c = 10000, by metric, head dimension and window as the task `theory` records them."""
     constants = paper.printed()["paper"]
     dimension: int = constants["head_dim"]
     longest = max(paper.printed()["eval_windows"])
@@ -127,13 +127,13 @@ def _formulas() -> dict[str, float]:
     (extended,) = bounds.audit([dimension], constants["rope_base"], spans=longest)
     least = 2 * dimension * found.smallest_ratio  # of eq. 8's bound
     return {
-        "smallest_ratio": found.smallest_ratio,
-        "factor_printed": least / found.printed_bound,
-        "factor_corrected": least / found.corrected_bound,
-        f"audit_{dimension}_printed_bound": found.printed_bound,
-        f"audit_{dimension}_corrected_bound": found.corrected_bound,
-        f"audit_{dimension}_worst_midpoint_deviation": found.worst_midpoint_deviation,
-        f"audit_{dimension}_smallest_ratio_to_{longest}": extended.smallest_ratio,
+        ("smallest_ratio", None, None): found.smallest_ratio,
+        ("factor_printed", None, None): least / found.printed_bound,
+        ("factor_corrected", None, None): least / found.corrected_bound,
+        ("printed_bound", dimension, bounds.PLOTTED): found.printed_bound,
+        ("corrected_bound", dimension, bounds.PLOTTED): found.corrected_bound,
+        ("worst_midpoint_deviation", dimension, bounds.PLOTTED): found.worst_midpoint_deviation,
+        ("smallest_ratio", dimension, longest): extended.smallest_ratio,
     }
 
 

@@ -54,7 +54,7 @@ class Rung:
 
     def __init__(self, title: str, records: Iterable[Record]) -> None:
         self.title = title
-        kept = [record for record in records if record.experiment in EXPERIMENTS]
+        kept = [record for record in records if record.experiment in EXPERIMENTS and select.plain(record)]
         self.records = sorted(kept, key=lambda record: EXPERIMENTS.index(record.experiment))
         self.experiments = tuple(dict.fromkeys(record.experiment for record in self.records))
 
@@ -152,10 +152,10 @@ class Rung:
                 return Effect(value, low, high, experiment, detail)
         return None
 
-    def theory(self, metric: str) -> Effect | None:
+    def theory(self, metric: str, head_dim: int | None = None, window: int | None = None) -> Effect | None:
         """A computed number, without interval."""
         for record in self.records:
-            if (record.task, record.metric) == ("theory", metric):
+            if (record.task, record.metric, record.at, record.eval_window) == ("theory", metric, head_dim, window):
                 return exact(record.value, record.experiment)
         return None
 

@@ -7,7 +7,7 @@ from position_interpolation.settings.schema import Architecture, Config
 
 # The least that each number of the configuration can be; one that is None is not given.
 LEAST: dict[str, dict[str, float]] = {
-    "model": {"window": 2},
+    "model": {"window": 2, "base_tokens": 1},
     "context": {"factor": 1, "window": 2},
     "train": {
         "steps": 0, "chunk": 2, "batch_size": 1, "learning_rate": 0, "warmup_steps": 0, "warmup_start": 0,

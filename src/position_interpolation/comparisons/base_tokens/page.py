@@ -6,7 +6,7 @@ from functools import partial
 from position_interpolation.comparisons.base_tokens import figures, tables
 from position_interpolation.comparisons.base_tokens.findings import base_tokens_findings
 from position_interpolation.display.section import Section
-from position_interpolation.evidence import select, variants
+from position_interpolation.evidence import select
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.verdicts import Finding
 
@@ -17,7 +17,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         draw = partial(figures.base_tokens_figure, rows)
         title = f"Perplexity by training tokens of the base: {group.task}, {group.source} text"
         yield Section(title, "base_tokens", tables.base_tokens_table(rows), (("base_tokens", draw),))
-    retrieved = [row for row in records if row.metric == "k_max" and variants.tokens_of(row.model) is not None]
+    retrieved = [row for row in records if row.metric == "k_max" and row.base_tokens is not None]
     if retrieved:
         draw = partial(figures.base_tokens_figure, retrieved, "k_max")
         title = "Passkey retrieval by training tokens of the base"

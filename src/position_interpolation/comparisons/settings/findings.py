@@ -9,6 +9,7 @@ from position_interpolation.comparisons.settings.tables import (
     by_rate,
     family_label,
     is_sweep,
+    key_text,
     rate,
     setting_text,
     settings,
@@ -77,7 +78,9 @@ def _choices(rows: Sequence[Record], item: Extension) -> list[Finding]:
         if len(changed) != 1:
             continue
         (key, value) = changed[0]
-        claim = f"Perplexity at L' moves by less than {SMALL:.0%} with {key} {value} for {dict(first).get(key)}"
+        claim = (
+            f"Perplexity at L' moves by less than {SMALL:.0%} with {key_text(key)} {value} for {dict(first).get(key)}"
+        )
         ratio = against_first(rows, item, setting)
         if ratio is None:
             found.append(missing(claim.replace("%", " %")))

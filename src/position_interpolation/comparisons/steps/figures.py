@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -137,7 +138,7 @@ def _printed_points(extension: Extension, printed: Printed) -> list[tuple[int, f
 
 
 def _after(extension: Extension, count: int) -> Extension:
-    return Extension(extension.model, extension.method, extension.factor, extension.window, count)
+    return replace(extension, steps=count)
 
 
 def _step_axes(axes: Axes, label: str) -> None:

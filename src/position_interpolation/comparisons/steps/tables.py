@@ -1,6 +1,7 @@
 """Tables 3 and 4: one number by tuning steps, the paper's beside."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from position_interpolation.display.tables import Cell, Column, Table, cell_of, method_name
 from position_interpolation.evidence import paper, select, step_counts
@@ -73,7 +74,7 @@ def _by_steps(
         last = family[-1]
         cells.append(
             (
-                Cell(last.model),
+                Cell(last.base),
                 Cell(last.window),
                 Cell(method_name(last)),
                 *(cell_of(measured(_after(last, count))) for count in taken),
@@ -84,4 +85,4 @@ def _by_steps(
 
 
 def _after(extension: Extension, count: int) -> Extension:
-    return Extension(extension.model, extension.method, extension.factor, extension.window, count)
+    return replace(extension, steps=count)

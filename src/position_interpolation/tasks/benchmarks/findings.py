@@ -39,8 +39,8 @@ def benchmarks(rows: Sequence[Record]) -> list[Finding]:
     if not found:
         found.append(missing(COST))
     grown = []
-    for model, steps in dict.fromkeys((item.model, item.steps) for item in tuned):
-        family = [item for item in tuned if (item.model, item.steps) == (model, steps)]
+    for base, steps in dict.fromkeys((item.base, item.steps) for item in tuned):
+        family = [item for item in tuned if (item.base, item.steps) == (base, steps)]
         if len(family) > 1:
             grown += [_growth(rows, family[0], family[-1], name) for name in asked(rows)]
     return found + (grown or [missing(GROWTH)])
@@ -53,7 +53,7 @@ def _cost(rows: Sequence[Record], extension: Extension, name: str) -> Finding:
     text = (
         f"{COST}: on {plural(change.n_documents or 0, 'question')} of {TITLES[name]} "
         f"{names(ordered(rows))[extension]} changes accuracy by {_points(change)}{_margin(rows, extension, name)}."
-        f"{_printed(_base(extension), extension, name)}"
+        f"{_printed(extension.untouched, extension, name)}"
     )
     effect = Ratio(change.value, change.ci_low, change.ci_high, change.n_documents or 0)
     return _sound(judged(text, effect, reaching(ALLOWED)), rows, extension, name)
@@ -78,7 +78,7 @@ def _growth(rows: Sequence[Record], less: Extension, more: Extension, name: str)
 
 def _sound(finding: Finding, rows: Sequence[Record], extension: Extension, name: str) -> Finding:
     """The finding, or less than it: a base that only guesses has nothing to lose, and no change has no spread."""
-    base = find(rows, _base(extension), name, "accuracy")
+    base = find(rows, extension.untouched, name, "accuracy")
     if base is not None and guesses(base, name):
         rival = "always answering yes" if name == "boolq" else "chance"
         text = (
@@ -99,10 +99,6 @@ def guesses(base: Record, name: str) -> bool:
 def chance(name: str) -> float:
     """The share of a set that is right without a model: by guessing, or by always answering yes."""
     return YES if name == "boolq" else 1 / SETS[name]
-
-
-def _base(extension: Extension) -> Extension:
-    return Extension(extension.model, "none", 1.0, extension.base_window, 0)
 
 
 def _points(change: Record) -> str:

@@ -37,8 +37,7 @@ def find(records: Sequence[Record], extension: Extension, name: str, metric: str
 
 def printed_change(extension: Extension, name: str) -> float | None:
     """The change of accuracy against the base, as a share of one, that follows from the paper's Table 5."""
-    base = Extension(extension.model, "none", 1.0, extension.base_window, 0)
-    own, other = paper.accuracy(extension, name), paper.accuracy(base, name)
+    own, other = paper.accuracy(extension, name), paper.accuracy(extension.untouched, name)
     return None if own is None or other is None else own - other
 
 
@@ -121,7 +120,7 @@ def changes_table(records: Sequence[Record]) -> Table:
 
 def _named(extension: Extension) -> tuple[Cell, ...]:
     method = "trained at L" if extension.control else METHODS.get(extension.method, extension.method)
-    return Cell(extension.model), Cell(extension.window), Cell(method), Cell(extension.steps)
+    return Cell(extension.base), Cell(extension.window), Cell(method), Cell(extension.steps)
 
 
 def _caption(records: Sequence[Record], metric: str, compared: bool) -> str:
@@ -149,7 +148,7 @@ def by_sample(records: Iterable[Record]) -> list[list[Record]]:
     samples: dict[tuple[object, ...], list[str | None]] = {}
     found: dict[tuple[object, ...], list[Record]] = {}
     for record in records:
-        if record.task in SETS:
+        if record.task in SETS and not select.varied(record):
             where, text = (record.data.get("source"), record.seed), record.data.get("sha256")
             known = samples.setdefault((*where, record.task), [])
             if text not in known:

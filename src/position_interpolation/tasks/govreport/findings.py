@@ -33,7 +33,7 @@ def summaries(rows: Sequence[Record]) -> list[Finding]:
     found = []
     for writer in writers(rows):
         if writer.protocol == TUNED and writer.extension is not None:
-            lead, untuned = Writer(LEAD, writer.model, None), replace(writer, protocol=UNTUNED)
+            lead, untuned = Writer(LEAD, writer.base, None), replace(writer, protocol=UNTUNED)
             rivals = [(BEATS_LEAD, lead), (BEATS_UNTUNED, untuned)]
             if writer.extension.method != "pi":
                 del rivals[0]

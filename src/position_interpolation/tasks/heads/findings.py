@@ -22,9 +22,9 @@ def heads(rows: Sequence[Record]) -> list[Finding]:
     """
     found = []
     for extension in ordered(rows):
-        own = {record.metric: record for record in rows if extension_of(record) == extension}
+        own = {record.metric: record for record in rows if extension_of(record) == extension and record.at is None}
         if not own.keys() >= set(NEEDED):
-            found.append(missing(f"The interpolation error of real heads stays below its bound ({extension.model})"))
+            found.append(missing(f"The interpolation error of real heads stays below its bound ({extension.base})"))
             continue
         found += [*_errors(own, extension), _growth(own, extension), _condition(own, extension)]
     return found
@@ -38,7 +38,7 @@ def _errors(own: dict[str, Record], extension: Extension) -> list[Finding]:
     for name, called in (("printed", "as printed in eq. 7"), ("corrected", "corrected")):
         bound = own[f"{name}_bound"].value
         text = (
-            f"The interpolation error of real heads stays below the bound {called}: over {pairs} of {extension.model} "
+            f"The interpolation error of real heads stays below the bound {called}: over {pairs} of {extension.base} "
             f"the largest is {largest:.4f} max|h|, {largest / bound:.1%} of the bound {bound:.4f}; the median is "
             f"{median / bound:.1%} of it."
         )
@@ -53,7 +53,7 @@ def _growth(own: dict[str, Record], extension: Extension) -> Finding:
         for name in ("next_window_over_inside", "outside_over_inside")
     )
     text = (
-        f"Scores of real heads grow past the window: over the pairs of {extension.model} the largest |a(s)| on [L, 2L) "
+        f"Scores of real heads grow past the window: over the pairs of {extension.base} the largest |a(s)| on [L, 2L) "
         f"is {following.times()} that on [0, L) in the median, and on the three times as many spans of [L, 4L) "
         f"{whole.times()}."
     )
@@ -64,7 +64,7 @@ def _condition(own: dict[str, Record], extension: Extension) -> Finding:
     """B(s) >= d at the model's own d and base."""
     least = own["smallest_ratio"].value
     text = (
-        f"B(s) >= d, on which the factor of 600 rests, holds at {extension.model}'s own head dimension and base on "
+        f"B(s) >= d, on which the factor of 600 rests, holds at {extension.base}'s own head dimension and base on "
         f"s < 4L: the smallest B(s) / d is {least:.3f}, at s = {own['smallest_ratio_span'].value:.0f}; it is below 1 "
         f"on {own['share_below_one'].value:.1%} of the spans."
     )

@@ -21,9 +21,9 @@ def positions(rows: Sequence[Record]) -> list[Finding]:
     for base in [extension for extension in ordered(rows) if extension.method == "none" and not extension.steps]:
         inside, past = comparison.stretches(rows, base)
         claim = "The untuned base explodes past its window"
-        measured = f"{base.model}'s perplexity over the positions past {base.window} is"
+        measured = f"{base.base}'s perplexity over the positions past {base.window} is"
         found.append(_judged(past, inside, claim, measured, "that inside", above(EXPLOSION)))
-        interpolated = [item for item in ordered(rows) if item.method == "pi" and item.model == base.model]
+        interpolated = [item for item in ordered(rows) if item.method == "pi" and item.base == base.base]
         for extension in interpolated:
             found += _interpolated(rows, base, extension)
         if not interpolated:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from position_interpolation.evidence import paper
 from position_interpolation.evidence.effects import Effect, Evidence, exact
 from position_interpolation.evidence.judging import Bar, Case, Kind, number, times
+from position_interpolation.tasks.theory.bounds import PLOTTED
 
 
 def bound_ratio(evidence: Evidence, sizes: Sequence[str], bound: str) -> Iterator[Case]:
@@ -16,13 +17,13 @@ def bound_ratio(evidence: Evidence, sizes: Sequence[str], bound: str) -> Iterato
 
 def eq_7(evidence: Evidence, sizes: Sequence[str]) -> Iterator[Case]:
     """The worst deviation at the midpoint of two integers over the printed bound on it."""
-    effect = _over(evidence, "audit_128_worst_midpoint_deviation", "audit_128_printed_bound")
+    effect = _over(evidence, "worst_midpoint_deviation", "printed_bound", 128, PLOTTED)
     yield Case("worst deviation over the printed bound", effect, Bar("at most", 1.0), times)
 
 
 def eq_14(evidence: Evidence, sizes: Sequence[str]) -> Iterator[Case]:
     """Left side over right side, which is the corrected bound of eq. 7 over the printed one."""
-    effect = _over(evidence, "audit_128_corrected_bound", "audit_128_printed_bound")
+    effect = _over(evidence, "corrected_bound", "printed_bound", 128, PLOTTED)
     effect = effect or _over(evidence, "factor_printed", "factor_corrected")  # of bounds that these divide
     yield Case("left side over right side", effect, Bar("at most", 1.0), times)
 
@@ -37,14 +38,19 @@ def figure_2(
     yield Case(name, effect, Bar(kind, limit), times if over else number)
 
 
-def figure_5(evidence: Evidence, sizes: Sequence[str], metric: str) -> Iterator[Case]:
-    """The smallest B(s) / d of a range of spans."""
-    yield Case("smallest B(s) / d", evidence.theory(metric), Bar("at least", 1.0), number)
+def figure_5(
+    evidence: Evidence, sizes: Sequence[str], head_dim: int | None = None, window: int | None = None
+) -> Iterator[Case]:
+    """The smallest B(s) / d of a range of spans: those of the figure, or of a window at a head dimension."""
+    effect = evidence.theory("smallest_ratio", head_dim, window)
+    yield Case("smallest B(s) / d", effect, Bar("at least", 1.0), number)
 
 
-def _over(evidence: Evidence, above: str, below: str) -> Effect | None:
+def _over(
+    evidence: Evidence, above: str, below: str, head_dim: int | None = None, window: int | None = None
+) -> Effect | None:
     """A ratio of two numbers of section 2."""
-    first, second = evidence.theory(above), evidence.theory(below)
+    first, second = (evidence.theory(metric, head_dim, window) for metric in (above, below))
     if first is None or second is None:
         return None
     return exact(first.value / second.value, first.source, f"{first.value:.5g} over {second.value:.5g}")
