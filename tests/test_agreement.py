@@ -37,7 +37,7 @@ def ours(place: Path, window: int, method: str, folder: Path) -> dict[str, float
     launch.register()
     places = [f"paths.{name}={folder / name}" for name in ("results", "runs", "cache")]
     asked = [
-        "model=tiny_at", "model.name=base", "model.tokenizer=null", f"model.window={window}", f"model.location={place}",
+        "model=tiny", "model.source=path", "model.name=base", f"model.window={window}", f"model.location={place}",
         f"method={method}", "context=x2", "train=untuned", "task=pg19", f"task.ids={DOCUMENTS}".replace(" ", ""),
         "task.bos=false", "task.window_factors=[2]", "task.truncate_factor=2", "task.minimum_factor=2",
         "data=embedded", "compute.dtype=float32", "wandb=disabled", *places,

@@ -312,7 +312,7 @@ class TestPerplexity:
         assert verdict("base_explodes", [*base(), *base(4, 60.0)]).verdict == FAILS
         blocks = [
             row(
-                f"perplexity_{start}_{start + L}", value, **extended("none", 1, 0), task="positions", protocol="token",
+                "block_perplexity", value, at=start, **extended("none", 1, 0), task="positions", protocol="token",
                 eval_window=2 * L, ci_low=0.9 * value, ci_high=1.1 * value, n_documents=1, n_tokens=L,
                 experiment="quickstart_smollm2",
             )
@@ -497,10 +497,13 @@ class TestOtherTables:
     def test_theory(self) -> None:
         values = {
             "plotted_inside": 0.7, "plotted_outside": 233.0, "plotted_between": 0.27, "smallest_ratio": 1.1159,
-            "factor_printed": 657.8, "factor_corrected": 571.6, "audit_128_printed_bound": 0.43429,
-            "audit_128_corrected_bound": 0.49979, "audit_128_worst_midpoint_deviation": 0.49388,
+            "factor_printed": 657.8, "factor_corrected": 571.6,
         }  # fmt: skip
-        rows = [row(name, value, task="theory", experiment="theory") for name, value in values.items()]
+        audited = {"printed_bound": 0.43429, "corrected_bound": 0.49979, "worst_midpoint_deviation": 0.49388}
+        whole: dict[str, Any] = {"task": "theory", "experiment": "theory"}
+        rows = [row(name, value, **whole) for name, value in values.items()]
+        rows += [row(name, value, at=128, eval_window=4096, **whole) for name, value in audited.items()]
+        rows += [row("smallest_ratio", 0.3, at=64, eval_window=4096, **whole)]  # of no claim
         expected = {
             "bound_600_times_smaller": HOLDS, "bound_600_times_smaller_corrected": FAILS,
             "eq_7_bounds_the_error": FAILS, "eq_14_direction": FAILS, "fig_2_bounded_inside": HOLDS,

@@ -46,14 +46,29 @@ def test_the_card_says_what_made_it(exported: Path) -> None:
 def test_it_is_a_base_like_any_other(exported: Path, tmp_path: Path) -> None:
     """And its positions are not scaled twice."""
     places = [f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")]
-    asked = ["model=tiny_at", f"model.location={exported}", "model.window=256", "method=pi", "context=x2", "task=pg19"]
+    asked = [
+        "model=tiny",
+        "model.source=path",
+        f"model.location={exported}",
+        "model.window=256",
+        "method=pi",
+        "context=x2",
+        "task=pg19",
+    ]
     config = launch.typed(launch.composed([*asked, "train=untuned", "wandb=disabled", *places]))
     with pytest.raises(launch.UsageError, match="already scaled"):
         run(config)
 
 
 def test_an_earlier_export_may_be_written_again_but_never_the_base(exported: Path) -> None:
-    base = ["model=tiny_at", f"model.location={exported}", "model.window=256", "method=none", "task=export"]
+    base = [
+        "model=tiny",
+        "model.source=path",
+        f"model.location={exported}",
+        "model.window=256",
+        "method=none",
+        "task=export",
+    ]
     launch.prepare(["model=smoke", "task=export", f"task.folder={exported}"])
     with pytest.raises(launch.UsageError, match="is the base's own folder"):
         launch.prepare([*base, f"task.folder={exported}"])

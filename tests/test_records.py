@@ -52,13 +52,14 @@ RECORD = Record(
 FIELDS = [
     "experiment", "rung", "model", "weights_sha256", "method", "factor", "window", "steps", "task",
     "eval_window", "stride", "protocol", "metric", "at", "value", "ci_low", "ci_high", "n_documents",
-    "n_tokens", "data", "seed", "signature", "commit", "versions", "device", "dtype", "seconds",
-    "created",
+    "n_tokens", "data", "seed", "signature", "commit", "versions", "device", "dtype", "seconds", "settings",
+    "base_tokens", "created",
 ]  # fmt: skip
 OTHER: dict[str, Any] = {
     "experiment": "table4_passkey", "rung": "llama", "model": "7b", "method": "none", "factor": 8.0,
     "window": 2048, "steps": 1000, "task": "proof_pile", "eval_window": 256, "stride": 64,
-    "protocol": "window", "metric": "k_max", "at": 32, "seed": 1,
+    "protocol": "window", "metric": "k_max", "at": 64, "seed": 1, "settings": {"train.clip": 2.0},
+    "base_tokens": 8_000_000,
 }  # fmt: skip
 
 
@@ -129,6 +130,48 @@ def test_words_for_a_number_are_named(name: str, path: Path) -> None:
         read(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("settings", "clip=1"), ("settings", [1]), ("base_tokens", "8M"), ("at", "64")]
+)
+def test_words_for_a_field_are_named(name: str, value: Any, path: Path) -> None:
+    write(path, [replace(RECORD, **{name: value})])
+    with pytest.raises(UsageError, match=rf":1 is no record .*{name}"):
+        read(path)
+
+
+def test_rows_written_before_a_field_are_read_without_it(path: Path) -> None:
+    write(path, [RECORD])
+    row = {name: value for name, value in asdict(RECORD).items() if name not in ("at", "settings", "base_tokens")}
+    path.write_text(json.dumps(row) + "\n")
+    assert read(path) == [RECORD]
+
+
+OUTDATED = [
+    ({"metric": "perplexity_0_64"}, "metric 'perplexity_0_64' holds a number, which the field at is for"),
+    ({"metric": "document_loss_0_64"}, "at is for"),
+    ({"metric": "training_loss_at_40"}, "at is for"),
+    ({"metric": "score_p95_0_64"}, "at is for"),
+    ({"metric": "error_median_layer_3"}, "at is for"),
+    ({"metric": "audit_128_smallest_ratio_to_32768"}, "at is for"),
+    ({"task": "heldout@learning_rate=0.001"}, "holds settings, which the field settings is for"),
+    ({"experiment": "base_tokens", "model": "tiny-8M"}, "model 'tiny-8M' has no base_tokens"),
+]
+
+
+@pytest.mark.parametrize(("names", "said"), OUTDATED, ids=lambda value: str(value)[-40:])
+def test_a_row_whose_names_hold_data_is_refused_in_one_line(names: dict[str, str], said: str, path: Path) -> None:
+    write(path, [RECORD])
+    path.write_text(path.read_text() + json.dumps({**asdict(RECORD), **names}) + "\n")
+    with pytest.raises(UsageError, match=rf"{path}:2 is no record .*{said}") as refused:
+        read(path)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("metric", ["rouge1", "document_rouge2", "error_p95", "normal_float32_outside_median"])
+def test_a_number_that_belongs_to_a_name_is_none_of_those(metric: str) -> None:
+    assert replace(RECORD, metric=metric).metric == metric
+
+
 def test_merging_into_a_file_with_a_broken_line_loses_nothing(path: Path) -> None:
     write(path, [RECORD])
     path.write_text(path.read_text() + "{broken\n")
@@ -173,6 +216,13 @@ def test_rows_that_a_new_measurement_does_not_repeat_go(path: Path) -> None:
     merge(path, old)
     assert merge(path, [new]) == 2
     assert read(path) == [new]
+
+
+def test_the_order_of_settings_does_not_matter(path: Path) -> None:
+    first = replace(RECORD, settings={"train.clip": 1.0, "task.bos": True})
+    merge(path, [first])
+    merge(path, [again := replace(first, settings={"task.bos": True, "train.clip": 1.0})])
+    assert read(path) == [again]
 
 
 def test_a_document_of_a_smaller_set_does_not_replace_that_of_a_larger_one(path: Path) -> None:

@@ -83,11 +83,16 @@ def record(extension: Extension | None, metric: str, value: float, **given: Any)
         "created": "2026-01-01T00:00:00+00:00",
     }
     if extension is not None:
-        usual["model"] = extension.model
+        usual |= {"model": extension.model, "base_tokens": extension.base_tokens}
     return Record(**{**usual, **given})
 
 
-def perplexities(losses: Mapping[Extension, Iterable[float]], task: str = "pg19", spread: float = 0.02) -> list[Record]:
+def perplexities(
+    losses: Mapping[Extension, Iterable[float]],
+    task: str = "pg19",
+    spread: float = 0.02,
+    settings: dict[str, Any] | None = None,
+) -> list[Record]:
     """Perplexity at L, 2 L, 4 L over 8 documents, whose length and difficulty all extensions share."""
     generator = np.random.default_rng(0)
     lengths = generator.integers(2_000, 20_000, DOCUMENTS)
@@ -99,6 +104,7 @@ def perplexities(losses: Mapping[Extension, Iterable[float]], task: str = "pg19"
             own = mean + difficulty + generator.normal(0, spread, DOCUMENTS)
             value = math.exp(float(own @ lengths) / lengths.sum())
             where: dict[str, Any] = {"eval_window": window, "stride": 32, "protocol": "token", "task": task}
+            where["settings"] = settings
             data = {"name": task, "source": "embedded", "sha256": "a" * 64}
             counts = {"n_documents": DOCUMENTS, "n_tokens": int(lengths.sum())}
             rows.append(
@@ -181,7 +187,7 @@ def positions(curves: Mapping[Extension, Iterable[float]], block: int = 2048) ->
         for number, value in enumerate(values):
             rows.append(
                 record(
-                    extension, f"perplexity_{number * block}_{(number + 1) * block}", value,
+                    extension, "block_perplexity", value, at=number * block,
                     task="positions", protocol="token", eval_window=len(values) * block,
                     ci_low=value / 1.05, ci_high=value * 1.05, n_documents=1, n_tokens=block,
                     rung="smollm2", experiment="quickstart_smollm2",
@@ -454,15 +460,16 @@ class TestVerdicts:
         for extension, share in ((SMOL, 1.0), (SMOL_PI, 0.8)):
             hard = [10.0 * 2**book for book in range(4)]
             for block in range(8):
-                where, part = f"{block * 2048}_{(block + 1) * 2048}", share if block > 3 else 1.0
+                part = share if block > 3 else 1.0
                 values = [value * (part + 0.01 * book * (part < 1)) for book, value in enumerate(hard)]
-                own = {"task": "positions", "protocol": "token", "eval_window": 16384, "n_tokens": 2048}
+                own: dict[str, Any] = {"task": "positions", "protocol": "token", "eval_window": 16384, "n_tokens": 2048}
+                own["at"] = block * 2048
                 middle = math.exp(sum(map(math.log, values)) / 4)
                 wide = {"ci_low": middle / 3, "ci_high": middle * 3, "n_documents": 4}
-                rows.append(record(extension, f"perplexity_{where}", middle, **own, **wide))
+                rows.append(record(extension, "block_perplexity", middle, **own, **wide))
                 for book, value in enumerate(values):
                     text = {"name": "pg19", "source": "embedded", "sha256": "c" * 64, "ids": [str(book)]}
-                    rows.append(record(extension, f"document_loss_{where}", math.log(value), data=text, **own))
+                    rows.append(record(extension, "document_block_loss", math.log(value), data=text, **own))
         (_, base), (_, past) = (comparison.stretches(rows, extension) for extension in (SMOL, SMOL_PI))
         ratio = comparison.blocks(past, base)
         assert ratio is not None

@@ -1,4 +1,4 @@
-"""Settings and stopped bases compared: names are read, cells are records, and noise is called noise."""
+"""Settings and stopped bases compared: cells are records, plain tables go without, and noise is called noise."""
 
 import math
 from dataclasses import replace
@@ -6,31 +6,32 @@ from pathlib import Path
 
 import pytest
 from matplotlib.patches import Rectangle
-from test_report import BASE, L, column, outcome, passkeys, perplexities, verdict, write
+from test_report import CURVES, L, column, outcome, passkeys, perplexities, positions, verdict, write
 
 from position_interpolation.comparisons.base_tokens import figures as base_tokens_figures
 from position_interpolation.comparisons.base_tokens import tables as base_tokens
 from position_interpolation.comparisons.settings import figures as settings_figures
 from position_interpolation.comparisons.settings import tables as settings_tables
-from position_interpolation.evidence import select, variants
-from position_interpolation.evidence.extensions import Extension
+from position_interpolation.evidence import select
+from position_interpolation.evidence.evidence import Evidence
+from position_interpolation.evidence.extensions import Extension, names
 from position_interpolation.evidence.records import Record
 from position_interpolation.report.pages import render
 from position_interpolation.tasks.passkey import rules
 
 
-def pi(count: int, model: str = "tiny") -> Extension:
-    return Extension(model, "pi", 4.0, 4 * L, count)
+def pi(count: int, base_tokens: int | None = None) -> Extension:
+    return Extension("tiny", "pi", 4.0, 4 * L, count, base_tokens)
 
 
-def tuned(count: int, model: str = "tiny") -> Extension:
-    return Extension(model, "extrapolation", 4.0, 4 * L, count)
+def tuned(count: int, base_tokens: int | None = None) -> Extension:
+    return Extension("tiny", "extrapolation", 4.0, 4 * L, count, base_tokens)
 
 
-def at_rate(rate: str, *at_four: float, spread: float = 0.02) -> list[Record]:
+def at_rate(rate: float, *at_four: float, spread: float = 0.02) -> list[Record]:
     """PI x4 after 100 and 200 steps of one learning rate; losses at 4 L as given."""
     losses = {pi(100 * (place + 1)): (3.2, 3.2, loss) for place, loss in enumerate(at_four)}
-    return perplexities(losses, task=f"heldout@learning_rate={rate}", spread=spread)
+    return perplexities(losses, task="heldout", spread=spread, settings={"train.learning_rate": rate})
 
 
 def of(experiment: str, rows: list[Record]) -> list[Record]:
@@ -43,27 +44,36 @@ def only(rows: list[Record]) -> list[Record]:
     return group
 
 
-class TestNames:
-    def test_settings_and_tokens_are_read_from_names(self) -> None:
-        (row, *_) = perplexities({BASE: (3.2,)}, task="pg19@schedule=wsd,clip=1.0")
-        assert variants.task_of(row) == "pg19"
-        assert variants.settings_of(row) == {"schedule": "wsd", "clip": "1.0"}
-        assert [variants.tokens_of(name) for name in ("tiny-8M", "tiny-0.5M", "tiny-500K", "tiny-1B")] == [
-            8_000_000, 500_000, 500_000, 10**9,
-        ]  # fmt: skip
-        assert variants.family_of("tiny-8M") == "tiny"
+class TestApart:
+    @pytest.mark.parametrize(
+        ("tokens", "name"),
+        [(None, "tiny"), (8_000_000, "tiny-8M"), (500_000, "tiny-0.5M"), (13_926_400, "tiny-13.9264M")],
+    )
+    def test_a_base_is_called_by_its_tokens(self, tokens: int | None, name: str) -> None:
+        assert pi(80, tokens).base == name
 
-    @pytest.mark.parametrize("name", ["tiny", "llama_7b", "smollm2_135m", "smollm2-135m"])
-    def test_other_names_hold_no_tokens(self, name: str) -> None:
-        assert variants.tokens_of(name) is None
+    def test_bases_of_one_model_are_told_apart(self) -> None:
+        found = names([pi(80, 4_000_000), pi(80, 8_000_000)])
+        assert [*found.values()] == ["tiny-4M: PI x4, tuned 80 steps", "tiny-8M: PI x4, tuned 80 steps"]
 
     def test_they_stay_out_of_the_plain_tables(self) -> None:
-        rows = at_rate("0.001", 3.1) + perplexities({pi(80, "tiny-8M"): (3.2, 3.2, 3.1)})
+        rows = at_rate(0.001, 3.1) + perplexities({pi(80, 8_000_000): (3.2, 3.2, 3.1)})
         assert select.perplexities(rows) == {}
-        assert rules.passkeys(passkeys({pi(80, "tiny-8M"): lambda k: 1.0})) == {}
+        assert rules.passkeys(passkeys({pi(80, 8_000_000): lambda k: 1.0})) == {}
+
+    def test_they_are_no_evidence_for_the_papers_claims(self) -> None:
+        rows = of("table1_pg19", at_rate(0.001, 3.1) + perplexities({pi(80, 8_000_000): (3.2, 3.2, 3.1)}))
+        assert Evidence("tiny", rows).plain == []
+        assert Evidence("tiny", rows).models == ()
+        assert [*Evidence("tiny", rows).of("pg19", "tiny")] == []
+
+    def test_settings_stay_out_of_tables_by_position_and_of_heads(self) -> None:
+        rows = [replace(row, settings={"train.clip": 2.0}) for row in positions(CURVES)]
+        assert select.positions(rows) == {}
+        assert select.heads([replace(row, task="heads") for row in rows]) == {}
 
 
-SWEEP = [*at_rate("0.001", 3.2, 3.0), *at_rate("0.0001", 3.5, 3.4), *at_rate("0.01", 3.6, 3.7)]
+SWEEP = [*at_rate(0.001, 3.2, 3.0), *at_rate(0.0001, 3.5, 3.4), *at_rate(0.01, 3.6, 3.7)]
 
 
 class TestSweep:
@@ -73,7 +83,7 @@ class TestSweep:
         (behind,) = (
             row
             for row in SWEEP
-            if (row.task, row.steps, row.eval_window) == ("heldout@learning_rate=0.001", 200, 4 * L)
+            if (row.settings, row.steps, row.eval_window) == ({"train.learning_rate": 0.001}, 200, 4 * L)
             and (row.metric, row.protocol) == ("perplexity", "token")
         )
         cell = column(table, 1, "200 steps")
@@ -94,10 +104,10 @@ class TestSweep:
         assert "edge" not in case.effect.detail
 
     def test_close_rates_are_noise_and_an_edge_is_said(self) -> None:
-        other = at_rate("0.01", 3.101)
+        other = at_rate(0.01, 3.101)
         documents = [row for row in other if (row.metric, row.eval_window) == ("document_loss", 4 * L)]
         moved = {id(row): replace(row, value=row.value + 0.1 * (-1) ** place) for place, row in enumerate(documents)}
-        rows = at_rate("0.001", 3.1) + [moved.get(id(row), row) for row in other]
+        rows = at_rate(0.001, 3.1) + [moved.get(id(row), row) for row in other]
         (case,) = outcome(of("sweep_learning_rate", rows), "best_learning_rate").measured
         assert case.verdict == "within noise"
         assert case.effect is not None
@@ -111,13 +121,16 @@ class TestSweep:
 
 class TestChoices:
     def rows(self, wsd: float, bos: float) -> list[Record]:
-        losses = {"wsd,bos=True": wsd, "constant,bos=False": bos, "wsd,bos=False": 2.0}
-        first = perplexities({pi(200): (3.2, 3.2, 3.1)}, task="pg19@schedule=constant,bos=True")
-        others = [
-            perplexities({pi(200): (3.2, 3.2, loss)}, task=f"pg19@schedule={name}", spread=0.021)
-            for name, loss in losses.items()
+        def under(schedule: str, with_bos: bool, loss: float, spread: float = 0.021) -> list[Record]:
+            settings = {"train.schedule": schedule, "task.bos": with_bos}
+            return perplexities({pi(200): (3.2, 3.2, loss)}, spread=spread, settings=settings)
+
+        return [
+            *under("constant", True, 3.1, spread=0.02),
+            *under("wsd", True, wsd),
+            *under("constant", False, bos),
+            *under("wsd", False, 2.0),
         ]
-        return first + [row for rows in others for row in rows]
 
     def test_one_choice_at_a_time_against_ours(self) -> None:
         found = outcome(of("choices", self.rows(wsd=2.9, bos=3.1)), "choices_move_little")
@@ -140,16 +153,16 @@ class TestChoices:
         assert change.low < change.value < change.high
 
 
-def stopped(model: str, ours: float, other: float, seeds: int = 3, swing: float = 0.0) -> list[Record]:
+def stopped(tokens: int, ours: float, other: float, seeds: int = 3, swing: float = 0.0) -> list[Record]:
     """A base with tuned PI and tuned extrapolation at 4 L under some seeds; odd seeds move PI by `swing`."""
     rows = []
     for seed in range(seeds):
-        losses = {pi(80, model): (3.2, 3.2, ours + swing * (seed % 2)), tuned(80, model): (3.2, 3.2, other)}
+        losses = {pi(80, tokens): (3.2, 3.2, ours + swing * (seed % 2)), tuned(80, tokens): (3.2, 3.2, other)}
         rows += [replace(row, seed=seed) for row in perplexities(losses, task="heldout")]
     return rows
 
 
-STOPPED = [*stopped("tiny-1M", 4.2, 4.0), *stopped("tiny-8M", 3.0, 3.3)]
+STOPPED = [*stopped(1_000_000, 4.2, 4.0), *stopped(8_000_000, 3.0, 3.3)]
 
 
 class TestBaseTokens:
@@ -165,30 +178,30 @@ class TestBaseTokens:
         assert case.effect.detail == "between tiny-1M and tiny-8M; PI is behind on tiny-1M, ahead on tiny-8M"
 
     def test_or_it_does_not_within_reach(self) -> None:
-        rows = of("base_tokens", [*stopped("tiny-1M", 3.9, 4.0), *stopped("tiny-8M", 3.0, 3.3)])
+        rows = of("base_tokens", [*stopped(1_000_000, 3.9, 4.0), *stopped(8_000_000, 3.0, 3.3)])
         assert verdict(rows, "base_tokens_tuned_turns") == "does not hold"
 
     def test_the_order_may_turn_without_any_tuning(self) -> None:
         """At 4 L, the window that PI is for; the base's own window is no part of it."""
         rows = []
-        for model, ours, base in (("tiny-1M", 4.4, 4.2), ("tiny-8M", 4.3, 5.0)):
-            untuned = replace(pi(0, model), steps=0)
-            bare = replace(untuned, method="none", factor=1.0, window=L)
-            rows += perplexities({untuned: (4.2, 4.2, ours), bare: (3.0, 4.0, base)}, task="heldout")
+        for tokens, ours, base in ((1_000_000, 4.4, 4.2), (8_000_000, 4.3, 5.0)):
+            untuned = pi(0, tokens)
+            rows += perplexities({untuned: (4.2, 4.2, ours), untuned.untouched: (3.0, 4.0, base)}, task="heldout")
         found = outcome(of("base_tokens", rows), "base_tokens_untuned")
         assert [case.verdict for case in found.measured] == ["does not hold", "holds"]
         assert verdict(of("base_tokens", rows), "base_tokens_untuned_turns") == "holds"
 
     def test_seeds_that_disagree_are_noise(self) -> None:
         """The interval of the documents lies below 1; it is widened to take in the seed that lies above."""
-        (case,) = outcome(of("base_tokens", stopped("tiny-8M", 3.0, 3.3, swing=0.4)), "base_tokens_tuned").measured
+        (case,) = outcome(of("base_tokens", stopped(8_000_000, 3.0, 3.3, swing=0.4)), "base_tokens_tuned").measured
         assert case.verdict == "within noise"
         assert case.effect is not None
         assert "ahead under 2 of 3 seeds" in case.effect.detail
         assert case.effect.high == pytest.approx(math.exp(0.1), rel=0.05)
 
     def test_one_base_tells_no_order(self) -> None:
-        assert verdict(of("base_tokens", stopped("tiny-8M", 3.0, 3.3)), "base_tokens_tuned_turns") == "within noise"
+        rows = of("base_tokens", stopped(8_000_000, 3.0, 3.3))
+        assert verdict(rows, "base_tokens_tuned_turns") == "within noise"
 
     def test_table_and_figure_are_by_tokens_and_seed(self) -> None:
         ((_, rows),) = select.stopped(STOPPED).items()
@@ -198,8 +211,8 @@ class TestBaseTokens:
             ("tiny-8M", 8_000_000, "extrapolation"), ("tiny-8M", 8_000_000, "PI"),
         ]  # fmt: skip
         assert table.header[-3:] == ("seed 0", "seed 1", "seed 2")
-        values = [row.value for row in rows if (row.model, row.method, row.metric, row.eval_window, row.protocol)
-                  == ("tiny-8M", "pi", "perplexity", 4 * L, "token")]  # fmt: skip
+        values = [row.value for row in rows if (row.base_tokens, row.method, row.metric, row.eval_window, row.protocol)
+                  == (8_000_000, "pi", "perplexity", 4 * L, "token")]  # fmt: skip
         assert [cell.value for cell in table.rows[3][-3:]] == values
         (axes,) = base_tokens_figures.base_tokens_figure(rows).axes
         (line,) = (line for line in axes.lines if line.get_label() == "PI x4, tuned 80 steps")
@@ -207,7 +220,7 @@ class TestBaseTokens:
         assert line.get_ydata()[1] == pytest.approx(math.exp(sum(map(math.log, values)) / 3))
 
     def test_page_with_passkeys(self, tmp_path: Path) -> None:
-        retrieved = passkeys({pi(80, "tiny-1M"): lambda k: 0.0, pi(80, "tiny-8M"): lambda k: 1.0})
+        retrieved = passkeys({pi(80, 1_000_000): lambda k: 0.0, pi(80, 8_000_000): lambda k: 1.0})
         folder = write(tmp_path / "base_tokens" / "tiny", [*STOPPED, *retrieved])
         written = {path.name for path in render(folder)}
         assert {"base_tokens.csv", "base_tokens.png", "base_tokens_passkey.csv", "base_tokens_passkey.png"} <= written

@@ -69,8 +69,11 @@ def test_what_changes_an_evaluation_changes_its_name(change: str, tmp_path: Path
 
 @pytest.mark.parametrize(
     "change",
-    ["compute.tokens_per_forward=512", "compute.threads=1", "train.steps=7", "experiment_name=other", "seed=5"],
-)
+    [
+        "compute.tokens_per_forward=512", "compute.threads=1", "train.steps=7", "experiment_name=other", "seed=5",
+        "varied=[train.clip]", "model.base_tokens=8000000",
+    ],
+)  # fmt: skip
 def test_what_changes_no_number_keeps_the_name(change: str, tmp_path: Path) -> None:
     assert measured([*UNTUNED, change], tmp_path) == measured(UNTUNED, tmp_path / "elsewhere")
 
@@ -129,8 +132,11 @@ def test_the_seed_draws_the_order_of_the_text(trained: Any) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    ["train.steps=7", "train.save_every=3", "train.log_every=3", "train.checkpoints=[2]", "task=passkey"],
-)
+    [
+        "train.steps=7", "train.save_every=3", "train.log_every=3", "train.checkpoints=[2]", "task=passkey",
+        "varied=[train.clip]", "model.base_tokens=8000000",
+    ],
+)  # fmt: skip
 def test_steps_and_bookkeeping_share_one_training(change: str, trained: Any) -> None:
     """With a constant rate the first k steps of a run are the run of k steps."""
     assert trained(change) == trained()

@@ -184,10 +184,19 @@ class TestAggregation:
         assert aggregation.asked(rows) == []
 
 
-def losses(extension: Extension, values: dict[int, float], task: str = "tuning") -> list[Record]:
+def losses(extension: Extension, values: dict[int, float], **given: Any) -> list[Record]:
     data = {"name": "books 0.8, mathematics 0.2", "source": "local", "sha256": "e" * 64, "ids": None}
     return [
-        record(extension, f"training_loss_at_{step}", value, task=task, data=data, n_tokens=step * 4 * extension.window)
+        record(
+            extension,
+            "training_loss",
+            value,
+            at=step,
+            task="tuning",
+            data=data,
+            n_tokens=step * 4 * extension.window,
+            **given,
+        )
         for step, value in values.items()
     ]
 
@@ -211,4 +220,4 @@ class TestCurves:
         assert "up to 819,200 tokens" in page
 
     def test_settings_keep_their_curves_out(self) -> None:
-        assert curves.curves(losses(pi(200), {100: 4.0}, task="tuning@learning_rate=0.001")) == {}
+        assert curves.curves(losses(pi(200), {100: 4.0}, settings={"train.learning_rate": 0.001})) == {}

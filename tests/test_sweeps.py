@@ -1,5 +1,6 @@
 """Sweeps as users run them: what a command line replaces, what a search minimises, what tuning leaves as records."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,13 @@ import pytest
 from test_report import BASE, perplexities
 
 from position_interpolation.app import launch
-from position_interpolation.app.run import objective
+from position_interpolation.app.run import job_name, objective, run
+from position_interpolation.evidence import records
+from position_interpolation.evidence.records import Record
 from position_interpolation.machine import files
 from position_interpolation.models import loading
 from position_interpolation.settings import derived
+from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Model
 from position_interpolation.tasks.perplexity import config as perplexity_config
 from position_interpolation.tasks.tuning_curve import measure
@@ -35,9 +39,56 @@ def test_a_key_on_the_command_line_replaces_the_experiments_choices() -> None:
     assert all({"extension=pi_x4", "train.steps=200"} <= set(job) for job in found)
 
 
-def test_the_task_is_named_after_the_rate_so_that_no_rate_replaces_another() -> None:
-    names = {launch.typed(launch.composed(job)).task.name for job in launch.jobs([RATES, "train.steps=100"])}
-    assert names == {f"heldout@learning_rate={rate}" for rate in ("0.0001", "0.0003", "0.001", "0.003")}
+def test_records_carry_the_rate_so_that_no_rate_replaces_another() -> None:
+    configs = [launch.typed(launch.composed(job)) for job in launch.jobs([RATES, "train.steps=100"])]
+    assert {config.task.name for config in configs} == {"heldout"}
+    rates = [(derived.settings(config) or {})["train.learning_rate"] for config in configs]
+    assert {*rates} == {0.0001, 0.0003, 0.001, 0.003}
+    assert len({job_name(config) for config in configs}) == len(configs)
+
+
+def test_what_varies_is_read_from_the_configuration_in_its_own_types() -> None:
+    (first, *_) = launch.jobs(["experiment=choices"])
+    config = launch.typed(launch.composed(first))
+    assert derived.settings(config) == {"train.schedule": "constant", "train.clip": 1.0, "task.bos": True}
+    assert job_name(config) == "tiny-pi-x4-200steps-pg19-train.schedule=constant-train.clip=1.0-task.bos=True"
+    assert derived.settings(launch.typed(launch.composed([]))) is None
+
+
+def walked(folder: Path, *overrides: str) -> list[Record]:
+    """The rows after one run of perplexity on a model of random weights."""
+    places = [f"paths.{name}={folder / name}" for name in ("results", "runs", "cache")]
+    asked = ["model=smoke", "method=none", "task=pg19_short", "task.documents=1", "wandb=disabled", *places]
+    run(launch.typed(launch.composed([*asked, *overrides])))
+    return records.read(folder / "results" / "single" / "smoke" / "rows.jsonl")
+
+
+def test_rows_of_one_setting_stand_beside_those_of_another_and_replace_their_own(tmp_path: Path) -> None:
+    def clips(rows: list[Record]) -> list[float]:
+        return [(row.settings or {})["train.clip"] for row in rows if row.metric == "bits_per_byte"]
+
+    varied = ["varied=[train.clip]", "task.window_factors=[1]"]
+    assert clips(walked(tmp_path, *varied, "train.clip=1")) == [1.0]
+    assert clips(walked(tmp_path, *varied, "train.clip=2")) == [1.0, 2.0]  # recalled, under this run's settings
+    assert clips(walked(tmp_path, *varied, "train.clip=1")) == [1.0, 2.0]
+
+
+def test_kept_records_whose_names_hold_data_are_named_anew_or_measured_again(tmp_path: Path) -> None:
+    rows = walked(tmp_path, "task.window_factors=[1]")
+    (path,) = (tmp_path / "runs" / "records").glob("*.json")
+    kept = json.loads(path.read_text())
+    old = [{name: row[name] for name in row if name not in ("at", "settings", "base_tokens")} for row in kept]
+    path.write_text(json.dumps([{**row, "task": "pg19@clip=1", "value": 2.5} for row in old]))
+    again = walked(tmp_path, "task.window_factors=[1]")
+    assert {row.task for row in again} == {"pg19"}
+    assert {row.value for row in again} == {2.5}  # only named anew
+    path.write_text(json.dumps([{**row, "metric": "perplexity_0_64", "value": 2.5} for row in old]))
+    assert [row.value for row in walked(tmp_path, "task.window_factors=[1]")] == [row.value for row in rows]
+
+
+def test_bases_are_compared_by_their_tokens_or_not_at_all(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"set model\.base_tokens"):
+        walked(tmp_path, "experiment_name=base_tokens")
 
 
 def test_both_ends_of_an_interval_are_checked() -> None:
@@ -96,16 +147,11 @@ def test_a_tuned_extension_leaves_its_losses_as_records(tmp_path: Path) -> None:
     (measurement,) = measure.measurements(prepared(tmp_path))
     found = measurement.measure()
     assert measurement.task == "tuning"
-    assert [(item.metric, item.estimate.value) for item in found] == [
-        ("training_loss_at_1", 4.9), ("training_loss_at_2", 4.8), ("training_loss_at_3", 4.7),
+    assert [(item.metric, item.at, item.estimate.value) for item in found] == [
+        ("training_loss", 1, 4.9), ("training_loss", 2, 4.8), ("training_loss", 3, 4.7),
     ]  # fmt: skip
     assert [item.n_tokens for item in found] == [4 * 1024, 8 * 1024, 12 * 1024]  # batches of 4 windows of 1024
     assert found[0].data["name"] == "books 0.6, mathematics 0.15, recall 0.25"
-
-
-def test_losses_of_a_setting_carry_it(tmp_path: Path) -> None:
-    (measurement,) = measure.measurements(prepared(tmp_path, "task.name='pg19@clip=2.0'"))
-    assert measurement.task == "tuning@clip=2.0"
 
 
 def test_an_untuned_extension_has_no_losses(tmp_path: Path) -> None:
@@ -118,7 +164,7 @@ def test_an_untuned_extension_has_no_losses(tmp_path: Path) -> None:
 def test_a_checkpoint_without_a_tokenizer_borrows_one(tmp_path: Path) -> None:
     for name in ("config.json",):
         (tmp_path / name).write_bytes((loading.ASSETS / "tiny" / name).read_bytes())
-    config = launch.typed(launch.composed(["model=tiny_at", f"model.location={tmp_path}", "model.name=tiny-8M"]))
+    config = launch.typed(launch.composed(["model=tiny_at", f"model.location={tmp_path}", "model.base_tokens=8000000"]))
     assert isinstance(config.model, Model)
     borrowed = loading.tokenizer(config.model, tmp_path)
     assert borrowed.encode("12") == loading.tokenizer(Model(source="packaged", location="tiny"), tmp_path).encode("12")

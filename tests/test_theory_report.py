@@ -1,6 +1,5 @@
 """Section 2 on the page: the audit by head dimension, Fig. 1, and real heads, each number from its record."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ from position_interpolation.evidence.records import Record
 from position_interpolation.report.pages import render
 from position_interpolation.tasks.heads import scores
 from position_interpolation.tasks.heads.figures import heads_figure
-from position_interpolation.tasks.heads.scores import Geometry
+from position_interpolation.tasks.heads.geometry import Geometry
 from position_interpolation.tasks.heads.tables import heads_table, layers_table, spans_table
-from position_interpolation.tasks.theory.bounds import audit_rows, violating_coefficients
+from position_interpolation.tasks.theory import measure
+from position_interpolation.tasks.theory.bounds import violating_coefficients
 from position_interpolation.tasks.theory.figures import BLUE, GREEN, VERMILION, figure_1
 from position_interpolation.tasks.theory.tables import audit_table
 
@@ -38,7 +38,10 @@ def record(task: str, metric: str, value: float, **given: Any) -> Record:
 
 @pytest.fixture(scope="module")
 def audited() -> list[Record]:
-    return [record("theory", metric, value) for metric, value in audit_rows().items()]
+    return [
+        record("theory", item.metric, item.estimate.value, at=item.at, eval_window=item.eval_window)
+        for item in measure.audited()
+    ]
 
 
 def real(h: scores.Complexes, model: str = "tiny") -> list[Record]:
@@ -48,10 +51,10 @@ def real(h: scores.Complexes, model: str = "tiny") -> list[Record]:
     extension = {"model": model, "method": "none", "factor": 1.0, "window": L, "steps": 0, "eval_window": L}
     return [
         record(
-            "heads", metric, estimate.value, ci_low=estimate.low, ci_high=estimate.high, n_documents=4,
+            "heads", metric, estimate.value, at=at, ci_low=estimate.low, ci_high=estimate.high, n_documents=4,
             n_tokens=4 * L, **extension,
         )
-        for metric, estimate in numbers.items()
+        for (metric, at), estimate in numbers.items()
     ]  # fmt: skip
 
 
@@ -133,7 +136,7 @@ def test_scores_grow_only_where_the_next_window_is_larger() -> None:
 
 def test_tables_of_two_models_stand_side_by_side() -> None:
     rows = real(gaussian()) + real(gaussian(20), model="other")
-    shown = {record.metric: record.value for record in rows if record.model == "other"}
+    shown = {row.metric: row.value for row in rows if row.model == "other" and row.at is None}
     table = heads_table(rows)
     assert table.header == ("Number", "other, L = 256", "tiny, L = 256")
     numbers = {row[0].value: row[1].value for row in table.rows}
@@ -145,14 +148,14 @@ def test_tables_of_two_models_stand_side_by_side() -> None:
 
 def test_the_figure_draws_what_is_recorded() -> None:
     rows = real(gaussian())
-    value = {record.metric: record.value for record in rows}
+    value = {(record.metric, record.at): record.value for record in rows}
     scores, errors, ratio = heads_figure(rows).axes
     medians = next(line for line in scores.lines if line.get_label() == "median")
     assert medians.get_xdata().tolist() == [32.0 + 64 * block for block in range(16)]
-    assert medians.get_ydata()[0] == value["score_median_0_64"]
+    assert medians.get_ydata()[0] == value["score_median", 0]
     bounds = [line.get_ydata()[0] for line in errors.lines if "eq. 7" in str(line.get_label())]
-    assert bounds == [value["printed_bound"]]
-    assert ratio.lines[0].get_ydata().min() == pytest.approx(value["smallest_ratio"])
+    assert bounds == [value["printed_bound", None]]
+    assert ratio.lines[0].get_ydata().min() == pytest.approx(value["smallest_ratio", None])
     assert len(ratio.lines[0].get_ydata()) == 4 * L
 
 
@@ -179,10 +182,11 @@ def test_a_run_records_every_number_at_the_bases_window(measured: Path) -> None:
     assert {row.eval_window for row in rows} == {64}  # L, though 32 positions of each document were read
     assert {(row.n_documents, row.n_tokens) for row in rows} == {(2, 64)}
     assert {len(row.data["ids"]) for row in rows} == {2}
-    value = {row.metric: row.value for row in rows}
+    value = {row.metric: row.value for row in rows if row.at is None}
     assert value["pairs"] == 2 * 2 * 8
     assert value["error_largest"] <= value["corrected_bound"]
-    assert sum(bool(re.fullmatch(r"score_(median|p95)_\d+_\d+", name)) for name in value) == 2 * 16
+    for level in ("median", "p95"):
+        assert [row.at for row in rows if row.metric == f"score_{level}"] == list(range(0, 256, 16))
 
 
 def test_its_page_is_rendered_from_records_alone(measured: Path) -> None:

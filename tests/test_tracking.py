@@ -50,12 +50,12 @@ def values(items: Any) -> dict[str, Any]:
     return {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in items}
 
 
-def record() -> Record:
+def record(**given: Any) -> Record:
     return Record(
         experiment="tracked", rung="smoke", model="smoke", weights_sha256=None, method="pi", factor=4.0, window=256,
         steps=3, task="pg19", eval_window=128, stride=8, protocol="token", metric="perplexity", value=12.5,
         ci_low=12.0, ci_high=13.0, n_documents=2, n_tokens=100, data={}, seed=0, signature="0", commit=None,
-        versions={}, device="cpu", dtype="float32", seconds=1.0,
+        versions={}, device="cpu", dtype="float32", seconds=1.0, **given,
     )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def test_curve_table_and_configuration_are_in_the_offline_run(tmp_path: Path) ->
     with Tracker(config, "a-job") as tracker:
         for step in (1, 2, 3):
             tracker.log({"step": step, "train/loss": 5.0 - step})
-        tracker.log_records([record()])
+        tracker.log_records([record(), record(at=64)])
 
     messages = finished(tmp_path)
     (run,) = [message.run for message in messages if message.HasField("run")]
@@ -77,9 +77,10 @@ def test_curve_table_and_configuration_are_in_the_offline_run(tmp_path: Path) ->
 
     history = [values(message.history.item) for message in messages if message.HasField("history")]
     assert [row["train/loss"] for row in history if "train/loss" in row] == [4.0, 3.0, 2.0]
-    assert any(row.get("records/nrows") == 1 for row in history)
+    assert any(row.get("records/nrows") == 2 for row in history)
     summaries = [values(message.summary.update) for message in messages if message.HasField("summary")]
     assert any(row.get("pg19/perplexity@128/token") == 12.5 for row in summaries)
+    assert any("pg19/perplexity_at_64@128/token" in row for row in summaries)
 
 
 def test_nothing_is_started_when_disabled_or_when_there_is_nothing_to_log(tmp_path: Path) -> None:

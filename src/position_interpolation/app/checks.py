@@ -7,7 +7,7 @@ from position_interpolation.machine import distributed
 from position_interpolation.models.rope import METHODS
 from position_interpolation.planning import config as planning
 from position_interpolation.planning.config import PlanTask
-from position_interpolation.settings import limits
+from position_interpolation.settings import derived, limits
 from position_interpolation.settings.derived import extension, reach
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.jobs import ExportTask
@@ -26,6 +26,7 @@ def check(config: Config) -> None:
     """
     _check_choices(config)
     _check_names(config)
+    derived.settings(config)
     limits.check_numbers(config)
     limits.check_architecture(config.model.architecture)
     base, window = config.model.window, reach(config)
@@ -61,7 +62,7 @@ def _check_names(config: Config) -> None:
         "task.name": config.task.name,
     }
     for key, name in named.items():
-        if not re.fullmatch(r"\w[\w.,=@+-]*", name):
+        if not re.fullmatch(r"\w[\w.+-]*", name):
             raise UsageError(f"{key}='{name}' names files of results: expected letters, digits and _ . - alone")
     for key, place in vars(config.paths).items():
         if not place:

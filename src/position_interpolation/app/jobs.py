@@ -7,7 +7,6 @@ from pathlib import Path
 
 from position_interpolation.app import keep
 from position_interpolation.evidence import records
-from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.evidence.records import ROWS, Record
 from position_interpolation.evidence.tracking import Tracker
 from position_interpolation.machine import distributed, files
@@ -18,9 +17,7 @@ from position_interpolation.planning.tables import print_costs
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.jobs import ExportTask, TokenizerTask
 from position_interpolation.settings.schema import RECALL, Config
-from position_interpolation.tasks.measurement import Measured
-from position_interpolation.tasks.theory.bounds import audit_rows
-from position_interpolation.tasks.theory.numbers import figure_2_rows, figure_5_rows
+from position_interpolation.tasks.theory import measure as theory
 from position_interpolation.text import corpora, tokenizer
 from position_interpolation.tuning import card
 from position_interpolation.tuning.extension import prepare
@@ -68,18 +65,16 @@ def _theory(config: Config, _: Tracker) -> list[Record]:
     """The numbers that Figures 2 and 5 state, and the audit of the bounds by head dimension."""
     keep.check_folders(config)
     signature = records.signature({"theory": 4, "versions": records.versions()})
-    found = keep.recall(config, signature)
+    found = keep.recall(config, signature, config.task.name)
     if found is None:
         started = time.perf_counter()
-        numbers = {**figure_2_rows(), **figure_5_rows(), **audit_rows()}
+        measured = theory.measured()
         seconds = time.perf_counter() - started
-        data = {"name": "theory", "source": "generated", "sha256": None, "ids": None}
-        measured = [Measured(metric, Estimate(value, None, None), data) for metric, value in numbers.items()]
         found = [
             keep.record(config, value, signature, seconds, None, THEORY_DTYPE, config.task.name) for value in measured
         ]
         keep.keep(config, signature, found)
-    keep.merge(config, found, config.task.name)
+    keep.merge(config, found)
     return found
 
 

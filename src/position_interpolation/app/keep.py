@@ -4,11 +4,13 @@ import json
 import math
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from position_interpolation.evidence import records
-from position_interpolation.evidence.records import ROWS, Record
+from position_interpolation.evidence.extensions import base_name
+from position_interpolation.evidence.records import BY_BASE_TOKENS, ROWS, Record
 from position_interpolation.machine import compute, distributed, files
 from position_interpolation.settings import derived
 from position_interpolation.settings.errors import UsageError
@@ -34,13 +36,17 @@ def check_folders(config: Config) -> None:
         except OSError as error:
             raise UsageError(f"{folder} cannot be written ({error.strerror}): set paths.{key}") from error
     records.read(kept["results"] / ROWS)
+    if config.experiment_name == BY_BASE_TOKENS and config.model.base_tokens is None:
+        raise UsageError("this experiment compares bases by the tokens they have seen: set model.base_tokens")
 
 
 def job_name(config: Config) -> str:
-    """What a W&B run is called: extension and task."""
+    """What a W&B run is called: extension, task and what the experiment varies."""
     wanted = derived.extension(config)
     tuned = f"{wanted.steps}steps" if wanted.steps else "untuned"
-    return f"{config.model.name}-{wanted.method}-x{wanted.factor:g}-{tuned}-{config.task.name}"
+    base = base_name(config.model.name, config.model.base_tokens)
+    settings = "".join(f"-{key}={value}" for key, value in (derived.settings(config) or {}).items())
+    return f"{base}-{wanted.method}-x{wanted.factor:g}-{tuned}-{config.task.name}{settings}"
 
 
 def measure(prepared: Prepared, signature: str, measurement: Measurement) -> list[Record]:
@@ -75,15 +81,12 @@ def record(
     """One measured number as a record of this run; `prepared` is what was measured, None where no model was."""
     wanted = None if prepared is None else prepared.extension
     return Record(
-        experiment=config.experiment_name,
-        rung=config.model.rung,
-        model=config.model.name,
+        **_names(config, task),
         weights_sha256=None if prepared is None else prepared.weights_sha256,
         method=None if wanted is None else wanted.method,
         factor=None if wanted is None else wanted.factor,
         window=None if wanted is None else wanted.window,
         steps=None if wanted is None else wanted.steps,
-        task=task,
         eval_window=measured.eval_window,
         stride=measured.stride,
         protocol=measured.protocol,
@@ -95,7 +98,6 @@ def record(
         n_documents=measured.n_documents,
         n_tokens=measured.n_tokens,
         data=measured.data,
-        seed=config.seed,
         signature=signature,
         commit=records.commit(),
         versions=records.versions(),
@@ -105,10 +107,27 @@ def record(
     )
 
 
-def recall(config: Config, signature: str) -> list[Record] | None:
-    """What was kept under a signature; None if nothing was, or nothing readable."""
+def _names(config: Config, task: str) -> dict[str, Any]:
+    """What a record says of the run that asks for it, which no signature depends on."""
+    return {
+        "experiment": config.experiment_name,
+        "rung": config.model.rung,
+        "model": config.model.name,
+        "base_tokens": config.model.base_tokens,
+        "task": task,
+        "settings": derived.settings(config),
+        "seed": config.seed,
+    }
+
+
+def recall(config: Config, signature: str, task: str) -> list[Record] | None:
+    """What was kept under a signature, named as this run names things; None if nothing was, or nothing readable.
+
+    Records of an older version that keep numbers in their metrics' names are refused, so they are measured again.
+    """
     try:
-        return [Record(**row) for row in json.loads(_kept(config, signature).read_text())]
+        kept = json.loads(_kept(config, signature).read_text())
+        return [Record(**{**row, **_names(config, task)}) for row in kept]
     except (OSError, ValueError, TypeError):
         return None
 
@@ -123,22 +142,11 @@ def _kept(config: Config, signature: str) -> Path:
     return Path(config.paths.runs) / "records" / f"{signature}.json"
 
 
-def merge(config: Config, found: list[Record], task: str) -> None:
-    """Put records into the experiment's rows, named as this run names things: kept ones may have other names."""
+def merge(config: Config, found: list[Record]) -> None:
+    """Put records into the experiment's rows."""
     if not distributed.is_first():
         return
-    named = [
-        replace(
-            record,
-            experiment=config.experiment_name,
-            rung=config.model.rung,
-            model=config.model.name,
-            task=task,
-            seed=config.seed,
-        )
-        for record in found
-    ]
-    replaced = records.merge(results_folder(config) / ROWS, named)
+    replaced = records.merge(results_folder(config) / ROWS, found)
     if replaced:
         print(
             f"note: {replaced} rows of {job_name(config)} measured under other settings were replaced; "

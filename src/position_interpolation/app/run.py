@@ -39,11 +39,12 @@ def _evaluate(config: Config, tracker: Tracker) -> list[Record]:
     everything = []
     for measurement in measurements(prepared):
         signature = records.signature(measurement.parts)
-        found = distributed.agreed(lambda signature=signature: keep.recall(config, signature))  # type: ignore[misc]
+        task = measurement.task or config.task.name
+        found = distributed.agreed(lambda signature=signature, task=task: keep.recall(config, signature, task))  # type: ignore[misc]
         if found is None:
             found = keep.measure(prepared, signature, measurement)
             tracker.log_records(found)
-        keep.merge(config, found, measurement.task or config.task.name)
+        keep.merge(config, found)
         measurement.beside(signature)
         everything += found
     return everything

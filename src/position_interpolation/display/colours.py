@@ -18,7 +18,7 @@ def colour(extension: Extension, among: Sequence[Extension]) -> str:
     steps = sorted(
         other.steps
         for other in among
-        if (other.model, other.method, other.factor) == (extension.model, extension.method, extension.factor)
+        if (other.base, other.method, other.factor) == (extension.base, extension.method, extension.factor)
     )
     missing = 0.5 * (1 - steps.index(extension.steps) / (len(steps) - 1)) if len(steps) > 1 else 0.0
     red, green, blue = (part + (1 - part) * missing for part in to_rgb(plain))

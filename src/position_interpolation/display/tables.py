@@ -46,7 +46,7 @@ EXTENSION = (Column("Model"), Column("Window L'"), Column("Method"), Column("Ste
 
 def extension_cells(extension: Extension) -> tuple[Cell, ...]:
     """The cells under `EXTENSION`."""
-    return Cell(extension.model), Cell(extension.window), Cell(method_name(extension)), Cell(extension.steps)
+    return Cell(extension.base), Cell(extension.window), Cell(method_name(extension)), Cell(extension.steps)
 
 
 def method_name(extension: Extension) -> str:

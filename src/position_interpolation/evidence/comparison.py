@@ -1,7 +1,7 @@
 """Two measurements compared on the same documents: an effect with its interval."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -130,11 +130,11 @@ class Stretch:
 
 def stretches(records: Sequence[Record], extension: Extension) -> tuple[Stretch, Stretch]:
     """The extension's positions inside the base's window L, and those in blocks wholly past it."""
-    own = [record for record in records if extension_of(record) == extension]
     edge = extension.base_window
+    found = select.by_block(records, extension)
     return (
-        _stretch([record for record in own if select.block(record)[1] <= edge]),
-        _stretch([record for record in own if select.block(record)[0] >= edge]),
+        _stretch(records, extension, {start for start, stop in found if stop <= edge}),
+        _stretch(records, extension, {start for start, _ in found if start >= edge}),
     )
 
 
@@ -142,20 +142,20 @@ def worst_block(records: Sequence[Record], extension: Extension) -> Stretch:
     """The block of highest perplexity past the base's window; empty if there is none."""
     _, past = stretches(records, extension)
     highest = sorted(past.blocks, key=lambda record: record.value)[-1:]
-    where = {select.block(record) for record in highest}
-    own = [record for record in records if extension_of(record) == extension]
-    return _stretch([record for record in own if select.block(record) in where])
+    return _stretch(records, extension, {record.at for record in highest})
 
 
-def _stretch(records: Sequence[Record]) -> Stretch:
+def _stretch(records: Sequence[Record], extension: Extension, starts: Set[int | None]) -> Stretch:
+    """The blocks that start there."""
+    own = [record for record in records if extension_of(record) == extension and record.at in starts]
     sums: dict[str, list[float]] = {}
-    for record in records:
-        if record.metric.startswith("document_loss"):
+    for record in own:
+        if record.metric == select.DOCUMENT_BLOCK_LOSS:
             total = sums.setdefault(str(record.data["ids"][0]), [0.0, 0])
             total[0] += record.value * (record.n_tokens or 0)
             total[1] += record.n_tokens or 0
     documents = {name: (loss / tokens, round(tokens)) for name, (loss, tokens) in sums.items()}
-    return Stretch([record for record in records if record.metric.startswith("perplexity")], documents)
+    return Stretch([record for record in own if record.metric == select.BLOCK_PERPLEXITY], documents)
 
 
 def blocks(left: Stretch, right: Stretch) -> Effect | None:

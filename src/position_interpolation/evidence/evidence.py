@@ -8,8 +8,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
-from position_interpolation.evidence import comparison
+from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.comparison import Effect, exact, recorded
 from position_interpolation.evidence.extensions import Extension, extension_of
 from position_interpolation.evidence.paper import at_steps
@@ -96,7 +97,7 @@ class Evidence:
         """
         known = {
             round(extension.factor)
-            for record in self.records
+            for record in self.plain
             if (extension := extension_of(record)) is not None and record.eval_window == extension.window
             if (extension.model, extension.method) == (model, "pi") and bool(extension.steps) == tuned
         }
@@ -107,16 +108,23 @@ class Evidence:
         least = self.factor(model, FACTORS[0], tuned)
         return FACTORS if least == FACTORS[0] else (least,)
 
-    def of(self, task: str, model: str | None = None) -> Iterator[list[Record]]:
-        """The records of a task, and of a model if one is named, one list an experiment."""
+    def of(self, task: str, model: str | None = None, settings: dict[str, Any] | None = None) -> Iterator[list[Record]]:
+        """The records of a task, plain or under some settings, one list an experiment; of one model if it is named."""
         for experiment in self.experiments:
-            found = self._by_task.get((experiment, task), [])
+            known = self._by_task.get((experiment, task), [])
+            found = [one for one in known if one.settings == settings]
             if found:
                 yield [one for one in found if model in (None, one.model)]
 
-    def number(self, task: str, metric: str, model: str | None = None) -> Effect | None:
-        """A number that a task computes once, exact unless an interval is recorded with it."""
-        found = next((one for rows in self.of(task, model) for one in rows if one.metric == metric), None)
+    def number(
+        self, task: str, metric: str, model: str | None = None, at: int | None = None, window: int | None = None
+    ) -> Effect | None:
+        """A number that a task computes once, exact unless an interval is recorded with it.
+
+        None for model or window takes any; None for `at` takes what was taken nowhere in particular.
+        """
+        rows = (one for found in self.of(task, model) for one in found if (one.metric, one.at) == (metric, at))
+        found = next((one for one in rows if window in (None, one.eval_window)), None)
         if found is None:
             return None
         return exact(found.value, found.experiment) if found.ci_low is None else recorded(found)
@@ -144,16 +152,22 @@ class Evidence:
         return None
 
     @cached_property
+    def plain(self) -> list[Record]:
+        """What no settings and no stopped bases are compared by."""
+        return [record for record in self.records if select.plain(record)]
+
+    @cached_property
     def _by_task(self) -> dict[tuple[str, str], list[Record]]:
         found: dict[tuple[str, str], list[Record]] = {}
         for record in self.records:
-            found.setdefault((record.experiment, record.task), []).append(record)
+            if record.base_tokens is None:
+                found.setdefault((record.experiment, record.task), []).append(record)
         return found
 
     @cached_property
     def _windows(self) -> dict[str, int]:
         """L of every model, in tokens."""
-        return {extension.model: extension.base_window for extension in map(extension_of, self.records) if extension}
+        return {extension.model: extension.base_window for extension in map(extension_of, self.plain) if extension}
 
     @cached_property
     def _texts(self) -> tuple[Text, ...]:
@@ -166,7 +180,7 @@ class Evidence:
         Of two sets of documents the larger counts: the smaller may be a trial. The paper names no protocol.
         """
         found: dict[Key, dict[int | None, dict[str, Evaluated]]] = {}
-        for record in self.records:
+        for record in self.plain:
             extension = extension_of(record)
             if extension is None or record.eval_window is None or record.protocol not in ("token", None):
                 continue

@@ -1,7 +1,7 @@
 """Extensions as records name them: what was done to which base, in the paper's order."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from position_interpolation.evidence.records import Record
 from position_interpolation.models import rope
@@ -19,6 +19,17 @@ class Extension:
     factor: float  # s = L' / L
     window: int  # L', tokens
     steps: int
+    base_tokens: int | None = None  # as in `records.Record`
+
+    @property
+    def base(self) -> str:
+        """The base's name for readers."""
+        return base_name(self.model, self.base_tokens)
+
+    @property
+    def untouched(self) -> "Extension":
+        """The base itself, neither extended nor tuned."""
+        return replace(self, method="none", factor=1.0, window=self.base_window, steps=0)
 
     @property
     def base_window(self) -> int:
@@ -41,10 +52,16 @@ class Extension:
         return f"{METHODS.get(self.method, self.method)} x{self.factor:g}, {tuned}"
 
     @property
-    def rank(self) -> tuple[str, bool, int, float, int]:
+    def rank(self) -> tuple[str, int, bool, int, float, int]:
         """Key of the paper's order: none and its controls, extrapolation, PI by factor and steps."""
         order = ORDER.index(self.method) if self.method in ORDER else len(ORDER)
-        return (self.model, not (self.control or self.method == "none"), order, self.factor, self.steps)
+        extended = not (self.control or self.method == "none")
+        return (self.model, self.base_tokens or 0, extended, order, self.factor, self.steps)
+
+
+def base_name(model: str, tokens: int | None) -> str:
+    """A base's name for readers: `tiny`, or `tiny-8M` where bases are compared by the tokens they have seen."""
+    return model if tokens is None else f"{model}-{tokens / 1e6:.12g}M"
 
 
 def method_label(extension: Extension) -> str:
@@ -60,7 +77,7 @@ def extension_of(record: Record) -> Extension | None:
     """The extension a record was measured on; None for a record without a model (theory)."""
     if record.method is None or record.factor is None or record.window is None or record.steps is None:
         return None
-    return Extension(record.model, record.method, record.factor, record.window, record.steps)
+    return Extension(record.model, record.method, record.factor, record.window, record.steps, record.base_tokens)
 
 
 def ordered(records: Iterable[Record]) -> list[Extension]:
@@ -70,6 +87,6 @@ def ordered(records: Iterable[Record]) -> list[Extension]:
 
 
 def names(extensions: Sequence[Extension]) -> dict[Extension, str]:
-    """Labels that tell these extensions apart: with their model only if there are several."""
-    several = len({extension.model for extension in extensions}) > 1
-    return {item: f"{item.model}: {item.label}" if several else item.label for item in extensions}
+    """Labels that tell these extensions apart: with their base only if there are several."""
+    several = len({extension.base for extension in extensions}) > 1
+    return {item: f"{item.base}: {item.label}" if several else item.label for item in extensions}

@@ -23,7 +23,7 @@ RUNG = "paper"
 TUNED = {"none": 0, "pi": 1000, "extrapolation": 10_000}  # steps of the paper's Tables 1, 2, 5 and 6
 TITLES = {"pg19": "Table 1", "proof_pile": "Table 2"}
 BY_STEPS = {"perplexity": "Table 3", "k_max": "Table 4"}
-TEXT = "@tuning_text="  # marks the accuracies of Table 5 that were not tuned on the Pile
+TUNING_TEXT = "tuning_text"  # setting of the accuracies of Table 5 that were not tuned on the Pile
 Found = TypeVar("Found")
 
 
@@ -70,7 +70,7 @@ def beside(extension: Extension, task: str, metric: str, eval_window: int, by_st
 
     Args:
         extension: ours. Untuned stands beside untuned, tuned beside what the paper tuned in full.
-        task: without settings.
+        task: as in our records, which are of no setting.
         metric: as in our records.
         eval_window: ours, in tokens.
         by_steps: beside what Tables 3 and 4 print after exactly as many steps.
@@ -106,7 +106,7 @@ def _index() -> dict[tuple[Any, ...], dict[int | None, list[Record]]]:
     """Records by what ours correspond by, then by steps; Tables 1 and 2 come before 3."""
     found: dict[tuple[Any, ...], dict[int | None, list[Record]]] = {}
     for one in records():
-        if (item := extension_of(one)) is not None:
+        if (item := extension_of(one)) is not None and one.settings is None:
             key = (size(one.model), item.method, item.window, one.eval_window, one.task, one.metric)
             found.setdefault(key, {}).setdefault(one.steps, []).append(one)
     return found
@@ -156,10 +156,11 @@ def _accuracies() -> Iterator[Record]:
     """As shares of one."""
     table, original = printed()["table5_benchmarks"], printed()["paper"]["original_window"]
     for row in table["rows"]:
-        text = "" if row["data"] in ("none", "pile") else f"{TEXT}{row['data']}"
+        settings = None if row["data"] in ("none", "pile") else {TUNING_TEXT: row["data"]}
         extended = _extended(row["size"], "none" if row["data"] == "none" else "pi", row["window"])
         for task, percent in zip(table["tasks"], row["accuracy"], strict=True):
-            yield record("Table 5", f"{task}{text}", "accuracy", percent / 100, eval_window=original, **extended)
+            share = percent / 100
+            yield record("Table 5", task, "accuracy", share, eval_window=original, settings=settings, **extended)
 
 
 def _summaries() -> Iterator[Record]:

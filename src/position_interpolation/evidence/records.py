@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
@@ -17,22 +18,27 @@ from position_interpolation.settings.places import HOME
 
 ROWS = "rows.jsonl"  # in results/<experiment>/<rung>/
 LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
-# Fields that say what was measured; records that agree on these, the metric, its place and the text are one number.
+# Fields that say what was measured; records that agree on these, the metric, its place and the text measure one number.
 MEASUREMENT = (
-    "experiment", "rung", "model", "method", "factor", "window", "steps", "task", "eval_window", "stride",
-    "protocol", "seed",
+    "experiment", "rung", "model", "base_tokens", "method", "factor", "window", "steps", "task", "settings",
+    "eval_window", "stride", "protocol", "seed",
 )  # fmt: skip
-
-
 NUMBERS = (
     "factor", "window", "steps", "eval_window", "stride", "at", "ci_low", "ci_high", "n_documents", "n_tokens",
+    "base_tokens",
 )  # fmt: skip
-LATER = {"at": None}  # fields that rows written before them lack
+OPTIONAL = {"at": None, "settings": None, "base_tokens": None}  # rows written before these fields lack them
+BY_BASE_TOKENS = "base_tokens"  # the experiment that compares bases by the tokens they have seen
+NUMBERED = re.compile(r"_\d+(_|$)")  # a number that a metric's name holds
 
 
 @dataclass(frozen=True)
 class Record:
-    """One line of rows.jsonl. None where a field does not apply."""
+    """One line of rows.jsonl. None where a field does not apply.
+
+    A name is only a name. The place where a metric was taken, the settings that an experiment varies and the tokens
+    that a base has seen are fields, so that no reader has to take a name apart.
+    """
 
     experiment: str
     rung: str
@@ -47,7 +53,7 @@ class Record:
     stride: int | None
     protocol: str | None
     metric: str
-    at: int | None = field(default=None, kw_only=True)  # where the metric was taken: a distance in tokens, say
+    at: int | None = field(default=None, kw_only=True)  # where it was taken: a distance, a step, a layer, a position
     value: float
     ci_low: float | None
     ci_high: float | None
@@ -61,7 +67,22 @@ class Record:
     device: str
     dtype: str
     seconds: float
+    settings: dict[str, Any] | None = None  # values of the configuration's keys that the experiment varies
+    base_tokens: int | None = None  # that the base has seen, where bases are compared by them
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def __post_init__(self) -> None:
+        """Refuse a record whose names hold what a field is for: older versions wrote such rows.
+
+        Raises:
+            UsageError: for the first such name.
+        """
+        if NUMBERED.search(self.metric):
+            raise UsageError(f"metric '{self.metric}' holds a number, which the field at is for")
+        if "@" in self.task:
+            raise UsageError(f"task '{self.task}' holds settings, which the field settings is for")
+        if self.experiment == BY_BASE_TOKENS and self.base_tokens is None:
+            raise UsageError(f"model '{self.model}' has no base_tokens, by which this experiment compares bases")
 
     @property
     def identity(self) -> str:
@@ -70,10 +91,10 @@ class Record:
 
     @property
     def measurement(self) -> str:
-        """What this record was measured with and on: its identity less metric, place and single document."""
+        """What this record was measured with and on: its identity without metric, place and single document."""
         what = {name: getattr(self, name) for name in MEASUREMENT}
         text = self.data.get("sha256") if self.data.get("ids") else None  # generated prompts have no documents
-        return json.dumps([what, self.data.get("name"), self.data.get("source"), text])
+        return json.dumps([what, self.data.get("name"), self.data.get("source"), text], sort_keys=True)
 
 
 def signature(parts: dict[str, Any]) -> str:
@@ -97,10 +118,11 @@ def read(path: Path) -> list[Record]:
     records = []
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)
+            row = {**OPTIONAL, **json.loads(line)}
             if not isinstance(row["data"], dict) or not isinstance(row["value"], int | float):
                 raise TypeError("data or value")
-            row = {**LATER, **row}
+            if not isinstance(row["settings"], dict | None):
+                raise TypeError("settings")
             if odd := [name for name in NUMBERS if not isinstance(row[name], int | float | None)]:
                 raise TypeError(" and ".join(odd))
             records.append(Record(**{name: row[name] for name in names}))

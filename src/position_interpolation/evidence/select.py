@@ -1,20 +1,22 @@
 """Which records belong in one table: those of one task on one text, comparable row by row."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from position_interpolation.evidence import variants
 from position_interpolation.evidence.extensions import Extension, extension_of, ordered
 from position_interpolation.evidence.records import Record
 
-BLOCK = re.compile(r"(?:perplexity|document_loss)_(\d+)_(\d+)")
 OF_ALL_WINDOWS = "perplexity_of_all_windows"  # a sampled perplexity with the interval of the windows left out
 PERPLEXITIES = ("perplexity", "document_loss", "document_window_loss", OF_ALL_WINDOWS)
-ROUGE = re.compile(r"(document_)?rouge(1|2|L|Lsum)")
-SUMMARY_TUNING = re.compile(r"summary_(steps|epochs)")
-SCORE = re.compile(r"score_median_(\d+)_(\d+)")
-LAYER = re.compile(r"error_median_layer_(\d+)")
+# Perplexity of a block of positions, and each document's loss there; `at` is the block's first position.
+BLOCK_PERPLEXITY, DOCUMENT_BLOCK_LOSS = "block_perplexity", "document_block_loss"
+ROUGES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
+DOCUMENT_ROUGES = tuple(f"document_{name}" for name in ROUGES)
+SUMMARY_TUNING = ("summary_steps", "summary_epochs")
+OF_ONE_DOCUMENT = ("document_loss", "document_window_loss", DOCUMENT_BLOCK_LOSS, *DOCUMENT_ROUGES)
+TRAINING_LOSS = "training_loss"  # mean over the steps that end at `at`
+Block = tuple[int, int]  # its start, and where the next one starts
 
 
 @dataclass(frozen=True)
@@ -30,35 +32,46 @@ class Group:
     rule: str | None = None  # that passkey answers were judged by
 
 
+def varied(record: Record) -> bool:
+    """Whether a record was measured under one of the settings that its experiment compares."""
+    return record.settings is not None
+
+
+def plain(record: Record) -> bool:
+    """Whether a record belongs in plain tables: neither settings nor stopped bases are compared by it."""
+    return not varied(record) and record.base_tokens is None
+
+
 def perplexities(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of sliding-window perplexity, with the document losses behind them, by text."""
-    return grouped(records, lambda record: record.metric in PERPLEXITIES and variants.plain(record))
+    return grouped(records, lambda record: record.metric in PERPLEXITIES and plain(record))
 
 
 def compared(records: Iterable[Record]) -> dict[Group, list[Record]]:
-    """Records of perplexity whose task carries a setting (`variants`), all settings of one text together."""
-    return grouped(records, lambda record: record.metric in PERPLEXITIES and bool(variants.settings_of(record)))
+    """Records of perplexity under settings that are compared, all settings of one text together."""
+    return grouped(records, lambda record: record.metric in PERPLEXITIES and varied(record))
 
 
 def stopped(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity on bases stopped after so many tokens, all bases and seeds of one text together."""
     return grouped(
         records,
-        lambda record: record.metric in PERPLEXITIES and variants.tokens_of(record.model) is not None,
+        lambda record: record.metric in PERPLEXITIES and record.base_tokens is not None,
         by_seed=False,
     )
 
 
 def positions(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity by position, with the document losses behind them, by text and length of the forward."""
-    return grouped(records, lambda record: BLOCK.fullmatch(record.metric) is not None, by_length=True)
+    metrics = (BLOCK_PERPLEXITY, DOCUMENT_BLOCK_LOSS)
+    return grouped(records, lambda record: record.metric in metrics and not varied(record), by_length=True)
 
 
 def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of summaries by text and window; how the extensions were tuned on summaries goes into every group."""
-    rows = list(records)
-    tuned = [record for record in rows if SUMMARY_TUNING.fullmatch(record.metric)]
-    scored = grouped(rows, lambda record: ROUGE.fullmatch(record.metric) is not None, by_length=True)
+    rows = [record for record in records if not varied(record)]
+    tuned = [record for record in rows if record.metric in SUMMARY_TUNING]
+    scored = grouped(rows, lambda record: record.metric in (*ROUGES, *DOCUMENT_ROUGES), by_length=True)
     return {
         group: [*own, *(record for record in tuned if extension_of(record) in {extension_of(row) for row in own})]
         for group, own in scored.items()
@@ -67,40 +80,36 @@ def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
 
 def heads(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of real heads, by text."""
-    return grouped(records, lambda record: record.task == "heads")
+    return grouped(records, lambda record: record.task == "heads" and not varied(record))
 
 
-def span_blocks(records: Iterable[Record]) -> list[tuple[int, int]]:
-    """(start, stop) of every block of spans whose scores were measured on real heads, ascending."""
-    found = (SCORE.fullmatch(record.metric) for record in records)
-    return sorted({(int(match.group(1)), int(match.group(2))) for match in found if match is not None})
+def along(records: Iterable[Record], extension: Extension, metric: str) -> dict[int, Record]:
+    """An extension's records of one metric by where they were taken, ascending."""
+    found = {
+        record.at: record
+        for record in records
+        if record.metric == metric and record.at is not None and extension_of(record) == extension
+    }
+    return dict(sorted(found.items()))
 
 
-def layers(records: Iterable[Record]) -> list[int]:
-    """Every layer whose interpolation error was measured, ascending."""
-    found = (LAYER.fullmatch(record.metric) for record in records)
-    return sorted({int(match.group(1)) for match in found if match is not None})
+def blocks(starts: Iterable[int], end: int) -> list[Block]:
+    """Blocks that start there: each reaches to the next one, the last to the end."""
+    return list(pairwise([*sorted(starts), end]))
 
 
-def block(record: Record) -> tuple[int, int]:
-    """(start, stop) of the positions that a record of perplexity by position covers."""
-    found = BLOCK.fullmatch(record.metric)
-    if found is None:
-        raise ValueError(f"'{record.metric}' is no metric of perplexity by position")
-    return int(found.group(1)), int(found.group(2))
+def by_block(records: Iterable[Record], extension: Extension) -> dict[Block, Record]:
+    """An extension's perplexity by block of positions, ascending, up to the end of the forward."""
+    found = along(records, extension, BLOCK_PERPLEXITY)
+    end = next((record.eval_window or 0 for record in found.values()), 0)
+    return dict(zip(blocks(found, end), found.values(), strict=True))
 
 
 def by_distance(
     records: Iterable[Record], extension: Extension, eval_window: int, metric: str = "success"
 ) -> dict[int, Record]:
     """A number of an extension, in prompts of `eval_window` tokens, by distance k of the key in tokens."""
-    found = {
-        record.at: record
-        for record in records
-        if record.at is not None
-        and (record.metric, extension_of(record), record.eval_window) == (metric, extension, eval_window)
-    }
-    return dict(sorted(found.items()))
+    return along((record for record in records if record.eval_window == eval_window), extension, metric)
 
 
 def find(
@@ -109,11 +118,15 @@ def find(
     metric: str,
     eval_window: int | None = None,
     protocol: str | None = None,
+    at: int | None = None,
 ) -> Record | None:
-    """The record of a number over all places, or None if it was not measured. None for window or protocol takes any."""
+    """The record of a number, or None if it was not measured.
+
+    None for window or protocol takes any; None for `at` takes what was taken nowhere in particular.
+    """
     for record in records:
         if (
-            (record.metric, record.at) == (metric, None)
+            (record.metric, record.at) == (metric, at)
             and extension_of(record) == extension
             and eval_window in (None, record.eval_window)
             and protocol in (None, record.protocol)
@@ -153,7 +166,6 @@ def grouped(
         length = record.eval_window if by_length else None
         seed = record.seed if by_seed else None
         rule = record.protocol if by_rule else None
-        task, source = variants.task_of(record), record.data.get("source")
-        group = Group(task, source, text, record.stride, seed, length, rule)
+        group = Group(record.task, record.data.get("source"), text, record.stride, seed, length, rule)
         groups.setdefault(group, []).append(record)
     return groups

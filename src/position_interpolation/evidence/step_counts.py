@@ -12,7 +12,7 @@ def families(rows: Sequence[Record]) -> list[list[Extension]]:
     """Extensions alike in all but steps, by ascending steps, where there are at least three; in the paper's order."""
     alike: dict[tuple[str, str, float], list[Extension]] = {}
     for extension in ordered(rows):
-        alike.setdefault((extension.model, extension.method, extension.factor), []).append(extension)
+        alike.setdefault((extension.base, extension.method, extension.factor), []).append(extension)
     return [family for family in alike.values() if len(family) >= FEWEST]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from position_interpolation.evidence import select
 from position_interpolation.evidence.records import Record
 from position_interpolation.machine import distributed
 from position_interpolation.settings.schema import Config
@@ -57,7 +58,7 @@ class Tracker:
             where = "" if record.eval_window is None else f"@{record.eval_window}"
             protocol = "" if record.protocol is None else f"/{record.protocol}"
             # Single documents would crowd the summary; training losses are there as a curve.
-            if not record.metric.startswith(("document_", "training_loss_at_")):
+            if record.metric not in (*select.OF_ONE_DOCUMENT, select.TRAINING_LOSS):
                 self.run.summary[f"{record.task}/{record.metric}{at}{where}{protocol}"] = record.value
         rows = [[asdict(record)[column] for column in COLUMNS] for record in records]
         self.run.log({"records": wandb.Table(columns=list(COLUMNS), data=rows)})

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from position_interpolation.display import drawing, formats
 from position_interpolation.display.section import Section
-from position_interpolation.evidence import variants
 from position_interpolation.evidence.extensions import ordered
 from position_interpolation.evidence.records import ROWS, Record, read
 from position_interpolation.machine import files
@@ -135,13 +134,14 @@ def page(records: Sequence[Record], parts: Sequence[Section], found: Sequence[Se
 def _command(records: Sequence[Record]) -> str:
     """How to measure and how to render again."""
     first = records[0]
-    base = next((variants.family_of(item.model) for item in ordered(records)), None)
+    base = next((item.model for item in ordered(records)), None)
     rung = f" model={base}" if base else ""
     local = any(record.data.get("source") == "local" for record in records)
     again = f"python -m position_interpolation task=report experiment_name={first.experiment}{rung}"
     if first.experiment == UNNAMED:
         return f"Runs outside any experiment.\n\n```bash\n{again}   # this page, from the records alone\n```\n"
     run = f"python -m position_interpolation experiment={first.experiment}{rung}"
+    run += " model.base_tokens=<tokens>" if first.base_tokens is not None else ""
     run += " data=local data.root=<folder>" if local else ""
     width = max(len(run), len(again))
     guide = f"[experiments/{first.experiment}](../../../experiments/{first.experiment}/README.md)"

@@ -31,7 +31,7 @@ def sources(records: Sequence[Record]) -> list[str]:
     measured = [
         record
         for record in records
-        if not (record.metric.startswith("document_") or record.task == "theory" or page.is_loss(record))
+        if not (record.metric in select.OF_ONE_DOCUMENT or record.task == "theory" or page.is_loss(record))
     ]
     for group, rows in _by_text(measured).items():
         name, source, sha256 = group
@@ -63,7 +63,7 @@ def _tuning(records: Sequence[Record]) -> list[str]:
 
 def _tokens(largest: Record, rows: Sequence[Record]) -> int:
     """Tokens behind the largest measurement: blocks of one forward add up, protocols of one text do not."""
-    if select.BLOCK.fullmatch(largest.metric) is None:
+    if largest.metric != select.BLOCK_PERPLEXITY:
         return largest.n_tokens or 0
     return sum(row.n_tokens or 0 for row in rows if row.signature == largest.signature)
 
@@ -72,7 +72,7 @@ def conditions(records: Sequence[Record]) -> list[str]:
     """Models, code, libraries and machines behind the numbers, one markdown line each."""
     versions = _unique(", ".join(f"{name} {number}" for name, number in record.versions.items()) for record in records)
     weights = _unique(
-        f"{item.model}, {item.label}: `{(record.weights_sha256 or 'none')[:16]}`"
+        f"{item.base}, {item.label}: `{(record.weights_sha256 or 'none')[:16]}`"
         for record in sorted(records, key=lambda record: _rank(record))
         if (item := extension_of(record)) is not None
     )
@@ -98,7 +98,7 @@ def deviations(records: Sequence[Record]) -> list[str]:
     for item in ordered(step_counts.ends(records)):
         if "llama" not in item.model.lower():
             kind = MODELS.get(item.model, "")
-            lines.append(f"Model: {item.model}{kind} with L = {item.base_window}, for LLaMA with L = 2048.")
+            lines.append(f"Model: {item.base}{kind} with L = {item.base_window}, for LLaMA with L = 2048.")
         wanted = paper.TUNED.get(item.method)
         if item.steps and wanted and item.steps != wanted and not item.control:
             lines.append(

@@ -1,7 +1,10 @@
 """From a composed configuration to the numbers a run uses."""
 
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
 
+from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Config
 
 
@@ -13,6 +16,23 @@ class Extension:
     factor: float
     window: int
     steps: int
+
+
+def settings(config: Config) -> dict[str, Any] | None:
+    """The values of the keys that the experiment varies; None if it varies none.
+
+    Raises:
+        UsageError: a key is not there, or holds more than one value.
+    """
+    found = {}
+    for key in config.varied:
+        try:
+            found[key] = attrgetter(key)(config)
+        except AttributeError:
+            raise UsageError(f"varied names '{key}', and there is no such key: see conf/ for what there is") from None
+        if not isinstance(found[key], str | int | float | None):
+            raise UsageError(f"varied names '{key}', which holds more than one value: name a key below it")
+    return found or None
 
 
 def reach(config: Config) -> int:

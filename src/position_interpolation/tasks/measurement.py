@@ -25,7 +25,7 @@ class Measured:
     eval_window: int | None = None
     stride: int | None = None
     protocol: str | None = None
-    at: int | None = None  # where in the text, as in `records.Record`
+    at: int | None = None  # as in `records.Record`
 
 
 def itself(prepared: Prepared) -> Prepared:

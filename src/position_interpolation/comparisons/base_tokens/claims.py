@@ -5,8 +5,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 from position_interpolation.comparisons.base_tokens import tables
-from position_interpolation.comparisons.base_tokens.tables import Treatment
-from position_interpolation.evidence import comparison, select, variants
+from position_interpolation.comparisons.base_tokens.tables import Base, Treatment
+from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.comparison import Losses, exact
 from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.judging import Bar, Case, number, percent
@@ -42,7 +42,7 @@ def _pairs(rows: Sequence[Record]) -> Iterator[tuple[Treatment, Treatment]]:
         yield from ((ours, other) for other in others if other in known)
 
 
-def _ahead(rows: Sequence[Record], base: str, ours: Treatment, other: Treatment) -> Case:
+def _ahead(rows: Sequence[Record], base: Base, ours: Treatment, other: Treatment) -> Case:
     """Documents are paired, their losses averaged over the seeds of both; the interval takes in every single seed."""
     sides = [
         [_losses(rows, base, treatment, ours.window, seed) for treatment in (ours, other)]
@@ -50,7 +50,7 @@ def _ahead(rows: Sequence[Record], base: str, ours: Treatment, other: Treatment)
     ]
     both = [(left, right) for left, right in sides if left and right]
     after = f"{plural(ours.steps, 'step')}" if ours.steps else "no tuning"
-    name = f"base after {thousands(variants.tokens_of(base) or 0)} tokens, {after}: PI at {ours.window}"
+    name = f"base after {thousands(base.tokens)} tokens, {after}: PI at {ours.window}"
     found = None
     if both:
         left, right = (_averaged(side) for side in zip(*both, strict=True))
@@ -64,7 +64,7 @@ def _ahead(rows: Sequence[Record], base: str, ours: Treatment, other: Treatment)
     return Case(name, found, AHEAD, percent)
 
 
-def _losses(rows: Sequence[Record], base: str, treatment: Treatment, window: int, seed: int) -> Losses:
+def _losses(rows: Sequence[Record], base: Base, treatment: Treatment, window: int, seed: int) -> Losses:
     own = [record for record in rows if record.seed == seed]
     return comparison.document_losses(own, tables.extension(base, treatment), window)
 
@@ -78,11 +78,11 @@ def _averaged(seeds: Sequence[Losses]) -> Losses:
 def _turns(rows: Sequence[Record], ours: Treatment, other: Treatment) -> Case:
     singles = {base: _ahead(rows, base, ours, other) for base in tables.bases(rows)}
     told = {base: case.verdict == "holds" for base, case in singles.items() if case.verdict not in UNTOLD}
-    places = [f"between {one} and {next_}" for one, next_ in pairwise(told) if told[one] != told[next_]]
+    places = [f"between {one.name} and {next_.name}" for one, next_ in pairwise(told) if told[one] != told[next_]]
     name = f"{plural(ours.steps, 'step')}: turns of the order" if ours.steps else "no tuning: turns of the order"
     effect = None
     if any(case.effect for case in singles.values()):
-        detail = ", ".join(f"{'ahead' if ahead else 'behind'} on {base}" for base, ahead in told.items())
+        detail = ", ".join(f"{'ahead' if ahead else 'behind'} on {base.name}" for base, ahead in told.items())
         effect = exact(len(places), rows[0].experiment, "; ".join([*places, f"PI is {detail}"] if told else places))
         if len(told) < 2:
             effect = replace(effect, low=None, high=None, detail="fewer than two bases tell the two apart")

@@ -12,7 +12,6 @@ from position_interpolation.comparisons.base_tokens import tables
 from position_interpolation.comparisons.base_tokens.tables import Treatment
 from position_interpolation.display.colours import colour
 from position_interpolation.display.drawing import style, tick
-from position_interpolation.evidence import variants
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
@@ -31,7 +30,7 @@ def base_tokens_figure(rows: Sequence[Record], metric: str = "perplexity") -> Fi
     for treatment in tables.treatments(rows):
         _draw(axes, rows, treatment, metric, window)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator([variants.tokens_of(base) or 1 for base in tables.bases(rows)]))
+    axes.xaxis.set_major_locator(FixedLocator([base.tokens for base in tables.bases(rows)]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1e6:g} M")
     axes.set_xlabel("training tokens of the base")
@@ -47,7 +46,7 @@ def base_tokens_figure(rows: Sequence[Record], metric: str = "perplexity") -> Fi
     unit = "document" if metric == "perplexity" else "trial"
     rule = f", rule {rows[0].protocol}" if metric == "k_max" else ""
     figure.suptitle(
-        f"{variants.family_of(rows[0].model or '')} at a window of {window}, {plural(count, unit)}{rule}; "
+        f"{rows[0].model} at a window of {window}, {plural(count, unit)}{rule}; "
         "lines through means over seeds, points single seeds",
         fontsize="small",
         color="0.35",
@@ -56,16 +55,16 @@ def base_tokens_figure(rows: Sequence[Record], metric: str = "perplexity") -> Fi
 
 
 def _draw(axes: Axes, rows: Sequence[Record], treatment: Treatment, metric: str, window: int) -> None:
-    alike = [tables.extension("", other) for other in tables.treatments(rows)]
-    this = tables.extension("", treatment)
+    bases = tables.bases(rows)
+    alike = [tables.extension(bases[0], other) for other in tables.treatments(rows)]
+    this = tables.extension(bases[0], treatment)
     means: list[tuple[float, float]] = []
-    for base in tables.bases(rows):
+    for base in bases:
         item = tables.extension(base, treatment)
         values = [record.value for record in tables.by_seed(rows, item, metric, window).values()]
-        tokens = variants.tokens_of(base)
-        if values and tokens is not None:
-            axes.plot([tokens] * len(values), values, ".", color=colour(this, alike), alpha=0.5, markersize=5)
-            means.append((tokens, _mean(values, metric)))
+        if values:
+            axes.plot([base.tokens] * len(values), values, ".", color=colour(this, alike), alpha=0.5, markersize=5)
+            means.append((base.tokens, _mean(values, metric)))
     if means:
         axes.plot(*zip(*means, strict=True), label=_label(this), **style(this, alike))
 

@@ -5,7 +5,7 @@ from functools import partial
 
 from position_interpolation.comparisons.base_tokens import figures, tables
 from position_interpolation.display.section import Section
-from position_interpolation.evidence import select, variants
+from position_interpolation.evidence import select
 from position_interpolation.evidence.records import Record
 from position_interpolation.tasks.passkey import rules
 
@@ -16,7 +16,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         draw = partial(figures.base_tokens_figure, rows)
         title = f"Perplexity by training tokens of the base: {group.task}, {group.source} text"
         yield Section(title, "base_tokens", tables.base_tokens_table(rows), (("base_tokens", draw),))
-    found = [row for row in records if row.metric == "k_max" and variants.tokens_of(row.model) is not None]
+    found = [row for row in records if row.metric == "k_max" and row.base_tokens is not None]
     for rule in rules.SENTENCES:
         retrieved = [row for row in found if row.protocol == rule]
         if not retrieved:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from position_interpolation.display.tables import Cell, Column, Table, cell_of, method_name
-from position_interpolation.evidence import select, variants
-from position_interpolation.evidence.extensions import Extension, extension_of, ordered
+from position_interpolation.evidence import select
+from position_interpolation.evidence.extensions import Extension, base_name, extension_of, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text, plural, whole
 from position_interpolation.tasks.passkey import rules
@@ -21,10 +21,22 @@ class Treatment:
     steps: int
 
 
-def bases(rows: Sequence[Record]) -> list[str]:
+@dataclass(frozen=True, order=True)
+class Base:
+    """A base that was stopped on its way."""
+
+    tokens: int  # seen in training
+    model: str
+
+    @property
+    def name(self) -> str:
+        """What readers call it."""
+        return base_name(self.model, self.tokens)
+
+
+def bases(rows: Sequence[Record]) -> list[Base]:
     """The stopped bases by ascending tokens."""
-    found = {record.model for record in rows if variants.tokens_of(record.model) is not None}
-    return sorted(found, key=lambda model: variants.tokens_of(model) or 0)
+    return sorted({Base(row.base_tokens, row.model) for row in rows if row.base_tokens is not None})
 
 
 def treatments(rows: Sequence[Record]) -> list[Treatment]:
@@ -32,9 +44,9 @@ def treatments(rows: Sequence[Record]) -> list[Treatment]:
     return list(dict.fromkeys(Treatment(e.method, e.factor, e.window, e.steps) for e in _ranked(rows)))
 
 
-def extension(base: str, treatment: Treatment) -> Extension:
+def extension(base: Base, treatment: Treatment) -> Extension:
     """The treatment of one base."""
-    return Extension(base, treatment.method, treatment.factor, treatment.window, treatment.steps)
+    return Extension(base.model, treatment.method, treatment.factor, treatment.window, treatment.steps, base.tokens)
 
 
 def compared_window(rows: Sequence[Record]) -> int:
@@ -74,8 +86,9 @@ def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Tab
             found = by_seed(rows, item, metric, window)
             if found:
                 cells = [cell_of(found.get(seed)) for seed in seeds(rows)]
-                tokens = Cell(variants.tokens_of(base))
-                lines.append((Cell(base), tokens, Cell(method_name(item)), Cell(treatment.steps), *cells))
+                lines.append(
+                    (Cell(base.name), Cell(base.tokens), Cell(method_name(item)), Cell(treatment.steps), *cells)
+                )
     columns = [Column("Base"), Column("Base tokens"), Column("Method"), Column("Steps")]
     columns += [Column(f"seed {seed}", show, measured=True) for seed in seeds(rows)]
     what = "k_max in tokens, in prompts of" if metric == "k_max" else "Perplexity, protocol token, at a window of"
@@ -92,4 +105,4 @@ def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Tab
 
 def _ranked(rows: Sequence[Record]) -> list[Extension]:
     """The extensions of all bases, by rank whatever the base."""
-    return sorted(ordered(rows), key=lambda item: item.rank[1:])
+    return sorted(ordered(rows), key=lambda item: item.rank[2:])

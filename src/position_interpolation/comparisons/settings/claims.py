@@ -10,6 +10,7 @@ from position_interpolation.comparisons.settings.tables import (
     by_rate,
     family_label,
     is_sweep,
+    key_text,
     rate,
     setting_text,
     settings,
@@ -75,5 +76,5 @@ def _choices(rows: Sequence[Record], item: Extension, most: float) -> Iterator[C
             if found is not None:
                 detail = f"{plural(found.documents, 'document')}, ours: {setting_text(first)}"
                 found = replace(found, sources=(rows[0].experiment,), detail=detail)
-            name = f"{item.model}, {item.label}: {key} {value} for {dict(first).get(key)}, at {item.window}"
+            name = f"{item.base}, {item.label}: {key_text(key)} {value} for {dict(first).get(key)}, at {item.window}"
             yield Case(name, found, Bar("within", most), percent)

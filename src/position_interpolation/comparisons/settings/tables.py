@@ -1,21 +1,22 @@
 """Settings compared: a sweep over learning rates, and choices that the paper leaves open, each a table."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of, extension_cells, method_name
-from position_interpolation.evidence import comparison, select, variants
+from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.extensions import Extension, method_label, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text, plural
 
-RATE = "learning_rate"
-Setting = tuple[tuple[str, str], ...]  # (key, value) pairs as the task's name has them
-Family = tuple[str, str, float, int]  # model, method, factor, L'
+RATE = "train.learning_rate"
+Setting = tuple[tuple[str, Any], ...]  # (key of the configuration, value) pairs
+Family = tuple[str, str, float, int]  # base, method, factor, L'
 
 
 def setting_of(record: Record) -> Setting:
     """The record's setting, which can be a key."""
-    return tuple(variants.settings_of(record).items())
+    return tuple((record.settings or {}).items())
 
 
 def settings(rows: Sequence[Record]) -> list[Setting]:
@@ -47,7 +48,7 @@ def swept(rows: Sequence[Record]) -> dict[Family, list[Extension]]:
     """Extensions of a sweep by what they have in common, ascending in steps."""
     found: dict[Family, list[Extension]] = {}
     for item in ordered(rows):
-        found.setdefault((item.model, item.method, item.factor, item.window), []).append(item)
+        found.setdefault((item.base, item.method, item.factor, item.window), []).append(item)
     return found
 
 
@@ -70,7 +71,7 @@ def sweep_table(rows: Sequence[Record]) -> Table:
             found = {item.steps: at_own_window(rows, item, setting) for item in family}
             cells = (cell_of(found.get(count)) for count in counts)
             lines.append(
-                (Cell(last.model), Cell(last.window), Cell(method_name(last)), Cell(f"{rate(setting):g}"), *cells)
+                (Cell(last.base), Cell(last.window), Cell(method_name(last)), Cell(f"{rate(setting):g}"), *cells)
             )
     columns = [*EXTENSION[:3], Column("Learning rate")]
     columns += [Column(f"{count} steps", perplexity_text, measured=True) for count in counts]
@@ -118,18 +119,23 @@ def against_first(rows: Sequence[Record], extension: Extension, setting: Setting
 
 def setting_text(setting: Setting) -> str:
     """`schedule constant, clip 1.0`."""
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in setting)
+    return ", ".join(f"{key_text(key)} {value}" for key, value in setting)
+
+
+def key_text(key: str) -> str:
+    """A key of the configuration for readers, without its group."""
+    return key.rpartition(".")[2].replace("_", " ")
 
 
 def family_label(family: Sequence[Extension]) -> str:
     """What an extension is called whatever its steps."""
-    return f"{family[-1].model}, {method_label(family[-1])}"
+    return f"{family[-1].base}, {method_label(family[-1])}"
 
 
 def _caption(rows: Sequence[Record], what: str) -> str:
     documents = max(record.n_documents or 0 for record in rows)
     return (
-        f"Perplexity on {variants.task_of(rows[0])} ({rows[0].data.get('source')} text, "
+        f"Perplexity on {rows[0].task} ({rows[0].data.get('source')} text, "
         f"{plural(documents, 'document')}) {what}; protocol token. In brackets the 95 % interval of a bootstrap over "
         "documents."
     )

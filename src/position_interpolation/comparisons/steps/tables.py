@@ -1,6 +1,7 @@
 """Tables 3 and 4: one number by tuning steps, the paper's beside."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from position_interpolation.display.tables import Cell, Column, Table, cell_of, method_name, printed_cell
@@ -76,7 +77,7 @@ def _by_steps(
         last = family[-1]
         cells.append(
             (
-                Cell(last.model),
+                Cell(last.base),
                 Cell(last.window),
                 Cell(method_name(last)),
                 *(cell_of(measured(after(last, count))) for count in taken),
@@ -88,4 +89,4 @@ def _by_steps(
 
 def after(extension: Extension, count: int) -> Extension:
     """The extension after so many steps."""
-    return Extension(extension.model, extension.method, extension.factor, extension.window, count)
+    return replace(extension, steps=count)

@@ -33,7 +33,7 @@ def loss_grows(evidence: Evidence, factors: Sequence[int]) -> Iterator[Case]:
 def tuning_text(evidence: Evidence, factor: int, other: str, most: float) -> Iterator[Case]:
     """The distance between models tuned on the Pile and on another text on every benchmark, whichever is ahead."""
     for model, test in product(evidence.models, SETS):
-        found = [accuracy(evidence, model, name, factor) for name in (f"{test}{paper.TEXT}{other}", test)]
+        found = [accuracy(evidence, model, test, factor, text) for text in (other, None)]
         distance = _apart(*found)
         if distance is not None and distance.value < 0:
             distance = _apart(*reversed(found))
@@ -52,9 +52,9 @@ def base_knows(evidence: Evidence) -> Iterator[Case]:
         yield Case(f"{model}, {test}: the base against an answer without a model", found, Bar("above", 0.0), points)
 
 
-def accuracy(evidence: Evidence, model: str, test: str, factor: int) -> Effect | None:
-    """Of the base (factor 1), or of PI; the text that the models here are tuned on stands for the Pile."""
-    return next(_recorded(evidence, "accuracy", model, test, factor), None)
+def accuracy(evidence: Evidence, model: str, test: str, factor: int, text: str | None = None) -> Effect | None:
+    """Of the base (factor 1), or of PI tuned on a text: None is the Pile, or what our models are tuned on."""
+    return next(_recorded(evidence, "accuracy", model, test, factor, text), None)
 
 
 def change(evidence: Evidence, model: str, test: str, factor: int) -> Effect | None:
@@ -84,9 +84,12 @@ def _guesses(base: Record, test: str) -> bool:
     return (base.value if base.ci_low is None else base.ci_low) <= chance(test)
 
 
-def _recorded(evidence: Evidence, metric: str, model: str, test: str, factor: int) -> Iterator[Effect]:
+def _recorded(
+    evidence: Evidence, metric: str, model: str, test: str, factor: int, text: str | None = None
+) -> Iterator[Effect]:
     method = "pi" if factor > 1 else "none"
-    for rows in evidence.of(test, model):
+    settings = None if text is None else {paper.TUNING_TEXT: text}
+    for rows in evidence.of(test, model, settings):
         known = {one.steps: one for one in rows if (one.metric, one.method, one.factor) == (metric, method, factor)}
         found = paper.at_steps(known, method, None)
         if found is not None:

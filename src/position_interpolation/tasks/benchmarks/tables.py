@@ -42,8 +42,7 @@ def printed_accuracy(extension: Extension, name: str) -> Record | None:
 
 def printed_change(extension: Extension, name: str) -> float | None:
     """The change of accuracy against the base, as a share of one, that follows from the paper's Table 5."""
-    base = Extension(extension.model, "none", 1.0, extension.base_window, 0)
-    own, other = printed_accuracy(extension, name), printed_accuracy(base, name)
+    own, other = printed_accuracy(extension, name), printed_accuracy(extension.untouched, name)
     return None if own is None or other is None else own.value - other.value
 
 
@@ -149,7 +148,7 @@ def by_sample(records: Iterable[Record]) -> list[list[Record]]:
     samples: dict[tuple[object, ...], list[str | None]] = {}
     found: dict[tuple[object, ...], list[Record]] = {}
     for record in records:
-        if record.task in SETS:
+        if record.task in SETS and not select.varied(record):
             where, text = (record.data.get("source"), record.seed), record.data.get("sha256")
             known = samples.setdefault((*where, record.task), [])
             if text not in known:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from position_interpolation.display.tables import Cell, Column, Table, cell_of, printed_cell
 from position_interpolation.evidence import paper
-from position_interpolation.evidence.extensions import Extension, extension_of, names, ordered
+from position_interpolation.evidence.extensions import Extension, base_name, extension_of, names, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, whole
 
@@ -20,20 +20,20 @@ class Writer:
     """Who wrote the summaries of one row: an extension, tuned on summaries or not, or nobody (`lead`)."""
 
     protocol: str
-    model: str  # of `lead`: whose tokens were counted
+    base: str  # of `lead`: whose tokens were counted
     extension: Extension | None
 
 
 def writer_of(record: Record) -> Writer:
     """Whose summaries a record scores."""
-    return Writer(str(record.protocol), record.model, extension_of(record))
+    return Writer(str(record.protocol), base_name(record.model, record.base_tokens), extension_of(record))
 
 
 def writers(records: Sequence[Record]) -> list[Writer]:
     """The lead baseline, then each extension without and with tuning on summaries."""
     found = {writer_of(record): None for record in records if record.metric in VARIANTS}
     leads = [writer for writer in found if writer.extension is None]
-    asked = [Writer(way, item.model, item) for item in ordered(records) for way in (UNTUNED, TUNED)]
+    asked = [Writer(way, item.base, item) for item in ordered(records) for way in (UNTUNED, TUNED)]
     return [*leads, *(writer for writer in asked if writer in found)]
 
 
@@ -61,7 +61,7 @@ def govreport_table(records: Sequence[Record]) -> Table:
     rows = []
     for writer, name in called(records).items():
         found = [score(records, writer, metric) for metric in VARIANTS]
-        rows.append((Cell(writer.model), Cell(_window(records)), Cell(name), *map(cell_of, found)))
+        rows.append((Cell(writer.base), Cell(_window(records)), Cell(name), *map(cell_of, found)))
     rows += _printed()
     columns = (
         Column("Model"),

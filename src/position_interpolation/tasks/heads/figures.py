@@ -12,7 +12,9 @@ from position_interpolation.display.drawing import tick
 from position_interpolation.evidence import select
 from position_interpolation.evidence.extensions import ordered
 from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.select import Block
 from position_interpolation.evidence.words import plural, whole
+from position_interpolation.tasks.heads.tables import scores_by_span
 from position_interpolation.tasks.theory.bounds import partial_sum_magnitude
 
 MARKED = {"largest": "^", "p95": "s", "median": "o"}
@@ -25,13 +27,15 @@ def heads_figure(records: Sequence[Record]) -> Figure:
     Args:
         records: those of one model in one group of `select.heads`.
     """
-    found = {record.metric: record for record in records}
+    found = {record.metric: record for record in records if record.at is None}
     extension = ordered(records)[0]
+    by_span = scores_by_span(records, extension)
+    by_layer = {name: select.along(records, extension, f"error_{name}") for name in ("largest", "p95", "median")}
     figure = Figure(figsize=(16, 5.4), layout="constrained")
     scores, errors, ratio = figure.subplots(1, 3)
-    _draw_scores(scores, found, select.span_blocks(records))
-    _draw_errors(errors, found, select.layers(records))
-    _draw_ratio(ratio, found, max(stop for _, stop in select.span_blocks(records)))
+    _draw_scores(scores, by_span)
+    _draw_errors(errors, found, by_layer)
+    _draw_ratio(ratio, found, max(stop for _, stop in by_span))
     window = extension.base_window
     for axes in (scores, ratio):
         axes.axvline(window, color=VERMILION, linestyle="--", linewidth=1.2, label=f"end of the window, L = {window}")
@@ -42,7 +46,7 @@ def heads_figure(records: Sequence[Record]) -> Figure:
         axes.legend(frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
     first = found["error_median"]
     figure.suptitle(
-        f"The heads of {extension.model}: d = {whole(found['head_dim'].value)}, base {found['rope_theta'].value:g}; "
+        f"The heads of {extension.base}: d = {whole(found['head_dim'].value)}, base {found['rope_theta'].value:g}; "
         f"{plural(round(found['pairs'].value), 'pair')} of a query and a key from "
         f"{plural(first.n_documents or 0, 'document')} ({first.data.get('source')} text); "
         "bars: 95 % bootstrap over pairs",
@@ -52,10 +56,10 @@ def heads_figure(records: Sequence[Record]) -> Figure:
     return figure
 
 
-def _draw_scores(axes: Axes, found: dict[str, Record], blocks: list[tuple[int, int]]) -> None:
+def _draw_scores(axes: Axes, found: dict[Block, dict[str, Record]]) -> None:
     """Quantiles over pairs of the largest score in each block of spans, the band between them shaded."""
-    middles = [(start + stop) / 2 for start, stop in blocks]
-    series = {name: [found[f"score_{name}_{start}_{stop}"] for start, stop in blocks] for name in ("p95", "median")}
+    middles = [(start + stop) / 2 for start, stop in found]
+    series = {name: [levels[name] for levels in found.values()] for name in ("p95", "median")}
     low, high = ([record.value for record in series[name]] for name in ("median", "p95"))
     axes.fill_between(middles, low, high, color=BLUE, alpha=0.15, linewidth=0)
     for name, own in series.items():
@@ -65,10 +69,10 @@ def _draw_scores(axes: Axes, found: dict[str, Record], blocks: list[tuple[int, i
     axes.set_title("Scores inside and past the window")
 
 
-def _draw_errors(axes: Axes, found: dict[str, Record], layers: list[int]) -> None:
+def _draw_errors(axes: Axes, found: dict[str, Record], by_layer: dict[str, dict[int, Record]]) -> None:
     """Quantiles of the interpolation error by layer, under what section 2 allows."""
-    for name, shade in (("largest", GREY), ("p95", BLUE), ("median", BLUE)):
-        _line(axes, layers, [found[f"error_{name}_layer_{layer}"] for layer in layers], shade, name)
+    for name, errors in by_layer.items():
+        _line(axes, [*errors], [*errors.values()], GREY if name == "largest" else BLUE, name)
     for name, shade, label in (("corrected", BLACK, "corrected bound"), ("printed", VERMILION, "eq. 7 as printed")):
         bound = found[f"{name}_bound"].value
         axes.axhline(bound, color=shade, linestyle="--", linewidth=1.2, label=f"{label}: {bound:.4f}")

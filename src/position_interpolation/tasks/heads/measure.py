@@ -14,7 +14,8 @@ from position_interpolation.models import loading
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.heads import scores
 from position_interpolation.tasks.heads.config import HeadsTask
-from position_interpolation.tasks.heads.scores import Geometry, Pairs
+from position_interpolation.tasks.heads.geometry import Geometry, Integers
+from position_interpolation.tasks.heads.scores import Pairs
 from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text
 from position_interpolation.tasks.perplexity import losses
 from position_interpolation.text import corpora
@@ -49,8 +50,8 @@ def measurements(prepared: Prepared, task: HeadsTask) -> Iterator[Measurement]:
         with Progress("scores of real heads", pairs.documents.size, "pairs") as bar:
             found = scores.measure(scores.coefficients(queries, keys), geometry, bar)
         return [
-            Measured(metric, estimate, data, count, count * window, config.model.window)
-            for metric, estimate in scores.numbers(found, geometry, task.bootstrap).items()
+            Measured(metric, estimate, data, count, count * window, config.model.window, at=at)
+            for (metric, at), estimate in scores.numbers(found, geometry, task.bootstrap).items()
         ]
 
     parts = {
@@ -113,7 +114,7 @@ def _keep(
     output: torch.Tensor,
     *,
     here: NDArray[np.bool_],
-    positions: scores.Integers,
+    positions: Integers,
     kept: Vectors,
 ) -> None:
     """A forward hook: copy one layer's rows of this document's pairs from a projection's (1, T, heads x d) output.

@@ -16,7 +16,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         drawings = []
         for extension in ordered(rows):
             own = [record for record in rows if extension_of(record) == extension]
-            drawings.append((f"heads_{extension.model}", partial(figures.heads_figure, own)))
+            drawings.append((f"heads_{extension.base}", partial(figures.heads_figure, own)))
         title = f"Real heads against the bounds: {group.source} text"
         yield Section(title, "heads", tables.heads_table(rows), tuple(drawings))
         yield Section("Real heads: scores by span", "heads_spans", tables.spans_table(rows), ())

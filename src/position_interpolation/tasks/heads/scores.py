@@ -10,25 +10,23 @@ interpolation error is the largest |a(s + 1/2) - (a(s) + a(s + 1)) / 2| with bot
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from position_interpolation.evidence.intervals import Estimate, wilson
+from position_interpolation.tasks.heads.geometry import Geometry, Integers
 from position_interpolation.tasks.theory.bounds import (
     Floats,
     corrected_curvature,
     frequencies,
     grid_bound,
-    partial_sum_magnitude,
     printed_curvature,
 )
 
 Complexes = NDArray[np.complex128]
-Integers = NDArray[np.int64]
+Numbers = dict[tuple[str, int | None], Estimate]  # by metric, and by the layer or the block's first span if it has one
 
-REACH = 4  # spans are followed to 4 L
 LEVELS = {"median": 0.5, "p95": 0.95}
 
 
@@ -82,36 +80,6 @@ def midpoint_errors(h: Complexes, spans: ArrayLike, base: float) -> Floats:
 
 
 @dataclass(frozen=True)
-class Geometry:
-    """What a model's heads have in common: d, the base c of their frequencies, the window L; which spans are scored."""
-
-    head_dim: int
-    base: float
-    window: int
-    wanted: int = 4096  # spans to score
-
-    @property
-    def step(self) -> int:
-        """Every so many spans one is scored."""
-        return max(1, REACH * self.window // self.wanted)
-
-    @cached_property
-    def spans(self) -> Integers:
-        """The spans that are scored, evenly spaced over [0, 4 L)."""
-        return np.arange(0, REACH * self.window, self.step)
-
-    @cached_property
-    def edges(self) -> Integers:
-        """Where blocks of L / 4 spans start, and where the last one stops."""
-        return np.unique(np.arange(4 * REACH + 1) * self.window // 4)
-
-    @cached_property
-    def magnitudes(self) -> Floats:
-        """B(s) at every integer span of [0, 4 L) (eq. 8)."""
-        return partial_sum_magnitude(np.arange(REACH * self.window), self.head_dim, self.base)
-
-
-@dataclass(frozen=True)
 class Found:
     """What was measured on every pair; arrays of shape (layers, query heads, pairs), `blocks` with one more axis."""
 
@@ -146,8 +114,8 @@ def _measure_head(h: Complexes, geometry: Geometry) -> tuple[Floats, Floats, Flo
     return blocks, errors / largest, tightness, outside.max(axis=1) / errors
 
 
-def numbers(found: Found, geometry: Geometry, samples: int) -> dict[str, Estimate]:
-    """Every number of the task by metric name; quantiles are over pairs, bounds and B(s) are exact.
+def numbers(found: Found, geometry: Geometry, samples: int) -> Numbers:
+    """Every number of the task; quantiles are over pairs, bounds and B(s) are exact.
 
     Args:
         found: of `measure`.
@@ -161,7 +129,7 @@ def numbers(found: Found, geometry: Geometry, samples: int) -> dict[str, Estimat
     }
 
 
-def _exact(geometry: Geometry, found: Found) -> dict[str, Estimate]:
+def _exact(geometry: Geometry, found: Found) -> Numbers:
     """What d, the base and L decide, and what was drawn."""
     ratio = geometry.magnitudes / geometry.head_dim
     values = {
@@ -175,29 +143,30 @@ def _exact(geometry: Geometry, found: Found) -> dict[str, Estimate]:
         "smallest_ratio_span": ratio.argmin(),
         "share_below_one": (ratio < 1).mean(),
     }
-    return {name: Estimate(float(value), None, None) for name, value in values.items()}
+    return {(name, None): Estimate(float(value), None, None) for name, value in values.items()}
 
 
-def _errors(errors: Floats, printed: float, samples: int) -> dict[str, Estimate]:
+def _errors(errors: Floats, printed: float, samples: int) -> Numbers:
     """The interpolation error over all pairs and by layer; a largest value has no interval."""
     above = int((errors > printed).sum())
-    values = {"share_above_printed": wilson(above, errors.size)}
-    parts = {"": errors, **{f"_layer_{layer}": errors[layer : layer + 1] for layer in range(len(errors))}}
-    for suffix, part in parts.items():
+    values: Numbers = {("share_above_printed", None): wilson(above, errors.size)}
+    parts: dict[int | None, Floats] = {None: errors}
+    parts |= {layer: errors[layer : layer + 1] for layer in range(len(errors))}
+    for layer, part in parts.items():
         for name, estimate in zip(LEVELS, quantiles(part, list(LEVELS.values()), samples), strict=True):
-            values[f"error_{name}{suffix}"] = estimate
-        values[f"error_largest{suffix}"] = Estimate(float(part.max()), None, None)
+            values[f"error_{name}", layer] = estimate
+        values["error_largest", layer] = Estimate(float(part.max()), None, None)
     return values
 
 
-def _scores(found: Found, geometry: Geometry, samples: int) -> dict[str, Estimate]:
+def _scores(found: Found, geometry: Geometry, samples: int) -> Numbers:
     """Scores by block of spans, and how those outside the window compare: with those inside, bound and error."""
-    values = {}
+    values: Numbers = {}
     starts, stops = geometry.edges[:-1], geometry.edges[1:]
-    for block, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+    for block, start in enumerate(starts):
         estimates = quantiles(found.blocks[..., block], list(LEVELS.values()), samples)
         for name, estimate in zip(LEVELS, estimates, strict=True):
-            values[f"score_{name}_{start}_{stop}"] = estimate
+            values[f"score_{name}", int(start)] = estimate
     inside = found.blocks[..., stops <= geometry.window].max(axis=-1)
     outside, following = starts >= geometry.window, (starts >= geometry.window) & (stops <= 2 * geometry.window)
     ratios = {
@@ -207,7 +176,7 @@ def _scores(found: Found, geometry: Geometry, samples: int) -> dict[str, Estimat
         "tightness": found.tightness,
         "outside_over_error": found.over_error,
     }
-    return values | {name: quantiles(ratio, [0.5], samples)[0] for name, ratio in ratios.items()}
+    return values | {(name, None): quantiles(ratio, [0.5], samples)[0] for name, ratio in ratios.items()}
 
 
 def quantiles(values: Floats, levels: Sequence[float], samples: int, seed: int = 0) -> list[Estimate]:

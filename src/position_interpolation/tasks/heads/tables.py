@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
-from position_interpolation.display.tables import Cell, Column, Table
+from position_interpolation.display.tables import Cell, Column, Table, cell_of
 from position_interpolation.evidence import select
 from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.select import Block
 from position_interpolation.evidence.words import plural
+from position_interpolation.tasks.heads.geometry import REACH
 
 NUMBERS = {
     "head_dim": "head dimension d",
@@ -27,6 +29,7 @@ NUMBERS = {
     "share_below_one": "share of s < 4L with B(s) / d < 1",
 }
 PARTS = {"median": "median", "p95": "95th percentile", "largest": "largest"}
+LEVELS = ("median", "p95")  # of scores
 INTERVAL = "In brackets the 95 % interval of a bootstrap over the pairs of each head"
 
 
@@ -38,7 +41,7 @@ def heads_table(records: Sequence[Record]) -> Table:
     """
     extensions = ordered(records)
     rows = tuple(
-        (Cell(name), *(_cell(records, extension, metric) for extension in extensions))
+        (Cell(name), *(cell_of(select.find(records, extension, metric)) for extension in extensions))
         for metric, name in NUMBERS.items()
     )
     columns = (Column("Number"), *(Column(_name(extension), _short, measured=True) for extension in extensions))
@@ -53,21 +56,19 @@ def spans_table(records: Sequence[Record]) -> Table:
     """
     extensions = ordered(records)
     rows = []
-    for start, stop in select.span_blocks(records):
-        cells = [
-            _cell(records, extension, f"score_{name}_{start}_{stop}")
-            for extension in extensions
-            for name in ("median", "p95")
-        ]
+    measured = {extension: scores_by_span(records, extension) for extension in extensions}
+    for start, stop in sorted({block for found in measured.values() for block in found}):
+        known = [measured[extension].get((start, stop), {}) for extension in extensions]
+        cells = [cell_of(found.get(name)) for found in known for name in LEVELS]
         rows.append((Cell(f"{start}-{stop - 1}"), *cells))
     columns = [
         Column(f"{_name(extension)}, {PARTS[name]}", _short, measured=True)
         for extension in extensions
-        for name in ("median", "p95")
+        for name in LEVELS
     ]
     steps = {extension: select.find(records, extension, "span_step") for extension in extensions}
     thinned = [
-        f" Of {extension.model}'s spans every {step.value:.0f}th is scored."
+        f" Of {extension.base}'s spans every {step.value:.0f}th is scored."
         for extension, step in steps.items()
         if step is not None and step.value > 1
     ]
@@ -83,8 +84,9 @@ def layers_table(records: Sequence[Record]) -> Table:
     """
     extensions = ordered(records)
     rows = []
-    for layer in select.layers(records):
-        cells = [_cell(records, extension, f"error_{name}_layer_{layer}") for extension in extensions for name in PARTS]
+    measured = [select.along(records, extension, f"error_{name}") for extension in extensions for name in PARTS]
+    for layer in sorted({layer for found in measured for layer in found}):
+        cells = [cell_of(found.get(layer)) for found in measured]
         rows.append((Cell(layer), *cells))
     columns = [
         Column(f"{_name(extension)}, {part}", _short, measured=True)
@@ -98,18 +100,20 @@ def layers_table(records: Sequence[Record]) -> Table:
     return Table((Column("Layer"), *columns), tuple(rows), caption)
 
 
+def scores_by_span(records: Sequence[Record], extension: Extension) -> dict[Block, dict[str, Record]]:
+    """The scores of an extension in each block of spans, ascending, by level."""
+    levels = {name: select.along(records, extension, f"score_{name}") for name in LEVELS}
+    blocks = select.blocks(levels["median"], REACH * extension.base_window)
+    return {(start, stop): {name: level[start] for name, level in levels.items()} for start, stop in blocks}
+
+
 def _name(extension: Extension) -> str:
-    return f"{extension.model}, L = {extension.base_window}"
+    return f"{extension.base}, L = {extension.base_window}"
 
 
 def _short(value: float) -> str:
     """Four digits, thousands separated."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def _cell(records: Sequence[Record], extension: Extension, metric: str) -> Cell:
-    record = select.find(records, extension, metric)
-    return Cell() if record is None else Cell(record.value, record.ci_low, record.ci_high, record.n_documents)
 
 
 def _caption(records: Sequence[Record]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from position_interpolation.evidence.extensions import base_name
 from position_interpolation.evidence.intervals import Estimate, sample_mean, wilson
 from position_interpolation.machine import compute, distributed, files
 from position_interpolation.machine.progress import Progress
@@ -76,7 +77,8 @@ def numbers(
 def _keep_answers(prepared: Prepared, task: PasskeyTask, window: int, signature: str) -> None:
     """Write what the model answers to each probe, for people to read; once, and whatever was measured before."""
     extension, config = prepared.extension, prepared.config
-    name = f"{config.model.name}-{extension.method}-x{extension.factor:g}-{extension.steps}steps"
+    base = base_name(config.model.name, config.model.base_tokens)
+    name = f"{base}-{extension.method}-x{extension.factor:g}-{extension.steps}steps"
     place = Path(config.paths.runs) / "answers" / f"{name}-{window}-{task.match}-{signature}.jsonl"
     if not distributed.agreed(place.is_file):
         trials = _probes(prepared, task, window)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from position_interpolation.evidence import select, variants
+from position_interpolation.evidence import select
 from position_interpolation.evidence.records import Record
 
 TASKS = ("passkey", "passkey_map")  # names of conf/task: Table 4's, and prompts of several lengths
@@ -37,6 +37,6 @@ def passkeys(records: Iterable[Record]) -> dict[select.Group, list[Record]]:
 
     The prompts' fingerprint is ignored, as they differ by window.
     """
-    asked = [record for record in records if record.task in TASKS and variants.plain(record)]
+    asked = [record for record in records if record.task in TASKS and select.plain(record)]
     found = select.grouped(asked, lambda record: True, by_text=False, by_rule=True)
     return dict(sorted(found.items(), key=lambda item: list(SENTENCES).index(str(item[0].rule))))

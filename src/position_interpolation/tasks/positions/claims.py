@@ -23,9 +23,8 @@ def stretches(
     for rows, extension in _extensions(evidence):
         if extension.method != method or extension.control:
             continue
-        base = Extension(extension.model, "none", 1.0, extension.base_window, 0)
         if than == "base":
-            effect = _effect(rows, _stretch(rows, extension, part), _stretch(rows, base, part))
+            effect = _effect(rows, _stretch(rows, extension, part), _stretch(rows, extension.untouched, part))
         else:
             effect = _effect(rows, _stretch(rows, extension, part), _stretch(rows, extension, "inside"))
         edge, source = extension.base_window, rows[0].data.get("source")
@@ -47,7 +46,7 @@ def past_window(evidence: Evidence, model: str) -> Effect | None:
 def _extensions(evidence: Evidence) -> Iterator[tuple[list[Record], Extension]]:
     """Every extension once a source of text, with the records of the first experiment that has it."""
     seen = set()
-    for group, rows in select.positions(evidence.records).items():
+    for group, rows in select.positions(evidence.plain).items():
         for extension in ordered(rows):
             if (group.source, extension) not in seen:
                 seen.add((group.source, extension))

@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter
 from position_interpolation.display.colours import VERMILION
 from position_interpolation.display.drawing import line, tick
 from position_interpolation.evidence import select
-from position_interpolation.evidence.extensions import extension_of, names, ordered
+from position_interpolation.evidence.extensions import names, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
 
@@ -24,14 +24,11 @@ def positions_figure(records: Sequence[Record]) -> Figure:
     called = names(extensions)
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
-    for extension in extensions:
-        own = sorted(
-            (item for item in records if extension_of(item) == extension and item.metric.startswith("perplexity")),
-            key=lambda item: select.block(item),
-        )
-        middles = [sum(select.block(record)) / 2 for record in own]
-        line(axes, own, middles, extension, extensions, called[extension])
-    edges = sorted({edge for record in records for edge in select.block(record)})
+    curves = {extension: select.by_block(records, extension) for extension in extensions}
+    for extension, curve in curves.items():
+        middles = [(start + stop) / 2 for start, stop in curve]
+        line(axes, [*curve.values()], middles, extension, extensions, called[extension])
+    edges = sorted({edge for curve in curves.values() for block in curve for edge in block})
     for window in sorted({extension.base_window for extension in extensions}):
         axes.axvline(window, color=VERMILION, linestyle="--", linewidth=1.2, label=f"end of the window, L = {window}")
     axes.set_yscale("log")
@@ -43,7 +40,7 @@ def positions_figure(records: Sequence[Record]) -> Figure:
     axes.grid(axis="y", color="0.9", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    models = ", ".join(dict.fromkeys(extension.model for extension in extensions))
+    models = ", ".join(dict.fromkeys(extension.base for extension in extensions))
     documents = max(record.n_documents or 0 for record in records)
     axes.set_title(
         f"{models}: one forward of {edges[-1]} tokens, {plural(documents, 'document')} "

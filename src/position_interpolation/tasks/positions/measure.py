@@ -1,8 +1,10 @@
 """Perplexity by position inside one long forward, measured on an extension."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from position_interpolation.evidence.intervals import Estimate
+from position_interpolation.evidence.select import BLOCK_PERPLEXITY, DOCUMENT_BLOCK_LOSS
 from position_interpolation.settings import derived
 from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text
 from position_interpolation.tasks.perplexity import losses
@@ -33,15 +35,13 @@ def measurements(prepared: Prepared, task: PositionsTask) -> Iterator[Measuremen
         scored = token_losses(prepared, corpus, losses_of, overlapping=False)
         found = []
         for part in blocks.by_block(scored, window, block):
-            where = f"{part.start}_{part.stop}"
+            where: dict[str, Any] = {"eval_window": window, "protocol": "token", "at": part.start}
             tokens = sum(map(len, part.losses))
-            found.append(
-                Measured(f"perplexity_{where}", part.perplexity, data, len(scored), tokens, window, None, "token")
-            )
+            found.append(Measured(BLOCK_PERPLEXITY, part.perplexity, data, len(scored), tokens, **where))
             # Each document's own, for paired comparisons.
             for identifier, own in zip(corpus.ids, part.losses, strict=True):
                 mean, one = Estimate(float(own.mean()), None, None), {**data, "ids": [identifier]}
-                found.append(Measured(f"document_loss_{where}", mean, one, 1, len(own), window, None, "token"))
+                found.append(Measured(DOCUMENT_BLOCK_LOSS, mean, one, 1, len(own), **where))
         return found
 
     yield Measurement({**losses_of, "block": block, "described": 3}, measure)

@@ -15,14 +15,12 @@ def positions_table(records: Sequence[Record]) -> Table:
     Args:
         records: one group of `select.positions`.
     """
-    blocks = sorted({select.block(record) for record in records})
+    curves = {extension: select.by_block(records, extension) for extension in ordered(records)}
+    blocks = sorted({block for curve in curves.values() for block in curve})
     columns = [Column(f"{start}-{stop - 1}", perplexity_text, measured=True) for start, stop in blocks]
     rows = tuple(
-        (
-            *extension_cells(extension),
-            *(cell_of(select.find(records, extension, f"perplexity_{start}_{stop}")) for start, stop in blocks),
-        )
-        for extension in ordered(records)
+        (*extension_cells(extension), *(cell_of(curve.get(block)) for block in blocks))
+        for extension, curve in curves.items()
     )
     documents = max((record.n_documents or 0 for record in records), default=0)
     caption = (

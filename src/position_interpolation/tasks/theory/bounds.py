@@ -160,22 +160,6 @@ def audit(head_dims: Iterable[int], base: float = BASE, spans: int = PLOTTED) ->
     return rows
 
 
-def audit_rows() -> dict[str, float]:
-    """Return the audit of every head dimension in `HEAD_DIMS` by metric name, `audit_<d>_<field of Audit>`.
-
-    At d = 128 the minimum of B(s) / d is also taken over all spans of the paper's longest window:
-    `audit_128_smallest_ratio_to_32768` and `audit_128_smallest_ratio_span_to_32768`.
-    """
-    found: dict[str, float] = {}
-    for row in audit(HEAD_DIMS):
-        fields = {name: float(value) for name, value in vars(row).items() if name != "head_dim"}
-        found |= {f"audit_{row.head_dim}_{name}": value for name, value in fields.items()}
-    (longest,) = audit([128], spans=EXTENDED)
-    found[f"audit_128_smallest_ratio_to_{EXTENDED}"] = longest.smallest_ratio
-    found[f"audit_128_smallest_ratio_span_to_{EXTENDED}"] = float(longest.smallest_ratio_span)
-    return found
-
-
 @dataclass(frozen=True)
 class RandomFit:
     """Scores fitted to noise inside the window, then read beyond it and between integers; one row a draw."""

@@ -9,6 +9,7 @@ from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.judging import Bar, Case, Kind, number, times
 from position_interpolation.evidence.records import Record
 from position_interpolation.tasks.theory import bounds
+from position_interpolation.tasks.theory.bounds import PLOTTED
 from position_interpolation.tasks.theory.tables import audited
 
 TASK = "theory"
@@ -26,22 +27,40 @@ def formulas() -> tuple[Record, ...]:
     (extended,) = bounds.audit([dimension], constants["rope_base"], spans=longest)
     least = 2 * dimension * found.smallest_ratio  # of eq. 8's bound
     numbers = {
-        "smallest_ratio": found.smallest_ratio,
-        "factor_printed": least / found.printed_bound,
-        "factor_corrected": least / found.corrected_bound,
-        f"audit_{dimension}_printed_bound": found.printed_bound,
-        f"audit_{dimension}_corrected_bound": found.corrected_bound,
-        f"audit_{dimension}_worst_midpoint_deviation": found.worst_midpoint_deviation,
-        f"audit_{dimension}_smallest_ratio_to_{longest}": extended.smallest_ratio,
+        ("smallest_ratio", None, None): found.smallest_ratio,
+        ("factor_printed", None, None): least / found.printed_bound,
+        ("factor_corrected", None, None): least / found.corrected_bound,
+        ("printed_bound", dimension, PLOTTED): found.printed_bound,
+        ("corrected_bound", dimension, PLOTTED): found.corrected_bound,
+        ("worst_midpoint_deviation", dimension, PLOTTED): found.worst_midpoint_deviation,
+        ("smallest_ratio", dimension, longest): extended.smallest_ratio,
     }
-    return tuple(paper.record("formulas of section 2", TASK, metric, value) for metric, value in numbers.items())
+    return tuple(
+        paper.record("formulas of section 2", TASK, metric, value, at=head_dim, eval_window=window)
+        for (metric, head_dim, window), value in numbers.items()
+    )
 
 
 def ratio(
-    evidence: Evidence, name: str, over: str, under: str | None = None, kind: Kind = "at most", limit: float = 1.0
-) -> Iterator[Case]:
-    """A number of section 2, by itself or over another."""
-    effect = evidence.number(TASK, over) if under is None else _over(evidence, over, under)
+    evidence: Evidence, name: str, over: str, under: str | None = None, kind: Kind = "at most", limit: float = 1.0,
+    head_dim: int | None = None, window: int | None = None,
+) -> Iterator[Case]:  # fmt: skip
+    """A number of section 2, by itself or over another: of a figure, or of the audit at a head dimension.
+
+    Args:
+        evidence: that is asked.
+        name: what the number is.
+        over: its metric.
+        under: the metric that it is divided by.
+        kind: what it has to be.
+        limit: above, below, ...
+        head_dim: of the audit, with the window whose spans it covers; None for what Figures 2 and 5 state.
+        window: in tokens.
+    """
+    if under is None:
+        effect = evidence.number(TASK, over, at=head_dim, window=window)
+    else:
+        effect = _over(evidence, over, under, head_dim, window)
     yield Case(name, effect, Bar(kind, limit), number if under is None else times)
 
 
@@ -54,7 +73,7 @@ def bound_ratio(evidence: Evidence, bound: str) -> Iterator[Case]:
 
 def eq_14(evidence: Evidence) -> Iterator[Case]:
     """Left side over right side, which is the corrected bound of eq. 7 over the printed one."""
-    effect = _over(evidence, "audit_128_corrected_bound", "audit_128_printed_bound")
+    effect = _over(evidence, "corrected_bound", "printed_bound", 128, PLOTTED)
     effect = effect or _over(evidence, "factor_printed", "factor_corrected")  # of bounds that these divide
     yield Case("left side over right side", effect, Bar("at most", 1.0), times)
 
@@ -65,14 +84,16 @@ def every_dimension(
     """A number of the audit, by itself or over another, one case a head dimension."""
     rows = [record for found in evidence.of(TASK) for record in found]
     for dimension, numbers in audited(rows).items():
-        source = next(record.experiment for record in rows if record.metric == f"audit_{dimension}_{over}")
+        source = next(record.experiment for record in rows if (record.metric, record.at) == (over, dimension))
         value = numbers[over] / (1.0 if under is None else numbers[under])
         yield Case(f"head dimension {dimension}", exact(value, source), Bar(kind, limit), number)
 
 
-def _over(evidence: Evidence, above: str, below: str) -> Effect | None:
+def _over(
+    evidence: Evidence, above: str, below: str, head_dim: int | None = None, window: int | None = None
+) -> Effect | None:
     """A ratio of two numbers of section 2."""
-    first, second = evidence.number(TASK, above), evidence.number(TASK, below)
+    first, second = (evidence.number(TASK, metric, at=head_dim, window=window) for metric in (above, below))
     if first is None or second is None:
         return None
     return exact(first.value / second.value, first.sources[0], f"{first.value:.5g} over {second.value:.5g}")

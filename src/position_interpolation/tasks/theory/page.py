@@ -10,8 +10,7 @@ from position_interpolation.tasks.theory import figures, tables
 def sections(records: Sequence[Record]) -> Iterator[Section]:
     """The paper's figures without a model, and the bounds by head dimension."""
     rows = [record for record in records if record.task == "theory"]
-    stated = [record for record in rows if tables.AUDITED.fullmatch(record.metric) is None]
-    if stated:
+    if stated := tables.stated(rows):
         drawn = (
             ("figure_1", figures.figure_1),
             ("figure_2", figures.figure_2),

@@ -1,6 +1,5 @@
 """The audit of section 2 by head dimension as a table."""
 
-import re
 from collections.abc import Sequence
 
 from position_interpolation.display.tables import Cell, Column, Table
@@ -8,8 +7,6 @@ from position_interpolation.evidence import paper
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import rate_text, whole
 from position_interpolation.tasks.theory.bounds import EXTENDED, PLOTTED
-
-AUDITED = re.compile(r"audit_(\d+)_(\w+)")
 
 COLUMNS = {
     "printed_bound": Column("Printed bound", lambda value: f"{value:.5f}"),
@@ -21,13 +18,17 @@ COLUMNS = {
 }
 
 
-def audited(records: Sequence[Record]) -> dict[int, dict[str, float]]:
-    """The audit's numbers by head dimension d and name, d ascending; empty if it was not recorded."""
+def stated(records: Sequence[Record]) -> list[Record]:
+    """What Figures 2 and 5 state, which is of no head dimension among others."""
+    return [record for record in records if record.at is None]
+
+
+def audited(records: Sequence[Record], spans: int = PLOTTED) -> dict[int, dict[str, float]]:
+    """The audit over so many spans, by head dimension d and metric, d ascending; empty if it was not recorded."""
     found: dict[int, dict[str, float]] = {}
     for record in records:
-        parts = AUDITED.fullmatch(record.metric)
-        if parts is not None:
-            found.setdefault(int(parts.group(1)), {})[parts.group(2)] = record.value
+        if record.at is not None and record.eval_window == spans:
+            found.setdefault(record.at, {})[record.metric] = record.value
     return dict(sorted(found.items()))
 
 
@@ -44,8 +45,8 @@ def audit_table(records: Sequence[Record]) -> Table:
         "right) and the largest error that any query and key have half way, in units of max|h_j|; base 10000. "
         f"B(s) / d on the spans s < {PLOTTED} of Fig. 5."
     )
-    numbers = by_dimension.get(128, {})
-    least, span = (numbers.get(f"smallest_ratio{name}_to_{EXTENDED}") for name in ("", "_span"))
+    extended = audited(records, EXTENDED).get(128, {})
+    least, span = extended.get("smallest_ratio"), extended.get("smallest_ratio_span")
     if least is not None and span is not None:
         caption += f" At d = 128 and s < {EXTENDED} the smallest is {least:.4f}, at s = {whole(span)}."
     return Table((Column("d"), *COLUMNS.values()), rows, caption)
@@ -74,19 +75,18 @@ SOLVERS = {
     "svd": "singular values above 1e-7",
     "ridge": "ridge of 1 in float64",
 }
-
-
-def _words(metric: str) -> str:
-    """What a metric of Figures 2 and 5 is."""
-    solver, outside, statistic = metric.partition("_outside_")
-    return f"Fig. 2, {SOLVERS[solver]}: {statistic} of all draws" if outside and solver in SOLVERS else WORDS[metric]
+WORDS |= {
+    f"{solver}_outside_{statistic}": f"Fig. 2, {name}: {statistic} of all draws"
+    for solver, name in SOLVERS.items()
+    for statistic in ("median", "smallest", "largest")
+}
 
 
 def theory_table(records: Sequence[Record]) -> Table:
     """The numbers that Figures 2 and 5 state, the paper's beside them."""
     printed = {"factor_printed": float(paper.printed()["theory"]["claimed_ratio"])}
     rows = tuple(
-        (Cell(_words(record.metric)), Cell(record.value), Cell(printed.get(record.metric))) for record in records
+        (Cell(WORDS[record.metric]), Cell(record.value), Cell(printed.get(record.metric))) for record in records
     )
     columns = (
         Column("Number"),

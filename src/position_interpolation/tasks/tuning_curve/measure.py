@@ -6,6 +6,7 @@ import numpy as np
 
 from position_interpolation.evidence import records
 from position_interpolation.evidence.intervals import Estimate
+from position_interpolation.evidence.select import TRAINING_LOSS
 from position_interpolation.settings import derived
 from position_interpolation.tasks.measurement import Measured, Measurement
 from position_interpolation.tuning.callbacks import loss_curve
@@ -17,10 +18,9 @@ CHUNKS = ", in chunks of {} tokens (PoSE)"  # behind the mixture's name
 
 
 def measurements(prepared: Prepared) -> Iterator[Measurement]:
-    """Metric `training_loss_at_<step>`: the mean loss of a block of steps that ends there; none if untuned.
+    """The mean loss of each block of steps, `at` the step where the block ends; none if untuned.
 
-    They are labelled `tuning`, with the settings of the task that asks (`heldout@clip=1` gives `tuning@clip=1`), so
-    that several tasks of one extension share a curve.
+    Their task is called `tuning`, so that several tasks of one extension share a curve.
     """
     steps, train = prepared.extension.steps, prepared.config.train
     if steps == 0:
@@ -38,15 +38,12 @@ def measurements(prepared: Prepared) -> Iterator[Measurement]:
         assert prepared.place is not None  # a tuned extension has a checkpoint, and beside it the training's curve
         curve = [row for row in loss_curve(prepared.place.parent) if row["step"] <= steps]
         return [
-            Measured(
-                f"training_loss_at_{step}", Estimate(loss, None, None), data, None, step * train.batch_size * sequence
-            )
+            Measured(TRAINING_LOSS, Estimate(loss, None, None), data, None, step * train.batch_size * sequence, at=step)
             for step, loss in averaged(curve)
         ]
 
-    _, at, variant = prepared.config.task.name.partition("@")
     parts = {"extension": prepared.parts, "curve": 1, "points": POINTS}
-    yield Measurement(parts, measure, task=f"{TASK}{at}{variant}")
+    yield Measurement(parts, measure, task=TASK)
 
 
 def averaged(curve: Sequence[dict[str, float]], points: int = POINTS) -> list[tuple[int, float]]:

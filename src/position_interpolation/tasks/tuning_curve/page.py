@@ -1,21 +1,18 @@
 """Tuning curves: the training losses of extensions, as their records keep them."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, extension_cells
-from position_interpolation.evidence import variants
 from position_interpolation.evidence.extensions import Extension, extension_of, ordered
 from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.select import TRAINING_LOSS, along, plain
 from position_interpolation.evidence.words import plural
-
-LOSS = re.compile(r"training_loss_at_(\d+)")
 
 
 def curves(records: Iterable[Record]) -> dict[tuple[str, int], list[Record]]:
     """Training losses by (text, seed), of each extension's longest tuning alone: the shorter is its start."""
-    losses = [record for record in records if is_loss(record) and variants.plain(record)]
+    losses = [record for record in records if is_loss(record) and plain(record)]
     longest: dict[tuple[str, str, float], int] = {}
     for extension in ordered(losses):  # ascending in steps
         longest[extension.model, extension.method, extension.factor] = extension.steps
@@ -29,20 +26,12 @@ def curves(records: Iterable[Record]) -> dict[tuple[str, int], list[Record]]:
 
 def is_loss(record: Record) -> bool:
     """Whether a record is a point of a tuning curve."""
-    return LOSS.fullmatch(record.metric) is not None
-
-
-def step_of(record: Record) -> int:
-    """The step at which the block of steps ends that a training loss is the mean of."""
-    found = LOSS.fullmatch(record.metric)
-    if found is None:
-        raise ValueError(f"'{record.metric}' is no training loss")
-    return int(found.group(1))
+    return record.metric == TRAINING_LOSS
 
 
 def points(rows: Sequence[Record], extension: Extension) -> list[tuple[int, float]]:
     """(step, loss) of one extension, ascending."""
-    return sorted((step_of(record), record.value) for record in rows if extension_of(record) == extension)
+    return [(step, record.value) for step, record in along(rows, extension, TRAINING_LOSS).items()]
 
 
 def scaled(record: Record, by: float) -> Record:

@@ -1,0 +1,39 @@
+"""Section 2 as records: what Figures 2 and 5 state, and the audit of the bounds by head dimension."""
+
+from position_interpolation.evidence.intervals import Estimate
+from position_interpolation.tasks.measurement import Measured
+from position_interpolation.tasks.theory.bounds import EXTENDED, HEAD_DIMS, PLOTTED, audit
+from position_interpolation.tasks.theory.numbers import figure_2_rows, figure_5_rows
+
+DATA = {"name": "theory", "source": "generated", "sha256": None, "ids": None}
+
+
+def measured() -> list[Measured]:
+    """Every number of section 2."""
+    stated = {**figure_2_rows(), **figure_5_rows()}
+    return [*(_number(metric, value) for metric, value in stated.items()), *audited()]
+
+
+def audited() -> list[Measured]:
+    """The audit, each number `at` its head dimension and over the spans of an evaluation window: those of Figure 5.
+
+    At d = 128 the smallest B(s) / d is also taken over all spans of the paper's longest window.
+    """
+    (longest,) = audit([128], spans=EXTENDED)
+    extended = {
+        "smallest_ratio": longest.smallest_ratio,
+        "smallest_ratio_span": longest.smallest_ratio_span,
+    }
+    return [
+        *(
+            _number(metric, value, row.head_dim, PLOTTED)
+            for row in audit(HEAD_DIMS)
+            for metric, value in vars(row).items()
+            if metric != "head_dim"
+        ),
+        *(_number(metric, value, longest.head_dim, EXTENDED) for metric, value in extended.items()),
+    ]
+
+
+def _number(metric: str, value: float, head_dim: int | None = None, window: int | None = None) -> Measured:
+    return Measured(metric, Estimate(float(value), None, None), DATA, eval_window=window, at=head_dim)
