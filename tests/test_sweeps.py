@@ -8,7 +8,8 @@ import pytest
 from test_report import BASE, perplexities
 
 from position_interpolation.app import launch
-from position_interpolation.app.run import job_name, objective, run
+from position_interpolation.app.keep import job_name
+from position_interpolation.app.run import objective, run
 from position_interpolation.evidence import records
 from position_interpolation.evidence.records import Record
 from position_interpolation.machine import files
