@@ -106,7 +106,7 @@ def scored(
 def longest(method: str, factor: int, share: float, steps: int, low: float | None = None, **given: Any) -> Record:
     window = factor * L
     ends = {"ci_low": window * (share if low is None else low), "ci_high": window * share}
-    shared = {"experiment": "table4_passkey", "task": "passkey", "eval_window": window}
+    shared = {"experiment": "table4_passkey", "task": "passkey", "eval_window": window, "protocol": "key"}
     return row("k_max", window * share, **{**extended(method, factor, steps), **ends, **shared, **given})
 
 
@@ -419,9 +419,28 @@ class TestPasskey:
         rows = [longest("pi", 4, 0.0, 200)]
         assert verdict("passkey_whole_window_within_200_steps", rows).verdict == FAILS
         blind = row(
-            "success", 0.0, **extended("none", 1, 0), task="passkey", eval_window=L, experiment="table4_passkey"
-        )
+            "success", 0.0, **extended("none", 1, 0), task="passkey", eval_window=L, experiment="table4_passkey",
+            protocol="key",
+        )  # fmt: skip
         assert verdict("passkey_whole_window_within_200_steps", [*rows, blind]).verdict == UNKNOWN
+        strictly = replace(blind, protocol="strict")
+        assert verdict("passkey_whole_window_within_200_steps", [*rows, strictly]).verdict == FAILS
+        at_one_distance = replace(blind, at=L)
+        assert verdict("passkey_whole_window_within_200_steps", [*rows, at_one_distance]).verdict == FAILS
+
+    def test_keys_alone_are_believed_and_strict_rows_say_so(self) -> None:
+        """Never one by one rule against another by the other, whichever experiment has them."""
+        strict = [longest("pi", factor, 0.0, 200, protocol="strict") for factor in (4, 8, 16)]
+        found = verdict("passkey_whole_window_within_200_steps", strict)
+        assert found.verdict == FAILS
+        assert found.worst is not None
+        assert found.worst.effect is not None
+        assert found.worst.effect.detail.endswith(", judged with the space before the key")
+        key = longest("pi", 4, 1.0, 200, experiment="quickstart")
+        mixed = verdict("passkey_whole_window_within_200_steps", [*strict, key])
+        assert (mixed.verdict, len(mixed.measured)) == (HOLDS, 1)
+        assert mixed.measured[0].effect is not None
+        assert mixed.measured[0].effect.detail == "1024 of 1024, 200 steps"
 
     def test_slow_extrapolation_needs_a_pi_that_reaches_farther(self) -> None:
         slow = longest("extrapolation", 4, 0.3, 1000)  # 1.2 L

@@ -17,7 +17,7 @@ from position_interpolation.models import attention, loading
 from position_interpolation.models.scoring import scored_losses
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Compute, Train
-from position_interpolation.tasks.passkey import retrieval
+from position_interpolation.tasks.passkey import answers, retrieval
 from position_interpolation.tuning import extension, training
 from position_interpolation.tuning.callbacks import loss_curve
 
@@ -123,10 +123,12 @@ def test_more_shapes_than_torch_would_compile_by_itself_all_are(llama: Any, monk
 @with_compiler
 def test_generation_leaves_the_layers_as_they_are(llama: Any) -> None:
     compute.compile_layers(llama)
-    trials = [retrieval.Probe(tuple(row.tolist()), (3, 4), 0, 0) for row in ids_of(1, 20)]
+    trials = [
+        retrieval.Probe(tuple(row.tolist()), (3, 4), lead=0, key="34", label=0, distance=0) for row in ids_of(1, 20)
+    ]
     torch._dynamo.reset()
     counters.clear()
-    retrieval.verdicts(llama, trials, 64, generate=True)
+    answers.write(llama, trials, 2, 64)
 
     assert counters["stats"]["unique_graphs"] == 0
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from position_interpolation.evidence.intervals import mean, student, widening
+from position_interpolation.evidence.intervals import mean, sample_mean, student, widening, wilson
 
 
 def coverage(count: int, draws: int = 600) -> float:
@@ -45,3 +45,41 @@ def test_many_coins() -> None:
     spread = mean([0.0, 1.0] * 50, 4000)
     assert spread.value == 0.5
     assert spread.low == pytest.approx(0.5 - 1.99 * 0.05025, abs=0.012)
+
+
+def test_a_sample_mean_by_hand() -> None:
+    """Of 1, 2, 3, 4 the standard error is sqrt(5/3) / 2, and Student's t with three degrees of freedom 3.182."""
+    found = sample_mean([1.0, 2.0, 3.0, 4.0])
+    assert found.value == 2.5
+    assert found.high == pytest.approx(2.5 + 3.18245 * math.sqrt(5 / 3) / 2, rel=1e-5)
+    assert found.low == pytest.approx(5 - (found.high or 0))
+    assert sample_mean([1.0]).low is None
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [
+        # Agresti and Coull (1998): with z = 1.96 and no success the upper limit is z^2 / (n + z^2).
+        (0, 10, 0.0, 0.2775),
+        (10, 10, 0.7225, 1.0),
+        (5, 10, 0.2366, 0.7634),
+        (2, 10, 0.0567, 0.5098),
+        (81, 263, 0.2553, 0.3662),  # Newcombe (1998), Table I, method 3
+    ],
+)
+def test_wilson_interval(successes: int, trials: int, low: float, high: float) -> None:
+    estimate = wilson(successes, trials)
+    assert estimate.value == successes / trials
+    assert estimate.low == pytest.approx(low, abs=6e-5)
+    assert estimate.high == pytest.approx(high, abs=6e-5)
+
+
+@pytest.mark.parametrize("trials", [1, 10, 320])
+def test_wilson_is_its_closed_form(trials: int) -> None:
+    """By which earlier rows were measured: they are the same numbers."""
+    z = 1.959964
+    for wins in range(trials + 1):
+        rate, found = wins / trials, wilson(wins, trials)
+        centre = (rate + z**2 / (2 * trials)) / (1 + z**2 / trials)
+        half = z / (1 + z**2 / trials) * math.sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2))
+        assert (found.value, found.low, found.high) == pytest.approx((rate, centre - half, centre + half), abs=1e-7)

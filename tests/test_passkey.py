@@ -1,9 +1,11 @@
-"""The passkey test: prompts exact to the token, verdicts that greedy decoding confirms, k_max by hand."""
+"""The passkey test: prompts exact to the token, verdicts that greedy decoding confirms, k_max by hand.
+
+What is judged, by which rule, and what is written down of it: test_passkey_rules.py.
+"""
 
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,17 +14,9 @@ import torch
 from transformers import GenerationConfig
 
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.tasks.passkey.retrieval import (
-    Probe,
-    build,
-    distances,
-    k_max,
-    longest_retrieved,
-    probes,
-    verdicts,
-    wilson,
-)
-from position_interpolation.text import recall
+from position_interpolation.tasks.passkey.answers import read, right, write
+from position_interpolation.tasks.passkey.config import distances
+from position_interpolation.tasks.passkey.retrieval import Probe, build, k_max, longest_retrieved, probes
 
 WINDOW = 256
 HEADER = (
@@ -33,7 +27,7 @@ FIVE_LINES = re.compile(
     re.escape(HEADER) + r"(?P<before>[^\n]*)\n"
     r"The pass key is (?P<key>\d{5})\. Remember it\. (?P=key) is the pass key\.\n"
     r"(?P<behind>[^\n]*)\n"
-    r"What is the pass key\? The pass key is"
+    r"What is the pass key\? The pass key is "
 )
 FILLER = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again. "
 
@@ -89,9 +83,9 @@ def test_the_key_stands_exactly_at_its_distance(tokenizer: Any, all_probes: list
     def tokens(text: str) -> int:
         return len(tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    # Behind the key stand its own line and the question, before it BOS, the header and "The pass key is".
-    nearest = 5 + tokens(". Remember it. 12345 is the pass key.\n") + tokens("\nWhat is the pass key? The pass key is")
-    furthest = WINDOW + 1 - 6 - 1 - tokens(HEADER) - tokens("\nThe pass key is ")
+    # Behind the key stand its own line and the question, before it BOS, the header and "The pass key is ".
+    nearest = 5 + tokens(". Remember it. 12345 is the pass key.\n") + tokens("\nWhat is the pass key? The pass key is ")
+    furthest = WINDOW + 1 - 5 - 1 - tokens(HEADER) - tokens("\nThe pass key is ")
     assert 8 < nearest < furthest < 256
     for probe in all_probes:
         behind = tokenizer.decode(probe.prompt[-probe.distance :])
@@ -142,12 +136,6 @@ def test_a_window_too_small_for_the_prompt_is_refused(tokenizer: Any) -> None:
         build(tokenizer, "12345", 32, needed - 1)
 
 
-def test_the_training_data_never_shows_the_tests_wording() -> None:
-    for text in islice(recall.documents(0, ["The pond was still, and nobody spoke for an hour. " * 40]), 500):
-        assert "pass key" not in text.lower()
-        assert "grass is green" not in text
-
-
 # Verdicts
 
 
@@ -174,6 +162,19 @@ def half_right(reader: Any, all_probes: list[Probe]) -> list[Probe]:
             written[number % 6] += 1
         made.append(replace(probe, answer=tuple(written)))
     return made
+
+
+def verdicts(
+    model: Any,
+    trials: list[Probe],
+    tokens_per_forward: int,
+    generate: bool,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[bool]:
+    if not generate:
+        return [reading.right for reading in read(model, trials, tokens_per_forward, progress)]
+    written = write(model, trials, 6, tokens_per_forward, progress)
+    return [right(None, probe, ids, "key") for probe, ids in zip(trials, written, strict=True)]
 
 
 @pytest.mark.parametrize("generate", [False, True])
@@ -211,24 +212,6 @@ def test_verdicts_agree_where_the_model_ends_its_text_early(
 
 
 # Rates and k_max
-
-
-@pytest.mark.parametrize(
-    ("successes", "trials", "low", "high"),
-    [
-        # Agresti and Coull (1998): with z = 1.96 and no success the upper limit is z^2 / (n + z^2).
-        (0, 10, 0.0, 0.2775),
-        (10, 10, 0.7225, 1.0),
-        (5, 10, 0.2366, 0.7634),
-        (2, 10, 0.0567, 0.5098),
-        (81, 263, 0.2553, 0.3662),  # Newcombe (1998), Table I, method 3
-    ],
-)
-def test_wilson_interval(successes: int, trials: int, low: float, high: float) -> None:
-    estimate = wilson(successes, trials)
-    assert estimate.value == successes / trials
-    assert estimate.low == pytest.approx(low, abs=6e-5)
-    assert estimate.high == pytest.approx(high, abs=6e-5)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -57,14 +58,30 @@ def carried_out(overrides: list[str], folder: Path) -> list[Record]:
     return read(folder / "single" / "smoke" / "rows.jsonl")
 
 
-def test_a_method_is_added_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def choose() -> Iterator[Callable[[str, str, str], None]]:
+    """Make a page's YAML a choice of a config group, for one test."""
+    made: list[tuple[str, str]] = []
+    repository = ConfigStore.instance()
+
+    def store(group: str, name: str, page: str) -> None:
+        repository.store(group=group, name=name, node=OmegaConf.create(blocks(page, "yaml")[0]))
+        made.append((group, f"{name}.yaml"))
+
+    yield store
+    for group, name in made:
+        repository.repo[group].pop(name)
+
+
+def test_a_method_is_added_as_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choose: Callable[[str, str, str], None]
+) -> None:
     function, line = blocks("add_a_method.md", "python")
     space = dict(vars(rope))
     exec(function, space)
     (name,) = re.findall(r'"(\w+)": \w+\}', line)
     monkeypatch.setitem(rope.METHODS, name, space[name])
-    node = OmegaConf.create(blocks("add_a_method.md", "yaml")[0])
-    ConfigStore.instance().store(group="method", name=name, node=node)
+    choose("method", name, "add_a_method.md")
     task = ["task=pg19_short", "task.documents=2", "task.truncate_factor=8", "task.window_factors=[1,4]"]
     rows = carried_out([f"method={name}", "context=x4", *task], tmp_path)
     assert {(row.method, row.factor, row.steps) for row in rows} == {(name, 4.0, 0)}
@@ -75,7 +92,9 @@ def test_a_method_is_added_as_the_page_says(tmp_path: Path, monkeypatch: pytest.
     assert made.attention_scaling == pytest.approx(1 + 0.1 * np.log(4))
 
 
-def test_a_task_is_added_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_is_added_as_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choose: Callable[[str, str, str], None]
+) -> None:
     config_block, measure_block, line = blocks("add_a_task.md", "python")
     folder = tmp_path / "accuracy"
     folder.mkdir()
@@ -87,8 +106,7 @@ def test_a_task_is_added_as_the_page_says(tmp_path: Path, monkeypatch: pytest.Mo
     config = importlib.import_module("accuracy.config")
     ((kind, entry),) = eval("{" + line + "}", {"Entry": Entry, "accuracy": config, "HERE": ""}).items()
     monkeypatch.setitem(registry.TASKS, kind, Entry(entry.settings, entry.check, "accuracy"))
-    node = OmegaConf.create(blocks("add_a_task.md", "yaml")[0])
-    ConfigStore.instance().store(group="task", name=kind, node=node)
+    choose("task", kind, "add_a_task.md")
     rows = carried_out(["method=none", f"task={kind}", "task.documents=2"], tmp_path)
     assert [(row.task, row.metric, row.n_documents, row.eval_window) for row in rows] == [(kind, "accuracy", 2, 64)]
     assert 0 <= rows[0].value <= 1

@@ -51,14 +51,14 @@ RECORD = Record(
 # The fixed line: other tools read it.
 FIELDS = [
     "experiment", "rung", "model", "weights_sha256", "method", "factor", "window", "steps", "task",
-    "eval_window", "stride", "protocol", "metric", "value", "ci_low", "ci_high", "n_documents",
+    "eval_window", "stride", "protocol", "metric", "at", "value", "ci_low", "ci_high", "n_documents",
     "n_tokens", "data", "seed", "signature", "commit", "versions", "device", "dtype", "seconds",
     "created",
 ]  # fmt: skip
 OTHER: dict[str, Any] = {
     "experiment": "table4_passkey", "rung": "llama", "model": "7b", "method": "none", "factor": 8.0,
     "window": 2048, "steps": 1000, "task": "proof_pile", "eval_window": 256, "stride": 64,
-    "protocol": "window", "metric": "k_max", "seed": 1,
+    "protocol": "window", "metric": "k_max", "at": 32, "seed": 1,
 }  # fmt: skip
 
 
@@ -88,6 +88,14 @@ def test_a_line_has_the_fixed_fields_in_their_order(path: Path) -> None:
     assert [item.name for item in fields(Record)] == FIELDS
     lines = path.read_text(encoding="utf-8").splitlines()
     assert [list(json.loads(line)) for line in lines] == [FIELDS]
+
+
+def test_rows_written_before_they_had_a_place_are_still_read(path: Path) -> None:
+    write(path, [RECORD])
+    row = json.loads(path.read_text())
+    del row["at"]
+    path.write_text(json.dumps(row) + "\n")
+    assert read(path) == [RECORD]
 
 
 def test_a_record_says_when_it_was_made() -> None:
@@ -142,7 +150,7 @@ def test_a_new_measurement_takes_the_place_of_the_old_one(path: Path) -> None:
     assert read(path) == [RECORD, again, third, new]
 
 
-@pytest.mark.parametrize("name", [*MEASUREMENT, "metric"])
+@pytest.mark.parametrize("name", [*MEASUREMENT, "metric", "at"])
 def test_records_that_measure_something_else_stand_side_by_side(name: str, path: Path) -> None:
     other = replace(RECORD, **{name: OTHER[name]})
     merge(path, [RECORD])
@@ -160,7 +168,7 @@ def test_other_documents_are_another_measurement(part: dict[str, Any], path: Pat
 
 def test_rows_that_a_new_measurement_does_not_repeat_go(path: Path) -> None:
     """Else distances of an older grid would stand beside the new ones as if they had been measured together."""
-    old = [replace(RECORD, metric=f"success_at_{k}") for k in (32, 64)]
+    old = [replace(RECORD, metric="success", at=k) for k in (32, 64)]
     new = replace(old[1], signature="f" * 16, value=0.5)
     merge(path, old)
     assert merge(path, [new]) == 2
@@ -264,11 +272,11 @@ def test_the_commit_is_that_of_this_project_or_none(tmp_path: Path, monkeypatch:
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     author = ["-c", "user.name=a", "-c", "user.email=a@b"]
     subprocess.run(["git", "-C", tmp_path, *author, "commit", "--quiet", "--allow-empty", "-m", "theirs"], check=True)
-    installed = tmp_path / "environment" / "packages" / "position_interpolation" / "records.py"
-    installed.parent.mkdir(parents=True)
-    monkeypatch.setattr(records, "__file__", str(installed))
+    installed = tmp_path / "environment" / "packages"
+    installed.mkdir(parents=True)
+    monkeypatch.setattr(records, "HOME", installed)
     assert records.commit.__wrapped__() is None
-    monkeypatch.setattr(records, "__file__", str(tmp_path / "src" / "position_interpolation" / "records.py"))
+    monkeypatch.setattr(records, "HOME", tmp_path)
     assert len(records.commit.__wrapped__() or "") == 12
 
 

@@ -27,8 +27,11 @@ from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text
 from position_interpolation.report.judge import judged
 from position_interpolation.report.pages import render, render_index
+from position_interpolation.report.parts import sections
 from position_interpolation.report.summary import print_summary
 from position_interpolation.settings.errors import UsageError
+from position_interpolation.tasks.passkey.figures import likelihood_figure
+from position_interpolation.tasks.passkey.maps import longest, map_figure, mapped
 from position_interpolation.tasks.passkey.tables import passkey_table
 from position_interpolation.tasks.perplexity.tables import perplexity_table
 from position_interpolation.tasks.positions.figures import positions_figure
@@ -115,19 +118,20 @@ def perplexities(losses: Mapping[Extension, Iterable[float]], task: str = "pg19"
     return rows
 
 
-def passkeys(rates: Mapping[Extension, Callable[[int], float]], window: int = 4 * L) -> list[Record]:
+def passkeys(rates: Mapping[Extension, Callable[[int], float]], window: int = 4 * L, rule: str = "key") -> list[Record]:
     """32 distances, 10 trials each."""
     rows = []
     for extension, rate in rates.items():
         shared: dict[str, Any] = {
             "task": "passkey",
             "eval_window": window,
+            "protocol": rule,
             "data": {"name": "passkey", "source": "generated", "sha256": "b" * 64, "ids": None},
         }
         wins = {k: round(10 * rate(k)) for k in range(window // 32, window + 1, window // 32)}
         for k, won in wins.items():
             interval = {"ci_low": max(0.0, won / 10 - 0.25), "ci_high": min(1.0, won / 10 + 0.25)}
-            rows.append(record(extension, f"success_at_{k}", won / 10, n_documents=10, **interval, **shared))
+            rows.append(record(extension, "success", won / 10, at=k, n_documents=10, **interval, **shared))
         longest = max((k for k in wins if all(won >= 2 for j, won in wins.items() if j <= k)), default=0)
         interval = {
             "ci_low": float(longest if longest == window else 0.9 * longest),
@@ -146,6 +150,18 @@ def passkeys(rates: Mapping[Extension, Callable[[int], float]], window: int = 4 
                 **shared,
             )
         )
+    return rows
+
+
+def likelihoods(values: Mapping[Extension, Callable[[int], float]], window: int = 4 * L) -> list[Record]:
+    """Of keys that are found at every distance, with an interval of 0.1 to either side."""
+    rows = passkeys(dict.fromkeys(values, lambda k: 1.0), window)
+    shared: dict[str, Any] = {"task": "passkey", "eval_window": window, "protocol": "key", "data": rows[0].data}
+    for extension, value in values.items():
+        for k in (*range(window // 32, window + 1, window // 32), None):
+            middle = value(k or window)
+            ends = {"ci_low": middle - 0.1, "ci_high": middle + 0.1}
+            rows.append(record(extension, "key_log_likelihood", middle, at=k, n_documents=10, **ends, **shared))
     return rows
 
 
@@ -257,7 +273,7 @@ class TestTables:
         assert "$> 10^3$" in formats.to_latex(table)
 
     def test_passkey_beside_the_paper_as_a_share_of_the_window(self) -> None:
-        table = passkey_table(passkeys(PASSKEYS))
+        table = passkey_table(passkeys(PASSKEYS), "key")
         assert column(table, 3, "k_max").value == 1024
         assert column(table, 3, "k_max / prompt").value == 1.0
         assert column(table, 1, "paper k_max").value == 2560
@@ -265,6 +281,26 @@ class TestTables:
         assert column(table, 0, "paper k_max").value is None
         # 320 trials, all but those at 32 multiples of 160 successful
         assert column(table, 3, "Success").value == pytest.approx((320 - 2 * 6) / 320)
+
+    def test_passkeys_judged_by_two_rules_share_no_table(self) -> None:
+        """Strict rows are older; those by key come first all the same, and every title and caption names its rule."""
+        rows = passkeys({PI: lambda k: 0.0}, rule="strict") + passkeys({PI: PASSKEYS[PI]})
+        key, strict = sections(rows)
+        assert [part.title for part in (key, strict)] == [
+            f"Passkey retrieval, rule {rule}" for rule in ("key", "strict")
+        ]
+        assert [column(part.table, 0, "k_max").value for part in (key, strict)] == [1024, 0]
+        assert "Judged by rule key: every digit must match" in key.table.caption
+        assert "Judged by rule strict: every digit must match, and so must the space" in strict.table.caption
+        assert [name for name, _ in (*key.drawings, *strict.drawings)] == ["passkey", "passkey_2"]
+        drawn = key.drawings[0][1]()
+        assert "rule key" in drawn.get_suptitle()
+
+    def test_the_keys_log_likelihood_has_its_column(self) -> None:
+        assert "Log-likelihood" not in passkey_table(passkeys(PASSKEYS), "key").header
+        table = passkey_table(likelihoods({PI: lambda k: -0.25}), "key")
+        assert column(table, 0, "Log-likelihood").value == -0.25
+        assert "guessing a digit gives -2.30" in table.caption
 
     def test_latex_is_escaped(self) -> None:
         assert formats.escape(r"50 % of a_b & {c} \ $ # ~ <") == (
@@ -364,6 +400,26 @@ class TestVerdicts:
         able = passkeys(PASSKEYS) + passkeys({CONTROL: lambda k: float(k > L // 32)}, window=L)
         assert verdict(able, "quickstart_passkey_whole_window") == "holds"
 
+    def test_passkeys_are_concluded_from_by_key_and_else_it_is_said(self) -> None:
+        found = outcome(passkeys(PASSKEYS, rule="strict"), "quickstart_passkey_whole_window")
+        assert found.verdict == "holds"
+        assert all(
+            "judged with the space before the key" in case.effect.detail for case in found.measured if case.effect
+        )
+        both = passkeys({**PASSKEYS, PI: lambda k: 0.0}, rule="strict") + passkeys(PASSKEYS)
+        found = outcome(both, "quickstart_passkey_whole_window")
+        assert found.verdict == "holds"
+        assert not any("space" in case.effect.detail for case in found.measured if case.effect)
+
+    def test_a_base_that_is_blind_by_another_rule_is_not_blind(self) -> None:
+        strictly = passkeys({CONTROL: lambda k: 0.0}, window=L, rule="strict")
+        assert verdict(passkeys(PASSKEYS) + strictly, "quickstart_passkey_whole_window") == "holds"
+
+    def test_a_map_decides_nothing(self) -> None:
+        mapped = [replace(row, task="passkey_map") for row in passkeys({**PASSKEYS, PI: lambda k: 0.0})]
+        assert verdict(mapped, "quickstart_passkey_whole_window") == "not measured"
+        assert verdict(passkeys(PASSKEYS) + mapped, "quickstart_passkey_whole_window") == "holds"
+
     def test_one_document_concludes_nothing(self) -> None:
         rows = [row for row in perplexities(LOSSES) if row.n_documents != 1 or "kjv-01" in row.data["ids"]]
         found = outcome(rows, "quickstart_base_explodes").worst
@@ -430,6 +486,54 @@ class TestLabels:
         family = [UNTUNED, replace(PI, steps=50), PI]
         assert len({colour(extension, family) for extension in family}) == 3
         assert colour(PI, family) == colour(PI, [PI]) == "#0072b2"
+
+
+class TestPasskeyFigures:
+    def test_a_map_has_a_panel_an_extension_and_a_cell_a_length_and_depth(self) -> None:
+        lengths = (L // 2, L, 2 * L, 4 * L)
+        rows = [
+            row for window in lengths for row in passkeys({BASE: lambda k: float(k <= L), PI: lambda k: 1.0}, window)
+        ]
+        figure = map_figure(rows, "key")
+        base, pi, _ = figure.axes
+        assert [label.get_text() for label in base.get_xticklabels()] == ["128", "256", "512", "1024"]
+        assert base.get_title(loc="left") == "none (L = 256); dashed: L = 256"
+        assert pi.get_title(loc="left") == "PI x4, tuned 100 steps; dashed: L = 256"
+        assert len(base.patches) == 4 * 32
+        nearest, farthest = base.patches[96], base.patches[127]  # of prompts of 1024
+        assert (nearest.get_y(), nearest.get_height()) == (1 - 1 / 32, 1 / 32)
+        assert farthest.get_y() == 0
+        assert nearest.get_facecolor() != farthest.get_facecolor()
+        assert {patch.get_facecolor() for patch in pi.patches} == {nearest.get_facecolor()}
+        assert figure.get_figwidth() < 5, "readable in a column of 8 cm"
+
+    def test_two_lengths_make_no_map(self) -> None:
+        rows = [row for window in (L, 4 * L) for row in passkeys({PI: lambda k: 1.0}, window)]
+        assert mapped(rows) == {}
+        assert longest(rows) == rows
+        three = rows + passkeys({PI: lambda k: 1.0}, 2 * L)
+        assert mapped(three) == {PI: [L, 2 * L, 4 * L]}
+        assert {row.eval_window for row in longest(three)} == {4 * L}
+
+    def test_log_likelihoods_stand_against_guessing(self) -> None:
+        rows = likelihoods({EXTRAPOLATION: lambda k: -0.001 * k, PI: lambda k: -0.25})
+        (axes,) = likelihood_figure([row for row in rows if row.metric == "key_log_likelihood"], "key").axes
+        drawn = {line.get_label(): line for line in axes.lines}
+        assert list(drawn["PI x4, tuned 100 steps, prompt 1024"].get_ydata()) == [-0.25] * 32
+        assert drawn["extrapolation x4, tuned 100 steps, prompt 1024"].get_ydata()[-1] == -1.024
+        assert drawn["guessing a digit: ln(1/10) = -2.30"].get_ydata()[0] == pytest.approx(math.log(0.1))
+        (intervals,) = {tuple(line.get_ydata()) for line in axes.lines if tuple(line.get_ydata()) == (-0.35, -0.15)}
+        assert intervals
+
+    def test_a_page_draws_what_was_measured(self) -> None:
+        (plain,) = sections(passkeys(PASSKEYS))
+        (likely,) = sections(likelihoods({PI: lambda k: -0.25}))
+        assert [name for name, _ in plain.drawings] == ["passkey"]
+        assert [name for name, _ in likely.drawings] == ["passkey", "passkey_log_likelihood"]
+        rows = [row for window in (L, 2 * L, 4 * L) for row in passkeys({PI: lambda k: 1.0}, window)]
+        (whole,) = sections([replace(row, task="passkey_map") for row in rows])
+        assert (whole.stem, [name for name, _ in whole.drawings]) == ("passkey_map", ["passkey_map"])
+        assert len(whole.table.rows) == 3
 
 
 def write(folder: Path, rows: list[Record]) -> Path:

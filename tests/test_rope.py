@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from transformers import GPT2Config
 
-from position_interpolation.models import loading, rope
+from position_interpolation.models import export, loading, rope
 from position_interpolation.models.rope import METHODS, Geometry, Rotation, inverse_frequencies, rope_parameters
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Model
@@ -328,7 +328,7 @@ def test_a_family_with_other_positions_is_refused(tmp_path: Path) -> None:
 
 def test_a_model_that_lost_a_weight_is_refused(llama: Any, tokenizer: Any, tmp_path: Path) -> None:
     """transformers would fill the gap with random numbers."""
-    loading.export(copy.deepcopy(llama), tokenizer, tmp_path, "float32")
+    export.export(copy.deepcopy(llama), tokenizer, tmp_path, "float32")
     weights = load_file(tmp_path / "model.safetensors")
     lost = "model.layers.1.mlp.up_proj.weight"
     save_file({name: weight for name, weight in weights.items() if name != lost}, tmp_path / "model.safetensors")

@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from position_interpolation.models import scoring
-from position_interpolation.models.scoring import greedy_matches, scored_losses
+from position_interpolation.models.scoring import greedy_scores, scored_losses
 from position_interpolation.settings.errors import UsageError
 
 SHAPE = {
@@ -105,10 +105,20 @@ def test_states_that_are_no_numbers_are_refused(llama: Any) -> None:
     broken = copy.deepcopy(llama)
     broken.model.layers[0].mlp.down_proj.weight.data[0, 0] = torch.nan
     with pytest.raises(UsageError, match="NaN or infinite"):
-        greedy_matches(broken, ids_of(1, 8), 2)
+        greedy_scores(broken, ids_of(1, 8), 2)
 
 
-def test_greedy_matches_says_what_generate_writes(build_llama: Callable[..., Any]) -> None:
+def greedy_matches(model: Any, ids: torch.Tensor, answer: int) -> torch.Tensor:
+    return greedy_scores(model, ids, answer)[0].all(dim=-1)
+
+
+def test_greedy_scores_have_the_losses_too(llama: Any) -> None:
+    ids = ids_of(3, 20)
+    with torch.inference_mode():
+        torch.testing.assert_close(greedy_scores(llama, ids, 6)[1], scored_losses(llama, ids, 6))
+
+
+def test_greedy_scores_say_what_generate_writes(build_llama: Callable[..., Any]) -> None:
     model = build_llama(num_key_value_heads=2)
     prompts = ids_of(8, 30)
     greedy = GenerationConfig(max_new_tokens=5, do_sample=False, pad_token_id=2)

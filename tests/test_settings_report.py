@@ -16,6 +16,7 @@ from position_interpolation.evidence import select, variants
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
 from position_interpolation.report.pages import render
+from position_interpolation.tasks.passkey import rules
 
 
 def pi(count: int, model: str = "tiny") -> Extension:
@@ -59,7 +60,7 @@ class TestNames:
     def test_they_stay_out_of_the_plain_tables(self) -> None:
         rows = at_rate("0.001", 3.1) + perplexities({pi(80, "tiny-8M"): (3.2, 3.2, 3.1)})
         assert select.perplexities(rows) == {}
-        assert select.passkeys(passkeys({pi(80, "tiny-8M"): lambda k: 1.0})) == {}
+        assert rules.passkeys(passkeys({pi(80, "tiny-8M"): lambda k: 1.0})) == {}
 
 
 SWEEP = [*at_rate("0.001", 3.2, 3.0), *at_rate("0.0001", 3.5, 3.4), *at_rate("0.01", 3.6, 3.7)]

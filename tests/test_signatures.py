@@ -80,6 +80,20 @@ def test_the_seed_draws_passkeys(tmp_path: Path) -> None:
     assert measured([*passkeys, "seed=1"], tmp_path) != measured(passkeys, tmp_path)
 
 
+@pytest.mark.parametrize("change", ["match=strict", "window=256", "lengths=[0.5]", "trials=3", "digits=4"])
+def test_what_is_asked_of_passkeys_changes_their_name(change: str, tmp_path: Path) -> None:
+    passkeys = [*UNTUNED[:3], "task=passkey_short", "wandb=disabled"]
+    assert measured([*passkeys, f"task.{change}"], tmp_path) != measured(passkeys, tmp_path)
+
+
+def test_a_passkey_is_the_same_however_it_is_read_kept_or_asked_beside_others(tmp_path: Path) -> None:
+    passkeys = [*UNTUNED[:3], "task=passkey_short", "wandb=disabled"]
+    usual = measured(passkeys, tmp_path)
+    for change in ("generate=true", "keep_answers=true", "lengths=[1]", "window=1024"):
+        assert measured([*passkeys, f"task.{change}"], tmp_path) == usual
+    assert measured([*passkeys, "task.lengths=[0.5,1]"], tmp_path)[1:] == usual
+
+
 def test_the_same_weights_under_another_configuration_are_another_base(tmp_path: Path) -> None:
     from position_interpolation.models.loading import ASSETS
 

@@ -67,7 +67,7 @@ class TestTables:
         assert not any(name.startswith("paper") for name in table.header)
 
     def test_table_4_has_a_row_for_each_method_and_the_papers_10000_steps(self) -> None:
-        table = steps_tables.passkey_steps_table(passkeys(RETRIEVED))
+        table = steps_tables.passkey_steps_table(passkeys(RETRIEVED), "key")
         assert [[cell.value for cell in row[1:6]] for row in table.rows] == [
             [1024, "extrapolation", 288, 288, 288],
             [1024, "PI", 1024, 1024, 1024],
@@ -96,6 +96,10 @@ class TestVerdicts:
         assert verdict(passkeys(far), "passkey_whole_window_within_200_steps") == "does not hold"
         assert verdict(passkeys(far), "passkey_extrapolation_slow") == "does not hold"  # 640 is 2.5 L
 
+    def test_passkeys_judged_strictly_are_said_to_be(self) -> None:
+        rows = passkeys(RETRIEVED, rule="strict")
+        assert sections(rows)[0].title == "Passkey retrieval by tuning steps, rule strict"
+
     def test_a_blind_base_decides_nothing(self) -> None:
         blind = passkeys(RETRIEVED) + passkeys({CONTROL: lambda k: 0.0}, window=L)
         assert verdict(blind, "passkey_whole_window_within_200_steps") == "not measured"
@@ -116,7 +120,7 @@ class TestFigures:
         assert list(theirs.lines[0].get_ydata()) == [16.10, 7.12, 7.10, 7.02, 6.99, 6.95]
 
     def test_k_max_is_a_share_of_the_window(self) -> None:
-        (axes,) = steps_figures.passkey_steps_figure(passkeys(RETRIEVED)).axes
+        (axes,) = steps_figures.passkey_steps_figure(passkeys(RETRIEVED), "key").axes
         drawn = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
         assert drawn["PI x4"] == [1, 1, 1]
         assert drawn["extrapolation x4"] == [288 / 1024] * 3

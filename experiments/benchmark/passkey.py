@@ -11,7 +11,8 @@ from transformers import pipeline
 from position_interpolation.machine import compute
 from position_interpolation.planning.formulas import forward_flops
 from position_interpolation.settings.schema import Compute
-from position_interpolation.tasks.passkey.retrieval import Probe, verdicts
+from position_interpolation.tasks.passkey.answers import read
+from position_interpolation.tasks.passkey.retrieval import Probe
 
 from . import peers
 from .inputs import Base, base, engines, precisions
@@ -75,7 +76,7 @@ def reading(own: Base, precision: str, probes: list[Probe], *, compiled: bool) -
     model = own.ours(precision, compiled=compiled)
 
     def turn() -> list[bool]:
-        return [hit for one in probes for hit in verdicts(model, [one], 2048)]
+        return [reading.right for one in probes for reading in read(model, [one], 2048)]
 
     turn()  # warms up
     return turn
@@ -91,7 +92,7 @@ def drawn(prompt: Any, own: Base, tokens: int) -> list[tuple[str, int]]:
 
 
 def probe(own: Base, text: str, key: int) -> Probe:
-    """A peer's prompt in the form that `verdicts` reads."""
+    """A peer's prompt in the form that `read` takes."""
     prompt = own.tokenizer.encode(text, add_special_tokens=False)
     whole = own.tokenizer.encode(f"{text} {key}", add_special_tokens=False)
-    return Probe(tuple(prompt), tuple(whole[len(prompt) :]), 0, 0)
+    return Probe(tuple(prompt), tuple(whole[len(prompt) :]), lead=0, key=str(key), label=0, distance=0)

@@ -14,7 +14,7 @@ from transformers import DynamicCache
 
 from position_interpolation.machine import compute
 from position_interpolation.models import loading
-from position_interpolation.models.scoring import greedy_matches, scored_losses
+from position_interpolation.models.scoring import greedy_scores, scored_losses
 from position_interpolation.tuning import loss
 
 from . import machine
@@ -125,7 +125,7 @@ def _evaluation(own: Base, ids: torch.Tensor) -> list[Pair]:
         (
             "passkeys: first half of the prompt from a shared cache",
             "no: prompts differ in where their filler starts, so that trials are independent",
-            lambda: greedy_matches(fast, ids, 5), resumed,
+            lambda: greedy_scores(fast, ids, 5), resumed,
         ),
     ]  # fmt: skip
     if precision == "bfloat16":

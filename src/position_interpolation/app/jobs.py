@@ -11,7 +11,7 @@ from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.evidence.records import ROWS, Record
 from position_interpolation.evidence.tracking import Tracker
 from position_interpolation.machine import distributed, files
-from position_interpolation.models import loading
+from position_interpolation.models import export, loading
 from position_interpolation.planning.costs import costs
 from position_interpolation.planning.formulas import Shape
 from position_interpolation.planning.tables import print_costs
@@ -33,7 +33,7 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
         prepared = prepare(config, tracker.log)
     model, place = prepared.model, Path(config.task.folder)
     if distributed.is_first():
-        loading.export(model, prepared.tokenizer, place, config.task.dtype)
+        export.export(model, prepared.tokenizer, place, config.task.dtype)
         files.write_text(place / card.NAME, card.card(config, prepared))
     return []
 

@@ -88,6 +88,7 @@ def record(
         stride=measured.stride,
         protocol=measured.protocol,
         metric=measured.metric,
+        at=measured.at,
         value=measured.estimate.value,
         ci_low=measured.estimate.low,
         ci_high=measured.estimate.high,

@@ -44,5 +44,6 @@ def _evaluate(config: Config, tracker: Tracker) -> list[Record]:
             found = keep.measure(prepared, signature, measurement)
             tracker.log_records(found)
         keep.merge(config, found, measurement.task or config.task.name)
+        measurement.beside(signature)
         everything += found
     return everything

@@ -1,4 +1,4 @@
-"""95 % intervals over documents: a bootstrap, widened for the few documents that long texts allow."""
+"""95 % intervals: over documents a bootstrap, widened for the few that long texts allow; of trials as textbooks do."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -55,6 +55,23 @@ def ratio_of_sums(pairs: Floats, samples: int, seed: int = 0) -> Estimate:
 def mean(values: Sequence[float] | Floats, samples: int, seed: int = 0) -> Estimate:
     """Mean of one value a document (or question)."""
     return ratio_of_sums(np.array([(value, 1.0) for value in values], np.float64), samples, seed)
+
+
+def sample_mean(values: Sequence[float]) -> Estimate:
+    """Mean of independent values with the interval of Student's t; one value has none."""
+    value = float(np.mean(values))
+    if len(values) < 2:
+        return Estimate(value, None, None)
+    half = student(len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return Estimate(value, value - half, value + half)
+
+
+def wilson(successes: int, trials: int) -> Estimate:
+    """A success rate with its Wilson score interval."""
+    from scipy.stats import binomtest  # here: it takes half a second, which rendering needs not spend
+
+    found = binomtest(successes, trials).proportion_ci(method="wilson")
+    return Estimate(successes / trials, float(found.low), float(found.high))
 
 
 def widening(count: int) -> float:

@@ -17,7 +17,7 @@ from position_interpolation.settings.places import HOME
 
 ROWS = "rows.jsonl"  # in results/<experiment>/<rung>/
 LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
-# Fields that say what was measured; records that agree on these, the metric and the text measure one number.
+# Fields that say what was measured; records that agree on these, the metric, its place and the text are one number.
 MEASUREMENT = (
     "experiment", "rung", "model", "method", "factor", "window", "steps", "task", "eval_window", "stride",
     "protocol", "seed",
@@ -25,8 +25,9 @@ MEASUREMENT = (
 
 
 NUMBERS = (
-    "factor", "window", "steps", "eval_window", "stride", "ci_low", "ci_high", "n_documents", "n_tokens",
+    "factor", "window", "steps", "eval_window", "stride", "at", "ci_low", "ci_high", "n_documents", "n_tokens",
 )  # fmt: skip
+LATER = {"at": None}  # fields that rows written before them lack
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Record:
     stride: int | None
     protocol: str | None
     metric: str
+    at: int | None = field(default=None, kw_only=True)  # where the metric was taken: a distance in tokens, say
     value: float
     ci_low: float | None
     ci_high: float | None
@@ -64,11 +66,11 @@ class Record:
     @property
     def identity(self) -> str:
         """What this record measures, whatever came out."""
-        return json.dumps([self.metric, self.measurement, self.data.get("ids")])
+        return json.dumps([self.metric, self.at, self.measurement, self.data.get("ids")])
 
     @property
     def measurement(self) -> str:
-        """What this record was measured with and on: its identity without the metric and the single document."""
+        """What this record was measured with and on: its identity less metric, place and single document."""
         what = {name: getattr(self, name) for name in MEASUREMENT}
         text = self.data.get("sha256") if self.data.get("ids") else None  # generated prompts have no documents
         return json.dumps([what, self.data.get("name"), self.data.get("source"), text])
@@ -98,6 +100,7 @@ def read(path: Path) -> list[Record]:
             row = json.loads(line)
             if not isinstance(row["data"], dict) or not isinstance(row["value"], int | float):
                 raise TypeError("data or value")
+            row = {**LATER, **row}
             if odd := [name for name in NUMBERS if not isinstance(row[name], int | float | None)]:
                 raise TypeError(" and ".join(odd))
             records.append(Record(**{name: row[name] for name in names}))

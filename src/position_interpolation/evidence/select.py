@@ -11,7 +11,6 @@ from position_interpolation.evidence.records import Record
 BLOCK = re.compile(r"(?:perplexity|document_loss)_(\d+)_(\d+)")
 OF_ALL_WINDOWS = "perplexity_of_all_windows"  # a sampled perplexity with the interval of the windows left out
 PERPLEXITIES = ("perplexity", "document_loss", "document_window_loss", OF_ALL_WINDOWS)
-SUCCESS = re.compile(r"success_at_(\d+)")
 ROUGE = re.compile(r"(document_)?rouge(1|2|L|Lsum)")
 SUMMARY_TUNING = re.compile(r"summary_(steps|epochs)")
 SCORE = re.compile(r"score_median_(\d+)_(\d+)")
@@ -28,42 +27,38 @@ class Group:
     stride: int | None
     seed: int | None  # None where seeds are compared
     length: int | None = None  # of the forward whose positions are compared
+    rule: str | None = None  # that passkey answers were judged by
 
 
 def perplexities(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of sliding-window perplexity, with the document losses behind them, by text."""
-    return _grouped(records, lambda record: record.metric in PERPLEXITIES and variants.plain(record))
+    return grouped(records, lambda record: record.metric in PERPLEXITIES and variants.plain(record))
 
 
 def compared(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity whose task carries a setting (`variants`), all settings of one text together."""
-    return _grouped(records, lambda record: record.metric in PERPLEXITIES and bool(variants.settings_of(record)))
+    return grouped(records, lambda record: record.metric in PERPLEXITIES and bool(variants.settings_of(record)))
 
 
 def stopped(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity on bases stopped after so many tokens, all bases and seeds of one text together."""
-    return _grouped(
+    return grouped(
         records,
         lambda record: record.metric in PERPLEXITIES and variants.tokens_of(record.model) is not None,
         by_seed=False,
     )
 
 
-def passkeys(records: Iterable[Record]) -> dict[Group, list[Record]]:
-    """Records of passkey retrieval; the prompts' fingerprint is ignored, as they differ by window."""
-    return _grouped(records, lambda record: record.task == "passkey" and variants.plain(record), by_text=False)
-
-
 def positions(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity by position, with the document losses behind them, by text and length of the forward."""
-    return _grouped(records, lambda record: BLOCK.fullmatch(record.metric) is not None, by_length=True)
+    return grouped(records, lambda record: BLOCK.fullmatch(record.metric) is not None, by_length=True)
 
 
 def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of summaries by text and window; how the extensions were tuned on summaries goes into every group."""
     rows = list(records)
     tuned = [record for record in rows if SUMMARY_TUNING.fullmatch(record.metric)]
-    scored = _grouped(rows, lambda record: ROUGE.fullmatch(record.metric) is not None, by_length=True)
+    scored = grouped(rows, lambda record: ROUGE.fullmatch(record.metric) is not None, by_length=True)
     return {
         group: [*own, *(record for record in tuned if extension_of(record) in {extension_of(row) for row in own})]
         for group, own in scored.items()
@@ -72,7 +67,7 @@ def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
 
 def heads(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of real heads, by text."""
-    return _grouped(records, lambda record: record.task == "heads")
+    return grouped(records, lambda record: record.task == "heads")
 
 
 def span_blocks(records: Iterable[Record]) -> list[tuple[int, int]]:
@@ -95,14 +90,16 @@ def block(record: Record) -> tuple[int, int]:
     return int(found.group(1)), int(found.group(2))
 
 
-def successes(records: Iterable[Record], extension: Extension, eval_window: int) -> dict[int, Record]:
-    """The success rates of an extension, in prompts of `eval_window` tokens, by distance k in tokens."""
-    found = {}
-    for record in records:
-        distance = SUCCESS.fullmatch(record.metric)
-        same = (extension_of(record), record.eval_window) == (extension, eval_window)
-        if distance is not None and same:
-            found[int(distance.group(1))] = record
+def by_distance(
+    records: Iterable[Record], extension: Extension, eval_window: int, metric: str = "success"
+) -> dict[int, Record]:
+    """A number of an extension, in prompts of `eval_window` tokens, by distance k of the key in tokens."""
+    found = {
+        record.at: record
+        for record in records
+        if record.at is not None
+        and (record.metric, extension_of(record), record.eval_window) == (metric, extension, eval_window)
+    }
     return dict(sorted(found.items()))
 
 
@@ -113,10 +110,10 @@ def find(
     eval_window: int | None = None,
     protocol: str | None = None,
 ) -> Record | None:
-    """The record of a number, or None if it was not measured. None for window or protocol takes any."""
+    """The record of a number over all places, or None if it was not measured. None for window or protocol takes any."""
     for record in records:
         if (
-            record.metric == metric
+            (record.metric, record.at) == (metric, None)
             and extension_of(record) == extension
             and eval_window in (None, record.eval_window)
             and protocol in (None, record.protocol)
@@ -141,12 +138,13 @@ def windows(records: Iterable[Record]) -> list[int]:
     return sorted({record.eval_window for record in records if record.eval_window is not None})
 
 
-def _grouped(
+def grouped(
     records: Iterable[Record],
     belongs: Callable[[Record], bool],
     by_text: bool = True,
     by_length: bool = False,
     by_seed: bool = True,
+    by_rule: bool = False,
 ) -> dict[Group, list[Record]]:
     """Groups in the order in which rows.jsonl has them."""
     groups: dict[Group, list[Record]] = {}
@@ -154,6 +152,8 @@ def _grouped(
         text = record.data.get("sha256") if by_text else None
         length = record.eval_window if by_length else None
         seed = record.seed if by_seed else None
-        group = Group(variants.task_of(record), record.data.get("source"), text, record.stride, seed, length)
+        rule = record.protocol if by_rule else None
+        task, source = variants.task_of(record), record.data.get("source")
+        group = Group(task, source, text, record.stride, seed, length, rule)
         groups.setdefault(group, []).append(record)
     return groups

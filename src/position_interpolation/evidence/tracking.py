@@ -18,6 +18,7 @@ COLUMNS = (
     "eval_window",
     "protocol",
     "metric",
+    "at",
     "value",
     "ci_low",
     "ci_high",
@@ -52,11 +53,12 @@ class Tracker:
         import wandb
 
         for record in records:
+            at = "" if record.at is None else f"_at_{record.at}"
             where = "" if record.eval_window is None else f"@{record.eval_window}"
             protocol = "" if record.protocol is None else f"/{record.protocol}"
             # Single documents would crowd the summary; training losses are there as a curve.
             if not record.metric.startswith(("document_", "training_loss_at_")):
-                self.run.summary[f"{record.task}/{record.metric}{where}{protocol}"] = record.value
+                self.run.summary[f"{record.task}/{record.metric}{at}{where}{protocol}"] = record.value
         rows = [[asdict(record)[column] for column in COLUMNS] for record in records]
         self.run.log({"records": wandb.Table(columns=list(COLUMNS), data=rows)})
 

@@ -60,11 +60,19 @@ def _losses(model: Any, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Te
     return torch.cat(losses)
 
 
-def greedy_matches(model: Any, ids: torch.Tensor, answer: int) -> torch.Tensor:
-    """Whether greedy decoding would write the last `answer` tokens of each sequence, from one forward.
+def greedy_scores(model: Any, ids: torch.Tensor, answer: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of the last `answer` tokens of each sequence, from one forward: is each the most likely, and its loss.
 
     Greedy decoding writes the answer exactly when every answer token is the most likely one after the true tokens
-    before it. Takes (B, T) ids, returns (B,) booleans.
+    before it.
+
+    Args:
+        model: a causal language model of transformers.
+        ids: (B, T) token ids.
+        answer: how many tokens at the end count, 1 .. T - 1.
+
+    Returns:
+        (B, answer) booleans and (B, answer) float32 losses in nats, on the model's device.
 
     Raises:
         UsageError: the model's states are no numbers.
@@ -72,8 +80,9 @@ def greedy_matches(model: Any, ids: torch.Tensor, answer: int) -> torch.Tensor:
     hidden = _last_rows(model, ids[:, :-1], answer)
     if not hidden.isfinite().all():  # the most likely of NaN would be a token like any other
         raise UsageError("the model's states are NaN or infinite: lower train.learning_rate or correct the model")
-    choices = model.lm_head(hidden).argmax(dim=-1)
-    return (choices == ids[:, -answer:]).all(dim=-1)
+    logits, targets = model.lm_head(hidden), ids[:, -answer:]
+    losses = cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")
+    return logits.argmax(dim=-1) == targets, losses.view_as(targets)
 
 
 def _last_rows(model: Any, ids: torch.Tensor, rows: int) -> torch.Tensor:

@@ -7,6 +7,7 @@ from position_interpolation.evidence.extensions import METHODS, extension_of, or
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, thousands
 from position_interpolation.tasks.benchmarks.tables import by_sample
+from position_interpolation.tasks.passkey import rules
 from position_interpolation.tasks.tuning_curve import page
 
 # What `data=embedded` and `data=local` bring in the place of the paper's corpora (conf/data).
@@ -36,7 +37,7 @@ def sources(records: Sequence[Record]) -> list[str]:
         name, source, sha256 = group
         text = f"**{name}**, source `{source}`, sha256 `{(sha256 or 'none')[:16]}`"
         largest = max(rows, key=lambda record: (record.n_documents or 0, record.n_tokens or 0))
-        unit = "trial" if largest.task == "passkey" else "question" if largest.task in QUESTIONS else "document"
+        unit = "trial" if largest.task in rules.TASKS else "question" if largest.task in QUESTIONS else "document"
         text += f": {plural(largest.n_documents or 0, unit)}"
         text += f", {plural(tokens, 'token')}" if (tokens := _tokens(largest, rows)) else ""
         protocols = _unique(record.protocol for record in rows)
@@ -117,10 +118,10 @@ def deviations(records: Sequence[Record]) -> list[str]:
         lines.append(f"Summaries: {plural(numbers['rouge1'], 'report')} for {printed['eval_documents']}{pairs}.")
     if select.perplexities(records):
         lines.append("Aggregation: the paper does not state it; here every scored token counts alike (`token`).")
-    if select.passkeys(records):
+    for rule in dict.fromkeys(str(group.rule) for group in rules.passkeys(records)):
         lines.append(
             "Passkey: the paper states neither prompt length nor matching rule; here prompt and answer fill "
-            "the window, decoding is greedy and every digit must match."
+            f"the window and decoding is greedy. {rules.SENTENCES[rule]}"
         )
     for task, asked in dict.fromkeys((record.task, record.n_documents) for record in records):
         if task in QUESTIONS and asked != QUESTIONS[task]:

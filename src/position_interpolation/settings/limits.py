@@ -31,6 +31,9 @@ def check_numbers(config: Config) -> None:
     factors = getattr(config.task, "window_factors", [])
     if not all(0 <= factor < math.inf for factor in factors):
         raise UsageError(f"task.window_factors={factors} makes no sense: expected numbers of at least 0")
+    lengths = getattr(config.task, "lengths", None)
+    if lengths is not None and not (lengths and all(0 < share <= 1 for share in lengths)):
+        raise UsageError(f"task.lengths={lengths} makes no sense: expected shares of the window, above 0 and at most 1")
     for key in ("beta1", "beta2"):
         if getattr(config.train, key) >= 1:
             raise UsageError(f"train.{key}={getattr(config.train, key)} makes no sense: expected a number below 1")

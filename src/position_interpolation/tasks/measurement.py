@@ -25,6 +25,7 @@ class Measured:
     eval_window: int | None = None
     stride: int | None = None
     protocol: str | None = None
+    at: int | None = None  # where in the text, as in `records.Record`
 
 
 def itself(prepared: Prepared) -> Prepared:
@@ -40,6 +41,8 @@ class Measurement:
     measure: Callable[[], list[Measured]]
     # From the run's extension to the one whose weights are measured; to None where no model is.
     subject: Callable[[Prepared], Prepared | None] = itself
+    # Told the signature once the numbers are kept, measured or recalled: for what a run writes beside its records.
+    beside: Callable[[str], None] = lambda _: None
     task: str | None = None  # what its records call their task; None: the name of the run's task
 
 

@@ -22,7 +22,7 @@ def base_tokens_figure(rows: Sequence[Record], metric: str = "perplexity") -> Fi
     """One line a treatment through the means over seeds, one small point a seed.
 
     Args:
-        rows: one group of `select.stopped`, or the passkey records of such bases.
+        rows: one group of `select.stopped`, or the passkey records of such bases by one rule.
         metric: `perplexity` or `k_max`.
     """
     window = tables.compared_window(rows)
@@ -45,9 +45,10 @@ def base_tokens_figure(rows: Sequence[Record], metric: str = "perplexity") -> Fi
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     count = max(record.n_documents or 0 for record in rows if record.metric == metric)
     unit = "document" if metric == "perplexity" else "trial"
+    rule = f", rule {rows[0].protocol}" if metric == "k_max" else ""
     figure.suptitle(
-        f"{variants.family_of(rows[0].model or '')} at a window of {window}, {plural(count, unit)}; lines through "
-        "means over seeds, points single seeds",
+        f"{variants.family_of(rows[0].model or '')} at a window of {window}, {plural(count, unit)}{rule}; "
+        "lines through means over seeds, points single seeds",
         fontsize="small",
         color="0.35",
     )

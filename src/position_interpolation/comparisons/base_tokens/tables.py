@@ -8,6 +8,7 @@ from position_interpolation.evidence import select, variants
 from position_interpolation.evidence.extensions import Extension, extension_of, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text, plural, whole
+from position_interpolation.tasks.passkey import rules
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,11 @@ def seeds(rows: Sequence[Record]) -> list[int]:
 
 def by_seed(rows: Sequence[Record], item: Extension, metric: str, window: int) -> dict[int, Record]:
     """One number of an extension, by seed."""
-    protocol = "token" if metric == "perplexity" else None
     return {
         record.seed: record
         for record in rows
-        if extension_of(record) == item
-        and (record.metric, record.eval_window, record.protocol) == (metric, window, protocol)
+        if (extension_of(record), record.metric, record.eval_window) == (item, metric, window)
+        and (metric != "perplexity" or record.protocol == "token")
     }
 
 
@@ -62,7 +62,7 @@ def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Tab
     """One row a base and treatment, one column a seed.
 
     Args:
-        rows: one group of `select.stopped`, or the passkey records of such bases.
+        rows: one group of `select.stopped`, or the passkey records of such bases by one rule.
         metric: `perplexity` or `k_max`.
     """
     window = compared_window(rows)
@@ -81,10 +81,11 @@ def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Tab
     what = "k_max in tokens, in prompts of" if metric == "k_max" else "Perplexity, protocol token, at a window of"
     documents = max(record.n_documents or 0 for record in rows)
     unit = "trial" if metric == "k_max" else "document"
+    judged = f" {rules.SENTENCES[str(rows[0].protocol)]}" if metric == "k_max" else ""
     caption = (
-        f"{what} {window} by the training tokens of the base, {plural(documents, unit)}. A seed decides the order of "
-        "the tuning text; untuned rows do not depend on it, passkey prompts do. In brackets 95 % intervals of a "
-        f"bootstrap over {unit}s."
+        f"{what} {window} by the training tokens of the base, {plural(documents, unit)}.{judged} "
+        "A seed decides the order of the tuning text; untuned rows do not depend on it, passkey prompts do. "
+        f"In brackets 95 % intervals of a bootstrap over {unit}s."
     )
     return Table(tuple(columns), tuple(lines), caption)
 

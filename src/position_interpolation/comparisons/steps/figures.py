@@ -48,11 +48,12 @@ def perplexity_steps_figure(rows: Sequence[Record]) -> Figure:
     return figure
 
 
-def passkey_steps_figure(rows: Sequence[Record]) -> Figure:
+def passkey_steps_figure(rows: Sequence[Record], rule: str) -> Figure:
     """k_max as a share of the own window against steps (Table 4); the paper's as thin dashed lines.
 
     Args:
-        rows: one group of `select.passkeys` in which `step_counts.families` finds some.
+        rows: one group of `rules.passkeys` in which `step_counts.families` finds some.
+        rule: by which answers were judged.
     """
     families = step_counts.families(rows)
     figure = Figure(figsize=(8, 4.8), layout="constrained")
@@ -73,7 +74,8 @@ def passkey_steps_figure(rows: Sequence[Record]) -> Figure:
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     _note(
         figure,
-        "bars: 95 %, over the rates that the trials leave possible; thin dashed: Table 4, same multiples of L",
+        f"rule {rule}; bars: 95 %, over the rates that the trials leave possible; thin dashed: Table 4, same multiples "
+        "of L",
     )
     return figure
 

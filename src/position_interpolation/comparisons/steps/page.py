@@ -7,6 +7,7 @@ from position_interpolation.comparisons.steps import figures, tables
 from position_interpolation.display.section import Section
 from position_interpolation.evidence import select, step_counts
 from position_interpolation.evidence.records import Record
+from position_interpolation.tasks.passkey import rules
 from position_interpolation.tasks.tuning_curve import page
 
 
@@ -17,11 +18,12 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             draw = partial(figures.perplexity_steps_figure, rows)
             title = f"Perplexity by tuning steps: {group.task}, {group.source} text"
             yield Section(title, "steps", tables.perplexity_steps_table(rows), (("perplexity_steps", draw),))
-    for rows in select.passkeys(records).values():
-        if step_counts.families(rows):
-            draw = partial(figures.passkey_steps_figure, rows)
-            table = tables.passkey_steps_table(rows)
-            yield Section("Passkey retrieval by tuning steps", "passkey_steps", table, (("k_max_steps", draw),))
+    for group, rows in rules.passkeys(records).items():
+        if group.task == "passkey" and step_counts.families(rows):
+            draw = partial(figures.passkey_steps_figure, rows, str(group.rule))
+            table = tables.passkey_steps_table(rows, str(group.rule))
+            title = f"Passkey retrieval by tuning steps, rule {group.rule}"
+            yield Section(title, "passkey_steps", table, (("k_max_steps", draw),))
 
 
 def tuning_curves(records: Sequence[Record]) -> Iterator[Section]:

@@ -8,6 +8,7 @@ from position_interpolation.evidence import paper, select, step_counts
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text, plural, whole
+from position_interpolation.tasks.passkey import rules
 
 ROW = (Column("Model"), Column("Window L'"), Column("Method"))
 
@@ -33,18 +34,20 @@ def perplexity_steps_table(rows: Sequence[Record]) -> Table:
     return _by_steps(rows, measured, partial(printed_after, task=task, metric="perplexity"), perplexity_text, caption)
 
 
-def passkey_steps_table(rows: Sequence[Record]) -> Table:
+def passkey_steps_table(rows: Sequence[Record], rule: str) -> Table:
     """The layout of Table 4: k_max by steps, one row a family.
 
     Args:
-        rows: one group of `select.passkeys` in which `step_counts.families` finds some.
+        rows: one group of `rules.passkeys` in which `step_counts.families` finds some.
+        rule: by which answers were judged.
     """
 
     def measured(extension: Extension) -> Record | None:
         return select.find(rows, extension, "k_max", extension.window)
 
     caption = (
-        "k_max in tokens after so many tuning steps, in prompts that fill the extension's own window. In brackets the "
+        "k_max in tokens after so many tuning steps, in prompts that fill the extension's own window. "
+        f"{rules.SENTENCES[rule]} In brackets the "
         "95 % interval over the rates that the trials leave possible. Paper: Table 4, at the same multiples of L."
     )
     return _by_steps(rows, measured, partial(printed_after, task="passkey", metric="k_max"), whole, caption)

@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from position_interpolation.evidence import records
-from position_interpolation.evidence.intervals import Estimate, mean
+from position_interpolation.evidence.intervals import Estimate, mean, wilson
 from position_interpolation.machine import compute, files
 from position_interpolation.machine.progress import Progress
 from position_interpolation.settings.schema import Method
@@ -19,7 +19,6 @@ from position_interpolation.tasks.benchmarks.config import BenchmarksTask
 from position_interpolation.tasks.benchmarks.questions import Questions
 from position_interpolation.tasks.benchmarks.scores import Scores
 from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common
-from position_interpolation.tasks.passkey.retrieval import wilson
 from position_interpolation.tuning.extension import Prepared, prepare
 
 

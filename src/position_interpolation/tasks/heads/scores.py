@@ -15,8 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from position_interpolation.evidence.intervals import Estimate
-from position_interpolation.tasks.passkey.retrieval import wilson
+from position_interpolation.evidence.intervals import Estimate, wilson
 from position_interpolation.tasks.theory.bounds import (
     Floats,
     corrected_curvature,

@@ -9,14 +9,19 @@ from position_interpolation.evidence.judging import Bar, Case, share, times
 from position_interpolation.evidence.paper import at_steps
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
+from position_interpolation.tasks.passkey import rules
 
 
 def k_max(evidence: Evidence, model: str, method: str, factor: int, steps: int | None = None) -> Effect | None:
     """The longest distance from which the key is retrieved, as a share of L'.
 
-    None as well if a base retrieves nothing in its own window: then nothing is learnt of extensions.
+    By one rule for all that is said of a model: the key alone, unless no row was judged so. None as well if a base
+    retrieves nothing in its own window: then nothing is learnt of extensions.
     """
-    for rows in evidence.of("passkey", model):
+    asked = list(evidence.of("passkey", model))
+    rule = rules.believed(row for rows in asked for row in rows)
+    for judged in asked:
+        rows = [row for row in judged if row.protocol == rule]
         known = {
             record.steps: record
             for record in rows
@@ -26,7 +31,7 @@ def k_max(evidence: Evidence, model: str, method: str, factor: int, steps: int |
         found = at_steps(known, method, steps)
         if found is not None and not any(map(_blind, rows)):
             window = evidence.window(model, factor)
-            detail = f"{found.value:.0f} of {window}, {plural(found.steps or 0, 'step')}"
+            detail = f"{found.value:.0f} of {window}, {plural(found.steps or 0, 'step')}{rules.remark(rule)}"
             return recorded(found, detail).scaled(1 / window)
     return None
 
@@ -76,9 +81,9 @@ def farther(evidence: Evidence, factor: int) -> Iterator[Case]:
 
 
 def _blind(record: Record) -> bool:
-    """Whether this is a base that is not extended and retrieves nothing in its own window."""
+    """Whether this is a base that is not extended and retrieves nothing in its own window, at no distance."""
     inside = record.factor == 1 and record.eval_window == record.window
-    return inside and record.metric == "success" and record.value == 0
+    return inside and (record.metric, record.at, record.value) == ("success", None, 0)
 
 
 def _name(evidence: Evidence, model: str, factor: int, steps: int | None) -> str:

@@ -1,5 +1,6 @@
-"""Passkey success by distance."""
+"""Passkey retrieval by distance: success, and the key's log-likelihood."""
 
+import math
 from collections.abc import Sequence
 
 from matplotlib import colormaps
@@ -9,20 +10,22 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from position_interpolation.display.colours import VERMILION
+from position_interpolation.display.colours import GREY, VERMILION
+from position_interpolation.display.drawing import line
 from position_interpolation.evidence import select
-from position_interpolation.evidence.extensions import names
+from position_interpolation.evidence.extensions import names, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, whole
 
 SUCCESS_COLOURS = "cividis"  # made to read the same with colour blindness
 
 
-def passkey_figure(records: Sequence[Record]) -> Figure:
+def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
     """Success rate by extension (rows) and distance k of the passkey from the prompt's end (columns).
 
     Args:
-        records: one group of `select.passkeys`.
+        records: one group of `rules.passkeys`.
+        rule: by which answers were judged.
     """
     asked = select.asked(records)
     called = names([extension for extension, _ in asked])
@@ -33,7 +36,7 @@ def passkey_figure(records: Sequence[Record]) -> Figure:
     farthest = max(window for _, window in asked)
     trials = 0
     for row, (extension, window) in enumerate(asked):
-        rates = select.successes(records, extension, window)
+        rates = select.by_distance(records, extension, window)
         start = 0
         for distance, record in rates.items():
             axes.barh(row, distance - start, left=start, height=0.8, color=colours(record.value), linewidth=0)
@@ -61,9 +64,39 @@ def passkey_figure(records: Sequence[Record]) -> Figure:
     bar.set_label("success rate")
     bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     figure.suptitle(
-        f"Passkey retrieval, {plural(trials, 'trial')} at each distance; thick bars: $k_{{max}}$, "
+        f"Passkey retrieval, rule {rule}, {plural(trials, 'trial')} at each distance; thick bars: $k_{{max}}$, "
         "in brackets its 95 % interval",
         fontsize="medium",
+    )
+    return figure
+
+
+def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
+    """The key's mean log-likelihood by distance, one line an extension; it tells apart where success is 0 or 1.
+
+    Args:
+        records: the log-likelihoods of one group of `rules.passkeys`.
+        rule: by which answers were judged.
+    """
+    extensions, called = ordered(records), names(ordered(records))
+    figure = Figure(figsize=(8, 4.8), layout="constrained")
+    axes = figure.subplots()
+    for extension, window in select.asked(records):
+        found = select.by_distance(records, extension, window, "key_log_likelihood")
+        line(axes, list(found.values()), list(found), extension, extensions, f"{called[extension]}, prompt {window}")
+    guess = math.log(1 / 10)
+    axes.axhline(guess, color=GREY, linestyle="--", linewidth=1.2, label=f"guessing a digit: ln(1/10) = {guess:.2f}")
+    axes.set_xlim(left=0)
+    axes.set_xlabel("distance k of the passkey from the end of the prompt (tokens)")
+    axes.set_ylabel("log-likelihood of the key (nats a digit)")
+    axes.grid(axis="y", color="0.9", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    trials = min(record.n_documents or 0 for record in records)
+    figure.suptitle(
+        f"mean over {plural(trials, 'trial')} at each distance, rule {rule}; bars: 95 %, Student's t",
+        fontsize="small",
+        color="0.35",
     )
     return figure
 

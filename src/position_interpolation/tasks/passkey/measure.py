@@ -1,48 +1,118 @@
 """Passkey retrieval measured on an extension (Table 4)."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
-from position_interpolation.evidence.intervals import Estimate
-from position_interpolation.machine import compute
+from position_interpolation.evidence.intervals import Estimate, sample_mean, wilson
+from position_interpolation.machine import compute, distributed, files
 from position_interpolation.machine.progress import Progress
-from position_interpolation.settings import derived
 from position_interpolation.tasks.measurement import Measured, Measurement, common
-from position_interpolation.tasks.passkey import retrieval
-from position_interpolation.tasks.passkey.config import PasskeyTask
+from position_interpolation.tasks.passkey import answers, retrieval
+from position_interpolation.tasks.passkey.config import PasskeyTask, prompt_lengths
+from position_interpolation.tasks.passkey.retrieval import Probe
 from position_interpolation.tuning.extension import Prepared
 
 
 def measurements(prepared: Prepared, task: PasskeyTask) -> Iterator[Measurement]:
-    """Retrieval at every distance, and k_max (Table 4)."""
-    config = prepared.config
-    window = task.window or derived.reach(config)
-    # The verdicts of both modes agree, so `generate` is no part of the signature.
-    shape = {
-        "passkey": 4, "window": window, "distances": task.distances, "trials": task.trials,
-        "digits": task.digits, "threshold": task.threshold, "seed": config.seed,
-    }  # fmt: skip
+    """Retrieval at every distance, and k_max (Table 4), in prompts of each length.
 
-    def measure() -> list[Measured]:
-        trials = retrieval.probes(prepared.tokenizer, window, task.distances, task.trials, task.digits, config.seed)
-        model = prepared.model  # tuned, if need be, before the bar starts
-        with Progress(f"passkey at {window}", sum(len(probe.prompt) for probe in trials), "tokens") as bar:
-            hits = retrieval.verdicts(model, trials, compute.tokens_per_forward(config.compute), task.generate, bar)
-        wins = retrieval.successes(trials, hits)
-        data = {"name": "passkey", "source": "generated", "sha256": retrieval.fingerprint(trials), "ids": None}
-        length = len(trials[0].prompt)
+    Raises:
+        UsageError: a prompt is too short for its lines.
+    """
+    lengths = prompt_lengths(prepared.config, task)
+    for window in lengths:
+        retrieval.build(prepared.tokenizer, "1" * task.digits, window, window, match=task.match)
+    for window in lengths:
+        # The verdicts of both modes agree, so `generate` is no part of the signature.
+        shape = {
+            "passkey": 5, "window": window, "match": task.match, "distances": task.distances, "trials": task.trials,
+            "digits": task.digits, "threshold": task.threshold, "seed": prepared.config.seed,
+        }  # fmt: skip
+        yield Measurement(
+            {**common(prepared, None), **shape},
+            partial(_measure, prepared, task, window),
+            beside=partial(_keep_answers, prepared, task, window) if task.keep_answers else lambda _: None,
+        )
 
-        def measured(metric: str, estimate: Estimate, count: int) -> Measured:
-            return Measured(metric, estimate, data, count, count * length, window)
 
-        found = [
-            measured(f"success_at_{k}", retrieval.wilson(won, task.trials), task.trials)
-            for k, won in sorted(wins.items())
-        ]
-        found.append(measured("success", retrieval.wilson(sum(hits), len(hits)), len(hits)))
-        built = [probe.distance for probe in trials]
-        found.append(measured("nearest_key", Estimate(min(built), None, None), len(hits)))
-        found.append(measured("farthest_key", Estimate(max(built), None, None), len(hits)))
-        found.append(measured("k_max", retrieval.k_max(wins, task.trials, task.threshold), len(hits)))
-        return found
+def _measure(prepared: Prepared, task: PasskeyTask, window: int) -> list[Measured]:
+    trials = _probes(prepared, task, window)
+    model = prepared.model  # tuned, if need be, before the bar starts
+    with Progress(f"passkey at {window}", _tokens(trials), "tokens") as bar:
+        read = answers.read(model, trials, compute.tokens_per_forward(prepared.config.compute), bar)
+    hits = [reading.right for reading in read]
+    if task.generate or task.match == "number":
+        hits = [hit for hit, _ in _written(prepared, task, trials)]
+    return list(numbers(trials, hits, [reading.log_likelihood for reading in read], task, window))
 
-    yield Measurement({**common(prepared, None), **shape}, measure)
+
+def numbers(
+    trials: Sequence[Probe], hits: Sequence[bool], likelihoods: Sequence[float], task: PasskeyTask, window: int
+) -> Iterator[Measured]:
+    """Success and the key's log-likelihood by distance and over all, how far keys reach, and k_max."""
+    data = {"name": "passkey", "source": "generated", "sha256": retrieval.fingerprint(trials), "ids": None}
+    wins = retrieval.successes(trials, hits)
+    built = [probe.distance for probe in trials]
+
+    def measured(metric: str, estimate: Estimate, count: int, at: int | None = None) -> Measured:
+        tokens = count * len(trials[0].prompt)
+        return Measured(metric, estimate, data, count, tokens, window, protocol=task.match, at=at)
+
+    for k, won in sorted(wins.items()):
+        yield measured("success", wilson(won, task.trials), task.trials, k)
+    yield measured("success", wilson(sum(hits), len(hits)), len(hits))
+    for k in sorted(wins):
+        own = [value for probe, value in zip(trials, likelihoods, strict=True) if probe.label == k]
+        yield measured("key_log_likelihood", _below_zero(sample_mean(own)), task.trials, k)
+    yield measured("key_log_likelihood", _below_zero(sample_mean(likelihoods)), len(hits))
+    yield measured("nearest_key", Estimate(min(built), None, None), len(hits))
+    yield measured("farthest_key", Estimate(max(built), None, None), len(hits))
+    yield measured("k_max", retrieval.k_max(wins, task.trials, task.threshold), len(hits))
+
+
+def _keep_answers(prepared: Prepared, task: PasskeyTask, window: int, signature: str) -> None:
+    """Write what the model answers to each probe, for people to read; once, and whatever was measured before."""
+    extension, config = prepared.extension, prepared.config
+    name = f"{config.model.name}-{extension.method}-x{extension.factor:g}-{extension.steps}steps"
+    place = Path(config.paths.runs) / "answers" / f"{name}-{window}-{task.match}-{signature}.jsonl"
+    if not distributed.agreed(place.is_file):
+        trials = _probes(prepared, task, window)
+        lines = [
+            {
+                "length": window, "label": probe.label, "distance": probe.distance, "key": probe.key,
+                "written": text, "right": hit,
+            }
+            for probe, (hit, text) in zip(trials, _written(prepared, task, trials), strict=True)
+        ]  # fmt: skip
+        if distributed.is_first():
+            files.write_text(place, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    if distributed.is_first():
+        print(f"what the model answered: {place}")
+
+
+def _written(prepared: Prepared, task: PasskeyTask, trials: Sequence[Probe]) -> list[tuple[bool, str]]:
+    """By greedy decoding: whether each answer is right, and its text."""
+    model, size = prepared.model, compute.tokens_per_forward(prepared.config.compute)
+    with Progress("answers written", _tokens(trials), "tokens") as bar:
+        written = answers.write(model, trials, retrieval.writing(task.digits), size, bar)
+    return [
+        (answers.right(prepared.tokenizer, probe, ids, task.match), prepared.tokenizer.decode(ids))
+        for probe, ids in zip(trials, written, strict=True)
+    ]
+
+
+def _probes(prepared: Prepared, task: PasskeyTask, window: int) -> list[Probe]:
+    seed = prepared.config.seed
+    return retrieval.probes(prepared.tokenizer, window, task.distances, task.trials, task.digits, seed, task.match)
+
+
+def _tokens(trials: Sequence[Probe]) -> int:
+    return sum(len(probe.prompt) for probe in trials)
+
+
+def _below_zero(mean: Estimate) -> Estimate:
+    """No likelihood is above 1, whatever Student's t makes of a few alike."""
+    return replace(mean, high=None if mean.high is None else min(mean.high, 0.0))

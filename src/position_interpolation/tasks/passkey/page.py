@@ -1,16 +1,32 @@
 """What a page shows of passkey retrieval."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+from matplotlib.figure import Figure
+
 from position_interpolation.display.section import Section
-from position_interpolation.evidence import select
+from position_interpolation.evidence import select, step_counts
+from position_interpolation.evidence.extensions import extension_of
 from position_interpolation.evidence.records import Record
-from position_interpolation.tasks.passkey import figures, tables
+from position_interpolation.tasks.passkey import figures, maps, rules, tables
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
-    """Success by distance, and k_max."""
-    for rows in select.passkeys(records).values():
-        draw = partial(figures.passkey_figure, rows)
-        yield Section("Passkey retrieval", "passkey", tables.passkey_table(rows), (("passkey", draw),))
+    """Success by distance, k_max and the key's log-likelihood, by the rule that answers were judged by."""
+    for group, rows in rules.passkeys(records).items():
+        table, title = tables.passkey_table(rows, str(group.rule)), f"Passkey retrieval, rule {group.rule}"
+        yield Section(title, group.task, table, tuple(_drawings(group, rows)))
+
+
+def _drawings(group: select.Group, rows: Sequence[Record]) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    """A map of extensions asked in prompts of several lengths, bars of the others; lines are of the longest prompts."""
+    rule, mapped = str(group.rule), maps.mapped(rows)
+    if mapped:
+        yield "passkey_map", partial(maps.map_figure, rows, rule)
+    plain = [row for row in rows if extension_of(row) not in mapped]
+    if plain:
+        yield "passkey", partial(figures.passkey_figure, plain, rule)
+    likelihoods = step_counts.ends([row for row in maps.longest(rows) if row.metric == "key_log_likelihood"])
+    if likelihoods:
+        yield f"{group.task}_log_likelihood", partial(figures.likelihood_figure, likelihoods, rule)

@@ -2,7 +2,15 @@
 
 The paper does not state the prompt's length, the decoding or the matching rule. Here every prompt, with its answer,
 fills the window of L' positions; prompts are built from token ids, so that length and distance are exact; decoding is
-greedy and every digit must match. The filler of each trial starts at another of its tokens: trials that shared all text
+greedy. What must match is `task.match`'s to say:
+
+- `key`: every digit, and nothing else. What the answer begins with whatever the key, a lone space on most tokenizers,
+  belongs to the prompt: a model that would rather write another word there has not lost the key.
+- `strict`: that beginning as well. It asks for the model's taste in words, too.
+- `number`: as YaRN's and LongRoPE's scripts have it, the first number that is written freely behind the prompt. The
+  prompt is so much shorter that what is written, ten tokens for five digits, still ends with the window.
+
+The filler of each trial starts at another of its tokens: trials that shared all text
 but the key would be hardly more than one, and success would hang on where a distance cuts the filler. A key's distance
 k is counted in tokens from the end of the prompt back to the key's first digit in its first mention. The prompt's fixed
 lines leave no room for the outermost distances (on tiny below 37 tokens from the end, and in the first 57): these are
@@ -11,22 +19,18 @@ moved inwards and keep their label k, and the records nearest_key and farthest_k
 
 import hashlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import cycle, islice, takewhile
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrc
-from torch.nn.functional import pad
-from transformers import GenerationConfig
 
 from position_interpolation.evidence.intervals import Estimate
-from position_interpolation.machine import distributed
-from position_interpolation.models.scoring import greedy_matches
 from position_interpolation.settings.errors import UsageError
+from position_interpolation.tasks.passkey.config import distances
 from position_interpolation.text.encoding import bos, encode
 
 HEADER = (
@@ -37,6 +41,8 @@ FILLER = "The grass is green. The sky is blue. The sun is yellow. Here we go. Th
 BEFORE_KEY = "\nThe pass key is "
 AFTER_KEY = ". Remember it. {key} is the pass key.\n"
 QUESTION = "\nWhat is the pass key? The pass key is"
+FIRST_DIGITS = "123456789"  # of keys
+BESIDE = 5  # tokens that are written beside a key's digits: ten in all for five, as in YaRN's and LongRoPE's scripts
 TAIL = 0.025  # of a 95 % interval, at each end
 
 
@@ -46,108 +52,80 @@ class Probe:
 
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
+    lead: int  # how many of the answer's first tokens no key decides
+    key: str
     label: int  # k of the grid
     distance: int  # k as built
 
 
-def distances(window: int, count: int) -> list[int]:
-    """`count` distances uniformly spaced in the window: window / count, ..., window."""
-    if window % count:
-        raise UsageError(f"{count} distances do not divide a window of {window}: change task.distances")
-    return [window // count * number for number in range(1, count + 1)]
+def writing(digits: int) -> int:
+    """How many tokens are written where a model writes freely: a key and what may stand about it."""
+    return digits + BESIDE
 
 
-def build(tokenizer: Any, key: str, distance: int, window: int, phase: int = 0) -> Probe:
+def build(tokenizer: Any, key: str, distance: int, window: int, phase: int = 0, match: str = "key") -> Probe:
     """The prompt whose key lies `distance` tokens before its end, filling `window` positions with its answer.
 
-    Before and behind the key the filler starts at its token number `phase`.
+    Before and behind the key the filler starts at its token number `phase`. `match` says where the answer begins.
 
     Raises:
         UsageError: the window is too small for the prompt's fixed lines.
     """
     first = bos(tokenizer)
     head = ([] if first is None else [first]) + encode(tokenizer, HEADER)
-    before = encode(tokenizer, BEFORE_KEY + key)
-    # Where the key starts depends on the tokenizer alone: digits are the tail of "... is 12345".
-    digits = len(before) - len(_shared_prefix(before, encode(tokenizer, BEFORE_KEY + _other(key))))
+    before, digits = _split(tokenizer, BEFORE_KEY, key)
     after = encode(tokenizer, AFTER_KEY.format(key=key))
     question = encode(tokenizer, QUESTION)
-    answer = encode(tokenizer, QUESTION + " " + key)[len(question) :]
+    asked, answer = _split(tokenizer, QUESTION + " ", key)
+    lead = asked[len(question) :]
+    if match == "key":
+        question, lead = asked, []
+    answer = lead + answer
+    room = max(len(answer), writing(len(key))) if match == "number" else len(answer)
+    nearest = len(digits) + len(after) + len(question)
     # The last answer token is predicted, never read, so prompt and answer fill window + 1 ids.
-    length = window + 1 - len(answer)
-    filler = length - len(head) - len(before) - len(after) - len(question)
+    filler = window + 1 - room - len(head) - len(before) - nearest
     if filler < 0:
-        raise UsageError(f"a window of {window} is too small for the passkey prompt: it needs {window - filler}")
-    behind = distance - digits - len(after) - len(question)
-    behind = min(max(behind, 0), filler)
+        raise UsageError(
+            f"a window of {window} is too small for the passkey prompt: it needs {window - filler}; set a longer "
+            "context or task.window, or larger task.lengths"
+        )
+    behind = min(max(distance - nearest, 0), filler)
     prompt = [
         *head,
         *_fill(tokenizer, filler - behind, phase),
         *before,
+        *digits,
         *after,
         *_fill(tokenizer, behind, phase),
         *question,
     ]
-    return Probe(tuple(prompt), tuple(answer), distance, behind + digits + len(after) + len(question))
+    return Probe(tuple(prompt), tuple(answer), len(lead), key, label=distance, distance=behind + nearest)
 
 
-def probes(tokenizer: Any, window: int, count: int, trials: int, digits: int, seed: int) -> list[Probe]:
+def probes(
+    tokenizer: Any, window: int, count: int, trials: int, digits: int, seed: int, match: str = "key"
+) -> list[Probe]:
     """`trials` probes at each of `count` distances, each with its own random key and start of the filler.
 
     Raises:
-        UsageError: the tokenizer does not give every key the same number of tokens.
+        UsageError: the tokenizer does not give every key the same number of tokens, and they are judged one by one.
     """
     generator = random.Random(seed)
     period = len(encode(tokenizer, FILLER))
 
     def trial(distance: int) -> Probe:
         key = str(generator.randrange(10 ** (digits - 1), 10**digits))
-        return build(tokenizer, key, distance, window, phase=generator.randrange(period))
+        return build(tokenizer, key, distance, window, generator.randrange(period), match)
 
     built = [trial(distance) for distance in distances(window, count) for _ in range(trials)]
-    if len({len(probe.answer) for probe in built}) > 1:
-        raise UsageError("this tokenizer joins digits, so keys differ in length: passkey needs one token a digit")
+    tokens = sorted({len(probe.answer) - probe.lead for probe in built})
+    if match != "number" and len(tokens) > 1:
+        raise UsageError(
+            f"this tokenizer joins digits: keys have {tokens[0]} to {tokens[-1]} tokens, which task.match={match} "
+            "cannot judge one by one; set task.match=number"
+        )
     return built
-
-
-@torch.inference_mode()
-def verdicts(
-    model: Any,
-    trials: Sequence[Probe],
-    tokens_per_forward: int,
-    generate: bool = False,
-    progress: Callable[[int], None] = lambda _: None,
-) -> list[bool]:
-    """Whether the model writes each probe's key, all digits right, by greedy decoding.
-
-    By default one teacher-forced forward a probe; with `generate` the tokens are really generated. The verdicts agree.
-    """
-    batch = max(1, tokens_per_forward // len(trials[0].prompt))
-    found: dict[int, torch.Tensor] = {}
-    for first in range(0, len(trials), batch):
-        group = trials[first : first + batch]
-        if distributed.is_mine(first // batch):
-            prompts = torch.tensor([probe.prompt for probe in group], device=model.device)
-            answers = torch.tensor([probe.answer for probe in group], device=model.device)
-            found[first] = (_written if generate else _most_likely)(model, prompts, answers)
-        progress(sum(len(probe.prompt) for probe in group))
-    found = distributed.merged({first: verdicts.cpu() for first, verdicts in found.items()})
-    return [bool(verdict) for first in sorted(found) for verdict in found[first].tolist()]
-
-
-@torch.compiler.set_stance("force_eager")  # layers compiled for whole windows would be so again at every token
-def _written(model: Any, prompts: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
-    """(B,) whether generate writes the (B, A) answers behind the (B, T) prompts."""
-    greedy = GenerationConfig(max_new_tokens=answers.shape[1], do_sample=False, pad_token_id=0)
-    written = model.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=greedy)
-    # A batch that ends early comes back short; no answer holds the token -1.
-    written = pad(written, (0, prompts.shape[1] + answers.shape[1] - written.shape[1]), value=-1)
-    return (written[:, prompts.shape[1] :] == answers).all(dim=-1)
-
-
-def _most_likely(model: Any, prompts: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
-    """The same from one forward."""
-    return greedy_matches(model, torch.cat([prompts, answers], dim=1), answers.shape[1])
 
 
 def successes(trials: Sequence[Probe], hits: Sequence[bool]) -> dict[int, int]:
@@ -161,14 +139,6 @@ def successes(trials: Sequence[Probe], hits: Sequence[bool]) -> dict[int, int]:
 def fingerprint(trials: Sequence[Probe]) -> str:
     """Hash of every prompt and answer, as token ids."""
     return hashlib.sha256(repr([(probe.prompt, probe.answer) for probe in trials]).encode()).hexdigest()
-
-
-def wilson(successes: int, trials: int, z: float = 1.959964) -> Estimate:
-    """A success rate with its 95 % Wilson score interval."""
-    rate = successes / trials
-    centre = (rate + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * np.sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2))
-    return Estimate(rate, max(0.0, float(centre - half)), min(1.0, float(centre + half)))
 
 
 def longest_retrieved(rates: dict[int, float], threshold: float) -> int:
@@ -213,15 +183,12 @@ def _fill(tokenizer: Any, count: int, phase: int) -> list[int]:
     return list(islice(cycle(encode(tokenizer, FILLER)), phase, phase + count))
 
 
-def _other(key: str) -> str:
-    """A key that differs in its first digit."""
-    return ("2" if key[0] == "1" else "1") + key[1:]
+def _split(tokenizer: Any, text: str, key: str) -> tuple[list[int], list[int]]:
+    """The tokens of a text and the key behind it: those that no key decides, and those that this one does.
 
-
-def _shared_prefix(left: list[int], right: list[int]) -> list[int]:
-    shared = []
-    for a, b in zip(left, right, strict=False):
-        if a != b:
-            break
-        shared.append(a)
-    return shared
+    Keys that differ in their first digit share the former alone, whatever a tokenizer does with a space or with digits.
+    """
+    others = [encode(tokenizer, text + first + key[1:]) for first in FIRST_DIGITS]
+    shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*others, strict=False)))
+    written = encode(tokenizer, text + key)
+    return written[:shared], written[shared:]

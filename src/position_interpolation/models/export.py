@@ -1,0 +1,29 @@
+"""An extension as a plain folder that other programs read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from position_interpolation.machine import files
+
+
+def export(model: Any, tokenizer: Any, place: Path, dtype: str) -> None:
+    """Write weights, configuration (complete rope parameters included) and tokenizer as one plain folder.
+
+    transformers 5 keeps all of RoPE in `rope_parameters`; what came before it, and readers of its files such as
+    llama.cpp's converter, look for `rope_theta` and `rope_scaling`. The configuration has both.
+    """
+    copy = model.to(getattr(torch, dtype))
+    copy.config.dtype = dtype
+    copy.config.use_cache = True  # for those who write with it
+    copy.save_pretrained(place)
+    tokenizer.save_pretrained(place)
+    path = place / "config.json"
+    written = json.loads(path.read_text())
+    scaling = dict(written["rope_parameters"])
+    written["rope_theta"] = scaling.pop("rope_theta")
+    if scaling.get("rope_type", "default") != "default":
+        written["rope_scaling"] = {**scaling, "type": scaling["rope_type"]}
+    files.write_text(path, json.dumps(written, indent=2, sort_keys=True) + "\n")

@@ -1,0 +1,42 @@
+"""By which rule passkey answers were judged, in words. Numbers of two rules share no table, figure or conclusion."""
+
+from collections.abc import Iterable
+
+from position_interpolation.evidence import select, variants
+from position_interpolation.evidence.records import Record
+
+TASKS = ("passkey", "passkey_map")  # names of conf/task: Table 4's, and prompts of several lengths
+# Conclusions rest on the first of these that was measured.
+SENTENCES = {
+    "key": "Judged by rule key: every digit must match, and what stands before the key whatever its digits, a lone "
+    "space on most tokenizers, belongs to the prompt.",
+    "strict": "Judged by rule strict: every digit must match, and so must the space before the key, where a model may "
+    "prefer another word though it knows the key.",
+    "number": "Judged by rule number, as in YaRN's and LongRoPE's scripts: of what is written freely behind the prompt "
+    "the first number must be the key.",
+}
+REMARKS = {"strict": "judged with the space before the key", "number": "judged by the first number written"}
+
+
+def believed(records: Iterable[Record]) -> str | None:
+    """Of the rules that some passkey records were judged by, the one that conclusions rest on.
+
+    None of the paper's records, which do not say how they were judged.
+    """
+    found = {record.protocol for record in records}
+    return next((rule for rule in SENTENCES if rule in found), None)
+
+
+def remark(rule: str | None) -> str:
+    """What a conclusion adds where it does not rest on the key alone."""
+    return f", {REMARKS[rule]}" if rule in REMARKS else ""
+
+
+def passkeys(records: Iterable[Record]) -> dict[select.Group, list[Record]]:
+    """Records of passkey retrieval by task and rule, the rule that conclusions rest on first.
+
+    The prompts' fingerprint is ignored, as they differ by window.
+    """
+    asked = [record for record in records if record.task in TASKS and variants.plain(record)]
+    found = select.grouped(asked, lambda record: True, by_text=False, by_rule=True)
+    return dict(sorted(found.items(), key=lambda item: list(SENTENCES).index(str(item[0].rule))))
