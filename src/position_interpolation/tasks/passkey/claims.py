@@ -81,9 +81,9 @@ def farther(evidence: Evidence, factor: int) -> Iterator[Case]:
 
 
 def _blind(record: Record) -> bool:
-    """Whether this is a base that is not extended and retrieves nothing in its own window."""
+    """Whether this is a base that is not extended and retrieves nothing in its own window, at no distance."""
     inside = record.factor == 1 and record.eval_window == record.window
-    return inside and record.metric == "success" and record.value == 0
+    return inside and (record.metric, record.at, record.value) == ("success", None, 0)
 
 
 def _name(evidence: Evidence, model: str, factor: int, steps: int | None) -> str:
