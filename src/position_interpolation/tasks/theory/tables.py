@@ -1,21 +1,23 @@
 """The audit of section 2 by head dimension as a table."""
 
 from collections.abc import Sequence
+from operator import itemgetter, methodcaller
 
-from position_interpolation.display.tables import Cell, Column, Table
+from position_interpolation.display.tables import Column, Table, fill
 from position_interpolation.evidence import paper
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import rate_text, whole
 from position_interpolation.tasks.theory.bounds import EXTENDED, PLOTTED
 
-COLUMNS = {
-    "printed_bound": Column("Printed bound", lambda value: f"{value:.5f}"),
-    "corrected_bound": Column("Corrected bound", lambda value: f"{value:.5f}"),
-    "worst_midpoint_deviation": Column("Worst midpoint deviation", lambda value: f"{value:.5f}"),
-    "smallest_ratio": Column("Smallest B(s) / d", lambda value: f"{value:.4f}"),
-    "smallest_ratio_span": Column("at s", whole),
-    "share_below_one": Column("Share of s with B(s) / d < 1", rate_text),
-}
+AUDIT = (
+    Column("d", itemgetter("d")),
+    Column("Printed bound", methodcaller("get", "printed_bound"), "{:.5f}".format),
+    Column("Corrected bound", methodcaller("get", "corrected_bound"), "{:.5f}".format),
+    Column("Worst midpoint deviation", methodcaller("get", "worst_midpoint_deviation"), "{:.5f}".format),
+    Column("Smallest B(s) / d", methodcaller("get", "smallest_ratio"), "{:.4f}".format),
+    Column("at s", methodcaller("get", "smallest_ratio_span")),
+    Column("Share of s with B(s) / d < 1", methodcaller("get", "share_below_one"), rate_text),
+)
 
 
 def stated(records: Sequence[Record]) -> list[Record]:
@@ -38,8 +40,6 @@ def audit_table(records: Sequence[Record]) -> Table:
     Args:
         records: those of the task `theory`.
     """
-    by_dimension = audited(records)
-    rows = tuple((Cell(d), *(Cell(numbers.get(name)) for name in COLUMNS)) for d, numbers in by_dimension.items())
     caption = (
         "Bounds on the interpolation error between neighbouring integers (eq. 7: as printed, and with eq. 14 put "
         "right) and the largest error that any query and key have half way, in units of max|h_j|; base 10000. "
@@ -49,7 +49,7 @@ def audit_table(records: Sequence[Record]) -> Table:
     least, span = extended.get("smallest_ratio"), extended.get("smallest_ratio_span")
     if least is not None and span is not None:
         caption += f" At d = 128 and s < {EXTENDED} the smallest is {least:.4f}, at s = {whole(span)}."
-    return Table((Column("d"), *COLUMNS.values()), rows, caption)
+    return fill(({"d": d, **numbers} for d, numbers in audited(records).items()), AUDIT, caption)
 
 
 THEORY = (
@@ -85,12 +85,9 @@ WORDS |= {
 def theory_table(records: Sequence[Record]) -> Table:
     """The numbers that Figures 2 and 5 state, the paper's beside them."""
     printed = {"factor_printed": float(paper.printed()["theory"]["claimed_ratio"])}
-    rows = tuple(
-        (Cell(WORDS[record.metric]), Cell(record.value), Cell(printed.get(record.metric))) for record in records
-    )
     columns = (
-        Column("Number"),
-        Column("Value", lambda value: f"{value:,.4g}", measured=True),
-        Column("paper"),
+        Column("Number", lambda record: WORDS[record.metric]),
+        Column("Value", lambda record: record.value, "{:,.4g}".format, measured=True),
+        Column("paper", lambda record: printed.get(record.metric)),
     )
-    return Table(columns, rows, THEORY)
+    return fill(records, columns, THEORY)

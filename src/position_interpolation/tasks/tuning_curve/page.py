@@ -1,9 +1,10 @@
 """Tuning curves: the training losses of extensions, as their records keep them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
-from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, extension_cells
+from position_interpolation.display.tables import EXTENSION, Column, Table, fill
 from position_interpolation.evidence.extensions import Extension, extension_of, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.select import TRAINING_LOSS, along, plain
@@ -46,22 +47,31 @@ def curves_table(rows: Sequence[Record]) -> Table:
     Args:
         rows: one group of `curves`.
     """
-    lines = []
-    for extension in ordered(rows):
-        own = points(rows, extension)
-        tokens = max(record.n_tokens or 0 for record in rows if extension_of(record) == extension)
-        three = (own[0], own[(len(own) - 1) // 2], own[-1])
-        cells = [Cell(number) for point in three for number in point]
-        lines.append((*extension_cells(extension), Cell(tokens), *cells))
-    columns = [*EXTENSION, Column("Tokens")]
-    for name in ("start", "half-way", "end"):
-        columns += [Column(f"Step, {name}"), Column(f"Loss, {name}", lambda value: f"{value:.3f}")]
+    curves = {extension: points(rows, extension) for extension in ordered(rows)}
+    parts: dict[str, Callable[[int], int]] = {
+        "start": lambda last: 0,
+        "half-way": lambda last: last // 2,
+        "end": lambda last: last,
+    }
+
+    def tokens(extension: Extension) -> int:
+        return max(record.n_tokens or 0 for record in rows if extension_of(record) == extension)
+
+    def point(part: str, item: int, extension: Extension) -> float:
+        """Step or loss at one part of the curve."""
+        own = curves[extension]
+        return own[parts[part](len(own) - 1)][item]
+
+    columns = [*EXTENSION, Column("Tokens", tokens)]
+    for part in parts:
+        columns.append(Column(f"Step, {part}", partial(point, part, 0)))
+        columns.append(Column(f"Loss, {part}", partial(point, part, 1), "{:.3f}".format))
+    most = max(map(len, curves.values()))
     first = rows[0].data
-    most = max(len(points(rows, extension)) for extension in ordered(rows))
     caption = (
         f"Training loss in nats a token on {first.get('name')} ({first.get('source')} text), of each extension's "
         "longest tuning: every number is the mean over a block of steps that ends at the step given, of "
         f"{plural(most, 'block')} at most. Extensions of different windows see different sequences: compare slopes, "
         "not levels."
     )
-    return Table(tuple(columns), tuple(lines), caption)
+    return fill(curves, columns, caption)
