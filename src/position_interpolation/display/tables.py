@@ -5,6 +5,7 @@ How a table is written is `formats`' business.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from position_interpolation.evidence.extensions import METHODS, Extension
@@ -62,6 +63,13 @@ EXTENSION = (
     Column("Method", lambda extension, *_: method_name(extension)),
     Column("Steps", lambda extension, *_: extension.steps),
 )
+
+
+def each(
+    values: Iterable[Any], name: Callable[[Any], str], of: Callable[..., Any], *how: Any, **also: Any
+) -> list[Column]:
+    """A column a value, such as a window: called `name(value)`, and of a row it shows `of(value, *row)`."""
+    return [Column(name(value), partial(of, value), *how, **also) for value in values]
 
 
 def fill(rows: Iterable[Any], columns: Sequence[Column], caption: str = "") -> Table:

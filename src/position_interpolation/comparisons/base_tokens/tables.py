@@ -1,10 +1,10 @@
 """Extensions of bases that were stopped early: perplexity and k_max by the tokens that the base has seen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from position_interpolation.display.tables import Column, Table, fill, method_name
+from position_interpolation.display.tables import Column, Table, each, fill, method_name
 from position_interpolation.evidence import select
 from position_interpolation.evidence.extensions import Extension, base_name, extension_of, ordered
 from position_interpolation.evidence.records import Record
@@ -82,16 +82,13 @@ def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Tab
     every = product(bases(rows), treatments(rows))
     found = {row: numbers for row in every if (numbers := by_seed(rows, extension(*row), metric, window))}
 
-    def of(seed: int) -> Callable[[Base, Treatment], Record | None]:
-        return lambda base, treatment: found[base, treatment].get(seed)
-
     show = perplexity_text if metric == "perplexity" else whole
     columns = (
         Column("Base", lambda base, _: base.name),
         Column("Base tokens", lambda base, _: base.tokens),
         Column("Method", lambda *row: method_name(extension(*row))),
         Column("Steps", lambda _, treatment: treatment.steps),
-        *(Column(f"seed {seed}", of(seed), show, measured=True) for seed in seeds(rows)),
+        *each(seeds(rows), "seed {}".format, lambda seed, *row: found[row].get(seed), show, measured=True),
     )
     what = "k_max in tokens, in prompts of" if metric == "k_max" else "Perplexity, protocol token, at a window of"
     unit = "trial" if metric == "k_max" else "document"

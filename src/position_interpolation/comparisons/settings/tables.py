@@ -1,12 +1,12 @@
 """Settings compared: a sweep over learning rates, and choices that the paper leaves open, each a table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import Any
 
-from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, fill
+from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, each, fill
 from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.extensions import Extension, method_label, ordered
 from position_interpolation.evidence.records import Record
@@ -66,13 +66,18 @@ def sweep_table(rows: Sequence[Record]) -> Table:
     Args:
         rows: one group of `select.compared` for which `is_sweep` holds.
     """
-
-    def after(count: int) -> Callable[[Extension, Setting], Record | None]:
-        return lambda last, setting: at_own_window(rows, replace(last, steps=count), setting)
-
-    columns = [*EXTENSION[:3], Column("Learning rate", lambda _, setting: f"{rate(setting):g}")]
-    for count in sorted({item.steps for item in ordered(rows)}):
-        columns.append(Column(f"{count} steps", after(count), perplexity_text, measured=True))
+    counts = sorted({item.steps for item in ordered(rows)})
+    columns = (
+        *EXTENSION[:3],
+        Column("Learning rate", lambda _, setting: f"{rate(setting):g}"),
+        *each(
+            counts,
+            "{} steps".format,
+            lambda count, last, setting: at_own_window(rows, replace(last, steps=count), setting),
+            perplexity_text,
+            measured=True,
+        ),
+    )
     lasts = [family[-1] for family in swept(rows).values()]
     caption = _caption(rows, "at the extension's own window L', by learning rate")
     return fill(product(lasts, by_rate(rows)), columns, caption)
@@ -84,13 +89,18 @@ def choices_table(rows: Sequence[Record]) -> Table:
     Args:
         rows: one group of `select.compared`.
     """
-
-    def at(window: int) -> Callable[[Extension, Setting], Record | None]:
-        return lambda item, setting: select.find(under(rows, setting), item, "perplexity", window, "token")
-
-    columns = [*EXTENSION, Column("Setting", lambda _, setting: setting_text(setting))]
-    columns += [Column(f"{window}", at(window), perplexity_text, measured=True) for window in select.windows(rows)]
-    columns.append(Column("Change at L'", partial(_change, rows), "{:+.2f} %".format, measured=True))
+    columns = (
+        *EXTENSION,
+        Column("Setting", lambda _, setting: setting_text(setting)),
+        *each(
+            select.windows(rows),
+            str,
+            lambda window, item, setting: select.find(under(rows, setting), item, "perplexity", window, "token"),
+            perplexity_text,
+            measured=True,
+        ),
+        Column("Change at L'", partial(_change, rows), "{:+.2f} %".format, measured=True),
+    )
     caption = _caption(rows, "by evaluation window, under each setting")
     caption += " The change is paired by document, against the setting measured first, which is ours."
     lines = [(item, setting) for item in ordered(rows) for setting in settings(under_extension(rows, item))]

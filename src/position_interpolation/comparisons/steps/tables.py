@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from position_interpolation.display.tables import EXTENSION, Column, Table, fill
+from position_interpolation.display.tables import EXTENSION, Table, each, fill
 from position_interpolation.evidence import paper, select, step_counts
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
@@ -42,17 +42,19 @@ def passkey_steps_table(rows: Sequence[Record], rule: str) -> Table:
 
 def _by_steps(rows: Sequence[Record], task: str, metric: str, show: Callable[[float], str], caption: str) -> Table:
     """One row a family; the paper's columns are the step counts at which it prints something for any of them."""
-
-    def ours(count: int) -> Callable[[Extension], Record | None]:
-        return lambda last: select.find(rows, after(last, count), metric, last.window)
-
-    def theirs(count: int) -> Callable[[Extension], Record | None]:
-        return lambda last: printed_after(after(last, count), task, metric)
-
     families = step_counts.families(rows)
     taken = sorted({extension.steps for family in families for extension in family})
-    columns = [*EXTENSION[:3], *(Column(str(count), ours(count), show, measured=True) for count in taken)]
-    columns += [Column(f"paper {count}", theirs(count), show, optional=True) for count in paper.step_counts()]
+    columns = (
+        *EXTENSION[:3],
+        *each(taken, str, lambda n, last: select.find(rows, after(last, n), metric, last.window), show, measured=True),
+        *each(
+            paper.step_counts(),
+            "paper {}".format,
+            lambda n, last: printed_after(after(last, n), task, metric),
+            show,
+            optional=True,
+        ),
+    )
     return fill((family[-1] for family in families), columns, caption)
 
 

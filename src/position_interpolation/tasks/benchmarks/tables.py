@@ -1,11 +1,11 @@
 """Zero-shot benchmarks as tables: accuracy in the layout of Table 5, and each extension against its base."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product
 
-from position_interpolation.display.tables import EXTENSION, Column, Table, fill
+from position_interpolation.display.tables import EXTENSION, Column, Table, each, fill
 from position_interpolation.evidence import paper, select
 from position_interpolation.evidence.extensions import Extension, names, ordered
 from position_interpolation.evidence.records import Record
@@ -18,8 +18,6 @@ RULES = {
     "accuracy": "the choice with the largest summed log-likelihood is the answer",
     "accuracy_normalised": "the choice with the largest log-likelihood per byte is the answer",
 }
-
-
 CHANGES = (
     "Extension minus base on the same questions, with the 95 % interval of a paired bootstrap over questions. Margin: "
     "mean log-likelihood per byte of the right choice minus that of the best wrong one. Context cut: questions that "
@@ -66,11 +64,19 @@ def accuracy_table(records: Sequence[Record], metric: str = "accuracy") -> Table
         records: one table of `tables.by_sample`.
         metric: `accuracy`, or `accuracy_normalised`, beside which the paper's numbers are not repeated.
     """
-    columns = [*EXTENSION]
-    for name in asked(records):
-        columns.append(Column(TITLES[name], partial(find, records, name=name, metric=metric), points, measured=True))
-    for name in asked(records) if metric == "accuracy" else ():
-        columns.append(Column(f"paper {TITLES[name]}", partial(printed_accuracy, name=name), points, optional=True))
+    sets = asked(records)
+    printed = sets if metric == "accuracy" else []
+    columns = (
+        *EXTENSION,
+        *each(sets, TITLES.__getitem__, lambda name, item: find(records, item, name, metric), points, measured=True),
+        *each(
+            printed,
+            lambda name: f"paper {TITLES[name]}",
+            lambda name, item: printed_accuracy(item, name),
+            points,
+            optional=True,
+        ),
+    )
     table = fill(ordered(records), columns)
     return replace(table, caption=_caption(records, metric, table.compared))
 
@@ -83,8 +89,8 @@ def changes_table(records: Sequence[Record]) -> Table:
     """
     called = names(ordered(records))
 
-    def ours(metric: str) -> Callable[[Extension, str], Record | None]:
-        return lambda extension, name: find(records, extension, name, metric)
+    def ours(metric: str, extension: Extension, name: str) -> Record | None:
+        return find(records, extension, name, metric)
 
     rows = product(ordered(records), asked(records))
     accuracies = {row: found for row in rows if (found := find(records, *row, "accuracy_change"))}
@@ -93,8 +99,8 @@ def changes_table(records: Sequence[Record]) -> Table:
         Column("Set", lambda _, name: TITLES[name]),
         Column("Questions", lambda *row: accuracies[row].n_documents, thousands),
         Column("Accuracy, points", lambda *row: accuracies[row], points_changed, measured=True),
-        Column("Margin, nats a byte", ours("margin_change"), "{:+.4f}".format, measured=True),
-        Column("Context cut", ours("truncated"), rate_text, measured=True),
+        Column("Margin, nats a byte", partial(ours, "margin_change"), "{:+.4f}".format, measured=True),
+        Column("Context cut", partial(ours, "truncated"), rate_text, measured=True),
         Column("paper accuracy", printed_change, points_changed),
     )
     return fill(accuracies, columns, CHANGES)

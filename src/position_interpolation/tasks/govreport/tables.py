@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import itemgetter, methodcaller
 from typing import Any
 
-from position_interpolation.display.tables import Column, Table, fill
+from position_interpolation.display.tables import Table, each, fill
 from position_interpolation.evidence import paper, select
 from position_interpolation.evidence.extensions import Extension, base_name, extension_of, names, ordered
 from position_interpolation.evidence.records import Record
@@ -65,9 +64,10 @@ def govreport_table(records: Sequence[Record]) -> Table:
         | {metric: score(records, writer, metric) for metric in VARIANTS}
         for writer, name in called(records).items()
     ]
-    columns = [Column(name, itemgetter(name)) for name in ("Model", "Window", "Method")]
-    for metric, name in VARIANTS.items():
-        columns.append(Column(name, methodcaller("get", metric), _points, measured=True))
+    columns = (
+        *each(("Model", "Window", "Method"), str, lambda name, row: row[name]),
+        *each(VARIANTS, VARIANTS.__getitem__, lambda metric, row: row.get(metric), "{:.1f}".format, measured=True),
+    )
     return fill([*ours, *_printed()], columns, _caption(records))
 
 
@@ -81,11 +81,6 @@ def _printed() -> list[dict[str, Any]]:
             row = models.setdefault(name, {"Model": name, "Window": window, "Method": WAYS[TUNED]})
             row[record.metric] = record.value
     return list(models.values())
-
-
-def _points(value: float) -> str:
-    """ROUGE as the paper prints it, or a window."""
-    return f"{value:.1f}"
 
 
 def documents(records: Sequence[Record]) -> str:

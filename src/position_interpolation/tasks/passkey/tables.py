@@ -1,6 +1,7 @@
 """Passkey retrieval by extension: k_max and success beside the paper's Table 4."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 from position_interpolation.display.tables import EXTENSION, Column, Table, fill
 from position_interpolation.evidence import paper, select
@@ -23,8 +24,8 @@ def passkey_table(records: Sequence[Record], rule: str) -> Table:
         rule: by which answers were judged.
     """
 
-    def ours(metric: str) -> Callable[[Extension, int], Record | None]:
-        return lambda extension, window: select.find(records, extension, metric, window)
+    def ours(metric: str, extension: Extension, window: int) -> Record | None:
+        return select.find(records, extension, metric, window)
 
     def theirs(extension: Extension, _: int) -> Record | None:
         return paper.beside(extension, "passkey", "k_max", extension.window)
@@ -32,10 +33,10 @@ def passkey_table(records: Sequence[Record], rule: str) -> Table:
     columns = (
         *EXTENSION,
         Column("Prompt", lambda _, window: window),
-        Column("k_max", ours("k_max"), measured=True),
-        Column("k_max / prompt", lambda *row: _share(ours("k_max")(*row)), rate_text),
-        Column("Success", ours("success"), rate_text, measured=True),
-        Column("Log-likelihood", ours(LIKELIHOOD), "{:.3f}".format, measured=True, optional=True),
+        Column("k_max", partial(ours, "k_max"), measured=True),
+        Column("k_max / prompt", lambda *row: _share(ours("k_max", *row)), rate_text),
+        Column("Success", partial(ours, "success"), rate_text, measured=True),
+        Column("Log-likelihood", partial(ours, LIKELIHOOD), "{:.3f}".format, measured=True, optional=True),
         Column("paper k_max", theirs),
         Column("paper k_max / L'", lambda *row: _share(theirs(*row)), rate_text),
     )

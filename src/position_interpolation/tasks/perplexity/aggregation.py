@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 
-from position_interpolation.display.tables import EXTENSION, Column, Table, fill
+from position_interpolation.display.tables import EXTENSION, Column, Table, each, fill
 from position_interpolation.evidence import paper, select
 from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.records import Record
@@ -20,6 +20,7 @@ PARTS = (LARGEST // 2, LARGEST)  # W / L
 PROTOCOLS = ("token", "window", "document")
 # The losses of single documents behind a protocol.
 LOSSES = {"token": "document_loss", "window": "document_window_loss"}
+PERCENT = "{:+.1f} %".format
 QUESTION = "Does window aggregation explain the rise at the largest window?"
 CAPTION = (
     "Perplexity on documents cut to 16 L at half of the largest window and at the largest, under each reading of "
@@ -53,14 +54,18 @@ def aggregation_table(rows: Sequence[Record]) -> Table:
     def theirs(part: int, item: Extension, _: str) -> Record | None:
         return paper.beside(item, TASK, "perplexity", part * item.base_window)
 
+    def printed(part: int) -> str:
+        return f"paper {paper.window(part * base, base)}"
+
     base = asked(rows)[0].base_window
-    columns = [*EXTENSION, Column("Protocol", lambda _, protocol: protocol)]
-    columns += [Column(f"{part * base}", partial(ours, part), perplexity_text, measured=True) for part in PARTS]
-    columns += [Column("Change", partial(_change, ours), _percent)]
-    columns += [
-        Column(f"paper {paper.window(part * base, base)}", partial(theirs, part), perplexity_text) for part in PARTS
-    ]
-    columns += [Column("paper change", partial(_change, theirs), _percent)]
+    columns = (
+        *EXTENSION,
+        Column("Protocol", lambda _, protocol: protocol),
+        *each(PARTS, lambda part: str(part * base), ours, perplexity_text, measured=True),
+        Column("Change", partial(_change, ours), PERCENT),
+        *each(PARTS, printed, theirs, perplexity_text),
+        Column("paper change", partial(_change, theirs), PERCENT),
+    )
     return fill(product(asked(rows), PROTOCOLS), columns, CAPTION)
 
 
@@ -68,7 +73,3 @@ def _change(numbers: Callable[[int, Extension, str], Record | None], item: Exten
     """In per cent, from half of the largest window to the largest."""
     half, largest = (numbers(part, item, protocol) for part in PARTS)
     return None if half is None or largest is None else 100 * (largest.value / half.value - 1)
-
-
-def _percent(value: float) -> str:
-    return f"{value:+.1f} %"

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
-from position_interpolation.display.tables import EXTENSION, Column, Table, fill
+from position_interpolation.display.tables import EXTENSION, Table, each, fill
 from position_interpolation.evidence import paper, select
 from position_interpolation.evidence.extensions import extension_of, ordered
 from position_interpolation.evidence.records import Record
@@ -19,16 +18,20 @@ def perplexity_table(records: Sequence[Record], protocol: str = "token") -> Tabl
         protocol: which aggregation to show.
     """
     shown = [record for record in records if record.metric == "perplexity" and record.protocol == protocol]
-    extensions = ordered(shown)
-    columns, printed = [*EXTENSION], []
-    for window in select.windows(shown):
-        ours = partial(select.find, shown, metric="perplexity", eval_window=window)
-        theirs = partial(paper.beside, task=shown[0].task, metric="perplexity", eval_window=window)
-        name = f"paper {paper.window(window, extensions[0].base_window)}"
-        columns.append(Column(str(window), ours, perplexity_text, measured=True))
-        printed.append(Column(name, theirs, perplexity_text, optional=True))
+    extensions, windows = ordered(shown), select.windows(shown)
+    task, base = shown[0].task, extensions[0].base_window
+    columns = [*EXTENSION]
+    columns += each(
+        windows, str, lambda window, item: select.find(shown, item, "perplexity", window), perplexity_text, True
+    )
     if protocol == "token":  # the paper does not say how it aggregates: its numbers stand once, beside the sound one
-        columns += printed
+        columns += each(
+            windows,
+            lambda window: f"paper {paper.window(window, base)}",
+            lambda window, item: paper.beside(item, task, "perplexity", window),
+            perplexity_text,
+            optional=True,
+        )
     table = fill(extensions, columns)
     return replace(table, caption=_caption(shown, protocol, table.compared) + _sample_caption(records))
 

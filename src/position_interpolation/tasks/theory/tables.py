@@ -1,7 +1,6 @@
 """The audit of section 2 by head dimension as a table."""
 
 from collections.abc import Sequence
-from operator import itemgetter, methodcaller
 
 from position_interpolation.display.tables import Column, Table, fill
 from position_interpolation.evidence import paper
@@ -10,14 +9,40 @@ from position_interpolation.evidence.words import rate_text, whole
 from position_interpolation.tasks.theory.bounds import EXTENDED, PLOTTED
 
 AUDIT = (
-    Column("d", itemgetter("d")),
-    Column("Printed bound", methodcaller("get", "printed_bound"), "{:.5f}".format),
-    Column("Corrected bound", methodcaller("get", "corrected_bound"), "{:.5f}".format),
-    Column("Worst midpoint deviation", methodcaller("get", "worst_midpoint_deviation"), "{:.5f}".format),
-    Column("Smallest B(s) / d", methodcaller("get", "smallest_ratio"), "{:.4f}".format),
-    Column("at s", methodcaller("get", "smallest_ratio_span")),
-    Column("Share of s with B(s) / d < 1", methodcaller("get", "share_below_one"), rate_text),
+    Column("d", lambda d, _: d),
+    Column("Printed bound", lambda _, audit: audit["printed_bound"], "{:.5f}".format),
+    Column("Corrected bound", lambda _, audit: audit["corrected_bound"], "{:.5f}".format),
+    Column("Worst midpoint deviation", lambda _, audit: audit["worst_midpoint_deviation"], "{:.5f}".format),
+    Column("Smallest B(s) / d", lambda _, audit: audit["smallest_ratio"], "{:.4f}".format),
+    Column("at s", lambda _, audit: audit["smallest_ratio_span"]),
+    Column("Share of s with B(s) / d < 1", lambda _, audit: audit["share_below_one"], rate_text),
 )
+THEORY = (
+    "Figure 2, largest |a(s)|: of the draw shown, and outside the window over all draws, by solver. "
+    "Figure 5: the ratio B(s) / d, and where it is smallest the factor between the two bounds."
+)
+WORDS = {
+    "plotted_inside": "Fig. 2, drawn: largest score inside the window",
+    "plotted_outside": "Fig. 2, drawn: largest score outside",
+    "plotted_between": "Fig. 2, drawn: largest score between integers",
+    "ratio_at_zero": "Fig. 5: B(s) / d at s = 0",
+    "smallest_ratio": "Fig. 5: smallest B(s) / d",
+    "smallest_ratio_span": "Fig. 5: at the span s",
+    "share_below_one": "Fig. 5: share of spans with B(s) / d < 1",
+    "factor_printed": "Bound on extrapolation over bound on interpolation, as printed",
+    "factor_corrected": "Bound on extrapolation over bound on interpolation, corrected",
+}
+SOLVERS = {
+    "normal_float32": "normal equations in float32",
+    "normal_float64": "normal equations in float64",
+    "svd": "singular values above 1e-7",
+    "ridge": "ridge of 1 in float64",
+}
+WORDS |= {
+    f"{solver}_outside_{statistic}": f"Fig. 2, {name}: {statistic} of all draws"
+    for solver, name in SOLVERS.items()
+    for statistic in ("median", "smallest", "largest")
+}
 
 
 def stated(records: Sequence[Record]) -> list[Record]:
@@ -49,37 +74,7 @@ def audit_table(records: Sequence[Record]) -> Table:
     least, span = extended.get("smallest_ratio"), extended.get("smallest_ratio_span")
     if least is not None and span is not None:
         caption += f" At d = 128 and s < {EXTENDED} the smallest is {least:.4f}, at s = {whole(span)}."
-    return fill(({"d": d, **numbers} for d, numbers in audited(records).items()), AUDIT, caption)
-
-
-THEORY = (
-    "Figure 2, largest |a(s)|: of the draw shown, and outside the window over all draws, by solver. "
-    "Figure 5: the ratio B(s) / d, and where it is smallest the factor between the two bounds."
-)
-
-
-WORDS = {
-    "plotted_inside": "Fig. 2, drawn: largest score inside the window",
-    "plotted_outside": "Fig. 2, drawn: largest score outside",
-    "plotted_between": "Fig. 2, drawn: largest score between integers",
-    "ratio_at_zero": "Fig. 5: B(s) / d at s = 0",
-    "smallest_ratio": "Fig. 5: smallest B(s) / d",
-    "smallest_ratio_span": "Fig. 5: at the span s",
-    "share_below_one": "Fig. 5: share of spans with B(s) / d < 1",
-    "factor_printed": "Bound on extrapolation over bound on interpolation, as printed",
-    "factor_corrected": "Bound on extrapolation over bound on interpolation, corrected",
-}
-SOLVERS = {
-    "normal_float32": "normal equations in float32",
-    "normal_float64": "normal equations in float64",
-    "svd": "singular values above 1e-7",
-    "ridge": "ridge of 1 in float64",
-}
-WORDS |= {
-    f"{solver}_outside_{statistic}": f"Fig. 2, {name}: {statistic} of all draws"
-    for solver, name in SOLVERS.items()
-    for statistic in ("median", "smallest", "largest")
-}
+    return fill(audited(records).items(), AUDIT, caption)
 
 
 def theory_table(records: Sequence[Record]) -> Table:

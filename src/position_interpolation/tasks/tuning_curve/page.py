@@ -1,8 +1,7 @@
 """Tuning curves: the training losses of extensions, as their records keep them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 
 from position_interpolation.display.tables import EXTENSION, Column, Table, fill
 from position_interpolation.evidence.extensions import Extension, extension_of, ordered
@@ -47,26 +46,16 @@ def curves_table(rows: Sequence[Record]) -> Table:
     Args:
         rows: one group of `curves`.
     """
-    curves = {extension: points(rows, extension) for extension in ordered(rows)}
-    parts: dict[str, Callable[[int], int]] = {
-        "start": lambda last: 0,
-        "half-way": lambda last: last // 2,
-        "end": lambda last: last,
-    }
-
-    def tokens(extension: Extension) -> int:
-        return max(record.n_tokens or 0 for record in rows if extension_of(record) == extension)
-
-    def point(part: str, item: int, extension: Extension) -> float:
-        """Step or loss at one part of the curve."""
-        own = curves[extension]
-        return own[parts[part](len(own) - 1)][item]
-
-    columns = [*EXTENSION, Column("Tokens", tokens)]
-    for part in parts:
-        columns.append(Column(f"Step, {part}", partial(point, part, 0)))
-        columns.append(Column(f"Loss, {part}", partial(point, part, 1), "{:.3f}".format))
-    most = max(map(len, curves.values()))
+    own = {extension: points(rows, extension) for extension in ordered(rows)}
+    most = max(map(len, own.values()))
+    three = {extension: (found[0], found[(len(found) - 1) // 2], found[-1]) for extension, found in own.items()}
+    columns = [
+        *EXTENSION,
+        Column("Tokens", lambda item: max(row.n_tokens or 0 for row in rows if extension_of(row) == item)),
+    ]
+    for place, name in enumerate(("start", "half-way", "end")):
+        columns.append(Column(f"Step, {name}", lambda item, place=place: three[item][place][0]))
+        columns.append(Column(f"Loss, {name}", lambda item, place=place: three[item][place][1], "{:.3f}".format))
     first = rows[0].data
     caption = (
         f"Training loss in nats a token on {first.get('name')} ({first.get('source')} text), of each extension's "
@@ -74,4 +63,4 @@ def curves_table(rows: Sequence[Record]) -> Table:
         f"{plural(most, 'block')} at most. Extensions of different windows see different sequences: compare slopes, "
         "not levels."
     )
-    return fill(curves, columns, caption)
+    return fill(own, columns, caption)
