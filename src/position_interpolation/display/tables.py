@@ -23,6 +23,10 @@ class Cell:
     n: int | None = None
 
 
+Found = Cell | Record | float | str | None
+Source = Callable[..., Found]
+
+
 @dataclass(frozen=True)
 class Column:
     """A column: its name, what stands in it, and how its numbers read.
@@ -31,7 +35,7 @@ class Column:
     """
 
     name: str
-    of: Callable[..., Cell | Record | float | str | None]  # from what the row is about, such as an extension
+    of: Source  # from what the row is about, such as an extension
     show: Callable[[float], str] = whole
     measured: bool = False  # a number of ours, shown with the interval of its record
     optional: bool = False  # left out where no row has a value
@@ -66,10 +70,15 @@ EXTENSION = (
 
 
 def each(
-    values: Iterable[Any], name: Callable[[Any], str], of: Callable[..., Any], *how: Any, **also: Any
+    values: Iterable[Any],
+    name: Callable[[Any], str],
+    of: Source,
+    show: Callable[[float], str] = whole,
+    measured: bool = False,
+    optional: bool = False,
 ) -> list[Column]:
     """A column a value, such as a window: called `name(value)`, and of a row it shows `of(value, *row)`."""
-    return [Column(name(value), partial(of, value), *how, **also) for value in values]
+    return [Column(name(value), partial(of, value), show, measured, optional) for value in values]
 
 
 def fill(rows: Iterable[Any], columns: Sequence[Column], caption: str = "") -> Table:
@@ -96,7 +105,7 @@ def method_name(extension: Extension) -> str:
     return "trained at L" if extension.control else METHODS.get(extension.method, extension.method)
 
 
-def _cell(column: Column, found: Cell | Record | float | str | None) -> Cell:
+def _cell(column: Column, found: Found) -> Cell:
     """A record's value, of measured columns with its interval; empty if nothing was found."""
     if isinstance(found, Cell):
         return found

@@ -1,8 +1,9 @@
 """Which records belong in one table: those of one task on one text, comparable row by row."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from position_interpolation.evidence.extensions import Extension, extension_of, ordered
 from position_interpolation.evidence.records import Record
@@ -26,11 +27,28 @@ class Group:
 
     task: str
     source: str | None
-    fingerprint: str | None  # of the text, so that different documents never share a table
     stride: int | None
-    seed: int | None  # None where seeds are compared
+    text: str | None = None  # its fingerprint, so that different documents never share a table
+    seed: int | None = None  # None where seeds are compared
     length: int | None = None  # of the forward whose positions are compared
     rule: str | None = None  # that passkey answers were judged by
+
+
+def grouped(records: Iterable[Record], *by: str) -> dict[Group, list[Record]]:
+    """Records that may share a table, in the order of rows.jsonl: of one task, source and stride.
+
+    Args:
+        records: of one kind.
+        by: which of the other fields of `Group` they share too.
+    """
+    groups: dict[Group, list[Record]] = {}
+    for record in records:
+        text, length = record.data.get("sha256"), record.eval_window
+        parts: dict[str, Any] = {"text": text, "seed": record.seed, "length": length, "rule": record.protocol}
+        shared = {name: parts[name] for name in by}
+        group = Group(record.task, record.data.get("source"), record.stride, **shared)
+        groups.setdefault(group, []).append(record)
+    return groups
 
 
 def varied(record: Record) -> bool:
@@ -45,43 +63,39 @@ def plain(record: Record) -> bool:
 
 def perplexities(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of sliding-window perplexity, with the document losses behind them, by text."""
-    return grouped(records, lambda record: record.metric in PERPLEXITIES and plain(record))
+    return grouped((row for row in records if row.metric in PERPLEXITIES and plain(row)), "text", "seed")
 
 
 def compared(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity under settings that are compared, all settings of one text together."""
-    return grouped(records, lambda record: record.metric in PERPLEXITIES and varied(record))
+    return grouped((row for row in records if row.metric in PERPLEXITIES and varied(row)), "text", "seed")
 
 
 def stopped(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity on bases stopped after so many tokens, all bases and seeds of one text together."""
-    return grouped(
-        records,
-        lambda record: record.metric in PERPLEXITIES and record.base_tokens is not None,
-        by_seed=False,
-    )
+    return grouped((row for row in records if row.metric in PERPLEXITIES and row.base_tokens is not None), "text")
 
 
 def positions(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity by position, with the document losses behind them, by text and length of the forward."""
     metrics = (BLOCK_PERPLEXITY, DOCUMENT_BLOCK_LOSS)
-    return grouped(records, lambda record: record.metric in metrics and not varied(record), by_length=True)
+    return grouped((row for row in records if row.metric in metrics and not varied(row)), "text", "seed", "length")
 
 
 def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of summaries by text and window; how the extensions were tuned on summaries goes into every group."""
-    rows = [record for record in records if not varied(record)]
-    tuned = [record for record in rows if record.metric in SUMMARY_TUNING]
-    scored = grouped(rows, lambda record: record.metric in (*ROUGES, *DOCUMENT_ROUGES), by_length=True)
+    rows = [row for row in records if not varied(row)]
+    tuned = [row for row in rows if row.metric in SUMMARY_TUNING]
+    scores = (row for row in rows if row.metric in (*ROUGES, *DOCUMENT_ROUGES))
     return {
-        group: [*own, *(record for record in tuned if extension_of(record) in {extension_of(row) for row in own})]
-        for group, own in scored.items()
+        group: [*own, *(row for row in tuned if extension_of(row) in set(map(extension_of, own)))]
+        for group, own in grouped(scores, "text", "seed", "length").items()
     }
 
 
 def heads(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of real heads, by text."""
-    return grouped(records, lambda record: record.task == "heads" and not varied(record))
+    return grouped((row for row in records if row.task == "heads" and not varied(row)), "text", "seed")
 
 
 def along(records: Iterable[Record], extension: Extension, metric: str) -> dict[int, Record]:
@@ -97,6 +111,11 @@ def along(records: Iterable[Record], extension: Extension, metric: str) -> dict[
 def blocks(starts: Iterable[int], end: int) -> list[Block]:
     """Blocks that start there: each reaches to the next one, the last to the end."""
     return list(pairwise([*sorted(starts), end]))
+
+
+def positions_text(start: int, stop: int) -> str:
+    """A block for readers, both ends in it."""
+    return f"{start}-{stop - 1}"
 
 
 def by_block(records: Iterable[Record], extension: Extension) -> dict[Block, Record]:
@@ -161,23 +180,3 @@ def text(records: Sequence[Record], *more: str) -> str:
     """`pg19 (local text, 12 documents)`: what some records of one group were measured on."""
     parts = (f"{records[0].data.get('source')} text", counted(records), *more)
     return f"{records[0].task} ({', '.join(parts)})"
-
-
-def grouped(
-    records: Iterable[Record],
-    belongs: Callable[[Record], bool],
-    by_text: bool = True,
-    by_length: bool = False,
-    by_seed: bool = True,
-    by_rule: bool = False,
-) -> dict[Group, list[Record]]:
-    """Groups in the order in which rows.jsonl has them."""
-    groups: dict[Group, list[Record]] = {}
-    for record in filter(belongs, records):
-        text = record.data.get("sha256") if by_text else None
-        length = record.eval_window if by_length else None
-        seed = record.seed if by_seed else None
-        rule = record.protocol if by_rule else None
-        group = Group(record.task, record.data.get("source"), text, record.stride, seed, length, rule)
-        groups.setdefault(group, []).append(record)
-    return groups

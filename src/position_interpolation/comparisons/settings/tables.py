@@ -8,7 +8,7 @@ from typing import Any
 
 from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, each, fill
 from position_interpolation.evidence import comparison, select
-from position_interpolation.evidence.extensions import Extension, method_label, ordered
+from position_interpolation.evidence.extensions import Extension, extension_of, method_label, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import OVER_DOCUMENTS, perplexity_text
 
@@ -63,8 +63,7 @@ def at_own_window(rows: Sequence[Record], extension: Extension, setting: Setting
 def sweep_table(rows: Sequence[Record]) -> Table:
     """Perplexity at L' by learning rate (rows of each extension) and steps (columns).
 
-    Args:
-        rows: one group of `select.compared` for which `is_sweep` holds.
+    Of one group of `select.compared` for which `is_sweep` holds.
     """
     counts = sorted({item.steps for item in ordered(rows)})
     columns = (
@@ -86,8 +85,7 @@ def sweep_table(rows: Sequence[Record]) -> Table:
 def choices_table(rows: Sequence[Record]) -> Table:
     """Perplexity by window under each setting, and its change at L' against the setting measured first.
 
-    Args:
-        rows: one group of `select.compared`.
+    Of one group of `select.compared`.
     """
     columns = (
         *EXTENSION,
@@ -109,7 +107,7 @@ def choices_table(rows: Sequence[Record]) -> Table:
 
 def under_extension(rows: Sequence[Record], extension: Extension) -> list[Record]:
     """The records of one extension."""
-    return [record for record in rows if ordered([record]) == [extension]]
+    return [record for record in rows if extension_of(record) == extension]
 
 
 def against_first(rows: Sequence[Record], extension: Extension, setting: Setting) -> comparison.Effect | None:

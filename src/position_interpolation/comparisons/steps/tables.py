@@ -14,8 +14,7 @@ from position_interpolation.tasks.passkey import rules
 def perplexity_steps_table(rows: Sequence[Record]) -> Table:
     """The layout of Table 3: perplexity at the extension's own window, one row a family, one column a step count.
 
-    Args:
-        rows: one group of `select.perplexities` in which `step_counts.families` finds some.
+    Of one group of `select.perplexities` in which `step_counts.families` finds some.
     """
     caption = (
         f"Perplexity on {select.text(rows)} at each extension's own window after so many tuning steps, protocol "

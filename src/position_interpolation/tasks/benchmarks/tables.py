@@ -84,8 +84,7 @@ def accuracy_table(records: Sequence[Record], metric: str = "accuracy") -> Table
 def changes_table(records: Sequence[Record]) -> Table:
     """Extension minus base on the same questions: one row an extension and set.
 
-    Args:
-        records: one table of `tables.by_sample`.
+    Of one table of `tables.by_sample`.
     """
     called = names(ordered(records))
 

@@ -30,21 +30,16 @@ def writer_of(record: Record) -> Writer:
     return Writer(str(record.protocol), base_name(record.model, record.base_tokens), extension_of(record))
 
 
-def writers(records: Sequence[Record]) -> list[Writer]:
-    """The lead baseline, then each extension without and with tuning on summaries."""
-    found = {writer_of(record): None for record in records if record.metric in VARIANTS}
-    leads = [writer for writer in found if writer.extension is None]
-    asked = [Writer(way, item.base, item) for item in ordered(records) for way in (UNTUNED, TUNED)]
-    return [*leads, *(writer for writer in asked if writer in found)]
-
-
 def called(records: Sequence[Record]) -> dict[Writer, str]:
-    """Names of the writers."""
-    known = names(ordered(records))
-    return {
-        writer: LEADS if writer.extension is None else f"{known[writer.extension]}, {WAYS[writer.protocol]}"
-        for writer in writers(records)
+    """Names of the writers: the lead baseline, then each extension without and with tuning on summaries."""
+    found = dict.fromkeys(writer_of(record) for record in records if record.metric in VARIANTS)
+    leads = {writer: LEADS for writer in found if writer.extension is None}
+    extensions = {
+        Writer(protocol, item.base, item): f"{name}, {way}"
+        for item, name in names(ordered(records)).items()
+        for protocol, way in WAYS.items()
     }
+    return leads | {writer: name for writer, name in extensions.items() if writer in found}
 
 
 def score(records: Sequence[Record], writer: Writer, metric: str) -> Record | None:
@@ -53,11 +48,7 @@ def score(records: Sequence[Record], writer: Writer, metric: str) -> Record | No
 
 
 def govreport_table(records: Sequence[Record]) -> Table:
-    """Writers by ROUGE, the paper's rows below.
-
-    Args:
-        records: one group of `select.summaries`.
-    """
+    """Writers by ROUGE, the paper's rows below, of one group of `select.summaries`."""
     window = next((record.eval_window for record in records if record.eval_window is not None), None)
     ours = [
         {"Model": writer.base, "Window": window, "Method": name}

@@ -36,23 +36,15 @@ INTERVAL = "In brackets the 95 % interval of a bootstrap over the pairs of each 
 
 
 def heads_table(records: Sequence[Record]) -> Table:
-    """Every number over all heads: one row a number, one column a model.
-
-    Args:
-        records: one group of `select.heads`.
-    """
+    """Every number over all heads: one row a number, one column a model, of one group of `select.heads`."""
     columns = [Column("Number", NUMBERS.get)]
     columns += [_column(extension, partial(select.find, records, extension)) for extension in ordered(records)]
     return fill(NUMBERS, columns, _caption(records))
 
 
 def spans_table(records: Sequence[Record]) -> Table:
-    """The largest |a(s)| / sqrt(d) in each block of spans.
-
-    Args:
-        records: one group of `select.heads`.
-    """
-    columns = [Column("Spans", lambda start, stop: f"{start}-{stop - 1}")]
+    """The largest |a(s)| / sqrt(d) in each block of spans, of one group of `select.heads`."""
+    columns = [Column("Spans", select.positions_text)]
     blocks: set[Block] = set()
     caption = f"Largest |a(s)| / sqrt(d) of a pair in each block of spans s, over all pairs and heads. {INTERVAL}."
     for extension in ordered(records):
@@ -66,11 +58,7 @@ def spans_table(records: Sequence[Record]) -> Table:
 
 
 def layers_table(records: Sequence[Record]) -> Table:
-    """The interpolation error by layer.
-
-    Args:
-        records: one group of `select.heads`.
-    """
+    """The interpolation error by layer, of one group of `select.heads`."""
     columns = [Column("Layer", int)]
     layers: set[int] = set()
     for extension in ordered(records):

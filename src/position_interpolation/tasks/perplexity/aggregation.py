@@ -44,8 +44,7 @@ def asked(rows: Sequence[Record]) -> list[Extension]:
 def aggregation_table(rows: Sequence[Record]) -> Table:
     """Perplexity at 8 L and 16 L under each protocol, the change, and the paper's numbers.
 
-    Args:
-        rows: one group of `select.perplexities` for which `asked` finds some.
+    Of one group of `select.perplexities` for which `asked` finds some.
     """
 
     def ours(part: int, item: Extension, protocol: str) -> Record | None:

@@ -12,8 +12,7 @@ from position_interpolation.evidence.words import perplexity_text
 def positions_table(records: Sequence[Record]) -> Table:
     """Perplexity by position inside one long forward: one row an extension, one column a block of positions.
 
-    Args:
-        records: one group of `select.positions`.
+    Of one group of `select.positions`.
     """
     curves = {extension: select.by_block(records, extension) for extension in ordered(records)}
     blocks = sorted({block for curve in curves.values() for block in curve})
@@ -21,10 +20,10 @@ def positions_table(records: Sequence[Record]) -> Table:
         *EXTENSION,
         *each(
             blocks,
-            lambda block: f"{block[0]}-{block[1] - 1}",
-            lambda block, extension: curves[extension].get(block),
+            lambda block: select.positions_text(*block),
+            lambda block, item: curves[item].get(block),
             perplexity_text,
-            measured=True,
+            True,
         ),
     )
     documents = select.counted(records)

@@ -62,8 +62,7 @@ def audited(records: Sequence[Record], spans: int = PLOTTED) -> dict[int, dict[s
 def audit_table(records: Sequence[Record]) -> Table:
     """One row a head dimension: both interpolation bounds, what comes nearest to them, and the least of B(s) / d.
 
-    Args:
-        records: those of the task `theory`.
+    Of the records of the task `theory`.
     """
     caption = (
         "Bounds on the interpolation error between neighbouring integers (eq. 7: as printed, and with eq. 14 put "

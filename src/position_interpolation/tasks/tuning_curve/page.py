@@ -41,11 +41,7 @@ def scaled(record: Record, by: float) -> Record:
 
 
 def curves_table(rows: Sequence[Record]) -> Table:
-    """Where each curve starts, is half-way and ends.
-
-    Args:
-        rows: one group of `curves`.
-    """
+    """Where each curve starts, is half-way and ends, of one group of `curves`."""
     own = {extension: points(rows, extension) for extension in ordered(rows)}
     most = max(map(len, own.values()))
     three = {extension: (found[0], found[(len(found) - 1) // 2], found[-1]) for extension, found in own.items()}
