@@ -42,7 +42,8 @@ def bases(rows: Sequence[Record]) -> list[Base]:
 
 def treatments(rows: Sequence[Record]) -> list[Treatment]:
     """What was done to the bases, in the paper's order."""
-    return list(dict.fromkeys(Treatment(e.method, e.factor, e.window, e.steps) for e in _ranked(rows)))
+    ranked = sorted(ordered(rows), key=lambda item: item.rank[2:])  # whatever the base
+    return list(dict.fromkeys(Treatment(item.method, item.factor, item.window, item.steps) for item in ranked))
 
 
 def extension(base: Base, treatment: Treatment) -> Extension:
@@ -81,7 +82,6 @@ def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Tab
     window = compared_window(rows)
     every = product(bases(rows), treatments(rows))
     found = {row: numbers for row in every if (numbers := by_seed(rows, extension(*row), metric, window))}
-
     show = perplexity_text if metric == "perplexity" else whole
     columns = (
         Column("Base", lambda base, _: base.name),
@@ -99,8 +99,3 @@ def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Tab
         f"In brackets 95 % intervals of a bootstrap over {unit}s."
     )
     return fill(found, columns, caption)
-
-
-def _ranked(rows: Sequence[Record]) -> list[Extension]:
-    """The extensions of all bases, by rank whatever the base."""
-    return sorted(ordered(rows), key=lambda item: item.rank[2:])

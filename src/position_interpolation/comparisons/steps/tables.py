@@ -20,8 +20,7 @@ def perplexity_steps_table(rows: Sequence[Record]) -> Table:
         f"Perplexity on {select.text(rows)} at each extension's own window after so many tuning steps, protocol "
         f"token. {OVER_DOCUMENTS} Paper: Table 3, LLaMA 7B."
     )
-    shown = [row for row in rows if row.metric != "perplexity" or row.protocol == "token"]
-    return _by_steps(shown, rows[0].task, "perplexity", perplexity_text, caption)
+    return _by_steps(rows, (rows[0].task, "perplexity", "token"), perplexity_text, caption)
 
 
 def passkey_steps_table(rows: Sequence[Record], rule: str) -> Table:
@@ -36,23 +35,27 @@ def passkey_steps_table(rows: Sequence[Record], rule: str) -> Table:
         f"{rules.SENTENCES[rule]} In brackets the "
         "95 % interval over the rates that the trials leave possible. Paper: Table 4, at the same multiples of L."
     )
-    return _by_steps(rows, "passkey", "k_max", whole, caption)
+    return _by_steps(rows, ("passkey", "k_max", rule), whole, caption)
 
 
-def _by_steps(rows: Sequence[Record], task: str, metric: str, show: Callable[[float], str], caption: str) -> Table:
+def _by_steps(
+    rows: Sequence[Record], number: tuple[str, str, str], show: Callable[[float], str], caption: str
+) -> Table:
     """One row a family; the paper's columns are the step counts at which it prints something for any of them."""
+    task, metric, protocol = number
+
+    def ours(count: int, last: Extension) -> Record | None:
+        return select.find(rows, after(last, count), metric, last.window, protocol)
+
+    def theirs(count: int, last: Extension) -> Record | None:
+        return printed_after(after(last, count), task, metric)
+
     families = step_counts.families(rows)
     taken = sorted({extension.steps for family in families for extension in family})
     columns = (
         *EXTENSION[:3],
-        *each(taken, str, lambda n, last: select.find(rows, after(last, n), metric, last.window), show, measured=True),
-        *each(
-            paper.step_counts(),
-            "paper {}".format,
-            lambda n, last: printed_after(after(last, n), task, metric),
-            show,
-            optional=True,
-        ),
+        *each(taken, str, ours, show, measured=True),
+        *each(paper.step_counts(), "paper {}".format, theirs, show, optional=True),
     )
     return fill((family[-1] for family in families), columns, caption)
 
