@@ -312,7 +312,7 @@ class TestTables:
         assert formats.escape(r"50 % of a_b & {c} \ $ # ~ <") == (
             r"50 \% of a\_b \& \{c\} \textbackslash{} \$ \# \textasciitilde{} \textless{}"
         )
-        table = tables.Table((tables.Column("k_max"),), ((tables.Cell("a & b"),),), "100 %")
+        table = tables.fill(["a & b"], [tables.Column("k_max", str)], "100 %")
         written = formats.to_latex(table)
         assert r"k\_max \\" in written
         assert r"a \& b \\" in written

@@ -1,7 +1,12 @@
-"""Records to tables: which number stands in which cell. How a table is written is `formats`' business."""
+"""Tables as data: columns are declared, each with where its numbers come from, and `fill` puts the numbers in.
 
-from collections.abc import Callable
+How a table is written is `formats`' business.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from position_interpolation.evidence.extensions import METHODS, Extension
 from position_interpolation.evidence.records import Record
@@ -20,11 +25,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, how its numbers read, and whether they are ours, with an interval in the csv."""
+    """A column: its name, what stands in it, and how its numbers read.
+
+    The paper's columns are those whose name begins with `paper`.
+    """
 
     name: str
+    of: Callable[..., Cell | Record | float | str | None]  # from what the row is about, such as an extension
     show: Callable[[float], str] = whole
-    measured: bool = False
+    measured: bool = False  # a number of ours, shown with the interval of its record
+    optional: bool = False  # left out where no row has a value
 
 
 @dataclass(frozen=True)
@@ -33,20 +43,52 @@ class Table:
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    caption: str
+    caption: str = ""
 
     @property
     def header(self) -> tuple[str, ...]:
         """Names of the columns."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def compared(self) -> bool:
+        """Whether the paper's numbers stand beside ours."""
+        return any(name.startswith("paper") for name in self.header)
 
-EXTENSION = (Column("Model"), Column("Window L'"), Column("Method"), Column("Steps"))
+
+# The first columns of most tables; a row is about an extension, and perhaps more.
+EXTENSION = (
+    Column("Model", lambda extension, *_: extension.base),
+    Column("Window L'", lambda extension, *_: extension.window),
+    Column("Method", lambda extension, *_: method_name(extension)),
+    Column("Steps", lambda extension, *_: extension.steps),
+)
 
 
-def extension_cells(extension: Extension) -> tuple[Cell, ...]:
-    """The cells under `EXTENSION`."""
-    return Cell(extension.base), Cell(extension.window), Cell(method_name(extension)), Cell(extension.steps)
+def each(
+    values: Iterable[Any], name: Callable[[Any], str], of: Callable[..., Any], *how: Any, **also: Any
+) -> list[Column]:
+    """A column a value, such as a window: called `name(value)`, and of a row it shows `of(value, *row)`."""
+    return [Column(name(value), partial(of, value), *how, **also) for value in values]
+
+
+def fill(rows: Iterable[Any], columns: Sequence[Column], caption: str = "") -> Table:
+    """The table with these columns.
+
+    Args:
+        rows: what each row is about; the items of a tuple are handed to the columns one by one.
+        columns: all there may be.
+        caption: the text below.
+    """
+    keys = [row if isinstance(row, tuple) else (row,) for row in rows]
+    filled = [(column, [_cell(column, column.of(*key)) for key in keys]) for column in columns]
+    kept = [
+        (column, cells)
+        for column, cells in filled
+        if not column.optional or any(cell.value is not None for cell in cells)
+    ]
+    cells = zip(*(cells for _, cells in kept), strict=True)
+    return Table(tuple(column for column, _ in kept), tuple(cells), caption)
 
 
 def method_name(extension: Extension) -> str:
@@ -54,11 +96,11 @@ def method_name(extension: Extension) -> str:
     return "trained at L" if extension.control else METHODS.get(extension.method, extension.method)
 
 
-def cell_of(record: Record | None) -> Cell:
-    """A record's value with its interval; an empty cell if it was not measured."""
-    return Cell() if record is None else Cell(record.value, record.ci_low, record.ci_high, record.n_documents)
-
-
-def printed_cell(record: Record | None) -> Cell:
-    """A number of the paper's, which has no interval; an empty cell if nothing is printed."""
-    return Cell() if record is None else Cell(record.value)
+def _cell(column: Column, found: Cell | Record | float | str | None) -> Cell:
+    """A record's value, of measured columns with its interval; empty if nothing was found."""
+    if isinstance(found, Cell):
+        return found
+    if isinstance(found, Record):
+        interval = (found.ci_low, found.ci_high, found.n_documents) if column.measured else ()
+        return Cell(found.value, *interval)
+    return Cell(found)

@@ -17,22 +17,16 @@ def grid(table: Table, heading: str, width: int = 120) -> Grid:
     Where `width` characters are few, the paper's numbers are left to the page.
     """
     models = {str(row[0].value) for row in table.rows if table.header[0] == "Model"}
-    first = 1 if len(models) == 1 else 0
-    shown = Grid(
-        title=": ".join([*sorted(models)[:first], heading]),
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        padding=(0, 0, 0, 1),
-    )
-    places = [
-        place
+    single = sorted(models) if len(models) == 1 else []
+    shown = Grid(title=": ".join([*single, heading]), title_justify="left", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    kept = [
+        (place, column)
         for place, column in enumerate(table.columns)
-        if place >= first and (width >= WIDE or not column.name.startswith("paper"))
+        if not (single and place == 0) and (width >= WIDE or not column.name.startswith("paper"))
     ]
-    for column in (table.columns[place] for place in places):
+    for _, column in kept:
         left = column.name in ("Model", "Method", "Number")
         shown.add_column(column.name, justify="left" if left else "right", no_wrap=left)
     for row in table.rows:
-        texts = [formats.text(cell, column, "\n") for cell, column in zip(row, table.columns, strict=True)]
-        shown.add_row(*(Text(texts[place]) for place in places))
+        shown.add_row(*(Text(formats.text(row[place], column, "\n")) for place, column in kept))
     return shown

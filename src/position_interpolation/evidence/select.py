@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from position_interpolation.evidence.extensions import Extension, extension_of, ordered
 from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import plural
 
 OF_ALL_WINDOWS = "perplexity_of_all_windows"  # a sampled perplexity with the interval of the windows left out
 PERPLEXITIES = ("perplexity", "document_loss", "document_window_loss", OF_ALL_WINDOWS)
@@ -149,6 +150,17 @@ def asked(records: Sequence[Record]) -> list[tuple[Extension, int]]:
 def windows(records: Iterable[Record]) -> list[int]:
     """Evaluation windows W of some records, ascending, in tokens."""
     return sorted({record.eval_window for record in records if record.eval_window is not None})
+
+
+def counted(records: Iterable[Record], noun: str = "document") -> str:
+    """`12 documents`: the most that any of these numbers rests on."""
+    return plural(max((record.n_documents or 0 for record in records), default=0), noun)
+
+
+def text(records: Sequence[Record], *more: str) -> str:
+    """`pg19 (local text, 12 documents)`: what some records of one group were measured on."""
+    parts = (f"{records[0].data.get('source')} text", counted(records), *more)
+    return f"{records[0].task} ({', '.join(parts)})"
 
 
 def grouped(

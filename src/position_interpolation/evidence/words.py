@@ -5,6 +5,7 @@ import math
 # Tables print a perplexity above this as the paper does; the csv keeps the number.
 UNREADABLE = 1000.0
 BEYOND = "> 10^3"
+OVER_DOCUMENTS = "In brackets the 95 % interval of a bootstrap over documents."
 
 
 def perplexity_text(value: float) -> str:

@@ -6,10 +6,10 @@ from dataclasses import fields
 from rich.console import Console
 from rich.text import Text
 
-from position_interpolation.display.tables import Cell, Column, Table
+from position_interpolation.display.tables import Column, Table, fill
 from position_interpolation.display.terminal import LOG_WIDTH, grid
 from position_interpolation.evidence.extensions import METHODS
-from position_interpolation.evidence.words import rate_text, thousands, whole
+from position_interpolation.evidence.words import rate_text, thousands
 from position_interpolation.planning.costs import Costs, Tuning
 from position_interpolation.planning.formulas import Memory
 from position_interpolation.settings import derived
@@ -56,19 +56,23 @@ def tuning(costs: Costs) -> Table:
         ("Fewest GPUs, checkpointed", count(planned.fewest_checkpointed), "the same, activations made again"),
     )
     caption = "N: elements of all matrices with the head, without the embedding."
-    columns = (Column("Number"), Column("Value"), Column("How"))
-    return Table(columns, tuple(tuple(Cell(text) for text in line) for line in lines), caption)
+    columns = (
+        Column("Number", lambda number, value, how: number),
+        Column("Value", lambda number, value, how: value),
+        Column("How", lambda number, value, how: how),
+    )
+    return fill(lines, columns, caption)
 
 
 def memory(costs: Costs) -> Table:
     """What fills a GPU, with activations kept and checkpointed."""
     planned = _tuned(costs)
     names = [*(part.name for part in fields(Memory)), "total"]
-    rows = tuple(
-        (Cell(PARTS[name]), *(Cell(getattr(held, name) / GIB) for held in (planned.kept, planned.checkpointed)))
-        for name in names
+    columns = (
+        Column("Number", PARTS.get),
+        Column("kept", lambda name: getattr(planned.kept, name) / GIB, tenths),
+        Column("checkpointed", lambda name: getattr(planned.checkpointed, name) / GIB, tenths),
     )
-    columns = (Column("Number"), Column("kept", tenths), Column("checkpointed", tenths))
     sharing = costs.config.compute.context_parallel
     shared = "a GPU" if sharing == 1 else f"for {sharing} GPUs together"
     caption = (
@@ -76,34 +80,21 @@ def memory(costs: Costs) -> Table:
         f"{tenths(costs.cluster.gpu.usable / GIB)} GiB of each are taken for usable. "
         "Activations all kept, or made again from the layers' inputs."
     )
-    return Table(columns, rows, caption)
+    return fill(names, columns, caption)
 
 
 def evaluation(costs: Costs) -> Table:
     """What sliding-window perplexity costs at each window, run whole and sampled."""
     columns = (
-        Column("Window", whole),
-        Column("Windows run", thousands),
-        Column("10^6 positions", quantity),
-        Column("10^18 FLOPs", quantity),
-        Column("Hours", quantity),
-        Column("Sampled", thousands),
-        Column("Hours, sampled", quantity),
-        Column("Times fewer", quantity),
+        Column("Window", lambda each: each.window),
+        Column("Windows run", lambda each: each.full.windows, thousands),
+        Column("10^6 positions", lambda each: each.full.positions / 1e6, quantity),
+        Column("10^18 FLOPs", lambda each: each.full.flops / 1e18, quantity),
+        Column("Hours", lambda each: costs.cluster.hours(each.full.flops), quantity),
+        Column("Sampled", lambda each: each.sampled.windows, thousands),
+        Column("Hours, sampled", lambda each: costs.cluster.hours(each.sampled.flops), quantity),
+        Column("Times fewer", lambda each: each.full.flops / each.sampled.flops, quantity),
     )
-    lines = [
-        (
-            each.window,
-            each.full.windows,
-            each.full.positions / 1e6,
-            each.full.flops / 1e18,
-            costs.cluster.hours(each.full.flops),
-            each.sampled.windows,
-            costs.cluster.hours(each.sampled.flops),
-            each.full.flops / each.sampled.flops,
-        )
-        for each in costs.evaluations
-    ]
     task = costs.task
     caption = (
         f"{thousands(task.documents)} documents of {thousands(task.tokens_per_document)} tokens, stride "
@@ -111,86 +102,60 @@ def evaluation(costs: Costs) -> Table:
         f"A GPU {'holds' if costs.evaluation_fits else 'does not hold'} the whole model and a window of "
         f"{costs.evaluations[-1].window}, which every process needs."
     )
-    return Table(columns, tuple(tuple(Cell(value) for value in line) for line in lines), caption)
+    return fill(costs.evaluations, columns, caption)
 
 
 def tuning_runs(runs: Sequence[Costs]) -> Table:
     """One row a run: what its tuning costs."""
     columns = (
-        Column("Model"),
-        Column("L'", whole),
-        Column("Rate"),
-        Column("Batch", whole),
-        Column("GPUs", whole),
-        Column("Tokens, 10^9", quantity),
-        Column("FLOPs a token, 10^9", quantity),
-        Column("FLOPs, 10^18", quantity),
-        Column("Hours", quantity),
-        Column("GiB a GPU", tenths),
-        Column("checkpointed", tenths),
-        Column("Fewest GPUs"),
-        Column("checkpointed"),
+        Column("Model", lambda costs: costs.config.model.name),
+        Column("L'", lambda costs: derived.reach(costs.config)),
+        Column("Rate", lambda costs: f"{costs.config.train.learning_rate:g}"),
+        Column("Batch", lambda costs: costs.config.train.batch_size),
+        Column("GPUs", lambda costs: costs.task.gpus),
+        Column("Tokens, 10^9", lambda costs: _tuned(costs).tokens / 1e9, quantity),
+        Column("FLOPs a token, 10^9", lambda costs: _tuned(costs).flops_per_token / 1e9, quantity),
+        Column("FLOPs, 10^18", lambda costs: _tuned(costs).flops / 1e18, quantity),
+        Column("Hours", lambda costs: _tuned(costs).hours, quantity),
+        Column("GiB a GPU", lambda costs: _tuned(costs).kept.total / GIB, tenths),
+        Column("checkpointed", lambda costs: _tuned(costs).checkpointed.total / GIB, tenths),
+        Column("Fewest GPUs", lambda costs: count(_tuned(costs).fewest_kept)),
+        Column("checkpointed", lambda costs: count(_tuned(costs).fewest_checkpointed)),
     )
-    rows = []
-    for costs in runs:
-        planned, train = _tuned(costs), costs.config.train
-        line = (
-            costs.config.model.name,
-            derived.reach(costs.config),
-            f"{train.learning_rate:g}",
-            train.batch_size,
-            costs.task.gpus,
-            planned.tokens / 1e9,
-            planned.flops_per_token / 1e9,
-            planned.flops / 1e18,
-            planned.hours,
-            planned.kept.total / GIB,
-            planned.checkpointed.total / GIB,
-            count(planned.fewest_kept),
-            count(planned.fewest_checkpointed),
-        )
-        rows.append(tuple(Cell(value) for value in line))
     task, usable = runs[0].task, tenths(runs[0].cluster.gpu.usable / GIB)
     caption = (
         f"{task.gpu} at {rate_text(task.utilisation)} of the peak, {usable} GiB of each usable; `checkpointed`: the "
         "column before it with activations made again."
     )
-    return Table(columns, tuple(rows), caption)
+    return fill(runs, columns, caption)
 
 
 def evaluation_runs(runs: Sequence[Costs]) -> Table:
     """One row a run: GPU hours of sliding-window perplexity at all its windows together."""
+
+    def flops(costs: Costs, kind: str) -> float:
+        return float(sum(getattr(each, kind).flops for each in costs.evaluations))
+
+    def hours(costs: Costs, kind: str) -> float:
+        return costs.cluster.hours(flops(costs, kind)) * costs.cluster.count
+
     columns = (
-        Column("Model"),
-        Column("L'", whole),
-        Column("Positions, 10^6", quantity),
-        Column("FLOPs, 10^18", quantity),
-        Column("GPU hours", quantity),
-        Column("sampled", quantity),
-        Column("Times fewer", quantity),
-        Column("One GPU holds it"),
+        Column("Model", lambda costs: costs.config.model.name),
+        Column("L'", lambda costs: derived.reach(costs.config)),
+        Column("Positions, 10^6", lambda costs: sum(each.full.positions for each in costs.evaluations) / 1e6, quantity),
+        Column("FLOPs, 10^18", lambda costs: flops(costs, "full") / 1e18, quantity),
+        Column("GPU hours", lambda costs: hours(costs, "full"), quantity),
+        Column("sampled", lambda costs: hours(costs, "sampled"), quantity),
+        Column("Times fewer", lambda costs: flops(costs, "full") / flops(costs, "sampled"), quantity),
+        Column("One GPU holds it", lambda costs: "yes" if costs.evaluation_fits else "no"),
     )
-    rows = []
-    for costs in runs:
-        full, sampled = (sum(getattr(each, kind).flops for each in costs.evaluations) for kind in ("full", "sampled"))
-        line = (
-            costs.config.model.name,
-            derived.reach(costs.config),
-            sum(each.full.positions for each in costs.evaluations) / 1e6,
-            full / 1e18,
-            costs.cluster.hours(full) * costs.cluster.count,
-            costs.cluster.hours(sampled) * costs.cluster.count,
-            full / sampled,
-            "yes" if costs.evaluation_fits else "no",
-        )
-        rows.append(tuple(Cell(value) for value in line))
     task = runs[0].task
     caption = (
         f"Windows L, 2 L, ... L' of {thousands(task.documents)} documents of {thousands(task.tokens_per_document)} "
         f"tokens, stride L / 8; sampled with task.sample={task.sample}; {task.gpu} at {rate_text(task.utilisation)} of "
         "the peak."
     )
-    return Table(columns, tuple(rows), caption)
+    return fill(runs, columns, caption)
 
 
 def _tuned(costs: Costs) -> Tuning:

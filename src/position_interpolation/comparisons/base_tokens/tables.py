@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
-from position_interpolation.display.tables import Cell, Column, Table, cell_of, method_name
+from position_interpolation.display.tables import Column, Table, each, fill, method_name
 from position_interpolation.evidence import select
 from position_interpolation.evidence.extensions import Extension, base_name, extension_of, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import perplexity_text, plural, whole
+from position_interpolation.evidence.words import perplexity_text, whole
 from position_interpolation.tasks.passkey import rules
 
 
@@ -78,29 +79,26 @@ def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Tab
         metric: `perplexity` or `k_max`.
     """
     window = compared_window(rows)
+    every = product(bases(rows), treatments(rows))
+    found = {row: numbers for row in every if (numbers := by_seed(rows, extension(*row), metric, window))}
+
     show = perplexity_text if metric == "perplexity" else whole
-    lines = []
-    for base in bases(rows):
-        for treatment in treatments(rows):
-            item = extension(base, treatment)
-            found = by_seed(rows, item, metric, window)
-            if found:
-                cells = [cell_of(found.get(seed)) for seed in seeds(rows)]
-                lines.append(
-                    (Cell(base.name), Cell(base.tokens), Cell(method_name(item)), Cell(treatment.steps), *cells)
-                )
-    columns = [Column("Base"), Column("Base tokens"), Column("Method"), Column("Steps")]
-    columns += [Column(f"seed {seed}", show, measured=True) for seed in seeds(rows)]
+    columns = (
+        Column("Base", lambda base, _: base.name),
+        Column("Base tokens", lambda base, _: base.tokens),
+        Column("Method", lambda *row: method_name(extension(*row))),
+        Column("Steps", lambda _, treatment: treatment.steps),
+        *each(seeds(rows), "seed {}".format, lambda seed, *row: found[row].get(seed), show, measured=True),
+    )
     what = "k_max in tokens, in prompts of" if metric == "k_max" else "Perplexity, protocol token, at a window of"
-    documents = max(record.n_documents or 0 for record in rows)
     unit = "trial" if metric == "k_max" else "document"
     judged = f" {rules.SENTENCES[str(rows[0].protocol)]}" if metric == "k_max" else ""
     caption = (
-        f"{what} {window} by the training tokens of the base, {plural(documents, unit)}.{judged} "
+        f"{what} {window} by the training tokens of the base, {select.counted(rows, unit)}.{judged} "
         "A seed decides the order of the tuning text; untuned rows do not depend on it, passkey prompts do. "
         f"In brackets 95 % intervals of a bootstrap over {unit}s."
     )
-    return Table(tuple(columns), tuple(lines), caption)
+    return fill(found, columns, caption)
 
 
 def _ranked(rows: Sequence[Record]) -> list[Extension]:

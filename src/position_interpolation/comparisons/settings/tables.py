@@ -1,13 +1,16 @@
 """Settings compared: a sweep over learning rates, and choices that the paper leaves open, each a table."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import product
 from typing import Any
 
-from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of, extension_cells, method_name
+from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, each, fill
 from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.extensions import Extension, method_label, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import perplexity_text, plural
+from position_interpolation.evidence.words import OVER_DOCUMENTS, perplexity_text
 
 RATE = "train.learning_rate"
 Setting = tuple[tuple[str, Any], ...]  # (key of the configuration, value) pairs
@@ -64,18 +67,20 @@ def sweep_table(rows: Sequence[Record]) -> Table:
         rows: one group of `select.compared` for which `is_sweep` holds.
     """
     counts = sorted({item.steps for item in ordered(rows)})
-    lines = []
-    for family in swept(rows).values():
-        last = family[-1]
-        for setting in by_rate(rows):
-            found = {item.steps: at_own_window(rows, item, setting) for item in family}
-            cells = (cell_of(found.get(count)) for count in counts)
-            lines.append(
-                (Cell(last.base), Cell(last.window), Cell(method_name(last)), Cell(f"{rate(setting):g}"), *cells)
-            )
-    columns = [*EXTENSION[:3], Column("Learning rate")]
-    columns += [Column(f"{count} steps", perplexity_text, measured=True) for count in counts]
-    return Table(tuple(columns), tuple(lines), _caption(rows, "at the extension's own window L', by learning rate"))
+    columns = (
+        *EXTENSION[:3],
+        Column("Learning rate", lambda _, setting: f"{rate(setting):g}"),
+        *each(
+            counts,
+            "{} steps".format,
+            lambda count, last, setting: at_own_window(rows, replace(last, steps=count), setting),
+            perplexity_text,
+            measured=True,
+        ),
+    )
+    lasts = [family[-1] for family in swept(rows).values()]
+    caption = _caption(rows, "at the extension's own window L', by learning rate")
+    return fill(product(lasts, by_rate(rows)), columns, caption)
 
 
 def choices_table(rows: Sequence[Record]) -> Table:
@@ -84,21 +89,22 @@ def choices_table(rows: Sequence[Record]) -> Table:
     Args:
         rows: one group of `select.compared`.
     """
-    windows = select.windows(rows)
-    lines = []
-    for item in ordered(rows):
-        for setting in settings(under_extension(rows, item)):
-            found = [select.find(under(rows, setting), item, "perplexity", window, "token") for window in windows]
-            change = against_first(rows, item, setting)
-            shown = (
-                Cell() if change is None else Cell(_percent(change.value), _percent(change.low), _percent(change.high))
-            )
-            lines.append((*extension_cells(item), Cell(setting_text(setting)), *map(cell_of, found), shown))
-    columns = [*EXTENSION, Column("Setting"), *(Column(f"{window}", perplexity_text, True) for window in windows)]
-    columns.append(Column("Change at L'", lambda value: f"{value:+.2f} %", measured=True))
+    columns = (
+        *EXTENSION,
+        Column("Setting", lambda _, setting: setting_text(setting)),
+        *each(
+            select.windows(rows),
+            str,
+            lambda window, item, setting: select.find(under(rows, setting), item, "perplexity", window, "token"),
+            perplexity_text,
+            measured=True,
+        ),
+        Column("Change at L'", partial(_change, rows), "{:+.2f} %".format, measured=True),
+    )
     caption = _caption(rows, "by evaluation window, under each setting")
     caption += " The change is paired by document, against the setting measured first, which is ours."
-    return Table(tuple(columns), tuple(lines), caption)
+    lines = [(item, setting) for item in ordered(rows) for setting in settings(under_extension(rows, item))]
+    return fill(lines, columns, caption)
 
 
 def under_extension(rows: Sequence[Record], extension: Extension) -> list[Record]:
@@ -133,13 +139,15 @@ def family_label(family: Sequence[Extension]) -> str:
 
 
 def _caption(rows: Sequence[Record], what: str) -> str:
-    documents = max(record.n_documents or 0 for record in rows)
-    return (
-        f"Perplexity on {rows[0].task} ({rows[0].data.get('source')} text, "
-        f"{plural(documents, 'document')}) {what}; protocol token. In brackets the 95 % interval of a bootstrap over "
-        "documents."
+    return f"Perplexity on {select.text(rows)} {what}; protocol token. {OVER_DOCUMENTS}"
+
+
+def _change(rows: Sequence[Record], extension: Extension, setting: Setting) -> Cell:
+    """`against_first` in per cent."""
+    change = against_first(rows, extension, setting)
+    if change is None:
+        return Cell()
+    value, low, high = (
+        None if ratio is None else 100 * (ratio - 1) for ratio in (change.value, change.low, change.high)
     )
-
-
-def _percent(ratio: float | None) -> float | None:
-    return None if ratio is None else 100 * (ratio - 1)
+    return Cell(value, low, high)

@@ -1,8 +1,11 @@
 """Zero-shot benchmarks as tables: accuracy in the layout of Table 5, and each extension against its base."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import product
 
-from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of, extension_cells, printed_cell
+from position_interpolation.display.tables import EXTENSION, Column, Table, each, fill
 from position_interpolation.evidence import paper, select
 from position_interpolation.evidence.extensions import Extension, names, ordered
 from position_interpolation.evidence.records import Record
@@ -15,8 +18,6 @@ RULES = {
     "accuracy": "the choice with the largest summed log-likelihood is the answer",
     "accuracy_normalised": "the choice with the largest log-likelihood per byte is the answer",
 }
-
-
 CHANGES = (
     "Extension minus base on the same questions, with the 95 % interval of a paired bootstrap over questions. Margin: "
     "mean log-likelihood per byte of the right choice minus that of the best wrong one. Context cut: questions that "
@@ -56,11 +57,6 @@ def points_changed(value: float) -> str:
     return f"{100 * value:+.1f}"
 
 
-def margin_changed(value: float) -> str:
-    """A difference of margins in nats a byte, with its sign."""
-    return f"{value:+.4f}"
-
-
 def accuracy_table(records: Sequence[Record], metric: str = "accuracy") -> Table:
     """The layout of Table 5: extensions by sets, the paper's numbers behind ours.
 
@@ -68,23 +64,21 @@ def accuracy_table(records: Sequence[Record], metric: str = "accuracy") -> Table
         records: one table of `tables.by_sample`.
         metric: `accuracy`, or `accuracy_normalised`, beside which the paper's numbers are not repeated.
     """
-    sets, extensions = asked(records), ordered(records)
-    theirs = {name: [printed_accuracy(item, name) for item in extensions] for name in sets}
-    compared = [name for name in sets if metric == "accuracy" and any(theirs[name])]
-    rows = tuple(
-        (
-            *extension_cells(extension),
-            *(cell_of(find(records, extension, name, metric)) for name in sets),
-            *(printed_cell(theirs[name][place]) for name in compared),
-        )
-        for place, extension in enumerate(extensions)
-    )
+    sets = asked(records)
+    printed = sets if metric == "accuracy" else []
     columns = (
         *EXTENSION,
-        *(Column(TITLES[name], points, measured=True) for name in sets),
-        *(Column(f"paper {TITLES[name]}", points) for name in compared),
+        *each(sets, TITLES.__getitem__, lambda name, item: find(records, item, name, metric), points, measured=True),
+        *each(
+            printed,
+            lambda name: f"paper {TITLES[name]}",
+            lambda name, item: printed_accuracy(item, name),
+            points,
+            optional=True,
+        ),
     )
-    return Table(columns, rows, _caption(records, metric, bool(compared)))
+    table = fill(ordered(records), columns)
+    return replace(table, caption=_caption(records, metric, table.compared))
 
 
 def changes_table(records: Sequence[Record]) -> Table:
@@ -94,33 +88,22 @@ def changes_table(records: Sequence[Record]) -> Table:
         records: one table of `tables.by_sample`.
     """
     called = names(ordered(records))
-    rows = []
-    for extension in ordered(records):
-        for name in asked(records):
-            accuracy = find(records, extension, name, "accuracy_change")
-            margin = find(records, extension, name, "margin_change")
-            if accuracy is not None:
-                rows.append(
-                    (
-                        Cell(called[extension]),
-                        Cell(TITLES[name]),
-                        Cell(accuracy.n_documents),
-                        cell_of(accuracy),
-                        cell_of(margin),
-                        cell_of(find(records, extension, name, "truncated")),
-                        Cell(printed_change(extension, name)),
-                    )
-                )
+
+    def ours(metric: str, extension: Extension, name: str) -> Record | None:
+        return find(records, extension, name, metric)
+
+    rows = product(ordered(records), asked(records))
+    accuracies = {row: found for row in rows if (found := find(records, *row, "accuracy_change"))}
     columns = (
-        Column("Extension"),
-        Column("Set"),
-        Column("Questions", thousands),
-        Column("Accuracy, points", points_changed, measured=True),
-        Column("Margin, nats a byte", margin_changed, measured=True),
-        Column("Context cut", rate_text, measured=True),
-        Column("paper accuracy", points_changed),
+        Column("Extension", lambda extension, _: called[extension]),
+        Column("Set", lambda _, name: TITLES[name]),
+        Column("Questions", lambda *row: accuracies[row].n_documents, thousands),
+        Column("Accuracy, points", lambda *row: accuracies[row], points_changed, measured=True),
+        Column("Margin, nats a byte", partial(ours, "margin_change"), "{:+.4f}".format, measured=True),
+        Column("Context cut", partial(ours, "truncated"), rate_text, measured=True),
+        Column("paper accuracy", printed_change, points_changed),
     )
-    return Table(columns, tuple(rows), CHANGES)
+    return fill(accuracies, columns, CHANGES)
 
 
 def _caption(records: Sequence[Record], metric: str, compared: bool) -> str:

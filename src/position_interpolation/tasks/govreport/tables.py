@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from position_interpolation.display.tables import Cell, Column, Table, cell_of, printed_cell
-from position_interpolation.evidence import paper
+from position_interpolation.display.tables import Table, each, fill
+from position_interpolation.evidence import paper, select
 from position_interpolation.evidence.extensions import Extension, base_name, extension_of, names, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import plural, whole
+from position_interpolation.evidence.words import OVER_DOCUMENTS, plural, whole
 
 VARIANTS = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "rougeLsum": "ROUGE-Lsum"}
-PRINTED = ("rouge1", "rouge2", "rougeL")  # what the paper has
 LEAD, TUNED, UNTUNED = "lead", "generated", "generated_untuned"
+WAYS = {UNTUNED: "no summaries seen", TUNED: "fine-tuned on summaries"}
 LEADS = "the report's first tokens"
 
 
@@ -40,9 +41,8 @@ def writers(records: Sequence[Record]) -> list[Writer]:
 def called(records: Sequence[Record]) -> dict[Writer, str]:
     """Names of the writers."""
     known = names(ordered(records))
-    ways = {UNTUNED: "no summaries seen", TUNED: "fine-tuned on summaries"}
     return {
-        writer: LEADS if writer.extension is None else f"{known[writer.extension]}, {ways[writer.protocol]}"
+        writer: LEADS if writer.extension is None else f"{known[writer.extension]}, {WAYS[writer.protocol]}"
         for writer in writers(records)
     }
 
@@ -58,52 +58,35 @@ def govreport_table(records: Sequence[Record]) -> Table:
     Args:
         records: one group of `select.summaries`.
     """
-    rows = []
-    for writer, name in called(records).items():
-        found = [score(records, writer, metric) for metric in VARIANTS]
-        rows.append((Cell(writer.base), Cell(_window(records)), Cell(name), *map(cell_of, found)))
-    rows += _printed()
+    window = next((record.eval_window for record in records if record.eval_window is not None), None)
+    ours = [
+        {"Model": writer.base, "Window": window, "Method": name}
+        | {metric: score(records, writer, metric) for metric in VARIANTS}
+        for writer, name in called(records).items()
+    ]
     columns = (
-        Column("Model"),
-        Column("Window"),
-        Column("Method"),
-        *(Column(name, _points, measured=True) for name in VARIANTS.values()),
+        *each(("Model", "Window", "Method"), str, lambda name, row: row[name]),
+        *each(VARIANTS, VARIANTS.__getitem__, lambda metric, row: row.get(metric), "{:.1f}".format, measured=True),
     )
-    return Table(columns, tuple(rows), _caption(records))
+    return fill([*ours, *_printed()], columns, _caption(records))
 
 
-def _printed() -> list[tuple[Cell, ...]]:
+def _printed() -> list[dict[str, Any]]:
     """Table 6, a row a model."""
-    models: dict[str, list[Record]] = {}
+    models: dict[str, dict[str, Any]] = {}
     for record in paper.records():
         if record.task == "govreport":
-            models.setdefault(f"paper: {record.model}{' PI' if record.method == 'pi' else ''}", []).append(record)
-    return [
-        (
-            Cell(name),
-            Cell(f"{(found[0].eval_window or 0) // 1024}K"),
-            Cell("fine-tuned on summaries"),
-            *map(printed_cell, found),
-            Cell(),
-        )
-        for name, found in models.items()
-    ]
-
-
-def _window(records: Sequence[Record]) -> int | None:
-    return next((record.eval_window for record in records if record.eval_window is not None), None)
-
-
-def _points(value: float) -> str:
-    """ROUGE as the paper prints it, or a window."""
-    return f"{value:.1f}"
+            name = f"paper: {record.model}{' PI' if record.method == 'pi' else ''}"
+            window = f"{(record.eval_window or 0) // 1024}K"
+            row = models.setdefault(name, {"Model": name, "Window": window, "Method": WAYS[TUNED]})
+            row[record.metric] = record.value
+    return list(models.values())
 
 
 def documents(records: Sequence[Record]) -> str:
     """How many reports, of which source."""
     shown = [record for record in records if record.metric in VARIANTS]
-    count = max((record.n_documents or 0 for record in shown), default=0)
-    return f"{plural(count, 'report')} ({shown[0].data.get('source')} text)"
+    return f"{select.counted(shown, 'report')} ({shown[0].data.get('source')} text)"
 
 
 def _caption(records: Sequence[Record]) -> str:
@@ -113,8 +96,7 @@ def _caption(records: Sequence[Record]) -> str:
     length = f" of {counts} tokens on average" if counts else ""
     return (
         f"ROUGE (F-measure x 100, stemmed) of summaries{length} of {documents(records)} against whole reference "
-        f"summaries. {_tuning(records)}In brackets the 95 % interval of a bootstrap over documents. The paper does not "
-        "say which of the last two its ROUGE-L is."
+        f"summaries. {_tuning(records)}{OVER_DOCUMENTS} The paper does not say which of the last two its ROUGE-L is."
     )
 
 

@@ -1,8 +1,9 @@
 """What section 2's bounds meet in real heads, as tables: all heads together, by block of spans, by layer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from position_interpolation.display.tables import Cell, Column, Table, cell_of
+from position_interpolation.display.tables import Column, Table, fill
 from position_interpolation.evidence import select
 from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.records import Record
@@ -30,6 +31,7 @@ NUMBERS = {
 }
 PARTS = {"median": "median", "p95": "95th percentile", "largest": "largest"}
 LEVELS = ("median", "p95")  # of scores
+Scores = dict[Block, dict[str, Record]]  # by level
 INTERVAL = "In brackets the 95 % interval of a bootstrap over the pairs of each head"
 
 
@@ -39,13 +41,9 @@ def heads_table(records: Sequence[Record]) -> Table:
     Args:
         records: one group of `select.heads`.
     """
-    extensions = ordered(records)
-    rows = tuple(
-        (Cell(name), *(cell_of(select.find(records, extension, metric)) for extension in extensions))
-        for metric, name in NUMBERS.items()
-    )
-    columns = (Column("Number"), *(Column(_name(extension), _short, measured=True) for extension in extensions))
-    return Table(columns, rows, _caption(records))
+    columns = [Column("Number", NUMBERS.get)]
+    columns += [_column(extension, partial(select.find, records, extension)) for extension in ordered(records)]
+    return fill(NUMBERS, columns, _caption(records))
 
 
 def spans_table(records: Sequence[Record]) -> Table:
@@ -54,26 +52,17 @@ def spans_table(records: Sequence[Record]) -> Table:
     Args:
         records: one group of `select.heads`.
     """
-    extensions = ordered(records)
-    rows = []
-    measured = {extension: scores_by_span(records, extension) for extension in extensions}
-    for start, stop in sorted({block for found in measured.values() for block in found}):
-        known = [measured[extension].get((start, stop), {}) for extension in extensions]
-        cells = [cell_of(found.get(name)) for found in known for name in LEVELS]
-        rows.append((Cell(f"{start}-{stop - 1}"), *cells))
-    columns = [
-        Column(f"{_name(extension)}, {PARTS[name]}", _short, measured=True)
-        for extension in extensions
-        for name in LEVELS
-    ]
-    steps = {extension: select.find(records, extension, "span_step") for extension in extensions}
-    thinned = [
-        f" Of {extension.base}'s spans every {step.value:.0f}th is scored."
-        for extension, step in steps.items()
-        if step is not None and step.value > 1
-    ]
+    columns = [Column("Spans", lambda start, stop: f"{start}-{stop - 1}")]
+    blocks: set[Block] = set()
     caption = f"Largest |a(s)| / sqrt(d) of a pair in each block of spans s, over all pairs and heads. {INTERVAL}."
-    return Table((Column("Spans"), *columns), tuple(rows), caption + "".join(thinned))
+    for extension in ordered(records):
+        scores = scores_by_span(records, extension)
+        blocks |= scores.keys()
+        columns += [_column(extension, partial(_score, scores, name), PARTS[name]) for name in LEVELS]
+        step = select.find(records, extension, "span_step")
+        if step is not None and step.value > 1:
+            caption += f" Of {extension.base}'s spans every {step.value:.0f}th is scored."
+    return fill(sorted(blocks), columns, caption)
 
 
 def layers_table(records: Sequence[Record]) -> Table:
@@ -82,33 +71,34 @@ def layers_table(records: Sequence[Record]) -> Table:
     Args:
         records: one group of `select.heads`.
     """
-    extensions = ordered(records)
-    rows = []
-    measured = [select.along(records, extension, f"error_{name}") for extension in extensions for name in PARTS]
-    for layer in sorted({layer for found in measured for layer in found}):
-        cells = [cell_of(found.get(layer)) for found in measured]
-        rows.append((Cell(layer), *cells))
-    columns = [
-        Column(f"{_name(extension)}, {part}", _short, measured=True)
-        for extension in extensions
-        for part in PARTS.values()
-    ]
+    columns = [Column("Layer", int)]
+    layers: set[int] = set()
+    for extension in ordered(records):
+        for name, part in PARTS.items():
+            errors = select.along(records, extension, f"error_{name}")
+            layers |= errors.keys()
+            columns.append(_column(extension, errors.get, part))
     caption = (
         "Largest error half way between neighbouring spans of [0, L), in units of the pair's max|h_j|, over the pairs "
         f"and heads of each layer, counted from 0. {INTERVAL}; a largest value has none."
     )
-    return Table((Column("Layer"), *columns), tuple(rows), caption)
+    return fill(sorted(layers), columns, caption)
 
 
-def scores_by_span(records: Sequence[Record], extension: Extension) -> dict[Block, dict[str, Record]]:
+def scores_by_span(records: Sequence[Record], extension: Extension) -> Scores:
     """The scores of an extension in each block of spans, ascending, by level."""
     levels = {name: select.along(records, extension, f"score_{name}") for name in LEVELS}
     blocks = select.blocks(levels["median"], REACH * extension.base_window)
     return {(start, stop): {name: level[start] for name, level in levels.items()} for start, stop in blocks}
 
 
-def _name(extension: Extension) -> str:
-    return f"{extension.base}, L = {extension.base_window}"
+def _score(scores: Scores, name: str, start: int, stop: int) -> Record | None:
+    return scores.get((start, stop), {}).get(name)
+
+
+def _column(extension: Extension, of: Callable[..., Record | None], *part: str) -> Column:
+    """A column of one model."""
+    return Column(", ".join((extension.base, f"L = {extension.base_window}", *part)), of, _short, measured=True)
 
 
 def _short(value: float) -> str:
@@ -117,9 +107,9 @@ def _short(value: float) -> str:
 
 
 def _caption(records: Sequence[Record]) -> str:
-    documents, tokens = (max(getattr(record, key) or 0 for record in records) for key in ("n_documents", "n_tokens"))
+    tokens = max(record.n_tokens or 0 for record in records)
     return (
-        f"Queries and keys of every head, before RoPE, from {plural(documents, 'document')} "
+        f"Queries and keys of every head, before RoPE, from {select.counted(records)} "
         f"({plural(tokens, 'position')}) of {records[0].data.get('source')} text; the query is never before the key. "
         "Each pair gives h_j, and with it a score a(s) at every span. The interpolation error is the largest half way "
         "between neighbouring spans of [0, L), in units of the pair's max|h_j|, as are the bounds on it; scores are "

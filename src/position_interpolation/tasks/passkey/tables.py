@@ -1,11 +1,13 @@
 """Passkey retrieval by extension: k_max and success beside the paper's Table 4."""
 
 from collections.abc import Sequence
+from functools import partial
 
-from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of, extension_cells, printed_cell
+from position_interpolation.display.tables import EXTENSION, Column, Table, fill
 from position_interpolation.evidence import paper, select
+from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import plural, rate_text, whole
+from position_interpolation.evidence.words import rate_text, whole
 from position_interpolation.tasks.passkey import rules
 
 LIKELIHOOD = "key_log_likelihood"
@@ -21,40 +23,33 @@ def passkey_table(records: Sequence[Record], rule: str) -> Table:
         records: one group of `rules.passkeys`.
         rule: by which answers were judged.
     """
-    likely = any(record.metric == LIKELIHOOD for record in records)
-    rows = []
-    for extension, window in select.asked(records):
-        longest = select.find(records, extension, "k_max", window)
-        printed = paper.beside(extension, "passkey", "k_max", extension.window)
-        rows.append(
-            (
-                *extension_cells(extension),
-                Cell(window),
-                cell_of(longest),
-                Cell(None if longest is None else longest.value / window),
-                cell_of(select.find(records, extension, "success", window)),
-                *([cell_of(select.find(records, extension, LIKELIHOOD, window))] if likely else []),
-                printed_cell(printed),
-                Cell(None if printed is None else printed.value / (printed.window or 1)),
-            )
-        )
+
+    def ours(metric: str, extension: Extension, window: int) -> Record | None:
+        return select.find(records, extension, metric, window)
+
+    def theirs(extension: Extension, _: int) -> Record | None:
+        return paper.beside(extension, "passkey", "k_max", extension.window)
+
     columns = (
         *EXTENSION,
-        Column("Prompt"),
-        Column("k_max", whole, measured=True),
-        Column("k_max / prompt", rate_text),
-        Column("Success", rate_text, measured=True),
-        *([Column("Log-likelihood", "{:.3f}".format, measured=True)] if likely else []),
-        Column("paper k_max", whole),
-        Column("paper k_max / L'", rate_text),
+        Column("Prompt", lambda _, window: window),
+        Column("k_max", partial(ours, "k_max"), measured=True),
+        Column("k_max / prompt", lambda *row: _share(ours("k_max", *row)), rate_text),
+        Column("Success", partial(ours, "success"), rate_text, measured=True),
+        Column("Log-likelihood", partial(ours, LIKELIHOOD), "{:.3f}".format, measured=True, optional=True),
+        Column("paper k_max", theirs),
+        Column("paper k_max / L'", lambda *row: _share(theirs(*row)), rate_text),
     )
-    return Table(columns, tuple(rows), _passkey_caption(records, rule))
+    return fill(select.asked(records), columns, _caption(records, rule))
 
 
-def _passkey_caption(records: Sequence[Record], rule: str) -> str:
+def _share(longest: Record | None) -> float | None:
+    """k_max as a share of the prompt."""
+    return None if longest is None else longest.value / (longest.eval_window or 1)
+
+
+def _caption(records: Sequence[Record], rule: str) -> str:
     rates = [record for record in records if (record.metric, record.at is None) == ("success", False)]
-    if not rates:
-        return "Passkey retrieval was not measured."
     likely = any(record.metric == LIKELIHOOD for record in records)
     asked = select.asked(records)
     extension, window = asked[-1]
@@ -70,7 +65,7 @@ def _passkey_caption(records: Sequence[Record], rule: str) -> str:
         "beyond are moved there and keep their label. "
     )
     return (
-        f"Passkey retrieval: {distances} distances k, {plural(rates[0].n_documents or 0, 'trial')} at each. "
+        f"Passkey retrieval: {distances} distances k, {select.counted(rates[:1], 'trial')} at each. "
         f"{moved if built else ''}{rules.SENTENCES[rule]} "
         "k_max is the largest k up to which every distance reaches the threshold of success (task.threshold, "
         "20 % in the paper). In brackets 95 % intervals: of k_max over the rates that the trials leave possible, "

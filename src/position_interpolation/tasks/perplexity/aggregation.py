@@ -4,20 +4,29 @@ A document cut to 16 L fills a window of 16 L once. Averaging windows alike then
 context, nearly all the weight; at 8 L the document has many windows, of which one starts without context.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import product
 
-from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, cell_of, extension_cells, printed_cell
+from position_interpolation.display.tables import EXTENSION, Column, Table, each, fill
 from position_interpolation.evidence import paper, select
 from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import perplexity_text
+from position_interpolation.evidence.words import OVER_DOCUMENTS, perplexity_text
 
 TASK = "proof_pile"
 LARGEST = 16  # L' / L
+PARTS = (LARGEST // 2, LARGEST)  # W / L
 PROTOCOLS = ("token", "window", "document")
 # The losses of single documents behind a protocol.
 LOSSES = {"token": "document_loss", "window": "document_window_loss"}
+PERCENT = "{:+.1f} %".format
 QUESTION = "Does window aggregation explain the rise at the largest window?"
+CAPTION = (
+    "Perplexity on documents cut to 16 L at half of the largest window and at the largest, under each reading of "
+    "the sliding window: every token, every window or every document alike. The paper does not say which is its "
+    f"own; its numbers stand in every row. {OVER_DOCUMENTS}"
+)
 
 
 def asked(rows: Sequence[Record]) -> list[Extension]:
@@ -38,32 +47,29 @@ def aggregation_table(rows: Sequence[Record]) -> Table:
     Args:
         rows: one group of `select.perplexities` for which `asked` finds some.
     """
-    lines = []
-    for item in asked(rows):
-        windows = (item.window // 2, item.window)
-        printed = [paper.beside(item, TASK, "perplexity", window) for window in windows]
-        known = [number.value for number in printed if number is not None]
-        theirs = [*map(printed_cell, printed), Cell(_change(*known) if len(known) == 2 else None)]
-        for protocol in PROTOCOLS:
-            found = [select.find(rows, item, "perplexity", window, protocol) for window in windows]
-            values = [record.value for record in found if record is not None]
-            change = Cell(_change(*values) if len(values) == 2 else None)
-            lines.append((*extension_cells(item), Cell(protocol), *map(cell_of, found), change, *theirs))
+
+    def ours(part: int, item: Extension, protocol: str) -> Record | None:
+        return select.find(rows, item, "perplexity", part * item.base_window, protocol)
+
+    def theirs(part: int, item: Extension, _: str) -> Record | None:
+        return paper.beside(item, TASK, "perplexity", part * item.base_window)
+
+    def printed(part: int) -> str:
+        return f"paper {paper.window(part * base, base)}"
+
     base = asked(rows)[0].base_window
-    ours = [Column(f"{part * base}", perplexity_text, measured=True) for part in (LARGEST // 2, LARGEST)]
-    columns = [*EXTENSION, Column("Protocol"), *ours, Column("Change", _percent)]
-    columns += [Column(f"paper {paper.window(part * base, base)}", perplexity_text) for part in (8, 16)]
-    caption = (
-        "Perplexity on documents cut to 16 L at half of the largest window and at the largest, under each reading of "
-        "the sliding window: every token, every window or every document alike. The paper does not say which is its "
-        "own; its numbers stand in every row. In brackets the 95 % interval of a bootstrap over documents."
+    columns = (
+        *EXTENSION,
+        Column("Protocol", lambda _, protocol: protocol),
+        *each(PARTS, lambda part: str(part * base), ours, perplexity_text, measured=True),
+        Column("Change", partial(_change, ours), PERCENT),
+        *each(PARTS, printed, theirs, perplexity_text),
+        Column("paper change", partial(_change, theirs), PERCENT),
     )
-    return Table((*columns, Column("paper change", _percent)), tuple(lines), caption)
+    return fill(product(asked(rows), PROTOCOLS), columns, CAPTION)
 
 
-def _change(half: float, largest: float) -> float:
-    return 100 * (largest / half - 1)
-
-
-def _percent(value: float) -> str:
-    return f"{value:+.1f} %"
+def _change(numbers: Callable[[int, Extension, str], Record | None], item: Extension, protocol: str) -> float | None:
+    """In per cent, from half of the largest window to the largest."""
+    half, largest = (numbers(part, item, protocol) for part in PARTS)
+    return None if half is None or largest is None else 100 * (largest.value / half.value - 1)

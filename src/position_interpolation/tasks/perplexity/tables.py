@@ -1,12 +1,13 @@
 """The layout of Tables 1 and 2."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from position_interpolation.display.tables import EXTENSION, Column, Table, cell_of, extension_cells, printed_cell
+from position_interpolation.display.tables import EXTENSION, Table, each, fill
 from position_interpolation.evidence import paper, select
 from position_interpolation.evidence.extensions import extension_of, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import perplexity_text, plural, thousands
+from position_interpolation.evidence.words import OVER_DOCUMENTS, perplexity_text, plural, thousands
 
 
 def perplexity_table(records: Sequence[Record], protocol: str = "token") -> Table:
@@ -17,40 +18,33 @@ def perplexity_table(records: Sequence[Record], protocol: str = "token") -> Tabl
         protocol: which aggregation to show.
     """
     shown = [record for record in records if record.metric == "perplexity" and record.protocol == protocol]
-    windows, extensions = select.windows(shown), ordered(shown)
-    rows, printed = [], []
-    for extension in extensions:
-        found = [select.find(shown, extension, "perplexity", window, protocol) for window in windows]
-        rows.append([*extension_cells(extension), *(cell_of(record) for record in found)])
-        printed.append([paper.beside(extension, shown[0].task, "perplexity", window) for window in windows])
-    columns = [*EXTENSION, *(Column(str(window), perplexity_text, measured=True) for window in windows)]
-    kept = [place for place in range(len(windows)) if any(row[place] is not None for row in printed)]
-    if protocol == "token":  # the paper does not say how it aggregates: its numbers stand once, beside the sound one
-        base = extensions[0].base_window if extensions else 1
-        columns += [Column(f"paper {paper.window(windows[place], base)}", perplexity_text) for place in kept]
-        rows = [
-            [*row, *(printed_cell(cells[place]) for place in kept)] for row, cells in zip(rows, printed, strict=True)
-        ]
-    return Table(
-        tuple(columns),
-        tuple(map(tuple, rows)),
-        _perplexity_caption(shown, protocol, len(columns) > len(EXTENSION) + len(windows)) + _sample_caption(records),
+    extensions, windows = ordered(shown), select.windows(shown)
+    task, base = shown[0].task, extensions[0].base_window
+    columns = [*EXTENSION]
+    columns += each(
+        windows, str, lambda window, item: select.find(shown, item, "perplexity", window), perplexity_text, True
     )
+    if protocol == "token":  # the paper does not say how it aggregates: its numbers stand once, beside the sound one
+        columns += each(
+            windows,
+            lambda window: f"paper {paper.window(window, base)}",
+            lambda window, item: paper.beside(item, task, "perplexity", window),
+            perplexity_text,
+            optional=True,
+        )
+    table = fill(extensions, columns)
+    return replace(table, caption=_caption(shown, protocol, table.compared) + _sample_caption(records))
 
 
-def _perplexity_caption(records: Sequence[Record], protocol: str, compared: bool) -> str:
-    if not records:
-        return "No perplexity was measured."
+def _caption(records: Sequence[Record], protocol: str, compared: bool) -> str:
     first = records[0]
-    documents = max(record.n_documents or 0 for record in records)
     counts = [record.n_tokens or 0 for record in records]
     scored = plural(max(counts), "scored token")
     if min(counts) < max(counts):  # a sample scores fewer at some windows
         scored = f"{thousands(min(counts))} to {scored}"
     caption = (
-        f"Perplexity on {first.task} ({first.data.get('source')} text, {plural(documents, 'document')}, "
-        f"{scored}) by evaluation window in tokens; stride {first.stride}, "
-        f"protocol {protocol}. In brackets the 95 % interval of a bootstrap over documents."
+        f"Perplexity on {select.text(records, scored)} by evaluation window in tokens; stride {first.stride}, "
+        f"protocol {protocol}. {OVER_DOCUMENTS}"
     )
     if compared:
         extension = extension_of(first)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from position_interpolation.display.tables import EXTENSION, Column, Table, cell_of, extension_cells
+from position_interpolation.display.tables import EXTENSION, Table, each, fill
 from position_interpolation.evidence import select
 from position_interpolation.evidence.extensions import ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import perplexity_text, plural
+from position_interpolation.evidence.words import perplexity_text
 
 
 def positions_table(records: Sequence[Record]) -> Table:
@@ -17,14 +17,19 @@ def positions_table(records: Sequence[Record]) -> Table:
     """
     curves = {extension: select.by_block(records, extension) for extension in ordered(records)}
     blocks = sorted({block for curve in curves.values() for block in curve})
-    columns = [Column(f"{start}-{stop - 1}", perplexity_text, measured=True) for start, stop in blocks]
-    rows = tuple(
-        (*extension_cells(extension), *(cell_of(curve.get(block)) for block in blocks))
-        for extension, curve in curves.items()
+    columns = (
+        *EXTENSION,
+        *each(
+            blocks,
+            lambda block: f"{block[0]}-{block[1] - 1}",
+            lambda block, extension: curves[extension].get(block),
+            perplexity_text,
+            measured=True,
+        ),
     )
-    documents = max((record.n_documents or 0 for record in records), default=0)
+    documents = select.counted(records)
     caption = (
-        f"Perplexity by block of positions inside one forward, over {plural(documents, 'document')}; "
-        "in brackets the 95 % interval" + (" over segments of that one document." if documents == 1 else ".")
+        f"Perplexity by block of positions inside one forward, over {documents}; "
+        "in brackets the 95 % interval" + (" over segments of that one document." if documents == "1 document" else ".")
     )
-    return Table((*EXTENSION, *columns), rows, caption)
+    return fill(curves, columns, caption)

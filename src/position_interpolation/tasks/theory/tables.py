@@ -2,62 +2,25 @@
 
 from collections.abc import Sequence
 
-from position_interpolation.display.tables import Cell, Column, Table
+from position_interpolation.display.tables import Column, Table, fill
 from position_interpolation.evidence import paper
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import rate_text, whole
 from position_interpolation.tasks.theory.bounds import EXTENDED, PLOTTED
 
-COLUMNS = {
-    "printed_bound": Column("Printed bound", lambda value: f"{value:.5f}"),
-    "corrected_bound": Column("Corrected bound", lambda value: f"{value:.5f}"),
-    "worst_midpoint_deviation": Column("Worst midpoint deviation", lambda value: f"{value:.5f}"),
-    "smallest_ratio": Column("Smallest B(s) / d", lambda value: f"{value:.4f}"),
-    "smallest_ratio_span": Column("at s", whole),
-    "share_below_one": Column("Share of s with B(s) / d < 1", rate_text),
-}
-
-
-def stated(records: Sequence[Record]) -> list[Record]:
-    """What Figures 2 and 5 state, which is of no head dimension among others."""
-    return [record for record in records if record.at is None]
-
-
-def audited(records: Sequence[Record], spans: int = PLOTTED) -> dict[int, dict[str, float]]:
-    """The audit over so many spans, by head dimension d and metric, d ascending; empty if it was not recorded."""
-    found: dict[int, dict[str, float]] = {}
-    for record in records:
-        if record.at is not None and record.eval_window == spans:
-            found.setdefault(record.at, {})[record.metric] = record.value
-    return dict(sorted(found.items()))
-
-
-def audit_table(records: Sequence[Record]) -> Table:
-    """One row a head dimension: both interpolation bounds, what comes nearest to them, and the least of B(s) / d.
-
-    Args:
-        records: those of the task `theory`.
-    """
-    by_dimension = audited(records)
-    rows = tuple((Cell(d), *(Cell(numbers.get(name)) for name in COLUMNS)) for d, numbers in by_dimension.items())
-    caption = (
-        "Bounds on the interpolation error between neighbouring integers (eq. 7: as printed, and with eq. 14 put "
-        "right) and the largest error that any query and key have half way, in units of max|h_j|; base 10000. "
-        f"B(s) / d on the spans s < {PLOTTED} of Fig. 5."
-    )
-    extended = audited(records, EXTENDED).get(128, {})
-    least, span = extended.get("smallest_ratio"), extended.get("smallest_ratio_span")
-    if least is not None and span is not None:
-        caption += f" At d = 128 and s < {EXTENDED} the smallest is {least:.4f}, at s = {whole(span)}."
-    return Table((Column("d"), *COLUMNS.values()), rows, caption)
-
-
+AUDIT = (
+    Column("d", lambda d, _: d),
+    Column("Printed bound", lambda _, audit: audit["printed_bound"], "{:.5f}".format),
+    Column("Corrected bound", lambda _, audit: audit["corrected_bound"], "{:.5f}".format),
+    Column("Worst midpoint deviation", lambda _, audit: audit["worst_midpoint_deviation"], "{:.5f}".format),
+    Column("Smallest B(s) / d", lambda _, audit: audit["smallest_ratio"], "{:.4f}".format),
+    Column("at s", lambda _, audit: audit["smallest_ratio_span"]),
+    Column("Share of s with B(s) / d < 1", lambda _, audit: audit["share_below_one"], rate_text),
+)
 THEORY = (
     "Figure 2, largest |a(s)|: of the draw shown, and outside the window over all draws, by solver. "
     "Figure 5: the ratio B(s) / d, and where it is smallest the factor between the two bounds."
 )
-
-
 WORDS = {
     "plotted_inside": "Fig. 2, drawn: largest score inside the window",
     "plotted_outside": "Fig. 2, drawn: largest score outside",
@@ -82,15 +45,44 @@ WORDS |= {
 }
 
 
+def stated(records: Sequence[Record]) -> list[Record]:
+    """What Figures 2 and 5 state, which is of no head dimension among others."""
+    return [record for record in records if record.at is None]
+
+
+def audited(records: Sequence[Record], spans: int = PLOTTED) -> dict[int, dict[str, float]]:
+    """The audit over so many spans, by head dimension d and metric, d ascending; empty if it was not recorded."""
+    found: dict[int, dict[str, float]] = {}
+    for record in records:
+        if record.at is not None and record.eval_window == spans:
+            found.setdefault(record.at, {})[record.metric] = record.value
+    return dict(sorted(found.items()))
+
+
+def audit_table(records: Sequence[Record]) -> Table:
+    """One row a head dimension: both interpolation bounds, what comes nearest to them, and the least of B(s) / d.
+
+    Args:
+        records: those of the task `theory`.
+    """
+    caption = (
+        "Bounds on the interpolation error between neighbouring integers (eq. 7: as printed, and with eq. 14 put "
+        "right) and the largest error that any query and key have half way, in units of max|h_j|; base 10000. "
+        f"B(s) / d on the spans s < {PLOTTED} of Fig. 5."
+    )
+    extended = audited(records, EXTENDED).get(128, {})
+    least, span = extended.get("smallest_ratio"), extended.get("smallest_ratio_span")
+    if least is not None and span is not None:
+        caption += f" At d = 128 and s < {EXTENDED} the smallest is {least:.4f}, at s = {whole(span)}."
+    return fill(audited(records).items(), AUDIT, caption)
+
+
 def theory_table(records: Sequence[Record]) -> Table:
     """The numbers that Figures 2 and 5 state, the paper's beside them."""
     printed = {"factor_printed": float(paper.printed()["theory"]["claimed_ratio"])}
-    rows = tuple(
-        (Cell(WORDS[record.metric]), Cell(record.value), Cell(printed.get(record.metric))) for record in records
-    )
     columns = (
-        Column("Number"),
-        Column("Value", lambda value: f"{value:,.4g}", measured=True),
-        Column("paper"),
+        Column("Number", lambda record: WORDS[record.metric]),
+        Column("Value", lambda record: record.value, "{:,.4g}".format, measured=True),
+        Column("paper", lambda record: printed.get(record.metric)),
     )
-    return Table(columns, rows, THEORY)
+    return fill(records, columns, THEORY)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, extension_cells
+from position_interpolation.display.tables import EXTENSION, Column, Table, fill
 from position_interpolation.evidence.extensions import Extension, extension_of, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.select import TRAINING_LOSS, along, plain
@@ -46,22 +46,21 @@ def curves_table(rows: Sequence[Record]) -> Table:
     Args:
         rows: one group of `curves`.
     """
-    lines = []
-    for extension in ordered(rows):
-        own = points(rows, extension)
-        tokens = max(record.n_tokens or 0 for record in rows if extension_of(record) == extension)
-        three = (own[0], own[(len(own) - 1) // 2], own[-1])
-        cells = [Cell(number) for point in three for number in point]
-        lines.append((*extension_cells(extension), Cell(tokens), *cells))
-    columns = [*EXTENSION, Column("Tokens")]
-    for name in ("start", "half-way", "end"):
-        columns += [Column(f"Step, {name}"), Column(f"Loss, {name}", lambda value: f"{value:.3f}")]
+    own = {extension: points(rows, extension) for extension in ordered(rows)}
+    most = max(map(len, own.values()))
+    three = {extension: (found[0], found[(len(found) - 1) // 2], found[-1]) for extension, found in own.items()}
+    columns = [
+        *EXTENSION,
+        Column("Tokens", lambda item: max(row.n_tokens or 0 for row in rows if extension_of(row) == item)),
+    ]
+    for place, name in enumerate(("start", "half-way", "end")):
+        columns.append(Column(f"Step, {name}", lambda item, place=place: three[item][place][0]))
+        columns.append(Column(f"Loss, {name}", lambda item, place=place: three[item][place][1], "{:.3f}".format))
     first = rows[0].data
-    most = max(len(points(rows, extension)) for extension in ordered(rows))
     caption = (
         f"Training loss in nats a token on {first.get('name')} ({first.get('source')} text), of each extension's "
         "longest tuning: every number is the mean over a block of steps that ends at the step given, of "
         f"{plural(most, 'block')} at most. Extensions of different windows see different sequences: compare slopes, "
         "not levels."
     )
-    return Table(tuple(columns), tuple(lines), caption)
+    return fill(own, columns, caption)
