@@ -241,7 +241,7 @@ def signatures(folder: Path, *overrides: str) -> list[str]:
     usual = ["model=smoke", "task=benchmarks", "task.sets=[piqa,winogrande]", "data=local", f"data.root={folder}"]
     config = launch.typed(launch.composed([*usual, "method=pi", "train=untuned", *overrides]))
     prepared = extension.prepare(config, lambda _: None)
-    return [records.signature(item.parts) for item in evaluation.benchmarks(prepared, config.task)]
+    return [records.signature(item.parts) for item in evaluation.measurements(prepared, config.task)]
 
 
 def test_each_set_has_a_name_of_its_own_that_what_changes_its_numbers_changes(folder: Path) -> None:

@@ -17,7 +17,7 @@ from position_interpolation.evidence.intervals import widening
 from position_interpolation.evidence.judging import Bar, Case, Claim, Outcome, claims, number, outcome
 from position_interpolation.evidence.records import Record
 from position_interpolation.report import judge, ledger
-from position_interpolation.report.judge import CHECKS, judged, papers
+from position_interpolation.report.judge import check, judged, papers
 from position_interpolation.report.pages import render_index
 from position_interpolation.tasks.benchmarks.claims import accuracy
 from position_interpolation.tasks.passkey.claims import k_max
@@ -137,8 +137,7 @@ class TestClaims:
 
     @pytest.mark.parametrize("claim", claims(), ids=lambda claim: claim.id)
     def test_a_claim_gives_its_check_what_it_takes_and_says_what_it_needs(self, claim: Claim) -> None:
-        module, _, name = claim.check.partition(".")
-        inspect.signature(getattr(CHECKS[module], name)).bind(papers(), **claim.given)
+        inspect.signature(check(claim)).bind(papers(), **claim.given)
         assert claim.statement
         assert claim.needed.endswith((".", ")"))
         assert claim.subject in ledger.SUBJECTS

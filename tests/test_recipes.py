@@ -14,6 +14,7 @@ from position_interpolation.app import launch
 from position_interpolation.app.run import run
 from position_interpolation.evidence.records import Record, read
 from position_interpolation.models import rope
+from position_interpolation.report.pages import render
 from position_interpolation.tasks import registry
 from position_interpolation.tasks.registry import Entry
 
@@ -45,6 +46,15 @@ from position_interpolation.tasks.measurement import Measured, Measurement, comm
 from position_interpolation.text import corpora
 from position_interpolation.text.encoding import encode
 from position_interpolation.tuning.extension import Prepared
+"""
+PAGE_NEEDS = """
+from collections.abc import Iterator, Sequence
+from position_interpolation.display.section import Section
+from position_interpolation.display.tables import EXTENSION, Column, fill
+from position_interpolation.evidence import select
+from position_interpolation.evidence.extensions import ordered
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import rate_text
 """
 
 
@@ -95,13 +105,14 @@ def test_a_method_is_added_as_the_page_says(
 def test_a_task_is_added_as_the_page_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choose: Callable[[str, str, str], None]
 ) -> None:
-    config_block, measure_block, line = blocks("add_a_task.md", "python")
+    config_block, measure_block, line, page_block = blocks("add_a_task.md", "python")
     folder = tmp_path / "accuracy"
     folder.mkdir()
     (folder / "__init__.py").touch()
     (folder / "config.py").write_text(CONFIG_NEEDS + config_block)
     (folder / "guesses.py").write_text(GUESSES)
     (folder / "measure.py").write_text(MEASURE_NEEDS + measure_block)
+    (folder / "page.py").write_text(PAGE_NEEDS + page_block)
     monkeypatch.syspath_prepend(tmp_path)
     config = importlib.import_module("accuracy.config")
     ((kind, entry),) = eval("{" + line + "}", {"Entry": Entry, "accuracy": config, "HERE": ""}).items()
@@ -110,5 +121,8 @@ def test_a_task_is_added_as_the_page_says(
     rows = carried_out(["method=none", f"task={kind}", "task.documents=2"], tmp_path)
     assert [(row.task, row.metric, row.n_documents, row.eval_window) for row in rows] == [(kind, "accuracy", 2, 64)]
     assert 0 <= rows[0].value <= 1
+    page = render(tmp_path / "single" / "smoke")[-1].read_text()
+    assert "| smoke | 64 | none | 0 |" in page
+    assert "Share of next tokens that the model guesses right." in page
     with pytest.raises(launch.UsageError, match=r"task\.documents=0"):  # its bound stands beside its field
         launch.prepare([*SMOKE, "method=none", f"task={kind}", "task.documents=0"])

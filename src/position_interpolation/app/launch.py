@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from position_interpolation.app import checks, registry
+from position_interpolation.app.side_by_side import workers_at_a_time
 from position_interpolation.evidence.tracking import Tracker
 from position_interpolation.planning.config import PlanTask
 from position_interpolation.settings import schema
@@ -47,6 +48,19 @@ def prepare(arguments: list[str]) -> list[Config]:
         except OSError as error:
             raise UsageError(f"{config.paths.runs} cannot be made ({error.strerror}): set paths.runs") from error
     return configs
+
+
+def command_lines(arguments: list[str]) -> list[list[str]]:
+    """The overrides of each job that `prepare` made a configuration of."""
+    return jobs(get_args_parser().parse_args(arguments).overrides)
+
+
+def side_by_side(arguments: list[str], configs: list[Config]) -> int:
+    """How many workers carry out the jobs: one where Hydra is to do it, in this process or by another launcher."""
+    parsed = get_args_parser().parse_args(arguments)
+    if len(configs) < 2 or any(text.startswith(("hydra/launcher=", "hydra/sweeper=")) for text in parsed.overrides):
+        return 1
+    return workers_at_a_time(configs[0])
 
 
 def _is_multirun(overrides: list[str]) -> bool:

@@ -3,7 +3,7 @@
 The ledger shows all of it, a page what rests on its own records. So no two pages can differ on a claim.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,29 +16,12 @@ from position_interpolation.evidence import paper
 from position_interpolation.evidence.evidence import EXPERIMENTS, Evidence
 from position_interpolation.evidence.judging import Case, Claim, Outcome, claims, outcome, weakest
 from position_interpolation.evidence.records import ROWS, Record, read
-from position_interpolation.tasks.benchmarks import claims as benchmarks
-from position_interpolation.tasks.govreport import claims as govreport
-from position_interpolation.tasks.heads import claims as heads
-from position_interpolation.tasks.passkey import claims as passkey
-from position_interpolation.tasks.perplexity import claims as perplexity
-from position_interpolation.tasks.positions import claims as positions
+from position_interpolation.tasks.registry import parts
 from position_interpolation.tasks.theory import claims as theory
 
 PAPER = paper.RUNG
 OPPOSITES = {"holds", "does not hold"}
-# Where the functions are that claims.yaml names.
-CHECKS: dict[str, ModuleType] = {
-    "perplexity": perplexity,
-    "steps": steps,
-    "passkey": passkey,
-    "benchmarks": benchmarks,
-    "govreport": govreport,
-    "theory": theory,
-    "heads": heads,
-    "positions": positions,
-    "settings": settings,
-    "base_tokens": base_tokens,
-}
+COMPARISONS: dict[str, ModuleType] = {"steps": steps, "settings": settings, "base_tokens": base_tokens}
 
 
 @dataclass(frozen=True)
@@ -109,11 +92,17 @@ def judge(records: Mapping[str, Sequence[Record]]) -> list[Entry]:
 
 def judged(claim: Claim, evidence: Evidence) -> Outcome:
     """What one evidence says about one claim."""
-    module, _, name = claim.check.partition(".")
-    cases = list(getattr(CHECKS[module], name)(evidence, **claim.given))
+    cases = list(check(claim)(evidence, **claim.given))
     # A cell that a table leaves blank was never offered as evidence; one that a rung lacks may still be measured.
     offered = [case for case in cases if case.effect is not None]
     return outcome(offered if evidence.printed and offered else cases)
+
+
+def check(claim: Claim) -> Callable[..., Iterator[Case]]:
+    """The function that claims.yaml names: `passkey.farther` stands in the claims of the task passkey."""
+    module, _, name = claim.check.partition(".")
+    found: Callable[..., Iterator[Case]] = getattr((COMPARISONS | parts("claims"))[module], name)
+    return found
 
 
 def beside(folder: Path) -> list[Entry]:

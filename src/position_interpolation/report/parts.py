@@ -1,4 +1,4 @@
-"""What a results folder shows, from its records: one package a subject, in the order of a page."""
+"""What a results folder shows, from its records: comparisons, then each task, in the order of a page."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -8,36 +8,21 @@ from position_interpolation.comparisons.settings import page as settings
 from position_interpolation.comparisons.steps import page as steps
 from position_interpolation.display.section import Section
 from position_interpolation.evidence.records import Record
-from position_interpolation.tasks.benchmarks import page as benchmarks
-from position_interpolation.tasks.govreport import page as govreport
-from position_interpolation.tasks.heads import page as heads
-from position_interpolation.tasks.passkey import page as passkey
-from position_interpolation.tasks.perplexity import page as perplexity
-from position_interpolation.tasks.positions import page as positions
-from position_interpolation.tasks.theory import page as theory
+from position_interpolation.tasks.registry import parts
 
+Builder = Callable[[Sequence[Record]], Iterator[Section]]
 TRIAL = "smoke"  # the experiment that tries the path
-# The first section of a page stands for it on the overview.
-SECTIONS: tuple[Callable[[Sequence[Record]], Iterator[Section]], ...] = (
-    steps.sections,
-    settings.sections,
-    base_tokens.sections,
-    perplexity.sections,
-    passkey.sections,
-    positions.sections,
-    benchmarks.sections,
-    govreport.sections,
-    heads.sections,
-    theory.sections,
-    steps.tuning_curves,
-)
+# What compares across tasks comes first: the first section of a page stands for it on the overview.
+COMPARISONS = (steps.sections, settings.sections, base_tokens.sections)
 
 
 def sections(records: Sequence[Record]) -> list[Section]:
     """What the records allow to show, in the order of the page; drawing waits until it is asked for."""
     found: list[Section] = []
     taken: set[str] = set()
-    for build in SECTIONS:
+    tasks = (page.sections for page in parts("page").values())
+    builders: list[Builder] = [*COMPARISONS, *tasks, steps.tuning_curves]
+    for build in builders:
         for section in build(records):
             drawings = tuple((_free(stem, taken), draw) for stem, draw in section.drawings)
             stem = _free(section.stem, taken)

@@ -117,6 +117,8 @@ class Compute:
     device: str = "auto"
     dtype: str = "auto"  # auto: bfloat16 where the hardware multiplies it fast, else float32
     threads: int | None = number(None, least=1, most=4_096)
+    # Jobs of a sweep that run side by side; None: as many as a CPU's cores and memory take, one on a GPU.
+    jobs: int | None = number(None, least=1, most=1_024)
     tokens_per_forward: int | None = number(None, least=1)  # None: 8192, and on a CPU 4096 in evaluation
     compile: bool = False  # the layers, by torch.compile: faster after some seconds; on a CPU it needs a C++ compiler
     recompute: bool = False  # activations of a layer in the backward pass, in place of keeping them: less memory

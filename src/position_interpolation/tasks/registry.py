@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from position_interpolation.settings.schema import Config, Task
@@ -26,17 +28,30 @@ class Entry:
 
     settings: type[Task]  # its `kind` is the task's name here
     check: Callable[[Config, Any], None]  # refuses settings that make no sense, before anything is computed
-    folder: str  # the package with measure.py: imported when a run measures, for torch takes seconds to import
+    # The package with measure.py and, as they are needed, page.py and claims.py. Each is imported when it is asked for:
+    # torch takes seconds to import.
+    folder: str
 
 
+# In the order of a page.
 TASKS: dict[str, Entry] = {
     "perplexity": Entry(perplexity.PerplexityTask, perplexity.check, f"{HERE}.perplexity"),
     "passkey": Entry(passkey.PasskeyTask, passkey.check, f"{HERE}.passkey"),
-    "govreport": Entry(govreport.GovReportTask, govreport.check, f"{HERE}.govreport"),
     "positions": Entry(positions.PositionsTask, positions.check, f"{HERE}.positions"),
     "benchmarks": Entry(benchmarks.BenchmarksTask, benchmarks.check, f"{HERE}.benchmarks"),
+    "govreport": Entry(govreport.GovReportTask, govreport.check, f"{HERE}.govreport"),
     "heads": Entry(heads.HeadsTask, heads.check, f"{HERE}.heads"),
 }
+THEORY = f"{HERE}.theory"  # measures no extension, but has a page and claims as a task does
+
+
+def parts(name: str) -> dict[str, ModuleType]:
+    """The modules of that name, `page` or `claims`, of every task that has one, by the task's folder, in order."""
+    modules = {
+        folder.rpartition(".")[2]: f"{folder}.{name}"
+        for folder in (*(entry.folder for entry in TASKS.values()), THEORY)
+    }
+    return {task: import_module(module) for task, module in modules.items() if find_spec(module) is not None}
 
 
 def measurements(prepared: "Prepared") -> "Iterator[Measurement]":

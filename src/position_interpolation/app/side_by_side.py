@@ -1,0 +1,185 @@
+"""The jobs of a sweep side by side on a CPU, one thread each.
+
+The matrices of small models keep one core busy and leave others waiting, so several jobs do more than several threads.
+Jobs that need the same training stay together, in one process: the first trains, the others find its checkpoint.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from position_interpolation.machine import distributed
+from position_interpolation.settings import derived
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Config
+
+GIBIBYTES_OF_A_JOB = 4
+PATIENCE = 20  # seconds that a worker has to end when it is asked to
+LOOK = 1.0  # seconds between two looks at the workers
+
+
+@dataclass
+class Worker:
+    """Jobs that need one training, and the process that carries them out."""
+
+    name: str
+    jobs: list[list[str]]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    seconds: float = 0.0
+    told: bool = False  # whether its end was announced
+
+    def start(self) -> None:
+        """Start the process; what it says goes to the log."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", f"{__package__}.worker", json.dumps(self.jobs)]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        self.started = time.monotonic()
+
+    def poll(self) -> int | None:
+        """The exit status; None while it runs or waits."""
+        if self.process is None:
+            return None
+        status = self.process.poll()
+        if status is None:
+            self.seconds = time.monotonic() - self.started
+        return status
+
+    @property
+    def last_line(self) -> str:
+        """What it said last: the state of its progress bar, or an error."""
+        try:
+            lines = self.log.read_bytes()[-2000:].decode(errors="replace").replace("\r", "\n").split("\n")
+        except OSError:
+            return ""
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def workers_at_a_time(config: Config) -> int:
+    """How many workers this machine takes: as asked for, else by free cores and memory on a CPU, and one on a GPU."""
+    if config.compute.jobs is not None:
+        return config.compute.jobs
+    if (
+        distributed.processes() > 1
+        or config.compute.device == "cuda"
+        or (config.compute.device == "auto" and _has_gpu())
+    ):
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores // (config.compute.threads or 1), _free_gibibytes() // GIBIBYTES_OF_A_JOB))
+
+
+def carry_out(jobs: Sequence[list[str]], configs: Sequence[Config], at_a_time: int) -> None:
+    """Run all jobs, so many workers at a time, and show how they are doing.
+
+    Raises:
+        UsageError: a worker failed. Those that ran are waited for, no other is started; the same command goes on.
+    """
+    workers = _grouped(jobs, configs)
+    for worker in workers:
+        if configs[0].compute.threads is None:
+            worker.jobs = [[*job, "compute.threads=1"] for job in worker.jobs]
+    console = Console()
+    try:
+        with (
+            Live(console=console, refresh_per_second=1, transient=True)
+            if console.is_terminal
+            else nullcontext() as live
+        ):
+            while not _step(workers, at_a_time, console):
+                if live is not None:
+                    live.update(_shown(workers))
+                time.sleep(LOOK)
+    except KeyboardInterrupt:
+        _end(workers)
+        raise
+    failed = next((worker for worker in workers if worker.poll()), None)
+    if failed is not None:
+        raise UsageError(f"{failed.name}: {failed.last_line.removeprefix('error: ')} (all it said: {failed.log})")
+
+
+def _step(workers: Sequence[Worker], at_a_time: int, console: Console) -> bool:
+    """Start what can be started; whether all is done."""
+    for worker in workers:
+        if worker.poll() is not None and not worker.told:
+            worker.told = True
+            state = "failed" if worker.poll() else "done"
+            console.print(f"{state} after {worker.seconds / 60:.1f} minutes: {worker.name}", highlight=False)
+    running = [worker for worker in workers if worker.process is not None and worker.poll() is None]
+    waiting = [worker for worker in workers if worker.process is None]
+    if any(worker.poll() for worker in workers):
+        waiting = []  # after a failure nothing more is begun
+    for worker in waiting[: max(0, at_a_time - len(running))]:
+        worker.start()
+        if not console.is_terminal:
+            jobs = "1 job" if len(worker.jobs) == 1 else f"{len(worker.jobs)} jobs"
+            console.print(f"started {jobs}: {worker.name}; what it says: {worker.log}", highlight=False, soft_wrap=True)
+    return not running and not waiting
+
+
+def _shown(workers: Sequence[Worker]) -> Table:
+    """One row a worker: what it works on, for how long, and what its progress bar says."""
+    table = Table.grid(padding=(0, 1))
+    for worker in workers:
+        status = worker.poll()
+        state = "waiting" if worker.process is None else "running" if status is None else "failed" if status else "done"
+        since = f"{worker.seconds / 60:.0f} min" if worker.process is not None else ""
+        table.add_row(worker.name, state, since, worker.last_line[-60:] if state == "running" else "")
+    return table
+
+
+def _end(workers: Sequence[Worker]) -> None:
+    """Ask every worker and its children to end; after a while make them."""
+    alive = [worker.process for worker in workers if worker.process is not None and worker.poll() is None]
+    for process in alive:
+        os.killpg(process.pid, signal.SIGINT)
+    until = time.monotonic() + PATIENCE
+    for process in alive:
+        try:
+            process.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _grouped(jobs: Sequence[list[str]], configs: Sequence[Config]) -> list[Worker]:
+    """Jobs by what is trained for them, whatever the number of steps, in the order of the sweep."""
+    workers: dict[str, Worker] = {}
+    for job, config in zip(jobs, configs, strict=True):
+        wanted = derived.extension(config)
+        recipe = {name: value for name, value in vars(config.train).items() if name not in ("steps", "checkpoints")}
+        key = repr([config.model, wanted.method, wanted.factor, bool(wanted.steps) and recipe, config.seed])
+        if key not in workers:
+            tuned = "tuned" if wanted.steps else "untuned"
+            name = f"{config.model.name} {wanted.method} x{wanted.factor:g} {tuned}, seed {config.seed}"
+            place = Path(config.paths.runs) / "logs" / f"{config.experiment_name}-{len(workers) + 1}.log"
+            workers[key] = Worker(name, [], place)
+        workers[key].jobs.append(job)
+    return list(workers.values())
+
+
+def _free_gibibytes() -> int:
+    """Memory that Linux says is available; where nothing says so, enough for one job."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) // 2**20
+    except (OSError, StopIteration, ValueError):
+        return GIBIBYTES_OF_A_JOB
+
+
+def _has_gpu() -> bool:
+    """Whether there is a GPU of NVIDIA's; asking torch would take seconds."""
+    return Path("/proc/driver/nvidia/gpus").is_dir()

@@ -1,0 +1,45 @@
+"""One worker of a sweep: carries out the jobs that it is given, one after another, and renders nothing.
+
+Started by `side_by_side` as `python -m position_interpolation.app.worker JOBS`, JOBS being the jobs' overrides as JSON.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+
+from position_interpolation.app import launch
+from position_interpolation.settings.errors import UsageError
+
+
+def end_with_parent() -> None:
+    """End this process soon after the one that started it, however that ended: nothing is left behind."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)  # checkpoints and records are whole or absent
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main(jobs: list[list[str]]) -> None:
+    """Compose and run each job; say which one begins."""
+    launch.register()
+    from position_interpolation.app.run import run  # torch takes seconds to import
+
+    for number, overrides in enumerate(jobs, start=1):
+        print(f"job {number} of {len(jobs)}: {' '.join(overrides)}", flush=True)
+        run(launch.typed(launch.composed(overrides)))
+
+
+if __name__ == "__main__":
+    end_with_parent()
+    try:
+        main(json.loads(sys.argv[1]))
+    except (UsageError, OSError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,112 @@
+"""Jobs of a sweep side by side: the same records as one after another, and no process is left whatever happens."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from position_interpolation.app import launch, side_by_side
+from position_interpolation.app.run import run
+from position_interpolation.evidence.records import read
+from position_interpolation.settings.errors import UsageError
+
+SWEEP = [
+    "--multirun", "model=smoke", "data.source=made_up", "task=pg19", "task.documents=1", "task.truncate_factor=8",
+    "train.steps=4", "train.batch_size=2", "wandb=disabled", "extension=none,pi_x4",
+]  # fmt: skip
+
+
+def places(folder: Path) -> list[str]:
+    return [f"paths.{name}={folder / name}" for name in ("results", "runs", "cache")]
+
+
+def running(folder: Path) -> list[int]:
+    """Processes whose command line names a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(folder) in (process / "cmdline").read_text() and int(process.name) != os.getpid():
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+def gone(folder: Path, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while running(folder) and time.monotonic() < until:
+        time.sleep(0.2)
+    return not running(folder)
+
+
+def test_jobs_of_one_training_stay_together() -> None:
+    command = ["experiment=table4_passkey", "model=smoke", "data.source=made_up"]
+    configs, jobs = launch.prepare(command), launch.command_lines(command)
+    workers = side_by_side._grouped(jobs, configs)
+    assert [worker.name.split(",")[0] for worker in workers] == [
+        "smoke none x1 untuned", "smoke extrapolation x4 tuned", "smoke pi x4 tuned", "smoke pi x8 tuned",
+        "smoke pi x16 tuned",
+    ]  # fmt: skip
+    assert {len(worker.jobs) for worker in workers} == {5}
+    assert [job for worker in workers for job in worker.jobs] == jobs
+
+
+def test_seeds_and_settings_are_trainings_of_their_own() -> None:
+    command = ["experiment=sweep_learning_rate", "model=smoke", "data.source=made_up", "seed=0,1"]
+    workers = side_by_side._grouped(launch.command_lines(command), launch.prepare(command))
+    assert len(workers) == 3 * 4 * 2, "extensions, rates and seeds"
+
+
+def test_how_many_is_as_asked_for_else_by_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    (config,) = launch.prepare(["model=smoke", "data.source=made_up", "compute.device=cpu"])
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    for threads, jobs, memory, expected in (
+        (None, None, 64, 8), (2, None, 64, 4), (None, None, 13, 3), (None, None, 1, 1), (None, 5, 1, 5),
+    ):  # fmt: skip
+        monkeypatch.setattr(side_by_side, "_free_gibibytes", lambda memory=memory: memory)
+        asked = replace(config, compute=replace(config.compute, threads=threads, jobs=jobs))
+        assert side_by_side.workers_at_a_time(asked) == expected
+    on_gpu = replace(config, compute=replace(config.compute, device="cuda"))
+    assert side_by_side.workers_at_a_time(on_gpu) == 1
+
+
+def test_the_records_are_those_of_one_job_after_another(tmp_path: Path) -> None:
+    """Threads change rounding; so both have one."""
+    together = [*SWEEP, "compute.jobs=2", *places(tmp_path / "together")]
+    done = subprocess.run([sys.executable, "-m", "position_interpolation", *together], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("done after") == 2
+    for config in launch.prepare([*SWEEP, "compute.threads=1", *places(tmp_path / "after")]):
+        run(config)
+    rows = {
+        name: {row.identity: row.value for row in read(tmp_path / name / "results/single/smoke/rows.jsonl")}
+        for name in ("together", "after")
+    }
+    assert rows["together"] == rows["after"]
+    assert len(rows["together"]) > 10
+
+
+def test_a_worker_that_fails_is_named_and_nothing_more_is_begun(tmp_path: Path) -> None:
+    configs = launch.prepare([*SWEEP, *places(tmp_path)])
+    jobs = [["model=nonesuch"], *launch.command_lines(SWEEP)[1:]]
+    with pytest.raises(UsageError, match=r"smoke none x1 untuned, seed 0: there is no model=nonesuch.*single-1\.log"):
+        side_by_side.carry_out(jobs, configs, 1)
+    assert not (tmp_path / "runs/logs/single-2.log").exists()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_no_process_is_left(how: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "position_interpolation", *SWEEP, "compute.jobs=2", *places(tmp_path)]
+    parent = subprocess.Popen([*command, "train.steps=100000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log, until = tmp_path / "runs/logs/single-2.log", time.monotonic() + 120
+    while not (log.exists() and "/100000" in log.read_text()) and time.monotonic() < until:
+        time.sleep(0.5)
+    assert len(running(tmp_path)) >= 2
+    parent.send_signal(how)
+    parent.wait(60)
+    assert gone(tmp_path, 30)
