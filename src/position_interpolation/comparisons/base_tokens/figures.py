@@ -6,50 +6,37 @@ from statistics import fmean
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from position_interpolation.comparisons.base_tokens import tables
 from position_interpolation.comparisons.base_tokens.tables import Treatment
-from position_interpolation.display.colours import colour
-from position_interpolation.display.drawing import style, tick
-from position_interpolation.evidence.extensions import Extension
+from position_interpolation.display import drawing
+from position_interpolation.display.colours import colour, style
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import plural
 
 
+@drawing.styled
 def base_tokens_figure(rows: Sequence[Record], metric: str = "perplexity") -> Figure:
     """One line a treatment through the means over seeds, one small point a seed.
 
-    Args:
-        rows: one group of `select.stopped`, or the passkey records of such bases by one rule.
-        metric: `perplexity` or `k_max`.
+    The rows are one group of `select.stopped`, or for `k_max` the passkey records of such bases by one rule.
     """
     window = tables.compared_window(rows)
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.subplots()
+    figure, (axes,) = drawing.panels(2.6)
     for treatment in tables.treatments(rows):
         _draw(axes, rows, treatment, metric, window)
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator([base.tokens for base in tables.bases(rows)]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1e6:g} M")
+    tokens = [base.tokens for base in tables.bases(rows)]
+    drawing.log_ticks(axes, tokens, [f"{count / 1e6:g} M" for count in tokens])
     axes.set_xlabel("training tokens of the base")
-    axes.set_ylabel("perplexity" if metric == "perplexity" else "$k_{max}$ (tokens)")
     if metric == "perplexity":
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(tick))
-        axes.yaxis.set_minor_formatter(FuncFormatter(tick))
-    axes.grid(axis="y", color="0.9", linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
-    count = max(record.n_documents or 0 for record in rows if record.metric == metric)
-    unit = "document" if metric == "perplexity" else "trial"
-    rule = f", rule {rows[0].protocol}" if metric == "k_max" else ""
-    figure.suptitle(
-        f"{rows[0].model} at a window of {window}, {plural(count, unit)}{rule}; "
-        "lines through means over seeds, points single seeds",
-        fontsize="small",
-        color="0.35",
+        drawing.perplexity_axis(axes)
+        rule, unit = "", "document"
+    else:
+        axes.set_ylabel("k_max (tokens)")
+        rule, unit = f", rule {rows[0].protocol}", "trial"
+    count = drawing.count([record for record in rows if record.metric == metric], unit)
+    drawing.finish(
+        figure,
+        f"{rows[0].model} at a window of {window}, {count}{rule}; lines through means over seeds, points single seeds",
     )
     return figure
 
@@ -63,14 +50,11 @@ def _draw(axes: Axes, rows: Sequence[Record], treatment: Treatment, metric: str,
         item = tables.extension(base, treatment)
         values = [record.value for record in tables.by_seed(rows, item, metric, window).values()]
         if values:
-            axes.plot([base.tokens] * len(values), values, ".", color=colour(this, alike), alpha=0.5, markersize=5)
+            axes.plot([base.tokens] * len(values), values, ".", color=colour(this, alike), alpha=0.5)
             means.append((base.tokens, _mean(values, metric)))
     if means:
-        axes.plot(*zip(*means, strict=True), label=_label(this), **style(this, alike))
-
-
-def _label(item: Extension) -> str:
-    return "none" if item.method == "none" else item.label
+        label = "none" if this.method == "none" else this.label
+        axes.plot(*zip(*means, strict=True), label=label, **style(this, alike))
 
 
 def _mean(values: Sequence[float], metric: str) -> float:

@@ -8,116 +8,82 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
+from position_interpolation.display import drawing
 from position_interpolation.display.colours import GREY, VERMILION
-from position_interpolation.display.drawing import line
 from position_interpolation.evidence import select
 from position_interpolation.evidence.extensions import names, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import plural, whole
+from position_interpolation.evidence.words import rate_text, whole
 
-SUCCESS_COLOURS = "cividis"  # made to read the same with colour blindness
+SHADES = colormaps["cividis"]  # of success; made to read the same with colour blindness
+DISTANCE = "distance k of the passkey from the end of the prompt (tokens)"
 
 
+@drawing.styled
 def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
-    """Success rate by extension (rows) and distance k of the passkey from the prompt's end (columns).
-
-    Args:
-        records: one group of `rules.passkeys`.
-        rule: by which answers were judged.
-    """
+    """One group of `rules.passkeys`: success rate by extension (rows) and distance k of the passkey (columns)."""
     asked = select.asked(records)
     called = names([extension for extension, _ in asked])
     several = len(asked) > len(called)  # the same extension asked in prompts of several lengths
-    figure = Figure(figsize=(11, 1.9 + 0.6 * len(asked)), layout="constrained")
-    axes = figure.subplots()
-    colours = colormaps[SUCCESS_COLOURS]
     farthest = max(window for _, window in asked)
-    trials = 0
+    figure, (axes,) = drawing.panels(1.0 + 0.36 * len(asked))
     for row, (extension, window) in enumerate(asked):
         rates = select.by_distance(records, extension, window)
-        start = 0
-        for distance, record in rates.items():
-            axes.barh(row, distance - start, left=start, height=0.8, color=colours(record.value), linewidth=0)
-            start, trials = distance, record.n_documents or 0
-        longest = select.find(records, extension, "k_max", window)
-        if longest is not None:
-            _mark_longest(axes, row, longest, farthest)
-    for edge in sorted({extension.base_window for extension, _ in asked}):
-        axes.axvline(edge, color=VERMILION, linestyle="--", linewidth=1.2)
-        axes.annotate(
-            f"L = {edge}", (edge, 1), xycoords=("data", "axes fraction"), xytext=(0, 3),
-            textcoords="offset points", ha="center", color=VERMILION, fontsize="small",
-        )  # fmt: skip
-    axes.set_yticks(
-        range(len(asked)),
-        [called[item] + (f", prompt {window}" if several else "") for item, window in asked],
-    )
-    axes.set_ylim(len(asked) - 0.4, -0.6)
-    axes.set_xlim(0, farthest)
-    axes.set_xticks([farthest * part // 8 for part in range(9)])
-    axes.set_xlabel("distance k of the passkey from the end of the prompt (tokens)")
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    bar = figure.colorbar(ScalarMappable(Normalize(0, 1), colours), ax=axes, pad=0.11, fraction=0.03, aspect=12)
-    bar.set_label("success rate")
-    bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    figure.suptitle(
-        f"Passkey retrieval, rule {rule}, {plural(trials, 'trial')} at each distance; thick bars: $k_{{max}}$, "
-        "in brackets its 95 % interval",
-        fontsize="medium",
+        starts = [0, *rates][:-1]
+        widths = [distance - start for distance, start in zip(rates, starts, strict=True)]
+        shades = [SHADES(record.value) for record in rates.values()]
+        axes.barh([row] * len(rates), widths, 0.5, starts, color=shades, linewidth=0)
+        axes.vlines(extension.base_window, row - 0.25, row + 0.25, color=VERMILION, linestyle=":")
+        axes.text(0, row - 0.28, called[extension] + (f", prompt {window}" if several else ""), va="bottom")
+        _mark_longest(axes, row, select.find(records, extension, "k_max", window), farthest)
+    axes.set(xlim=(0, farthest), ylim=(len(asked) - 0.6, -0.8), yticks=[], xlabel=DISTANCE)
+    axes.set_xticks([farthest * part // 4 for part in range(5)])
+    drawing.cells(axes)
+    rates_bar(figure, "success rate")
+    edges = ", ".join(map(str, sorted({extension.base_window for extension in called})))
+    trials = drawing.count([row for row in records if row.metric == "success" and row.at is not None], "trial")
+    drawing.finish(
+        figure,
+        f"Passkey retrieval, rule {rule}, {trials} at each distance; "
+        f"thick bars: k_max, in brackets its 95 % interval; dotted: L = {edges}",
     )
     return figure
 
 
+@drawing.styled
 def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
-    """The key's mean log-likelihood by distance, one line an extension; it tells apart where success is 0 or 1.
-
-    Args:
-        records: the log-likelihoods of one group of `rules.passkeys`.
-        rule: by which answers were judged.
-    """
-    extensions, called = ordered(records), names(ordered(records))
-    figure = Figure(figsize=(8, 4.8), layout="constrained")
-    axes = figure.subplots()
+    """The key's mean log-likelihood by distance, one line an extension; it tells apart where success is 0 or 1."""
+    called = names(ordered(records))
+    figure, (axes,) = drawing.panels(2.8)
     for extension, window in select.asked(records):
         found = select.by_distance(records, extension, window, "key_log_likelihood")
-        line(axes, list(found.values()), list(found), extension, extensions, f"{called[extension]}, prompt {window}")
+        drawing.line(axes, found, extension, called, label=f"{called[extension]}, prompt {window}")
     guess = math.log(1 / 10)
-    axes.axhline(guess, color=GREY, linestyle="--", linewidth=1.2, label=f"guessing a digit: ln(1/10) = {guess:.2f}")
+    axes.axhline(guess, color=GREY, linestyle="--", label=f"guessing a digit: ln(1/10) = {guess:.2f}")
     axes.set_xlim(left=0)
-    axes.set_xlabel("distance k of the passkey from the end of the prompt (tokens)")
-    axes.set_ylabel("log-likelihood of the key (nats a digit)")
-    axes.grid(axis="y", color="0.9", linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-    trials = min(record.n_documents or 0 for record in records)
-    figure.suptitle(
-        f"mean over {plural(trials, 'trial')} at each distance, rule {rule}; bars: 95 %, Student's t",
-        fontsize="small",
-        color="0.35",
-    )
+    axes.set(xlabel=DISTANCE, ylabel="log-likelihood of the key (nats a digit)")
+    trials = drawing.count([record for record in records if record.at is not None], "trial")
+    drawing.finish(figure, f"mean over {trials} at each distance, rule {rule}; bars: 95 %, Student's t")
     return figure
 
 
-def _mark_longest(axes: Axes, row: int, longest: Record, farthest: int) -> None:
+def rates_bar(figure: Figure, label: str) -> None:
+    """What the colours of success mean, below all panels."""
+    colours = ScalarMappable(Normalize(0, 1), SHADES)
+    bar = figure.colorbar(colours, ax=figure.axes, location="bottom", fraction=0.04, aspect=30, label=label)
+    bar.ax.xaxis.set_major_formatter(percent)
+
+
+def percent(value: float, _: float) -> str:
+    """The label of a tick at a rate."""
+    return rate_text(value).replace(".0", "")
+
+
+def _mark_longest(axes: Axes, row: int, longest: Record | None, farthest: int) -> None:
     """A bar where unbroken retrieval ends, and k_max with its interval at the right."""
-    interval = (
-        ""
-        if longest.ci_low is None or longest.ci_high is None
-        else (f"\n[{whole(longest.ci_low)}, {whole(longest.ci_high)}]")
-    )
-    axes.annotate(
-        f"$k_{{max}}$ = {whole(longest.value)}{interval}", (farthest, row), xytext=(8, 0),
-        textcoords="offset points", va="center", fontsize="small", annotation_clip=False,
-    )  # fmt: skip
-    axes.add_line(
-        Line2D(
-            [longest.value, longest.value],
-            [row - 0.44, row + 0.44],
-            color=VERMILION,
-            linewidth=2.5,
-            clip_on=False,
-        )
-    )
+    if longest is not None:
+        low, high = longest.ci_low, longest.ci_high
+        interval = "" if low is None or high is None else f" [{whole(low)}, {whole(high)}]"
+        axes.text(farthest, row - 0.28, f"k_max = {whole(longest.value)}{interval}", ha="right", va="bottom")
+        axes.vlines(longest.value, row - 0.3, row + 0.3, color=VERMILION, linewidth=2.5, clip_on=False)

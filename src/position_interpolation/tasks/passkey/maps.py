@@ -2,21 +2,17 @@
 
 from collections.abc import Sequence
 
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from position_interpolation.display import drawing
 from position_interpolation.display.colours import VERMILION
 from position_interpolation.evidence import select
 from position_interpolation.evidence.extensions import Extension, extension_of, names
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import plural
-from position_interpolation.tasks.passkey.figures import SUCCESS_COLOURS
+from position_interpolation.tasks.passkey.figures import SHADES, percent, rates_bar
 
 FEWEST = 3  # lengths that make a map
-WIDTH, PANEL, MARGINS = 4.2, 2.1, 1.0  # inches; printed 8 cm wide, ten points are seven and a half
 
 
 def mapped(rows: Sequence[Record]) -> dict[Extension, list[int]]:
@@ -35,38 +31,24 @@ def longest(rows: Sequence[Record]) -> list[Record]:
     ]
 
 
+@drawing.styled
 def map_figure(rows: Sequence[Record], rule: str) -> Figure:
-    """One panel an extension, narrow enough for a column of text.
-
-    Args:
-        rows: one group of `rules.passkeys` in which `mapped` finds some.
-        rule: by which answers were judged.
-    """
-    panels = mapped(rows)
-    called = names(list(panels))
-    figure = Figure(figsize=(WIDTH, MARGINS + PANEL * len(panels)), layout="constrained")
-    trials = 0
-    for axes, (extension, lengths) in zip(
-        figure.subplots(len(panels), squeeze=False)[:, 0], panels.items(), strict=True
-    ):
+    """One group of `rules.passkeys` in which `mapped` finds some: one panel an extension."""
+    maps = mapped(rows)
+    called = names(list(maps))
+    figure, panels = drawing.panels(*[2.1] * len(maps))
+    for axes, (extension, lengths) in zip(panels, maps.items(), strict=True):
         for place, length in enumerate(lengths):
-            rates = select.by_distance(rows, extension, length)
-            trials = max([trials, *(record.n_documents or 0 for record in rates.values())])
-            _draw_column(axes, place, length, rates)
-        edge = _edge(axes, lengths, extension.base_window)
-        axes.set_title(called[extension] + edge, fontsize="medium", loc="left")
+            _draw_column(axes, place, length, select.by_distance(rows, extension, length))
+        axes.set_title(called[extension] + _edge(axes, lengths, extension.base_window))
         axes.set_xticks(range(len(lengths)), list(map(str, lengths)))
-        axes.set_xlim(-0.5, len(lengths) - 0.5)
-        axes.set_ylim(1, 0)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
-    axes.set_xlabel("length of the prompt (tokens)")
+        axes.set(xlim=(-0.5, len(lengths) - 0.5), ylim=(1, 0))
+        axes.yaxis.set_major_formatter(percent)
+        drawing.cells(axes)
+    panels[-1].set_xlabel("length of the prompt (tokens)")
     figure.supylabel("depth of the key in the prompt", fontsize="medium")
-    shades = ScalarMappable(Normalize(0, 1), colormaps[SUCCESS_COLOURS])
-    bar = figure.colorbar(shades, ax=figure.axes, location="bottom", fraction=0.04, aspect=30)
-    bar.set_label(f"success rate, {plural(trials, 'trial')} a cell, rule {rule}")
-    bar.ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    trials = drawing.count([row for row in rows if row.metric == "success" and row.at is not None], "trial")
+    rates_bar(figure, f"success rate, {trials} a cell, rule {rule}")
     return figure
 
 
@@ -74,8 +56,7 @@ def _draw_column(axes: Axes, place: int, length: int, rates: dict[int, Record]) 
     """The prompts of one length: a key at distance k stands for those from the distance before it on."""
     nearer = 0
     for distance, record in rates.items():
-        shade = colormaps[SUCCESS_COLOURS](record.value)
-        height, top = (distance - nearer) / length, 1 - distance / length
+        height, top, shade = (distance - nearer) / length, 1 - distance / length, SHADES(record.value)
         axes.bar(place, height, 1, bottom=top, color=shade, edgecolor="white", linewidth=0.5)
         nearer = distance
 
