@@ -56,7 +56,10 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
     [
         (["train.stpes=3"], "there is no key 'train.stpes'; did you mean 'train.steps'?"),
         (["train.steps=many"], "could not be converted to Integer"),
-        (["method=pii"], "there is no method=pii: choose one of extrapolation, none, pi; did you mean 'pi'?"),
+        (["method=pii"], "there is no method=pii: choose one of "),
+        (["method=pii"], "; did you mean 'pi'?"),
+        (["context=4"], "write context=x4, not context=4"),
+        (["task.corpora=books"], "did you mean 'task.corpus'?"),
         (["experiment=quickstar"], "did you mean 'quickstart'?"),
         (["context.window=300"], "300 is not a multiple of the base's window 256"),
         (["task.windows=[300]"], "expected multiples or whole parts of the base's window 256"),
@@ -138,8 +141,8 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["model=smoke", "model.architecture.rope_theta=nan"], "rope_theta=nan makes no sense"),
         (["paths.runs=/proc/nowhere"], "/proc/nowhere cannot be made"),
         (["task=plan", "compute.context_parallel=3"], "compute.context_parallel=3 processes cannot share"),
-        (["=3"], "must be a string"),
-        (["method=3"], "must be a string"),
+        (["=3"], "is a word, not a number"),
+        (["method=3"], "is a word, not a number"),
     ],
 )
 def test_bad_input_is_one_clear_line(overrides: list[str], expected: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from position_interpolation.tuning.loss import IGNORED, ROWS, total_loss
+from position_interpolation.tuning.loss import IGNORED, LOGIT_ROWS, total_loss
 
 SIZE, VOCABULARY = 16, 97
 BFLOAT16 = 0.01  # 2^-9 of rounding in states, head, logits and probabilities
@@ -34,7 +34,7 @@ def distance(ours: torch.Tensor, other: torch.Tensor) -> float:
     return float((ours.double() - other).norm() / other.norm())
 
 
-@pytest.mark.parametrize("rows", [2, ROWS, 2 * ROWS + 5])
+@pytest.mark.parametrize("rows", [2, LOGIT_ROWS, 2 * LOGIT_ROWS + 5])
 @pytest.mark.parametrize(("dtype", "close"), [(torch.float32, 1e-6), (torch.bfloat16, BFLOAT16)])
 def test_loss_and_gradients_are_those_of_all_logits_in_float64(
     monkeypatch: pytest.MonkeyPatch, rows: int, dtype: torch.dtype, close: float

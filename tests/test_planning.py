@@ -24,7 +24,7 @@ from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Architecture, Config, Model
 from position_interpolation.tasks.perplexity import losses, windows
 from position_interpolation.tasks.perplexity.losses import Tokenised
-from position_interpolation.tuning.loss import ROWS, total_loss
+from position_interpolation.tuning.loss import LOGIT_ROWS, total_loss
 
 HOME = Path(__file__).resolve().parents[1]
 CACHE = Path("unused")
@@ -254,7 +254,7 @@ def test_the_peak_of_a_step_is_close_below_the_plan(checkpointed: bool) -> None:
         hidden = model.model(input_ids=tokens, use_cache=False).last_hidden_state
         total_loss(hidden.flatten(0, 1), model.lm_head.weight, tokens.flatten(), torch.bfloat16).backward()
     peak = tracker.get_tracker_snapshot("peak")[torch.device("cpu")]["Total"]
-    found = formulas.tuning_memory(shape, length, 1, ROWS, checkpointed=checkpointed)
+    found = formulas.tuning_memory(shape, length, 1, LOGIT_ROWS, checkpointed=checkpointed)
     share = (peak - 2 * shape.parameters) / (found.activations + found.loss)
     assert (0.8 if checkpointed else 0.95) < share < 1.001
 

@@ -10,6 +10,7 @@ import pytest
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
+from position_interpolation import tasks
 from position_interpolation.app import launch
 from position_interpolation.app.run import run
 from position_interpolation.evidence.records import Record, read
@@ -20,42 +21,6 @@ from position_interpolation.tasks.registry import Entry
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SMOKE = ["model=smoke", "train=untuned", "data=embedded", "wandb=disabled", "compute.threads=1"]
-CONFIG_NEEDS = """
-from dataclasses import dataclass
-from omegaconf import MISSING
-from position_interpolation.settings.bounds import number
-from position_interpolation.settings.schema import Config, Task
-from position_interpolation.text import corpora
-"""
-GUESSES = """
-# The mathematics that the page leaves to the reader.
-import torch
-
-def share(model, ids):
-    tokens = torch.tensor([ids])
-    with torch.inference_mode():
-        guesses = model(tokens).logits[0, :-1].argmax(dim=-1)
-    return float((guesses == tokens[0, 1:]).double().mean())
-"""
-MEASURE_NEEDS = """
-from accuracy.config import AccuracyTask
-from accuracy.guesses import share
-from collections.abc import Iterator
-from position_interpolation.evidence import intervals
-from position_interpolation.tasks.measurement import Measured, Measurement, common, text
-from position_interpolation.text import corpora
-from position_interpolation.text.encoding import encode
-from position_interpolation.tuning.extension import Prepared
-"""
-PAGE_NEEDS = """
-from collections.abc import Iterator, Sequence
-from position_interpolation.display.section import Section
-from position_interpolation.display.tables import EXTENSION, Column, fill
-from position_interpolation.evidence import select
-from position_interpolation.evidence.extensions import ordered
-from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import rate_text
-"""
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -105,24 +70,23 @@ def test_a_method_is_added_as_the_page_says(
 def test_a_task_is_added_as_the_page_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choose: Callable[[str, str, str], None]
 ) -> None:
-    config_block, measure_block, line, page_block = blocks("add_a_task.md", "python")
-    folder = tmp_path / "accuracy"
+    config, share, measure, line, page = blocks("add_a_task.md", "python")
+    folder = tmp_path / "guesses"
     folder.mkdir()
-    (folder / "__init__.py").touch()
-    (folder / "config.py").write_text(CONFIG_NEEDS + config_block)
-    (folder / "guesses.py").write_text(GUESSES)
-    (folder / "measure.py").write_text(MEASURE_NEEDS + measure_block)
-    (folder / "page.py").write_text(PAGE_NEEDS + page_block)
-    monkeypatch.syspath_prepend(tmp_path)
-    config = importlib.import_module("accuracy.config")
-    ((kind, entry),) = eval("{" + line + "}", {"Entry": Entry, "accuracy": config, "HERE": ""}).items()
-    monkeypatch.setitem(registry.TASKS, kind, Entry(entry.settings, entry.check, "accuracy"))
+    for name, code in (("__init__", ""), ("config", config), ("share", share), ("measure", measure), ("page", page)):
+        (folder / f"{name}.py").write_text(code)
+    monkeypatch.setattr(tasks, "__path__", [*tasks.__path__, str(tmp_path)])  # as if it stood among the others
+    settings = importlib.import_module("position_interpolation.tasks.guesses.config")
+    space = {"Entry": Entry, "guesses": settings, "HERE": tasks.__name__}
+    ((kind, entry),) = eval("{" + line + "}", space).items()
+    monkeypatch.setitem(registry.TASKS, kind, entry)
     choose("task", kind, "add_a_task.md")
     rows = carried_out(["method=none", f"task={kind}", "task.documents=2"], tmp_path)
-    assert [(row.task, row.metric, row.n_documents, row.eval_window) for row in rows] == [(kind, "accuracy", 2, 64)]
+    expected = [(kind, "guessed_right", 2, 64)]
+    assert [(row.task, row.metric, row.n_documents, row.eval_window) for row in rows] == expected
     assert 0 <= rows[0].value <= 1
-    page = render(tmp_path / "single" / "smoke")[-1].read_text()
-    assert "| smoke | 64 | none | 0 |" in page
-    assert "Share of next tokens that the model guesses right." in page
+    shown = render(tmp_path / "single" / "smoke")[-1].read_text()
+    assert "| smoke | 64 | none | 0 |" in shown
+    assert "Share of next tokens that the model guesses right." in shown
     with pytest.raises(launch.UsageError, match=r"task\.documents=0"):  # its bound stands beside its field
         launch.prepare([*SMOKE, "method=none", f"task={kind}", "task.documents=0"])

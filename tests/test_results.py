@@ -19,7 +19,8 @@ from position_interpolation.report.parts import sections
 from position_interpolation.settings.schema import Compute
 
 HOME = Path(__file__).resolve().parents[1]
-FOLDERS = sorted(path.parent for path in HOME.glob("results/*/*/rows.jsonl"))
+OWN = "single"  # runs of whoever works here; they are not committed
+FOLDERS = sorted(path.parent for path in HOME.glob("results/*/*/rows.jsonl") if path.parts[-3] != OWN)
 
 
 def named(folder: Path) -> str:
@@ -68,10 +69,12 @@ def test_the_command_of_a_page_measures_its_model_on_its_text(folder: Path) -> N
 
 
 def test_the_committed_pages_overview_and_ledger_are_those_of_the_records(tmp_path: Path) -> None:
-    copy = shutil.copytree(HOME / "results", tmp_path / "results", ignore=shutil.ignore_patterns("single"))
+    copy = shutil.copytree(HOME / "results", tmp_path / "results", ignore=shutil.ignore_patterns(OWN))
     pages.render_index(copy)
     for path in (HOME / "results").glob("**/*.md"):
         name = path.relative_to(HOME / "results")
+        if name.parts[0] == OWN:
+            continue
         assert (copy / name).read_text() == path.read_text(), name
 
 
@@ -111,7 +114,6 @@ DIGESTS = {
     "heads/tiny": "f22bf62bc8dc275c",
     "positions/smollm2": "bf26aeed2e466e0e",
     "positions/tiny": "787a9d08ce1a1630",
-    "quickstart/tiny": "e367716fd34b572c",
     "quickstart_smollm2/smollm2": "c9ea908b2d52f8c1",
     "smollm2_extend/smollm2": "d9569faaeb3c9645",
     "sweep_learning_rate/tiny": "bad9519fe3b89a27",

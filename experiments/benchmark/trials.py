@@ -162,7 +162,7 @@ def _tuning(own: Base, ids: torch.Tensor) -> list[Pair]:
         loss.total_loss(hidden, weight, targets, dtype).backward()
 
     def torchs_own() -> None:
-        options = LinearCrossEntropyOptions(batch_chunk_size=loss.ROWS)
+        options = LinearCrossEntropyOptions(batch_chunk_size=loss.LOGIT_ROWS)
         linear_cross_entropy(hidden, weight, targets, options=options).backward()
 
     def stepping(fused: bool) -> Callable[[], Any]:

@@ -108,7 +108,7 @@ def _refuse_strangers(node: DictConfig, path: str = "") -> None:
     known = getattr(OmegaConf.get_type(node), "__dataclass_fields__", None)
     for name in map(str, node):
         if known is not None and name not in known:
-            raise UsageError(f"there is no key '{path}{name}'" + _meant(name))
+            raise UsageError(f"there is no key '{path}{name}'" + _meant(f"{path}{name}"))
         if isinstance(node[name], DictConfig):
             _refuse_strangers(node[name], f"{path}{name}.")
 
@@ -163,7 +163,7 @@ def _one_line(error: Exception) -> str:
     message = str(error)
     key = re.search(r"Could not override '([^']+)'", message)
     if key is not None and error.__cause__ is not None and re.search("not in (struct|')", str(error.__cause__)):
-        return f"there is no key '{key.group(1)}'" + _meant(key.group(1).rsplit(".", 1)[-1])
+        return f"there is no key '{key.group(1)}'" + _meant(key.group(1))
     choice = re.search(
         r"Could not find '([^']+)/([^']+)'\s*Available options in '[^']+':\s*(.*?)\s*Config search",
         message,
@@ -174,19 +174,31 @@ def _one_line(error: Exception) -> str:
         close = difflib.get_close_matches(name, options, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         return f"there is no {group}={name}: choose one of {', '.join(options)}{hint}"
+    kind = re.search(r"Could not load 'task/(\w+)_schema'", message)
+    if kind is not None:
+        return f"task kind '{kind.group(1)}' is not registered: add its line to TASKS in tasks/registry.py"
+    number = re.search(r"Config group override must be a string or a list. Got (int|float)", message)
+    if number is not None:
+        return "a group's choice is a word, not a number: write context=x4, not context=4"
     lines = f"{message}\n{error.__cause__ or ''}".splitlines()
     return "; ".join(line.strip() for line in lines if line.strip() and "_type" not in line and "full_key" not in line)
 
 
 def _meant(key: str) -> str:
-    """The key that was probably meant, with its group, as it has to be written."""
+    """The key that was probably meant, as it has to be written: one of the group that was named, if one is close."""
     groups = {name: [item.type] for name, item in schema.Config.__dataclass_fields__.items() if name != "task"}
     full = {name: name for name in (*groups, "task")}
+    own: dict[str, str] = {}  # of the group that was named
+    above, _, name = key.rpartition(".")
     for group, nodes in {**groups, "task": registry.kinds().values()}.items():
         for node in nodes:
-            full |= {name: f"{group}.{name}" for name in getattr(node, "__dataclass_fields__", {}) if name not in full}
-    close = difflib.get_close_matches(key, groups, n=1, cutoff=0.75) or difflib.get_close_matches(key, full, n=1)
-    return f"; did you mean '{full[close[0]]}'?" if close else "; see conf/ for what there is"
+            known = {field: f"{group}.{field}" for field in getattr(node, "__dataclass_fields__", {})}
+            full = known | full
+            own |= known if group == above else {}
+    for names, cutoff in ((own, 0.6), ({one: one for one in groups}, 0.75), (full, 0.6)):
+        if close := difflib.get_close_matches(name, names, n=1, cutoff=cutoff):
+            return f"; did you mean '{names[close[0]]}'?"
+    return "; see conf/ for what there is"
 
 
 def finish(configs: list[Config]) -> None:

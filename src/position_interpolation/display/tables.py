@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from position_interpolation.evidence.extensions import METHODS, Extension
+from position_interpolation.evidence.extensions import LABELS, Extension
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import whole
 
@@ -102,7 +102,7 @@ def fill(rows: Iterable[Any], columns: Sequence[Column], caption: str = "") -> T
 
 def method_name(extension: Extension) -> str:
     """What the column Method says of an extension."""
-    return "trained at L" if extension.control else METHODS.get(extension.method, extension.method)
+    return "trained at L" if extension.control else LABELS.get(extension.method, extension.method)
 
 
 def _cell(column: Column, found: Found) -> Cell:

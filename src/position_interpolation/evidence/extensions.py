@@ -7,7 +7,7 @@ from position_interpolation.evidence.records import Record
 from position_interpolation.models import rope
 
 ORDER = tuple(rope.METHODS)  # the paper's order of rows; a new method comes last and takes the next colour
-METHODS = {"pi": "PI"}  # those that readers know by another name
+LABELS = {"pi": "PI"}  # those that readers know by another name
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Extension:
         if self.method == "none":
             return f"none (L = {self.window})"
         tuned = f"tuned {self.steps} steps" if self.steps else "untuned"
-        return f"{METHODS.get(self.method, self.method)} x{self.factor:g}, {tuned}"
+        return f"{LABELS.get(self.method, self.method)} x{self.factor:g}, {tuned}"
 
     @property
     def rank(self) -> tuple[str, int, bool, int, float, int]:
@@ -70,7 +70,7 @@ def method_label(extension: Extension) -> str:
         return "base trained at L"
     if extension.method == "none":
         return f"none (L = {extension.window})"
-    return f"{METHODS.get(extension.method, extension.method)} x{extension.factor:g}"
+    return f"{LABELS.get(extension.method, extension.method)} x{extension.factor:g}"
 
 
 def extension_of(record: Record) -> Extension | None:

@@ -28,8 +28,10 @@ class Geometry:
 
     @property
     def frequencies(self) -> Frequencies:
-        """theta_j in radians a token, j = 0 .. d/2 - 1 (section 2.1)."""
-        return inverse_frequencies(self.head_dimension, self.theta)
+        """theta_j in radians a token, j = 0 .. d/2 - 1 (section 2.1); read-only."""
+        found = inverse_frequencies(self.head_dimension, self.theta)
+        found.flags.writeable = False
+        return found
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from position_interpolation.settings import derived
 from position_interpolation.settings.schema import Config
 from position_interpolation.tasks.perplexity import config as perplexity_config
 from position_interpolation.tasks.perplexity import sampling, windows
-from position_interpolation.tuning.loss import ROWS
+from position_interpolation.tuning.loss import LOGIT_ROWS
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _tuning(config: Config, shape: Shape, cluster: Cluster) -> Tuning:
     tokens = derived.extension(config).steps * batch * sequence
     flops_per_token = formulas.training_flops(shape, sequence) / sequence
     kept, checkpointed = (
-        partial(formulas.tuning_memory, shape, sequence // sharing, head_rows=ROWS, checkpointed=again)
+        partial(formulas.tuning_memory, shape, sequence // sharing, head_rows=LOGIT_ROWS, checkpointed=again)
         for again in (False, True)
     )
     even = [sharing * readers for readers in range(1, batch + 1) if batch % readers == 0]

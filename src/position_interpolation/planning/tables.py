@@ -8,7 +8,7 @@ from rich.text import Text
 
 from position_interpolation.display.tables import Column, Table, fill
 from position_interpolation.display.terminal import LOG_WIDTH, grid
-from position_interpolation.evidence.extensions import METHODS
+from position_interpolation.evidence.extensions import LABELS
 from position_interpolation.evidence.words import rate_text, thousands
 from position_interpolation.planning.costs import Costs, Tuning
 from position_interpolation.planning.formulas import Memory
@@ -34,7 +34,7 @@ def print_costs(costs: Costs) -> None:
     if not console.is_terminal:
         console = Console(width=LOG_WIDTH)
     wanted = derived.extension(costs.config)
-    method = METHODS.get(wanted.method, wanted.method)
+    method = LABELS.get(wanted.method, wanted.method)
     console.rule(f"[bold]{costs.config.model.name}, {method} x{wanted.factor:g}, L' = {wanted.window}: what it costs")
     tuned = [] if costs.tuning is None else [("Tuning", tuning(costs)), ("Memory of a GPU, GiB", memory(costs))]
     for title, table in [*tuned, ("Perplexity", evaluation(costs))]:

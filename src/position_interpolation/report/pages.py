@@ -12,6 +12,7 @@ from position_interpolation.report import judge, ledger, provenance
 from position_interpolation.report.judge import Seen
 from position_interpolation.report.parts import sections, trial
 from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.places import EXPERIMENTS
 
 PAPER = "[Position Interpolation](https://arxiv.org/abs/2306.15595) (arXiv:2306.15595v2)"
 UNNAMED = "single"  # runs outside any experiment: kept for their owner, left out of the overview
@@ -138,7 +139,7 @@ def _command(records: Sequence[Record]) -> str:
     rung = f" model={base}" if base else ""
     local = any(record.data.get("source") == "local" for record in records)
     again = f"python -m position_interpolation task=report experiment_name={first.experiment}{rung}"
-    if first.experiment == UNNAMED:
+    if not (EXPERIMENTS / first.experiment / "sweep.yaml").is_file():
         return f"Runs outside any experiment.\n\n```bash\n{again}   # this page, from the records alone\n```\n"
     run = f"python -m position_interpolation experiment={first.experiment}{rung}"
     run += " model.base_tokens=<tokens>" if first.base_tokens is not None else ""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from position_interpolation.evidence import paper, select, step_counts
-from position_interpolation.evidence.extensions import METHODS, extension_of, ordered
+from position_interpolation.evidence.extensions import LABELS, extension_of, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, thousands
 from position_interpolation.tasks.benchmarks.tables import by_sample
@@ -102,7 +102,7 @@ def deviations(records: Sequence[Record]) -> list[str]:
         wanted = paper.TUNED.get(item.method)
         if item.steps and wanted and item.steps != wanted and not item.control:
             lines.append(
-                f"Tuning: {item.label}; the paper's {METHODS.get(item.method, item.method)} is tuned {wanted} steps."
+                f"Tuning: {item.label}; the paper's {LABELS.get(item.method, item.method)} is tuned {wanted} steps."
             )
     if any("PoSE" in str(record.data.get("name")) for record in records if page.is_loss(record)):
         lines.append("Tuning: on short chunks whose positions skip (PoSE, arXiv:2309.10400), for whole windows.")

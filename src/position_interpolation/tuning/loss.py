@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 IGNORED = -100  # a target that does not count
-ROWS = 1024  # positions whose logits are held at a time
+LOGIT_ROWS = 1024  # positions whose logits are held at a time
 TOKENS = 4096  # of the vocabulary whose gradient is added up at a time, from products that fit the cache
 
 
@@ -46,9 +46,9 @@ class _TotalLoss(torch.autograd.Function):
         of_hidden = torch.empty_like(states)
         of_weight = torch.zeros_like(weight, dtype=torch.float32)  # many parts add up
         total = hidden.new_zeros((), dtype=torch.float32)
-        held = states.new_empty(min(ROWS, len(states)), len(head))  # used again
-        for start in range(0, len(states), ROWS):
-            rows = slice(start, start + ROWS)
+        held = states.new_empty(min(LOGIT_ROWS, len(states)), len(head))  # used again
+        for start in range(0, len(states), LOGIT_ROWS):
+            rows = slice(start, start + LOGIT_ROWS)
             target = targets[rows]
             logits = torch.mm(states[rows], head.t(), out=held[: len(target)])
             likely = torch.softmax(logits, dim=-1, out=logits)
