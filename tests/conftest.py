@@ -1,5 +1,7 @@
 """A random Llama sharp enough that every position and every token shows in its losses."""
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,10 @@ settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
 torch.set_num_threads(1)  # the tensors are too small to share
+# Tests run side by side, and what torch.compile keeps is not safe with several processes that write it.
+os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(
+    Path(tempfile.gettempdir()) / f"inductor-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+)
 
 
 def covering(jobs: list[list[str]]) -> Iterator[list[str]]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,12 @@ def test_a_worker_that_fails_is_named_and_nothing_more_is_begun(tmp_path: Path) 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_is_left(how: signal.Signals, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "position_interpolation", *SWEEP, "compute.jobs=2", *places(tmp_path)]
-    parent = subprocess.Popen([*command, "train.steps=100000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    parent = subprocess.Popen(
+        [*command, "train.steps=100000"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
+    )
     log, until = tmp_path / "runs/logs/single-2.log", time.monotonic() + 120
     while not (log.exists() and "/100000" in log.read_text()) and time.monotonic() < until:
         time.sleep(0.5)

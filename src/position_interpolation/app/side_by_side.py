@@ -45,8 +45,10 @@ class Worker:
         """Start the process; what it says goes to the log."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", f"{__package__}.worker", json.dumps(self.jobs)]
+        # What torch.compile keeps is not safe with several processes that write it: now and then one reads half a file.
+        own = {"TORCHINDUCTOR_CACHE_DIR": str(self.log.with_suffix(".compiled").resolve()), **os.environ}
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=own, start_new_session=True)
         self.started = time.monotonic()
 
     def poll(self) -> int | None:
