@@ -109,10 +109,13 @@ def test_no_process_is_left(how: signal.Signals, tmp_path: Path) -> None:
         stderr=subprocess.DEVNULL,
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
     )
-    log, until = tmp_path / "runs/logs/single-2.log", time.monotonic() + 120
-    while not (log.exists() and "/100000" in log.read_text()) and time.monotonic() < until:
-        time.sleep(0.5)
-    assert len(running(tmp_path)) >= 2
-    parent.send_signal(how)
-    parent.wait(60)
-    assert gone(tmp_path, 30)
+    try:
+        log, until = tmp_path / "runs/logs/single-2.log", time.monotonic() + 120
+        while not (log.exists() and "/100000" in log.read_text()) and time.monotonic() < until:
+            time.sleep(0.5)
+        assert len(running(tmp_path)) >= 2
+        parent.send_signal(how)
+        parent.wait(60)
+        assert gone(tmp_path, 30)
+    finally:
+        parent.kill()
