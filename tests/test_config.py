@@ -59,6 +59,8 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["method=pii"], "there is no method=pii: choose one of "),
         (["method=pii"], "; did you mean 'pi'?"),
         (["context=4"], "write context=x4, not context=4"),
+        (["train=tune_long", "train.batch_size=8"], "add train.step_windows=null"),
+        (["train=tune_long", "train.step_windows=6"], "6 windows of 256 tokens do not divide into sequences of 1024"),
         (["task.corpora=books"], "did you mean 'task.corpus'?"),
         (["experiment=quickstar"], "did you mean 'quickstart'?"),
         (["context.window=300"], "300 is not a multiple of the base's window 256"),
@@ -190,3 +192,10 @@ def test_none_is_the_base_itself_whatever_the_context() -> None:
     config = launch.typed(launch.composed(["method=none", "context=x4", "train.steps=100"]))
     assert derived.extension(config) == derived.Extension("none", 1.0, 256, 0)
     assert perplexity_config.evaluation_windows(config, config.task) == [256, 512, 1024]
+
+
+@pytest.mark.parametrize(("context", "expected"), [("x1", 16), ("x4", 4), ("x8", 2), ("x16", 1)])
+def test_every_factor_reads_as_many_tokens_a_step(context: str, expected: int) -> None:
+    launch.register()
+    config = launch.typed(launch.composed(["train=tune_long", "method=extrapolation", f"context={context}"]))
+    assert config.train.batch_size == expected

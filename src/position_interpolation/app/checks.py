@@ -8,7 +8,7 @@ from position_interpolation.models.rope import METHODS
 from position_interpolation.planning import config as planning
 from position_interpolation.planning.config import PlanTask
 from position_interpolation.settings import derived, limits
-from position_interpolation.settings.derived import extension, reach
+from position_interpolation.settings.derived import extension, reach, sequence
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.jobs import ExportTask
 from position_interpolation.settings.limits import known
@@ -49,6 +49,11 @@ def check(config: Config) -> None:
         distributed.check_processes(config, distributed.processes())
     if (config.train.chunk or 0) > window:
         raise UsageError(f"train.chunk={config.train.chunk} is longer than the window {window}: expected at most that")
+    if config.train.step_windows is not None and config.train.step_windows * base % sequence(config):
+        raise UsageError(
+            f"train.step_windows={config.train.step_windows} windows of {base} tokens do not divide into sequences of "
+            f"{sequence(config)}: change it, or set train.step_windows=null train.batch_size=<sequences>"
+        )
     _check_places(config)
     _check_task(config)
 

@@ -18,7 +18,7 @@ from position_interpolation.app import checks, registry
 from position_interpolation.app.side_by_side import workers_at_a_time
 from position_interpolation.evidence.tracking import Tracker
 from position_interpolation.planning.config import PlanTask
-from position_interpolation.settings import schema
+from position_interpolation.settings import derived, schema
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import CONF, EXPERIMENTS
 from position_interpolation.settings.schema import Config
@@ -41,8 +41,11 @@ def prepare(arguments: list[str]) -> list[Config]:
     if swept and not parsed.multirun and not _is_multirun(parsed.overrides):
         raise UsageError(f"{swept[0]} is a sweep: add --multirun to run one job for each choice")
     configs = [typed(composed(overrides)) for overrides in jobs(parsed.overrides)]
+    sized = [text for text in parsed.overrides if text.startswith("train.batch_size=")]
     for config in configs:
         checks.check(config)
+        if sized and config.train.step_windows is not None:
+            raise UsageError(f"{sized[0]} has no effect beside train.step_windows: add train.step_windows=null")
         try:  # Hydra writes there before a run could say what is wrong
             Path(config.paths.runs).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -74,6 +77,7 @@ def typed(config: DictConfig) -> Config:
     converted: Config = OmegaConf.to_object(config)  # type: ignore[assignment]
     mixture = converted.train.mixture
     converted.train.mixture = {name: share for name, share in mixture.items() if share}  # 0: not wanted, not read
+    converted.train.batch_size = derived.batch(converted)
     return converted
 
 

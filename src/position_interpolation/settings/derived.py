@@ -51,6 +51,12 @@ def extension(config: Config) -> Extension:
     return Extension(config.method.name, window / base, window, config.train.steps * config.train.tune)
 
 
+def batch(config: Config) -> int:
+    """Sequences of a training step: as many as `step_windows` windows of L fill, else as given; one at least."""
+    windows = config.train.step_windows
+    return config.train.batch_size if windows is None else max(1, windows * config.model.window // sequence(config))
+
+
 def sequence(config: Config) -> int:
     """Tokens of a training sequence: L', or a chunk of it whose positions skip."""
     return reach(config) if config.train.chunk is None else config.train.chunk

@@ -93,6 +93,8 @@ class Train:
     chunk: int | None = number(None, least=2)
     # Sequences a step, whatever the number of micro-batches and processes.
     batch_size: int = number(8, least=1, most=1_000_000)
+    # Tokens of a step in windows L, so that every factor reads as many; wins over batch_size.
+    step_windows: int | None = number(None, least=1)
     mixture: dict[str, float] = field(default_factory=dict)  # corpus: share of sequences
     optimizer: str = "adamw"  # section 3.1; muon: for a base from random weights, see tuning/optimizers.py
     learning_rate: float = number(2e-5, least=0)

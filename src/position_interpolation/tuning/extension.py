@@ -30,7 +30,7 @@ Streams = dict[str, NDArray[np.uint32] | packing.Windows]
 # Settings that are left out of a recipe's signature where they change nothing, as checkpoints made before them are.
 LATER = {"chunk": None}
 # Settings of `Train` that change how a recipe is run, not what comes out.
-RUNNING = ("tune", "save_every", "log_every", "checkpoints", "resume_from")
+RUNNING = ("tune", "step_windows", "save_every", "log_every", "checkpoints", "resume_from")
 
 
 @dataclass(frozen=True)
