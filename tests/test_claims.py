@@ -377,8 +377,18 @@ class TestWhichRecords:
     def test_experiments_on_the_same_text_are_compared_others_are_not(self) -> None:
         after = pi(steps=200, value=39.0, experiment="table3_steps")
         assert verdict("passes_base_within_200_steps", [*base(), *after]).verdict == HOLDS
-        for other in ({"seed": 1}, {"stride": 64}):
-            assert verdict("passes_base_within_200_steps", [*base(**other), *after]).verdict == UNKNOWN
+        assert verdict("passes_base_within_200_steps", [*base(stride=64), *after]).verdict == UNKNOWN
+
+    def test_trainings_are_compared_seed_by_seed_and_what_is_untuned_is_the_same_under_each(self) -> None:
+        assert verdict("extends_to_4_windows", [*base(seed=1), *pi()]).verdict == HOLDS
+        rival = scored("extrapolation", 4, 4, 39.0, 1000, seed=1)
+        assert verdict("pi_beats_extrapolation", [*rival, *pi()]).verdict == UNKNOWN
+        both = [*scored("extrapolation", 4, 4, 39.0, 1000), *rival, *pi(), *pi(seed=1, value=38.5)]
+        found = verdict("pi_beats_extrapolation", both).worst
+        assert found is not None
+        assert found.effect is not None
+        assert found.effect.value == pytest.approx((38.0 * 38.5) ** 0.5 / 39.0)
+        assert "2 seeds" in found.effect.detail
 
     def test_steady_improvement_needs_the_papers_steps(self) -> None:
         values = {0: 200.0, 200: 45.0, 400: 42.0, 600: 41.0, 800: 40.0, 1000: 39.0}
@@ -537,7 +547,7 @@ class TestPage:
         ours = next(line for line in details.splitlines() if line.startswith("| tiny |"))
         assert "-5.0 % [-5" in ours
         assert "below 0 %" in ours
-        assert "38.00 against 40.00, PI x4 tuned 1,000 steps, 8 documents of local text" in ours
+        assert "38.00 against 40.00, PI x4 tuned 1,000 steps, one seed, 8 documents of local text" in ours
         assert ours.endswith("| table1_pg19 | 1 of 2 |")
 
     def test_every_measured_case_is_folded_below(self) -> None:

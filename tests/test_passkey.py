@@ -13,10 +13,11 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
+from position_interpolation.evidence.intervals import k_max, longest_retrieved
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.passkey.answers import read, right, write
 from position_interpolation.tasks.passkey.config import distances
-from position_interpolation.tasks.passkey.retrieval import Probe, build, k_max, longest_retrieved, probes
+from position_interpolation.tasks.passkey.retrieval import Probe, build, probes
 
 WINDOW = 256
 HEADER = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from position_interpolation.evidence import comparison, select
+from position_interpolation.evidence import comparison, seeds, select
 from position_interpolation.evidence.comparison import Effect, exact, recorded
 from position_interpolation.evidence.extensions import Extension, extension_of
 from position_interpolation.evidence.paper import at_steps
@@ -44,7 +44,6 @@ class Text:
     task: str
     source: str | None
     stride: int | None
-    seed: int
 
 
 @dataclass
@@ -59,6 +58,7 @@ class Evaluated:
 
 
 Key = tuple[str, Text, str, str, float, float]  # experiment, text, model, method, factor, W / L
+BySeed = dict[int | None, Evaluated]
 
 
 class Evidence:
@@ -130,25 +130,28 @@ class Evidence:
         return exact(found.value, found.experiment) if found.ci_low is None else recorded(found)
 
     def perplexity(self, reading: Reading) -> Effect | None:
-        """Protocol `token`, with the interval of its record."""
+        """Protocol `token`, with the interval of its record, over all seeds."""
         for experiment in self.experiments:
             for text in self._texts:
-                found = self._find(reading, text, (experiment,))
-                if found is not None and found.perplexity is not None:
-                    return recorded(found.perplexity, _shown([found]))
+                found = self._find(reading, text, (experiment,)).values()
+                for record in seeds.pooled(one.perplexity for one in found if one.perplexity is not None):
+                    return recorded(record, perplexity_text(record.value))
         return None
 
     def ratio(self, over: Sequence[Reading], under: Sequence[Reading]) -> Effect | None:
-        """Product of some perplexities over the product of as many others, paired by document where there are any."""
+        """Product of some perplexities over the product of as many others, paired by document where there are any.
+
+        Every seed that all tuned ones have counts; what is untuned is the same under each.
+        """
         for experiments in (*((name,) for name in self.experiments), self.experiments):
             for text in self._texts:
-                above, below = ([self._find(one, text, experiments) for one in side] for side in (over, under))
-                if None in (*above, *below):
+                found = [self._find(one, text, experiments) for one in (*over, *under)]
+                if not all(found):
                     continue
-                sides = [*filter(None, above)], [*filter(None, below)]
-                found = _printed(*sides) if self.printed else _paired(text, *sides)
-                if found is not None:
-                    return found
+                sides = [(cells[: len(over)], cells[len(over) :]) for cells in _aligned(found)]
+                effect = _printed(*sides[0]) if self.printed else _paired(text, sides)
+                if effect is not None:
+                    return effect
         return None
 
     @cached_property
@@ -159,7 +162,7 @@ class Evidence:
     @cached_property
     def _by_task(self) -> dict[tuple[str, str], list[Record]]:
         found: dict[tuple[str, str], list[Record]] = {}
-        for record in self.records:
+        for record in seeds.pooled(self.records):
             if record.base_tokens is None:
                 found.setdefault((record.experiment, record.task), []).append(record)
         return found
@@ -174,43 +177,54 @@ class Evidence:
         return tuple(dict.fromkeys(text for _, text, *_ in self._measured))
 
     @cached_property
-    def _measured(self) -> dict[Key, dict[int | None, Evaluated]]:
-        """Every perplexity by what was asked, then by steps of tuning.
+    def _measured(self) -> dict[Key, dict[int | None, BySeed]]:
+        """Every perplexity by what was asked, then by steps of tuning, then by seed.
 
         Of two sets of documents the larger counts: the smaller may be a trial. The paper names no protocol.
         """
-        found: dict[Key, dict[int | None, dict[str, Evaluated]]] = {}
+        found: dict[Key, dict[int | None, dict[str, BySeed]]] = {}
         for record in self.plain:
             extension = extension_of(record)
             if extension is None or record.eval_window is None or record.protocol not in ("token", None):
                 continue
             if record.metric not in ("perplexity", "document_loss"):
                 continue
-            text = Text(record.task, record.data.get("source"), record.stride, record.seed)
+            text = Text(record.task, record.data.get("source"), record.stride)
             at = record.eval_window / extension.base_window
             key = (record.experiment, text, extension.model, extension.method, extension.factor, at)
             sets = found.setdefault(key, {}).setdefault(extension.steps, {})  # by the set of documents
             new = Evaluated(record.experiment, extension, record.eval_window)
-            measured = sets.setdefault(str(record.data.get("sha256")), new)
+            measured = sets.setdefault(str(record.data.get("sha256")), {}).setdefault(record.seed, new)
             if record.metric == "perplexity":
                 measured.perplexity = record
             else:
                 measured.losses[str(record.data["ids"][0])] = (record.value, record.n_tokens or 0)
         return {
-            key: {steps: max(sets.values(), key=lambda one: len(one.losses)) for steps, sets in by_steps.items()}
+            key: {steps: max(sets.values(), key=_documents) for steps, sets in by_steps.items()}
             for key, by_steps in found.items()
         }
 
-    def _find(self, reading: Reading, text: Text, experiments: Sequence[str]) -> Evaluated | None:
-        """The first of some experiments that measured this on a text."""
+    def _find(self, reading: Reading, text: Text, experiments: Sequence[str]) -> BySeed:
+        """The first of some experiments that measured this on a text, under each of its seeds."""
         if text.task != reading.task:
-            return None
+            return {}
         for experiment in experiments:
             key = (experiment, text, reading.model, reading.method, reading.factor, reading.at)
             found = at_steps(self._measured.get(key, {}), reading.method, reading.steps)
             if found is not None:
                 return found
-        return None
+        return {}
+
+
+def _documents(by_seed: BySeed) -> int:
+    return max(len(one.losses) for one in by_seed.values())
+
+
+def _aligned(found: Sequence[BySeed]) -> list[list[Evaluated]]:
+    """One list for every seed that all tuned ones have; what is untuned is the same under each."""
+    tuned = [set(one) for one in found if next(iter(one.values())).extension.steps]
+    shared = set.intersection(*tuned) if tuned else {next(iter(found[0]))}
+    return [[one.get(seed) or next(iter(one.values())) for one in found] for seed in sorted(shared, key=str)]
 
 
 def _printed(over: Sequence[Evaluated], under: Sequence[Evaluated]) -> Effect:
@@ -222,21 +236,24 @@ def _printed(over: Sequence[Evaluated], under: Sequence[Evaluated]) -> Effect:
     return replace(exact(math.prod(above) / math.prod(below), "", detail), sources=_sources(over, under))
 
 
-def _paired(text: Text, over: Sequence[Evaluated], under: Sequence[Evaluated]) -> Effect | None:
-    """Bootstrap over the documents that all have in common.
+def _paired(text: Text, by_seed: Sequence[tuple[Sequence[Evaluated], Sequence[Evaluated]]]) -> Effect | None:
+    """Bootstrap over the documents that all have in common, and the spread of the seeds of tuning.
 
     Two windows of one experiment may score different tokens of a document: samples do.
     """
+    if not by_seed:
+        return None
+    over, under = by_seed[0]
     measured, sources = (*over, *under), _sources(over, under)
     windows = {item.window for item in measured}
-    found = comparison.products(
-        [item.losses for item in over],
-        [item.losses for item in under],
+    found = seeds.products(
+        [([item.losses for item in above], [item.losses for item in below]) for above, below in by_seed],
         same_tokens=len(windows) == 1 or len(sources) > 1,
     )
     if found is None:
         return None
-    steps = dict.fromkeys(_tuning(item.extension) for item in measured if item.extension.steps)
+    steps = [*dict.fromkeys(_tuning(item.extension) for item in measured if item.extension.steps)]
+    steps += ["one seed" if len(by_seed) == 1 else f"{len(by_seed)} seeds"] if steps else []
     documents = f"{plural(found.documents, 'document')} of {text.source} text"
     detail = ", ".join([f"{_shown(over)} against {_shown(under)}", *steps, documents])
     return replace(found, sources=sources, detail=detail)

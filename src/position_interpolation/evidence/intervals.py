@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import bdtr, bdtrc, stdtrit
 
 Floats = NDArray[np.float64]
 TAILS = (0.025, 0.975)
@@ -88,3 +88,41 @@ def widening(count: int) -> float:
 def student(freedom: float) -> float:
     """Half-width of a 95 % interval in standard errors that are estimated with so many degrees of freedom."""
     return float(stdtrit(freedom, TAILS[1]))
+
+
+def longest_retrieved(rates: dict[int, float], threshold: float) -> int:
+    """k_max: the largest k such that every k' <= k reaches the threshold; 0 if the shortest does not."""
+    longest = 0
+    for distance in sorted(rates):
+        if rates[distance] < threshold:
+            break
+        longest = distance
+    return longest
+
+
+def k_max(successes: dict[int, int], trials: int, threshold: float) -> Estimate:
+    """k_max with a 95 % interval from exact binomial tests, 2.5 % at each end.
+
+    Its low end is the largest k such that each k' <= k succeeds significantly more often than the threshold. Its high
+    end is the largest k up to which no run of neighbouring distances, taken together, succeeds significantly less
+    often, which is corrected for the number of runs. No rates are assumed, so the truth lies inside at least 95 times
+    in 100; but few trials leave nearly every k possible, and one trial a distance has no low end but 0.
+    """
+    value = longest_retrieved({k: wins / trials for k, wins in successes.items()}, threshold)
+    order = sorted(successes)
+    wins = np.array([successes[k] for k in order])
+    surely = bdtrc(wins - 1, trials, threshold) < TAILS[0]  # P(at least so many hits) at the threshold itself
+    low = longest_retrieved(dict(zip(order, surely.astype(float), strict=True)), 1.0)
+    high = [0, *order][_first_failing(wins, trials, threshold)]
+    return Estimate(float(value), float(low), float(high))
+
+
+def _first_failing(wins: NDArray[np.int64], trials: int, threshold: float) -> int:
+    """How many distances there are before the end of the first run that succeeds significantly too seldom."""
+    sums, count = np.concatenate([[0], np.cumsum(wins)]), len(wins)
+    runs = count * (count + 1) / 2
+    for stop in range(1, count + 1):
+        starts = np.arange(stop)
+        if (bdtr(sums[stop] - sums[starts], trials * (stop - starts), threshold) < TAILS[0] / runs).any():
+            return stop - 1
+    return count

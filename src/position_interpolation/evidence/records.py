@@ -60,7 +60,7 @@ class Record:
     n_documents: int | None
     n_tokens: int | None
     data: dict[str, Any]  # name, source, sha256, ids
-    seed: int
+    seed: int | None  # None of a number pooled over seeds, which no file holds
     signature: str
     commit: str | None
     versions: dict[str, str]

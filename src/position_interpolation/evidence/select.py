@@ -29,7 +29,7 @@ class Group:
     source: str | None
     stride: int | None
     text: str | None = None  # its fingerprint, so that different documents never share a table
-    seed: int | None = None  # None where seeds are compared
+    seed: int | None = None  # where the settings under one seed are compared
     length: int | None = None  # of the forward whose positions are compared
     rule: str | None = None  # that passkey answers were judged by
 
@@ -63,7 +63,7 @@ def plain(record: Record) -> bool:
 
 def perplexities(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of sliding-window perplexity, with the document losses behind them, by text."""
-    return grouped((row for row in records if row.metric in PERPLEXITIES and plain(row)), "text", "seed")
+    return grouped((row for row in records if row.metric in PERPLEXITIES and plain(row)), "text")
 
 
 def compared(records: Iterable[Record]) -> dict[Group, list[Record]]:
@@ -79,7 +79,7 @@ def stopped(records: Iterable[Record]) -> dict[Group, list[Record]]:
 def positions(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity by position, with the document losses behind them, by text and length of the forward."""
     metrics = (BLOCK_PERPLEXITY, DOCUMENT_BLOCK_LOSS)
-    return grouped((row for row in records if row.metric in metrics and not varied(row)), "text", "seed", "length")
+    return grouped((row for row in records if row.metric in metrics and not varied(row)), "text", "length")
 
 
 def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
@@ -89,13 +89,13 @@ def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
     scores = (row for row in rows if row.metric in (*ROUGES, *DOCUMENT_ROUGES))
     return {
         group: [*own, *(row for row in tuned if extension_of(row) in set(map(extension_of, own)))]
-        for group, own in grouped(scores, "text", "seed", "length").items()
+        for group, own in grouped(scores, "text", "length").items()
     }
 
 
 def heads(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of real heads, by text."""
-    return grouped((row for row in records if row.task == "heads" and not varied(row)), "text", "seed")
+    return grouped((row for row in records if row.task == "heads" and not varied(row)), "text")
 
 
 def along(records: Iterable[Record], extension: Extension, metric: str) -> dict[int, Record]:

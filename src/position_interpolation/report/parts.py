@@ -7,6 +7,7 @@ from position_interpolation.comparisons.base_tokens import page as base_tokens
 from position_interpolation.comparisons.settings import page as settings
 from position_interpolation.comparisons.steps import page as steps
 from position_interpolation.display.section import Section
+from position_interpolation.evidence import seeds
 from position_interpolation.evidence.records import Record
 from position_interpolation.tasks.registry import parts
 
@@ -17,7 +18,11 @@ COMPARISONS = (steps.sections, settings.sections, base_tokens.sections)
 
 
 def sections(records: Sequence[Record]) -> list[Section]:
-    """What the records allow to show, in the order of the page; drawing waits until it is asked for."""
+    """What the records allow to show, in the order of the page; drawing waits until it is asked for.
+
+    Several seeds of a number are shown as one (`evidence/seeds.py`), but where seeds are compared.
+    """
+    records = seeds.pooled(records)
     found: list[Section] = []
     taken: set[str] = set()
     tasks = (page.sections for page in parts("page").values())

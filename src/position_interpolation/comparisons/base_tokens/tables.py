@@ -59,13 +59,13 @@ def compared_window(rows: Sequence[Record]) -> int:
 
 def seeds(rows: Sequence[Record]) -> list[int]:
     """Seeds, ascending."""
-    return sorted({record.seed for record in rows})
+    return sorted({record.seed for record in rows if record.seed is not None})
 
 
 def by_seed(rows: Sequence[Record], item: Extension, metric: str, window: int) -> dict[int, Record]:
     """One number of an extension, by seed."""
     return {
-        record.seed: record
+        record.seed or 0: record
         for record in rows
         if (extension_of(record), record.metric, record.eval_window) == (item, metric, window)
         and (metric != "perplexity" or record.protocol == "token")

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from position_interpolation.evidence.extensions import base_name
-from position_interpolation.evidence.intervals import Estimate, sample_mean, wilson
+from position_interpolation.evidence.intervals import Estimate, k_max, sample_mean, wilson
 from position_interpolation.machine import compute, distributed, files
 from position_interpolation.machine.progress import Progress
 from position_interpolation.tasks.measurement import Measured, Measurement, common
@@ -54,7 +54,10 @@ def numbers(
     trials: Sequence[Probe], hits: Sequence[bool], likelihoods: Sequence[float], task: PasskeyTask, window: int
 ) -> Iterator[Measured]:
     """Success and the key's log-likelihood by distance and over all, how far keys reach, and k_max."""
-    data = {"name": "passkey", "source": "generated", "sha256": retrieval.fingerprint(trials), "ids": None}
+    data = {
+        "name": "passkey", "source": "generated", "sha256": retrieval.fingerprint(trials), "ids": None,
+        "threshold": task.threshold,
+    }  # fmt: skip
     wins = retrieval.successes(trials, hits)
     built = [probe.distance for probe in trials]
 
@@ -71,7 +74,7 @@ def numbers(
     yield measured("key_log_likelihood", _below_zero(sample_mean(likelihoods)), len(hits))
     yield measured("nearest_key", Estimate(min(built), None, None), len(hits))
     yield measured("farthest_key", Estimate(max(built), None, None), len(hits))
-    yield measured("k_max", retrieval.k_max(wins, task.trials, task.threshold), len(hits))
+    yield measured("k_max", k_max(wins, task.trials, task.threshold), len(hits))
 
 
 def _keep_answers(prepared: Prepared, task: PasskeyTask, window: int, signature: str) -> None:

@@ -24,11 +24,6 @@ from dataclasses import dataclass
 from itertools import cycle, islice, takewhile
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.special import bdtr, bdtrc
-
-from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.passkey.config import distances
 from position_interpolation.text.encoding import bos, encode
@@ -43,7 +38,6 @@ AFTER_KEY = ". Remember it. {key} is the pass key.\n"
 QUESTION = "\nWhat is the pass key? The pass key is"
 FIRST_DIGITS = "123456789"  # of keys
 BESIDE = 5  # tokens that are written beside a key's digits: ten in all for five, as in YaRN's and LongRoPE's scripts
-TAIL = 0.025  # of a 95 % interval, at each end
 
 
 @dataclass(frozen=True)
@@ -139,44 +133,6 @@ def successes(trials: Sequence[Probe], hits: Sequence[bool]) -> dict[int, int]:
 def fingerprint(trials: Sequence[Probe]) -> str:
     """Hash of every prompt and answer, as token ids."""
     return hashlib.sha256(repr([(probe.prompt, probe.answer) for probe in trials]).encode()).hexdigest()
-
-
-def longest_retrieved(rates: dict[int, float], threshold: float) -> int:
-    """k_max: the largest k such that every k' <= k reaches the threshold; 0 if the shortest does not."""
-    longest = 0
-    for distance in sorted(rates):
-        if rates[distance] < threshold:
-            break
-        longest = distance
-    return longest
-
-
-def k_max(successes: dict[int, int], trials: int, threshold: float) -> Estimate:
-    """k_max with a 95 % interval from exact binomial tests, 2.5 % at each end.
-
-    Its low end is the largest k such that each k' <= k succeeds significantly more often than the threshold. Its high
-    end is the largest k up to which no run of neighbouring distances, taken together, succeeds significantly less
-    often, which is corrected for the number of runs. No rates are assumed, so the truth lies inside at least 95 times
-    in 100; but few trials leave nearly every k possible, and one trial a distance has no low end but 0.
-    """
-    value = longest_retrieved({k: wins / trials for k, wins in successes.items()}, threshold)
-    order = sorted(successes)
-    wins = np.array([successes[k] for k in order])
-    surely = bdtrc(wins - 1, trials, threshold) < TAIL  # P(at least so many hits) at the threshold itself
-    low = longest_retrieved(dict(zip(order, surely.astype(float), strict=True)), 1.0)
-    high = [0, *order][_first_failing(wins, trials, threshold)]
-    return Estimate(float(value), float(low), float(high))
-
-
-def _first_failing(wins: NDArray[np.int64], trials: int, threshold: float) -> int:
-    """How many distances there are before the end of the first run that succeeds significantly too seldom."""
-    sums, count = np.concatenate([[0], np.cumsum(wins)]), len(wins)
-    runs = count * (count + 1) / 2
-    for stop in range(1, count + 1):
-        starts = np.arange(stop)
-        if (bdtr(sums[stop] - sums[starts], trials * (stop - starts), threshold) < TAIL / runs).any():
-            return stop - 1
-    return count
 
 
 def _fill(tokenizer: Any, count: int, phase: int) -> list[int]:

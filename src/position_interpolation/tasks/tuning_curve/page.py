@@ -10,17 +10,17 @@ from position_interpolation.evidence.select import TRAINING_LOSS, along, plain
 from position_interpolation.evidence.words import plural
 
 
-def curves(records: Iterable[Record]) -> dict[tuple[str, int], list[Record]]:
-    """Training losses by (text, seed), of each extension's longest tuning alone: the shorter is its start."""
+def curves(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """Training losses by text, of each extension's longest tuning alone: the shorter is its start."""
     losses = [record for record in records if is_loss(record) and plain(record)]
     longest: dict[tuple[str, str, float], int] = {}
     for extension in ordered(losses):  # ascending in steps
         longest[extension.model, extension.method, extension.factor] = extension.steps
-    found: dict[tuple[str, int], list[Record]] = {}
+    found: dict[str, list[Record]] = {}
     for record in losses:
         item = extension_of(record)
         if item is not None and item.steps == longest[item.model, item.method, item.factor]:
-            found.setdefault((str(record.data.get("name")), record.seed), []).append(record)
+            found.setdefault(str(record.data.get("name")), []).append(record)
     return found
 
 
