@@ -10,8 +10,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-from position_interpolation.models import loading
-from position_interpolation.settings.schema import Architecture, Model
+from position_interpolation.models import extending, loading
+from position_interpolation.settings.schema import Architecture, Method, Model
 
 WINDOW = 64
 
@@ -80,8 +80,11 @@ def sharpened() -> Callable[..., Any]:
 def build_llama() -> Callable[..., Any]:
     """Build a sharp random Llama under a method; the same seed gives the same weights under every method."""
 
-    def build(method: str = "none", factor: float = 1.0, *, seed: int = 0, window: int = WINDOW, **shape: Any) -> Any:
-        return sharpen(loading.build(base(window, **shape), Path("unused"), method, factor, seed), seed)
+    def build(
+        method: str | Method = "none", factor: float = 1.0, *, seed: int = 0, window: int = WINDOW, **shape: Any
+    ) -> Any:
+        method = Method(method) if isinstance(method, str) else method
+        return sharpen(extending.build(base(window, **shape), Path("unused"), method, factor, seed), seed)
 
     return build
 

@@ -16,7 +16,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from position_interpolation.app import launch
 from position_interpolation.app.run import run
 from position_interpolation.evidence.records import read
-from position_interpolation.models import export, loading, wheel
+from position_interpolation.models import export, extending, wheel
+from position_interpolation.settings.schema import Method
 from position_interpolation.text.embedded import king_james
 
 DOCUMENTS = ["kjv-02", "kjv-13", "kjv-23"]  # the first 2 L tokens of each are one window past L
@@ -28,7 +29,7 @@ def short_base(tmp_path: Path, random_base: Any, sharpened: Any, tokenizer: Any)
     shape = {"hidden_size": 48, "num_attention_heads": 6, "num_key_value_heads": 2}
     model = random_base(**shape, rope_theta=100_000.0, tie_word_embeddings=True)
     place = tmp_path / "base"
-    export.export(sharpened(loading.build(model, tmp_path, "none", 1.0, 0)), tokenizer, place, "float32")
+    export.export(sharpened(extending.build(model, tmp_path, Method("none"), 1.0, 0)), tokenizer, place, "float32")
     return place
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from transformers import LlamaConfig, MistralConfig, Qwen2Config
 
-from position_interpolation.models import loading
+from position_interpolation.models import extending, loading
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.schema import Model
+from position_interpolation.settings.schema import Method, Model
 
 TINY = Model(name="tiny", rung="tiny", source="packaged", location="tiny", window=256)
 
@@ -43,10 +43,10 @@ def test_processes_share_a_window_only_where_every_layer_sees_all_of_it(config: 
 def test_a_training_goes_on_with_the_positions_it_began_with(
     method: str, factor: float, differs: str | None, tmp_path: Path
 ) -> None:
-    loading.extended_config(TINY, tmp_path, "pi", 4.0).save_pretrained(tmp_path)
-    wanted = loading.extended_config(TINY, tmp_path, method, factor)
+    extending.extended_config(TINY, tmp_path, Method("pi"), 4.0).save_pretrained(tmp_path)
+    wanted = extending.extended_config(TINY, tmp_path, Method(method), factor)
     if differs is None:
-        loading.check_checkpoint(tmp_path, wanted)
+        extending.check_checkpoint(tmp_path, wanted)
         return
     with pytest.raises(UsageError, match=f"was trained with {differs}.*same base, method and context"):
-        loading.check_checkpoint(tmp_path, wanted)
+        extending.check_checkpoint(tmp_path, wanted)

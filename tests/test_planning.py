@@ -16,12 +16,12 @@ from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from position_interpolation.app import launch, run
 from position_interpolation.evidence import paper
-from position_interpolation.models import loading, rope, scoring
+from position_interpolation.models import extending, loading, rope, scoring
 from position_interpolation.planning import formulas
 from position_interpolation.planning.costs import Costs, costs
 from position_interpolation.planning.formulas import GPUS, Cluster, Memory, Shape
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.schema import Architecture, Config, Model
+from position_interpolation.settings.schema import Architecture, Config, Method, Model
 from position_interpolation.tasks.perplexity import losses, windows
 from position_interpolation.tasks.perplexity.losses import Tokenised
 from position_interpolation.tuning.loss import LOGIT_ROWS, total_loss
@@ -99,7 +99,7 @@ def test_every_weight_of_every_size_is_split_among_processes(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in PARAMETERS if name.startswith("llama")])
 def test_position_interpolation_reaches_every_size(name: str) -> None:
     model = replace(composed(f"model={name}").model, source="random")
-    config = loading.extended_config(model, CACHE, "pi", 4.0)
+    config = extending.extended_config(model, CACHE, Method("pi"), 4.0)
     assert config.rope_parameters == {"rope_type": "linear", "rope_theta": 10_000.0, "factor": 4.0}
     assert config.max_position_embeddings == 8192
     expected = rope.inverse_frequencies(128, 10_000.0, 4.0)
@@ -115,7 +115,9 @@ def test_the_shape_beside_a_model_changes_nothing_that_is_loaded() -> None:
     tiny = composed("model=tiny").model
     absurd = replace(tiny, architecture=composed("model=llama_65b").model.architecture)
     assert loading.base_config(absurd, CACHE).to_dict() == loading.base_config(tiny, CACHE).to_dict()
-    assert loading.architecture_sha256(absurd, CACHE, "pi", 4.0) == loading.architecture_sha256(tiny, CACHE, "pi", 4.0)
+    assert extending.architecture_sha256(absurd, CACHE, Method("pi"), 4.0) == extending.architecture_sha256(
+        tiny, CACHE, Method("pi"), 4.0
+    )
 
 
 def test_the_shape_of_a_model_that_is_here_is_read_from_it() -> None:

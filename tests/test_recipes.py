@@ -14,7 +14,7 @@ from position_interpolation import tasks
 from position_interpolation.app import launch
 from position_interpolation.app.run import run
 from position_interpolation.evidence.records import Record, read
-from position_interpolation.models import rope
+from position_interpolation.models import methods, rope
 from position_interpolation.report.pages import render
 from position_interpolation.tasks import registry
 from position_interpolation.tasks.registry import Entry
@@ -52,10 +52,10 @@ def test_a_method_is_added_as_the_page_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choose: Callable[[str, str, str], None]
 ) -> None:
     function, line = blocks("add_a_method.md", "python")
-    space = dict(vars(rope))
+    space = dict(vars(methods))
     exec(function, space)
     (name,) = re.findall(r'"(\w+)": \w+\}', line)
-    monkeypatch.setitem(rope.METHODS, name, space[name])
+    monkeypatch.setitem(methods.METHODS, name, space[name])
     choose("method", name, "add_a_method.md")
     task = ["task=pg19_short", "task.documents=2", "task.truncate_factor=8", "task.window_factors=[1,4]"]
     rows = carried_out([f"method={name}", "context=x4", *task], tmp_path)

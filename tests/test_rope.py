@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from transformers import GPT2Config
 
-from position_interpolation.models import export, loading, rope
-from position_interpolation.models.rope import METHODS, Geometry, Rotation, inverse_frequencies, rope_parameters
+from position_interpolation.models import export, extending, loading
+from position_interpolation.models.rope import Geometry, inverse_frequencies
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.schema import Model
+from position_interpolation.settings.schema import Method, Model
 
 CACHE = Path("unused")
 FACTORS = (2.0, 4.0, 16.0)
@@ -69,7 +69,7 @@ def test_none_and_extrapolation_leave_the_frequencies_alone(
     np.testing.assert_allclose(rotary(model).inv_freq.double(), theta(head_dimension), rtol=1e-6)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["none", "extrapolation", "pi"])
 @pytest.mark.parametrize("factor", FACTORS)
 def test_the_extended_window_is_written_into_the_configuration(
     build_llama: Callable[..., Any], method: str, factor: float
@@ -121,7 +121,7 @@ def test_pi_writes_the_logits_of_a_base_whose_frequencies_are_scaled_by_hand(
     assert (found[:, 1] - unscaled[:, 1]).abs().max() > 0.01
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["none", "extrapolation", "pi"])
 def test_the_last_logits_depend_on_the_first_token_at_every_length(
     build_llama: Callable[..., Any], method: str
 ) -> None:
@@ -133,76 +133,6 @@ def test_the_last_logits_depend_on_the_first_token_at_every_length(
         with torch.inference_mode():
             one, other = model(ids[:, :length]).logits[:, -1]
         assert (one - other).abs().max() > 1e-9, f"blind to the first of {length} tokens"
-
-
-# A method from outside: any frequencies, any attention scaling
-
-
-def uneven(base: Geometry, factor: float) -> Rotation:
-    """Fast frequencies as they are, slow ones interpolated, attention sharpened: no rope type says this."""
-    slow = np.arange(base.head_dimension // 2) >= base.head_dimension // 4
-    return Rotation(np.where(slow, base.frequencies / factor, base.frequencies), 1.1)
-
-
-@pytest.fixture
-def method_from_outside(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setitem(METHODS, "uneven", uneven)
-    return "uneven"
-
-
-def test_any_rotation_reaches_the_built_model_and_its_checkpoint(
-    build_llama: Callable[..., Any], method_from_outside: str, tmp_path: Path
-) -> None:
-    model = build_llama(method_from_outside, 4.0)
-    expected = theta(8) / np.array([1, 1, 4, 4])
-    np.testing.assert_allclose(rotary(model).inv_freq.double(), expected, rtol=1e-6)
-    assert rotary(model).attention_scaling == 1.1
-    model.save_pretrained(tmp_path)
-    reloaded = loading.load(tmp_path)
-    ids = torch.arange(3, 203).unsqueeze(0)  # past L, where longrope may choose its other list
-    with torch.inference_mode():
-        assert torch.equal(reloaded(ids).logits, model(ids).logits)
-        # Inside L its short one is as good: the text's length changes nothing but rounding.
-        torch.testing.assert_close(model(ids).logits[:, :30], model(ids[:, :30]).logits, rtol=1e-5, atol=1e-5)
-
-
-def test_attention_scaling_multiplies_scores_by_its_square(
-    build_llama: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(METHODS, "sharpened", lambda base, factor: Rotation(base.frequencies, 1.5))
-    plain, sharpened = build_llama("none"), build_llama("sharpened", 2.0)
-    for layer in plain.model.layers:
-        with torch.no_grad():
-            layer.self_attn.q_proj.weight.mul_(1.5**2)
-    ids = torch.arange(3, 60).unsqueeze(0)
-    with torch.inference_mode():
-        torch.testing.assert_close(sharpened(ids).logits, plain(ids).logits, rtol=1e-4, atol=1e-4)
-
-
-def test_a_model_that_rotates_otherwise_than_its_method_says_is_refused(
-    build_llama: Callable[..., Any], method_from_outside: str
-) -> None:
-    model = build_llama(method_from_outside, 4.0)
-    rope.check_rotation(model, method_from_outside, GEOMETRY, 4.0)
-    rotary(model).inv_freq[2] *= 1.01
-    with pytest.raises(UsageError, match="other frequencies or attention scaling than method=uneven"):
-        rope.check_rotation(model, method_from_outside, GEOMETRY, 4.0)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        (Rotation(np.ones(3)), "must return 4 frequencies"),
-        (Rotation(np.array([1.0, 0.1, 0.01, 0.0])), "frequencies above 0"),
-        (Rotation(np.ones(4), 0.0), "attention scaling 0.0: expected above 0"),
-    ],
-)
-def test_a_method_that_returns_nonsense_is_refused(
-    wrong: Rotation, message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(METHODS, "wrong", lambda base, factor: wrong)
-    with pytest.raises(UsageError, match=message):
-        rope_parameters({"rope_theta": 10_000.0}, "wrong", GEOMETRY, 2.0)
 
 
 # Checkpoints
@@ -228,7 +158,7 @@ def test_a_base_from_disk_is_extended_with_its_own_weights(build_llama: Callable
     original = build_llama("none")
     original.save_pretrained(tmp_path)
     base = Model(name="saved", rung="smoke", window=64, source="path", location=str(tmp_path))
-    extended = loading.build(base, CACHE, "pi", 8.0, seed=5)
+    extended = extending.build(base, CACHE, Method("pi"), 8.0, seed=5)
     np.testing.assert_allclose(rotary(extended).inv_freq.double(), theta(8) / 8, rtol=1e-6)
     assert extended.config.max_position_embeddings == 512
     for name, weight in original.state_dict().items():
@@ -254,7 +184,7 @@ def test_random_weights_depend_on_the_seed_and_disturb_no_other_randomness(
     torch.manual_seed(7)
     expected = torch.rand(1)
     torch.manual_seed(7)
-    first, again, other = (loading.build(random_base(), CACHE, "none", 1.0, seed) for seed in (0, 0, 1))
+    first, again, other = (extending.build(random_base(), CACHE, Method("none"), 1.0, seed) for seed in (0, 0, 1))
     assert torch.equal(torch.rand(1), expected)
     assert torch.equal(first.lm_head.weight, again.lm_head.weight)
     assert not torch.equal(first.lm_head.weight, other.lm_head.weight)
@@ -276,41 +206,10 @@ def test_the_fingerprint_of_weights_sees_one_changed_number(build_llama: Callabl
 # What is refused
 
 
-def test_the_base_parameters_are_copied_never_changed() -> None:
-    base = {"rope_type": "default", "rope_theta": 500_000.0, "partial_rotary_factor": 0.5}
-    before = dict(base)
-    for method in METHODS:
-        made = rope_parameters(base, method, GEOMETRY, 4.0)
-        assert made is not base
-        # Whatever else shapes the base's RoPE stays as it was.
-        assert made["rope_theta"] == 500_000.0
-        assert made["partial_rotary_factor"] == 0.5
-    assert base == before
-
-
-def test_a_method_cannot_change_the_bases_frequencies_by_accident() -> None:
-    """`base.frequencies /= factor` would change a copy that nobody reads."""
-    with pytest.raises(ValueError, match="read-only"):
-        GEOMETRY.frequencies[2:] /= 4.0
-
-
-def test_an_unknown_method_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"'ntk'.*none, extrapolation, pi"):
-        rope_parameters({"rope_theta": 10_000.0}, "ntk", GEOMETRY, 2.0)
-
-
-@pytest.mark.parametrize("kind", ["linear", "llama3", "yarn"])
-def test_pi_refuses_a_base_that_is_already_scaled(kind: str) -> None:
-    base = {"rope_type": kind, "rope_theta": 10_000.0, "factor": 2.0}
-    with pytest.raises(UsageError, match=f"already scaled.*{kind}"):
-        rope_parameters(base, "pi", GEOMETRY, 2.0)
-    assert rope_parameters(base, "none", GEOMETRY, 2.0) == base
-
-
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     nowhere = Model(name="gone", rung="smoke", window=64, source="path", location=str(tmp_path))
     with pytest.raises(UsageError, match=r"config\.json"):
-        loading.build(nowhere, CACHE, "none", 1.0, seed=0)
+        extending.build(nowhere, CACHE, Method("none"), 1.0, seed=0)
 
 
 def test_a_window_that_is_not_the_models_own_is_refused() -> None:
@@ -329,7 +228,7 @@ def test_a_family_with_other_positions_is_refused(tmp_path: Path) -> None:
     GPT2Config(n_layer=1).save_pretrained(tmp_path)
     base = Model(name="gpt2", rung="smoke", window=64, source="path", location=str(tmp_path))
     with pytest.raises(UsageError, match="'gpt2' are not supported: choose one of type llama, mistral"):
-        loading.extended_config(base, tmp_path, "pi", 4.0)
+        extending.extended_config(base, tmp_path, Method("pi"), 4.0)
 
 
 def test_a_model_that_lost_a_weight_is_refused(llama: Any, tokenizer: Any, tmp_path: Path) -> None:

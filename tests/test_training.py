@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from position_interpolation.models import loading
+from position_interpolation.models import extending, loading
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.schema import Train
+from position_interpolation.settings.schema import Method, Train
 from position_interpolation.text.packing import PackedWindows
 from position_interpolation.tuning.callbacks import loss_curve
 from position_interpolation.tuning.checkpoints import at as checkpoint
@@ -370,7 +370,7 @@ def test_a_checkpoint_of_another_shape_is_refused(
     start = run(build, recipe(2), tmp_path / "first")
     wider = random_base(hidden_size=64, num_hidden_layers=1)
     with pytest.raises(UsageError, match=r"checkpoint-2 (has|cannot be read)"):
-        loading.build(wider, tmp_path, "none", 1.0, 0, start)
+        extending.build(wider, tmp_path, Method("none"), 1.0, 0, start)
 
 
 # Muon

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from position_interpolation.machine import distributed
-from position_interpolation.models.rope import METHODS
+from position_interpolation.models import methods
 from position_interpolation.planning import config as planning
 from position_interpolation.planning.config import PlanTask
 from position_interpolation.settings import derived, limits
@@ -65,6 +65,7 @@ def _check_names(config: Config) -> None:
         "model.rung": config.model.rung,
         "model.name": config.model.name,
         "task.name": config.task.name,
+        "method.name": config.method.name,
     }
     for key, name in named.items():
         if not re.fullmatch(r"\w[\w.+-]*", name):
@@ -125,7 +126,7 @@ def _check_export(config: Config, task: ExportTask) -> None:
 
 
 def _check_choices(config: Config) -> None:
-    known("method", config.method.name, tuple(METHODS))
+    methods.function(config.method)
     known("model.source", config.model.source, ("packaged", "wheel", "path", "hub", "random"))
     known("data.source", config.data.source, ("hub", "local", "embedded", "made_up"))
     known("train.optimizer", config.train.optimizer, ("adamw", "muon"))

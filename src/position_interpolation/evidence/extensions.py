@@ -4,10 +4,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from position_interpolation.evidence.records import Record
-from position_interpolation.models import rope
+from position_interpolation.models.methods import METHODS
 
-ORDER = tuple(rope.METHODS)  # the paper's order of rows; a new method comes last and takes the next colour
-LABELS = {"pi": "PI"}  # those that readers know by another name
+ORDER = tuple(METHODS)  # the paper's order of rows; a new method comes last and takes the next colour
+LABELS = {  # those that readers know by another name
+    "pi": "PI",
+    "pi_scaled": "PI + scaling",
+    "ntk": "NTK",
+    "ntk_scaled": "NTK + scaling",
+    "by_parts": "by parts",
+    "yarn": "YaRN",
+    "llama3": "Llama 3",
+    "llama3_scaled": "Llama 3 + scaling",
+    "temperature": "scaling alone",
+    "abf": "ABF",
+    "longrope": "LongRoPE",
+    "p_rope": "p-RoPE",
+    "drope": "DroPE",
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,7 @@ class Extension:
     @property
     def control(self) -> bool:
         """Whether this is the base trained further at L: what the text alone changes, not the window."""
-        return self.method != "pi" and self.factor == 1 and self.steps > 0
+        return self.method in ("none", "extrapolation") and self.factor == 1 and self.steps > 0
 
     @property
     def label(self) -> str:
@@ -52,11 +66,11 @@ class Extension:
         return f"{LABELS.get(self.method, self.method)} x{self.factor:g}, {tuned}"
 
     @property
-    def rank(self) -> tuple[str, int, bool, int, float, int]:
-        """Key of the paper's order: none and its controls, extrapolation, PI by factor and steps."""
+    def rank(self) -> tuple[str, int, bool, int, str, float, int]:
+        """Key of the paper's order: none and its controls, extrapolation, PI by factor and steps; then others."""
         order = ORDER.index(self.method) if self.method in ORDER else len(ORDER)
         extended = not (self.control or self.method == "none")
-        return (self.model, self.base_tokens or 0, extended, order, self.factor, self.steps)
+        return (self.model, self.base_tokens or 0, extended, order, self.method, self.factor, self.steps)
 
 
 def base_name(model: str, tokens: int | None) -> str:

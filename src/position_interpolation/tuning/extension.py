@@ -6,7 +6,7 @@ forward. What was measured under a name before needs no weights at all.
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from position_interpolation.evidence import records
 from position_interpolation.machine import compute, distributed, files
-from position_interpolation.models import loading, rope
+from position_interpolation.models import extending, loading, rope
 from position_interpolation.settings import derived
 from position_interpolation.settings.derived import Extension
-from position_interpolation.settings.schema import RECALL, Config
+from position_interpolation.settings.schema import RECALL, Config, Method
 from position_interpolation.text import corpora, encoding, packing
 from position_interpolation.text.recall import RecallWindows
 from position_interpolation.text.skipping import SkippedPositions
@@ -66,14 +66,14 @@ class Prepared:
     def model(self) -> Any:
         """The model on its device, in its precision; loaded when first needed."""
         chosen = self.config.compute
-        built = loading.extended_config(self.config.model, self.cache, self.extension.method, self.extension.factor)
+        wanted = self.config.model, self.cache, self.config.method, self.extension.factor
+        built = extending.extended_config(*wanted)
         dtype = compute.DTYPES[compute.dtype(chosen)]
         if self.place is None:
             model = loading.random(built, self.config.seed, dtype)
         else:
             model = loading.load(self.place, built, dtype)
-        geometry = loading.geometry(built, self.config.model.window)
-        rope.check_rotation(model, self.extension.method, geometry, self.extension.factor)
+        rope.check_rotation(model, extending.rotation(*wanted), self.extension.method)
         if chosen.compile:
             compute.compile_layers(model)
         return model.to(compute.device(chosen))
@@ -95,15 +95,15 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
         "base_window": config.model.window,
         "method": wanted.method,
         "factor": wanted.factor,
-        "architecture": loading.architecture_sha256(config.model, cache, wanted.method, wanted.factor),
+        "architecture": extending.architecture_sha256(config.model, cache, config.method, wanted.factor),
     }
     if wanted.steps == 0:
         return Prepared(wanted, parts, lambda: base, config)
-    extended = loading.extended_config(config.model, cache, wanted.method, wanted.factor)
+    extended = extending.extended_config(config.model, cache, tuned(config.method), wanted.factor)
     if config.compute.context_parallel > 1:
         loading.check_full_attention(extended)
     if config.train.resume_from is not None:
-        loading.check_checkpoint(Path(config.train.resume_from), extended)
+        extending.check_checkpoint(Path(config.train.resume_from), extended)
     tokenizer = loading.tokenizer(config.model, cache)
     streams, data = _training_text(config, tokenizer, cache)
     parts["training"] = _recipe(config, data, encoding.tokenizer_sha256(tokenizer))
@@ -120,6 +120,11 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
     )
     dataset = windows if train.chunk is None else SkippedPositions(windows, wanted.window, config.seed)
     return Prepared(wanted, parts, partial(_tune, config, wanted, dataset, folder, listener), config)
+
+
+def tuned(method: Method) -> Method:
+    """The method as it is while weights are trained."""
+    return method if method.scaled_in_tuning else replace(method, attention_slope=0.0)
 
 
 def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict[str, Any]:
@@ -170,7 +175,9 @@ def _tune(
     train, chosen, processes = config.train, config.compute, distributed.processes()
     readers = processes // chosen.context_parallel  # groups that read other sequences than each other
     stretch = derived.sequence(config) // chosen.context_parallel
-    build = partial(loading.build, config.model, Path(config.paths.cache), wanted.method, wanted.factor, config.seed)
+    build = partial(
+        extending.build, config.model, Path(config.paths.cache), tuned(config.method), wanted.factor, config.seed
+    )
     # Jobs of a parallel sweep may ask for different steps of one training; of one job's processes the first speaks.
     with files.locked(folder / "training") if distributed.is_first() else nullcontext():
         return training.tune(

@@ -1,0 +1,127 @@
+"""A base under a method: its configuration, the weights that tuning starts from, and what names it.
+
+The rope parameters go into the configuration before the model is built: later assignments are ignored or raise.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+from position_interpolation.machine import distributed
+from position_interpolation.models import methods, rope
+from position_interpolation.models.loading import base_config, folder, load, random, random_sha256, read
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Method, Model
+
+
+def geometry(config: Any, window: int) -> rope.Geometry:
+    """A base's rotary embedding, from its transformers configuration and L."""
+    head_dimension = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return rope.Geometry(config.rope_parameters["rope_theta"], head_dimension, window)
+
+
+def extended_config(model: Model, cache: Path, method: Method, factor: float) -> Any:
+    """The base's configuration with the method's rope parameters and the extended window.
+
+    Raises:
+        UsageError: the method does not fit the base.
+    """
+    config = base_config(model, cache)
+    own = {**config.rope_parameters, **_of_window(config)}
+    kind = own.get("rope_type", "default")
+    if methods.changes(method):
+        if kind != "default":
+            raise UsageError(
+                f"the base's RoPE is already scaled (rope type '{kind}'): {method.name} needs an unscaled base"
+            )
+        base = geometry(config, model.window)
+        own = rope.rope_parameters(own, methods.rotation(method, base, factor), base, factor)
+        if factor == 1 and own == config.rope_parameters:
+            raise UsageError(f"method={method.name} with factor 1 is the base itself: set context=x2 or method=none")
+    elif kind == "dynamic" and factor > 1:
+        raise UsageError("rope type 'dynamic' takes L' for the base's window and changes nothing: use another base")
+    config.rope_parameters = own
+    config.max_position_embeddings = round(model.window * factor)
+    return config
+
+
+def _of_window(config: Any) -> rope.Parameters:
+    """What transformers would read off the declared window, which an extension changes: written out as it is at L."""
+    own = config.rope_parameters
+    kind = own.get("rope_type", "default")
+    if kind not in ("yarn", "llama3", "longrope"):
+        return {}
+    original = own.get("original_max_position_embeddings") or config.max_position_embeddings
+    found = {
+        "original_max_position_embeddings": original,
+        "factor": own.get("factor") or config.max_position_embeddings / original,
+    }
+    if kind != "llama3":
+        found["attention_factor"] = float(ROPE_INIT_FUNCTIONS[kind](config)[1])
+    return found
+
+
+def rotation(model: Model, cache: Path, method: Method, factor: float) -> rope.Rotation:
+    """How the extension must rotate: as the method says, or as plain transformers has the base at L."""
+    config = base_config(model, cache)
+    if methods.changes(method):
+        return methods.rotation(method, geometry(config, model.window), factor)
+    kind = config.rope_parameters.get("rope_type", "default")
+    if kind == "default":
+        return rope.Rotation(geometry(config, model.window).frequencies)
+    frequencies, scaling = ROPE_INIT_FUNCTIONS[kind](config)
+    return rope.Rotation(frequencies.double().numpy(), scaling)
+
+
+def build(
+    model: Model, cache: Path, method: Method, factor: float, seed: int, start: Path | None = None, shards: int = 1
+) -> Any:
+    """Where tuning starts, in float32 under the method's positions: the base's weights, or those of a checkpoint.
+
+    Args:
+        model: the base.
+        cache: folder of converted models.
+        method: how positions past L are treated.
+        factor: s = L' / L.
+        seed: of random weights.
+        start: a checkpoint to go on from; None starts from the base.
+        shards: how many processes share the weights.
+    """
+    config = extended_config(model, cache, method, factor)
+    place = start or folder(model, cache)
+    if place is None and shards > 1:  # each process can then read its share
+        place = cache / "random" / random_sha256(model, seed)
+        with distributed.first_alone():
+            if not (place / "model.safetensors").is_file():  # written after config.json
+                random(config, seed).save_pretrained(place)
+    built = random(config, seed) if place is None else load(place, config, shards=shards)
+    rope.check_rotation(built, rotation(model, cache, method, factor), method.name)
+    return built
+
+
+def check_checkpoint(place: Path, wanted: Any) -> None:
+    """Make sure that a training which goes on from a checkpoint goes on with the same model and positions.
+
+    Raises:
+        UsageError: it is of another method, window or shape.
+    """
+    found = read(place, lambda: AutoConfig.from_pretrained(place, trust_remote_code=False))
+    for key in ("rope_parameters", "max_position_embeddings", "hidden_size", "num_hidden_layers", "vocab_size"):
+        theirs, ours = getattr(found, key), getattr(wanted, key)
+        if theirs != ours:
+            raise UsageError(
+                f"train.resume_from={place} was trained with {key}={theirs}, this run has {ours}: expected a "
+                "checkpoint of the same base, method and context"
+            )
+
+
+def architecture_sha256(model: Model, cache: Path, method: Method, factor: float) -> str:
+    """Fingerprint of everything in an extension's configuration that can change a number, rope parameters included."""
+    settings = extended_config(model, cache, method, factor).to_diff_dict()
+    for key in ("_name_or_path", "architectures", "dtype", "transformers_version", "use_cache"):
+        settings.pop(key, None)
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,223 @@
+"""RoPE methods as pure functions in float64: what a reader compares Position Interpolation with, and PI itself.
+
+A method takes the geometry of a base's rotary embedding, s = L' / L and its own options, which are keyword arguments
+with defaults, and says how the extension rotates. Adding one is a function here and its line in METHODS.
+"""
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from position_interpolation.models.rope import Frequencies, Geometry, Rotation, inverse_frequencies
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Method
+
+Function = Callable[..., Rotation]  # (Geometry, factor, *, options) -> Rotation
+
+
+def unchanged(base: Geometry, factor: float) -> Rotation:
+    """RoPE as the base has it, whatever the factor."""
+    return Rotation(base.frequencies)
+
+
+def interpolated(base: Geometry, factor: float) -> Rotation:
+    """Position Interpolation: position m becomes m / s (equation 4), so every frequency is divided by s."""
+    return Rotation(base.frequencies / factor)
+
+
+def ntk(base: Geometry, factor: float, *, stretch: float | None = None) -> Rotation:
+    """NTK-aware scaling (bloc97 2023; YaRN, arXiv:2309.00071, section 3.1): theta' = theta s^(d / (d - 2)).
+
+    The slowest frequency is divided by s, the fastest stays. `stretch` takes the place of s: past L' = s L of a text
+    the formula's own s is too small, for the fast frequencies are not interpolated.
+    """
+    power = base.head_dimension / (base.head_dimension - 2)
+    theta = base.theta * (factor if stretch is None else stretch) ** power
+    return Rotation(inverse_frequencies(base.head_dimension, theta))
+
+
+def by_parts(
+    base: Geometry, factor: float, *, slow: float = 1.0, fast: float = 32.0, ramp: str = "index", truncate: bool = True
+) -> Rotation:
+    """NTK-by-parts (arXiv:2309.00071, section 3.2): a frequency is kept, interpolated, or in between, by its rotations.
+
+    Args:
+        base: of L tokens; frequency j turns r = L theta_j / 2 pi times in it.
+        factor: s.
+        slow: what turns fewer times is divided by s (alpha in the paper).
+        fast: what turns more often is kept (beta in the paper).
+        ramp: between them, linear in the index j as YaRN's code and transformers have it, or in `rotations` as the
+            paper writes it. They differ by up to two thirds in a frequency.
+        truncate: the ramp's ends are whole indices, as in YaRN's code; for `ramp=index` alone.
+    """
+    if ramp not in ("index", "rotations") or not 0 < slow < fast:
+        raise UsageError(
+            f"method.options ramp={ramp}, slow={slow}, fast={fast}: expected ramp index or rotations, 0 < slow < fast"
+        )
+    native = None
+    if ramp == "rotations":
+        interpolated_share = 1 - np.clip((base.rotations - slow) / (fast - slow), 0, 1)
+    else:
+        low, high = (
+            base.head_dimension * math.log(base.window / (2 * math.pi * turns)) / (2 * math.log(base.theta))
+            for turns in (fast, slow)
+        )
+        if truncate:
+            low, high = math.floor(low), math.ceil(high)
+        low, high = max(low, 0), min(high, base.head_dimension - 1)
+        indices = np.arange(base.head_dimension // 2)
+        interpolated_share = np.clip((indices - low) / (high - low or 0.001), 0, 1)
+        native = {"rope_type": "yarn", "beta_slow": slow, "beta_fast": fast, "truncate": truncate}
+    return Rotation(_between(base, factor, interpolated_share), native=native)
+
+
+def yarn(
+    base: Geometry, factor: float, *, slow: float = 1.0, fast: float = 32.0, ramp: str = "index", truncate: bool = True
+) -> Rotation:
+    """YaRN (arXiv:2309.00071, equation 15): by parts, and attention scaled by 0.1 ln s + 1."""
+    parts = by_parts(base, factor, slow=slow, fast=fast, ramp=ramp, truncate=truncate)
+    return Rotation(parts.frequencies, 0.1 * math.log(factor) + 1, parts.native)
+
+
+def llama3(base: Geometry, factor: float, *, low: float = 1.0, high: float = 4.0) -> Rotation:
+    """Llama 3.1's scaling (its reference code): as by parts, with a ramp linear in rotations from `low` to `high`."""
+    if not 0 < low < high:
+        raise UsageError(f"method.options low={low}, high={high}: expected 0 < low < high")
+    interpolated_share = 1 - np.clip((base.rotations - low) / (high - low), 0, 1)
+    native = {"rope_type": "llama3", "low_freq_factor": low, "high_freq_factor": high}
+    return Rotation(_between(base, factor, interpolated_share), native=native)
+
+
+def abf(base: Geometry, factor: float, *, theta: float = 500_000.0) -> Rotation:
+    """Adjusted base frequency (arXiv:2309.16039, section 4.1): another theta, whatever s."""
+    return Rotation(inverse_frequencies(base.head_dimension, theta))
+
+
+def longrope(base: Geometry, factor: float, *, factors: list[float] | None = None) -> Rotation:
+    """LongRoPE (arXiv:2402.13753) without its unscaled first tokens: a divisor for every frequency, found by search.
+
+    Args:
+        base: the base.
+        factor: s; attention is scaled by sqrt(1 + ln s / ln L).
+        factors: divisors at points that lie evenly over the frequencies, fastest first, geometric between them: d / 2
+            of them name each. None: from 1 to s.
+    """
+    given = [1.0, factor] if factors is None else list(factors)
+    if len(given) < 2 or min(given) <= 0:
+        raise UsageError(f"method.options.factors={given}: expected two divisors above 0 or more")
+    if len(given) > base.head_dimension // 2:
+        raise UsageError(
+            f"method.options.factors has {len(given)} divisors, the base {base.head_dimension // 2} frequencies"
+        )
+    places = np.linspace(0, 1, base.head_dimension // 2)
+    divisors = np.exp(np.interp(places, np.linspace(0, 1, len(given)), np.log(given)))
+    return Rotation(base.frequencies / divisors, math.sqrt(1 + math.log(factor) / math.log(base.window)))
+
+
+def p_rope(base: Geometry, factor: float, *, kept: float = 0.75) -> Rotation:
+    """p-RoPE (arXiv:2410.06205): the share `kept` of the frequencies, fastest first, stays; the rest turns no more.
+
+    With nothing kept this is DroPE (arXiv:2512.12167): no rotation, so nothing to extrapolate.
+    """
+    if not 0 <= kept <= 1:
+        raise UsageError(f"method.options.kept={kept}: expected a share from 0 to 1")
+    turning = np.arange(base.head_dimension // 2) < round(kept * (base.head_dimension // 2))
+    return Rotation(np.where(turning, base.frequencies, 0.0))
+
+
+def bands(base: Geometry, factor: float, *, first: int = 0, last: int | None = None) -> Rotation:
+    """Interpolate the frequencies `first` to `last` (both included, fastest is 0) and no other: which carry what?"""
+    end = base.head_dimension // 2 - 1 if last is None else last
+    if not 0 <= first <= end < base.head_dimension // 2:
+        raise UsageError(
+            f"method.options first={first}, last={end}: expected 0 <= first <= last <= {base.head_dimension // 2 - 1}"
+        )
+    indices = np.arange(base.head_dimension // 2)
+    return Rotation(_between(base, factor, ((indices >= first) & (indices <= end)).astype(np.float64)))
+
+
+# The order of tables and figures: the paper's three, then others.
+METHODS: dict[str, Function] = {
+    "none": unchanged,
+    "extrapolation": unchanged,
+    "pi": interpolated,
+    "ntk": ntk,
+    "by_parts": by_parts,
+    "yarn": yarn,
+    "llama3": llama3,
+    "abf": abf,
+    "longrope": longrope,
+    "p_rope": p_rope,
+    "bands": bands,
+}
+
+
+def function(method: Method) -> Function:
+    """The function of a configured method, whose options fit it.
+
+    Raises:
+        UsageError: an unknown method, an option that it does not have, or one of another type.
+    """
+    name = method.function or method.name
+    if name not in METHODS:
+        key = "method" if method.function is None else "method.function"
+        raise UsageError(f"{key}={name} is not known: choose one of {', '.join(METHODS)}")
+    known = {
+        item.name: item
+        for item in inspect.signature(METHODS[name]).parameters.values()
+        if item.kind is item.KEYWORD_ONLY
+    }
+    for option, value in method.options.items():
+        if option not in known:
+            own = f"it has {', '.join(known)}" if known else "it has none"
+            raise UsageError(f"method.options.{option} is no option of {name}: {own}")
+        if not _fits(value, known[option]):
+            raise UsageError(
+                f"method.options.{option}={value}: expected {inspect.formatannotation(known[option].annotation)}"
+            )
+    return METHODS[name]
+
+
+def changes(method: Method) -> bool:
+    """Whether the method rotates otherwise than the base."""
+    return function(method) is not unchanged or bool(method.attention_slope)
+
+
+def rotation(method: Method, base: Geometry, factor: float) -> Rotation:
+    """How a method rotates at s = `factor`.
+
+    Raises:
+        UsageError: an unknown method or option, or frequencies or a scaling that cannot be used.
+    """
+    found = function(method)(base, factor, **method.options)
+    if method.attention_slope is not None:
+        found = Rotation(found.frequencies, 1 + method.attention_slope * math.log(factor), found.native)
+    name = method.name
+    if found.frequencies.shape != (base.head_dimension // 2,) or not (found.frequencies >= 0).all():
+        raise UsageError(f"method '{name}' must return {base.head_dimension // 2} frequencies of at least 0")
+    if not 0 < found.attention_scaling < np.inf:
+        raise UsageError(f"method '{name}' returns attention scaling {found.attention_scaling}: expected above 0")
+    return found
+
+
+def _fits(value: Any, option: inspect.Parameter) -> bool:
+    """Whether a configured value is of the type that an option's annotation or default names."""
+    if value is None:
+        return option.default is None
+    if isinstance(option.default, bool) or isinstance(value, bool):
+        return isinstance(value, type(option.default))
+    if isinstance(option.default, str) or isinstance(value, str):
+        return isinstance(value, str) and isinstance(option.default, str)
+    if "list" in str(option.annotation):
+        return isinstance(value, list) and all(isinstance(item, int | float) and math.isfinite(item) for item in value)
+    if "int" in str(option.annotation):
+        return isinstance(value, int)
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _between(base: Geometry, factor: float, interpolated_share: Frequencies) -> Frequencies:
+    """Frequencies divided by s by the given shares, linear between f and f / s."""
+    return base.frequencies * (1 - interpolated_share + interpolated_share / factor)
