@@ -22,6 +22,7 @@ class PasskeyTask(Task):
     distances: int = number(32, least=1, most=10_000)  # of each length
     trials: int = number(10, least=1, most=10_000)
     digits: int = number(5, least=1, most=100)
+    prompts_seed: int | None = number(None, least=0)  # of keys and filler; None: the run's seed
     threshold: float = 0.2
     generate: bool = False  # verdicts by greedy decoding instead of one teacher-forced forward; they are the same
     keep_answers: bool = False  # write what the model answers to <paths.runs>/answers, to be read; changes no number
@@ -34,6 +35,11 @@ def check(config: Config, task: PasskeyTask) -> None:
     known("task.match", task.match, MATCHES)
     for length in prompt_lengths(config, task):
         distances(length, task.distances)
+
+
+def prompts_seed(config: Config, task: PasskeyTask) -> int:
+    """The seed of keys and filler."""
+    return config.seed if task.prompts_seed is None else task.prompts_seed
 
 
 def prompt_lengths(config: Config, task: PasskeyTask) -> list[int]:

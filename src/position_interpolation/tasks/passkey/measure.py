@@ -12,7 +12,7 @@ from position_interpolation.machine import compute, distributed, files
 from position_interpolation.machine.progress import Progress
 from position_interpolation.tasks.measurement import Measured, Measurement, common
 from position_interpolation.tasks.passkey import answers, retrieval
-from position_interpolation.tasks.passkey.config import PasskeyTask, prompt_lengths
+from position_interpolation.tasks.passkey.config import PasskeyTask, prompt_lengths, prompts_seed
 from position_interpolation.tasks.passkey.retrieval import Probe
 from position_interpolation.tuning.extension import Prepared
 
@@ -30,7 +30,7 @@ def measurements(prepared: Prepared, task: PasskeyTask) -> Iterator[Measurement]
         # The verdicts of both modes agree, so `generate` is no part of the signature.
         shape = {
             "passkey": 5, "window": window, "match": task.match, "distances": task.distances, "trials": task.trials,
-            "digits": task.digits, "threshold": task.threshold, "seed": prepared.config.seed,
+            "digits": task.digits, "threshold": task.threshold, "seed": prompts_seed(prepared.config, task),
         }  # fmt: skip
         yield Measurement(
             {**common(prepared, None), **shape},
@@ -110,7 +110,7 @@ def _written(prepared: Prepared, task: PasskeyTask, trials: Sequence[Probe]) -> 
 
 
 def _probes(prepared: Prepared, task: PasskeyTask, window: int) -> list[Probe]:
-    seed = prepared.config.seed
+    seed = prompts_seed(prepared.config, task)
     return retrieval.probes(prepared.tokenizer, window, task.distances, task.trials, task.digits, seed, task.match)
 
 
