@@ -56,12 +56,21 @@ def distances(tokenizer: Any, ids: list[int]) -> list[int]:
     return [places[-1] - places[0] for places in starts.values() if 2 <= len(places) <= 3]
 
 
-def test_every_window_has_exactly_its_length_and_ends_with_a_document(windows: RecallWindows, tokenizer: Any) -> None:
+def test_every_window_has_exactly_its_length(windows: RecallWindows, tokenizer: Any) -> None:
     for number in range(100):
         window = windows[number]
         assert window.shape == (windows.length,)
-        assert window[-1] == tokenizer.eos_token_id
         assert tokenizer.bos_token_id not in window
+
+
+def test_the_windows_end_says_nothing_of_a_documents_end(windows: RecallWindows, tokenizer: Any) -> None:
+    """A model that saw every window end with a document wrote 604 for 60494 where the answer filled the window."""
+    ends = [windows[number][-6:] for number in range(300)]
+    for place in range(-6, 0):
+        closed = np.mean([window[place] == tokenizer.eos_token_id for window in ends])
+        assert closed < 0.2, place
+    last = [tokenizer.decode(window[-1:]) for window in ends]
+    assert 0.1 < np.mean([token.isdigit() for token in last]) < 0.9
 
 
 @given(length=st.integers(1, 300), number=st.integers(0, 10**6))

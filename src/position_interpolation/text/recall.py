@@ -4,10 +4,11 @@ A base that cannot retrieve inside its own window could not pass the passkey tes
 retrieval from a trillion tokens; a small one is shown it. The paper's own wording and the words of its filler
 (`passkey.py`) are left out, so that the test stays unseen.
 
-Every window is made by itself, to its exact length: it begins with a document, ends with one, and holds no question
-whose statement stands in another window. Most windows are one document, the others are split at random. Filler is
-shared out at random, so the distance between statement and question is spread over the whole window, whatever its
-length.
+Every window is made by itself: it begins with a document, and holds no question whose statement stands in another
+window. Most windows are one document, the others are split at random. Filler is shared out at random, so the distance
+between statement and question is spread over the whole window, whatever its length. A few tokens are made too many and
+cut off at the end: where every window ends with the end of a document, a model learns to end numbers there, and finds
+no key in a prompt that fills its window.
 
 Three kinds of document. `buried`: one to three keys among filler, asked for at the end, as the test does. `listed`: 4
 to 16 names with a key each, asked for in another order. `echo`: a line said again until the document is full. The last
@@ -27,6 +28,7 @@ from position_interpolation.text.encoding import encode
 Ids = list[int]
 SHORTEST = 56  # tokens of a document, if a window is split
 SPLIT = 0.2  # share of windows that are more than one document
+OVERHANG = 12  # tokens at most that the window's end cuts off: an answer and what may stand behind it
 MEASURED_WINDOWS = 64  # of a sequence, for its fingerprint
 
 SUBJECTS = (
@@ -84,8 +86,9 @@ class RecallWindows:
         self.eos = int(tokenizer.eos_token_id)
 
     def __getitem__(self, number: int) -> NDArray[np.uint32]:
-        """(length,) token ids of one window: documents, each ended by EOS."""
-        return np.asarray([id_ for document in self.documents(number) for id_ in document], np.uint32)
+        """(length,) token ids of one window: documents, each ended by EOS, the last cut by the window's end."""
+        ids = [id_ for document in self.documents(number) for id_ in document]
+        return np.asarray(ids[: self.length], np.uint32)
 
     def sha256(self) -> str:
         """Fingerprint of the first windows; those after them are made by the same rules from the same prose."""
@@ -95,10 +98,10 @@ class RecallWindows:
         return digest.hexdigest()
 
     def documents(self, number: int) -> list[Ids]:
-        """The documents of one window."""
+        """The documents of one window, the last of them whole."""
         generator = random.Random(f"{self.seed} {number}")
         found: list[Ids] = []
-        room = self.length
+        room = self.length + generator.randint(0, OVERHANG)
         while room:
             split = room >= 2 * SHORTEST and generator.random() < SPLIT
             size = generator.randint(SHORTEST, room - SHORTEST) if split else room
