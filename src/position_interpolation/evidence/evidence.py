@@ -253,6 +253,9 @@ def _paired(text: Text, by_seed: Sequence[tuple[Sequence[Evaluated], Sequence[Ev
     if found is None:
         return None
     steps = [*dict.fromkeys(_tuning(item.extension) for item in measured if item.extension.steps)]
+    tuned = [{replace(item.extension, steps=1) for item in side if item.extension.steps} for side in (over, under)]
+    if len(by_seed) == 1 and tuned[0] != tuned[1]:
+        found = seeds.of_one_seed(found)
     steps += ["one seed" if len(by_seed) == 1 else f"{len(by_seed)} seeds"] if steps else []
     documents = f"{plural(found.documents, 'document')} of {text.source} text"
     detail = ", ".join([f"{_shown(over)} against {_shown(under)}", *steps, documents])

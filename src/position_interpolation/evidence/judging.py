@@ -14,9 +14,9 @@ from position_interpolation.evidence.comparison import Effect
 from position_interpolation.settings.places import ASSETS
 
 CLAIMS = ASSETS / "claims.yaml"
-Verdict = Literal["holds", "does not hold", "within noise", "not measured"]
+Verdict = Literal["holds", "does not hold", "no difference", "within noise", "not measured"]
 Kind = Literal["above", "below", "at least", "at most", "within"]
-WORST_FIRST: tuple[Verdict, ...] = ("does not hold", "within noise", "holds")
+WORST_FIRST: tuple[Verdict, ...] = ("does not hold", "within noise", "no difference", "holds")
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,13 @@ class Bar:
 
     kind: Kind
     limit: float
+    tight: float = 0.01  # an interval that straddles the limit and lies this near it says that there is no difference
 
     def judge(self, effect: Effect) -> Verdict:
-        """A claim holds, or does not, only if the whole interval lies on one side.
+        """A claim holds, or does not, only if the whole interval lies on one side of the limit.
 
-        Two printed numbers that agree in every digit decide nothing where one has to be the larger.
+        One that straddles it says that there is no difference if it lies near, and else nothing. Two printed numbers
+        that agree in every digit differ by nothing where one has to be the larger.
         """
         low, high, limit = effect.low, effect.high, self.limit
         if low is None or high is None:
@@ -72,7 +74,10 @@ class Bar:
             "at most": (high <= limit, low > limit),
             "within": (1 - limit < low and high < 1 + limit, high < 1 - limit or low > 1 + limit),
         }[self.kind]
-        return "holds" if holds else "does not hold" if fails else "within noise"
+        if holds or fails:
+            return "holds" if holds else "does not hold"
+        near = self.kind != "within" and limit - self.tight <= low and high <= limit + self.tight
+        return "no difference" if near else "within noise"
 
     def margin(self, value: float) -> float:
         """How far a value lies on the right side; negative on the wrong one."""

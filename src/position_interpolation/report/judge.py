@@ -124,5 +124,7 @@ def on_page(records: Sequence[Record], entries: Sequence[Entry], rung: str) -> l
 
 def _said(case: Case) -> str:
     """`holds (7B, pg19: the base at 8192 against 2048: 139 times)`."""
-    verdict = "is within noise" if case.verdict == "within noise" else case.verdict
+    verdict = {"within noise": "is within noise", "no difference": "shows no difference"}.get(
+        case.verdict, case.verdict
+    )
     return f"{verdict} ({case.name}: {case.shown})"

@@ -10,7 +10,7 @@ from position_interpolation.report.judge import PAPER, Entry, papers
 
 SHOWN = ("tiny", "smollm2")  # rungs with a column even before anything is measured
 LATER = ("llama",)  # rungs with a column once they have records
-ORDER: tuple[Verdict, ...] = ("holds", "does not hold", "within noise", "not measured")
+ORDER: tuple[Verdict, ...] = ("holds", "does not hold", "no difference", "within noise", "not measured")
 SUBJECTS = {
     "perplexity": "Perplexity by evaluation window (Tables 1 and 2)",
     "steps": "Perplexity by steps of tuning (Table 3)",
@@ -36,8 +36,11 @@ that this project asks beyond them ("ours"). A page of results shows the same ve
 LEGEND = """\
 **How to read it.** Every claim says below what would have to be seen. If it speaks of several sizes, texts or windows,
 each is a case, and the worst one decides. *Holds* and *does not hold* mean that the whole 95 % interval lies on one
-side; else the claim is *within noise*. Perplexities are compared on the same documents. Numbers that the paper prints
-have no interval: they are taken as exact, and its `> 10^3` as 10^3. "(2 of 6)" means that two of the six cases were
+side of what is needed. *No difference*: it lies on both sides and within 1 % (of shares of questions, one point) of it,
+so whatever difference there is is smaller. *Within noise*: too little was measured to tell. Where one seed of tuning
+was run and models are compared, the interval covers the spread known from where there are several, 1.4 %. Perplexities
+are compared on the same documents. Numbers that the paper prints have no interval: they are taken as exact, and its
+`> 10^3` as 10^3. "(2 of 6)" means that two of the six cases were
 measured; a cell that the paper leaves blank is no case. L is the window that a model was trained for, L' that to which
 it was extended, FT the paper's name for tuning at L' without interpolating. A rung's PI and FT are tuned for as many
 steps as the paper's if that was measured, else for as long as the longest there; the details say how long. A rung that
@@ -187,9 +190,14 @@ def _heading(name: str, title: str) -> str:
 
 def _verb(verdict: Verdict, count: int) -> str:
     """The verdict as it reads behind a number of claims."""
-    plural = {"holds": "hold", "does not hold": "do not hold", "not measured": "are not measured"}
-    single = {"within noise": "is within noise", "not measured": "is not measured"}
-    many = {**plural, "within noise": "are within noise"}
+    states: tuple[Verdict, ...] = ("within noise", "not measured")
+    single: dict[Verdict, str] = {"no difference": "shows no difference", **{one: f"is {one}" for one in states}}
+    many: dict[Verdict, str] = {
+        "holds": "hold",
+        "does not hold": "do not hold",
+        "no difference": "show no difference",
+        **{one: f"are {one}" for one in states},
+    }
     return (single if count == 1 else many).get(verdict, verdict)
 
 

@@ -22,7 +22,8 @@ NOTE = """\
 A claim is listed here if records of this page are part of its evidence, with the verdict that it has on the ledger,
 over all experiments of this rung. Behind it stands the weakest case that rests on this page's records; if one of
 another experiment comes out worse, that decides, and follows. A case holds, or does not, only if its whole 95 %
-interval lies on one side of what is needed; else it is within noise.
+interval lies on one side of what is needed. No difference: it lies on both sides, within 1 % of it; within noise: too
+little was measured to tell.
 """
 
 

@@ -17,6 +17,7 @@ from position_interpolation.report.parts import sections, trial
 STYLES: dict[Verdict, str] = {
     "holds": "bold green",
     "does not hold": "bold red",
+    "no difference": "bold cyan",
     "within noise": "bold yellow",
     "not measured": "dim",
 }

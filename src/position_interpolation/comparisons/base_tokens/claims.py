@@ -14,7 +14,7 @@ from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, thousands
 
 AHEAD = Bar("below", 1.0)
-UNTOLD = ("within noise", "not measured")
+UNTOLD = ("no difference", "within noise", "not measured")
 
 
 def pi_ahead(evidence: Evidence, tuned: bool) -> Iterator[Case]:

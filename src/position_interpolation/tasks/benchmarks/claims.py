@@ -13,12 +13,14 @@ from position_interpolation.evidence.words import plural
 from position_interpolation.tasks.benchmarks.questions import SETS
 from position_interpolation.tasks.benchmarks.tables import YES
 
+POINT = 1.0  # of 100: what counts as no difference
+
 
 def lose_at_most(evidence: Evidence, factor: int, most: float) -> Iterator[Case]:
     """The extended model against its base on every benchmark."""
     for model, test in product(evidence.models, SETS):
         effect = change(evidence, model, test, factor)
-        yield Case(f"{model}, {test}: PI x{factor} against the base", effect, Bar("at least", -most), points)
+        yield Case(f"{model}, {test}: PI x{factor} against the base", effect, Bar("at least", -most, POINT), points)
 
 
 def loss_grows(evidence: Evidence, factors: Sequence[int]) -> Iterator[Case]:
@@ -27,7 +29,7 @@ def loss_grows(evidence: Evidence, factors: Sequence[int]) -> Iterator[Case]:
         for smaller, larger in pairwise(factors):
             changes = [change(evidence, model, test, factor) for factor in (larger, smaller)]
             name = f"{model}, {test}: change against the base of PI x{larger} less that of PI x{smaller}"
-            yield Case(name, _apart(*changes), Bar("below", 0.0), points)
+            yield Case(name, _apart(*changes), Bar("below", 0.0, POINT), points)
 
 
 def tuning_text(evidence: Evidence, factor: int, other: str, most: float) -> Iterator[Case]:
@@ -37,7 +39,7 @@ def tuning_text(evidence: Evidence, factor: int, other: str, most: float) -> Ite
         distance = _apart(*found)
         if distance is not None and distance.value < 0:
             distance = _apart(*reversed(found))
-        yield Case(f"{model}, {test}: {other} and Pile apart", distance, Bar("at most", most), points)
+        yield Case(f"{model}, {test}: {other} and Pile apart", distance, Bar("at most", most, POINT), points)
 
 
 def base_knows(evidence: Evidence) -> Iterator[Case]:
@@ -49,7 +51,9 @@ def base_knows(evidence: Evidence) -> Iterator[Case]:
             rival = "always answering yes" if test == "boolq" else "guessing"
             detail = f"{found.detail}; {found.value:.1f} against {100 * chance(test):.1f} of {rival}"
             found = replace(found, value=found.value - 100 * chance(test), low=low, high=high, detail=detail)
-        yield Case(f"{model}, {test}: the base against an answer without a model", found, Bar("above", 0.0), points)
+        yield Case(
+            f"{model}, {test}: the base against an answer without a model", found, Bar("above", 0.0, POINT), points
+        )
 
 
 def accuracy(evidence: Evidence, model: str, test: str, factor: int, text: str | None = None) -> Effect | None:

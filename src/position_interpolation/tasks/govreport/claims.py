@@ -19,7 +19,7 @@ def rouge(evidence: Evidence, metrics: Sequence[str], rival: str = LEAD) -> Iter
     """The tuned PI model's lead over a rival; in print that is CoLT5 Base."""
     for metric in metrics:
         effect = _printed(evidence, metric) if evidence.printed else _lead(evidence, metric, rival)
-        yield Case(f"{VARIANTS[metric]} above the rival's", effect, Bar("above", 0.0), points)
+        yield Case(f"{VARIANTS[metric]} above the rival's", effect, Bar("above", 0.0, tight=1.0), points)
 
 
 def _lead(evidence: Evidence, metric: str, rival: str) -> Effect | None:
