@@ -18,7 +18,17 @@ from position_interpolation.settings.errors import UsageError
 # What tells two folders apart that share no number, from the coarsest on.
 FOLDER = ("rung", "model", "experiment", "task")
 SHOWN = 3  # names in an error
-SUMS = (SUCCESS, "key_log_likelihood", LONGEST, *select.ROUGES)  # what a page adds up from parts of equal weight
+# What a number is computed from, of the same measurement: at every distance, or of every document.
+MEANS = {
+    **{name: (name,) for name in (SUCCESS, "key_log_likelihood")},
+    **{name: (f"document_{name}",) for name in select.ROUGES},
+}
+PARTS = {
+    **MEANS,
+    LONGEST: (SUCCESS,),
+    "perplexity": ("document_loss", "document_window_loss"),  # as the protocol has it, of which each has its own
+    select.BLOCK_PERPLEXITY: (select.DOCUMENT_BLOCK_LOSS,),
+}
 SUMMED = 1e-9  # what the order of a sum may change
 Weights = dict[tuple[str, int | None], set[str | None]]
 
@@ -138,31 +148,32 @@ def _joined(
 
 
 def _judged(joined: Iterable[tuple[Record, Record]]) -> tuple[Pair, ...]:
-    """Every pair with its verdict. A rate or mean moves as the parts that add up to it, k_max only if a rate moves."""
+    """Every pair with its verdict, which takes into account how the parts moved that a number is computed from."""
     pairs = [Pair(ours, theirs, tolerances.beyond(ours, theirs)) for ours, theirs in joined]
-    parts: dict[tuple[str, str], list[Pair]] = defaultdict(list)
+    parts: dict[tuple[str, str, int | None], list[Pair]] = defaultdict(list)
     for pair in pairs:
-        if pair.theirs.at is not None or pair.theirs.metric in select.DOCUMENT_ROUGES:
-            parts[pair.theirs.measurement, pair.theirs.metric.removeprefix("document_")].append(pair)
+        is_part = pair.theirs.at is not None or pair.theirs.metric.startswith("document_")
+        for at in {pair.theirs.at, None} if is_part else ():
+            parts[pair.theirs.measurement, pair.theirs.metric, at].append(pair)
 
     def settled(pair: Pair) -> Pair:
-        metric = SUCCESS if pair.theirs.metric == LONGEST else pair.theirs.metric
-        own = parts.get((pair.theirs.measurement, metric), [])
-        return replace(pair, beyond=pair.beyond or _broken_sum(pair, own)) if pair.theirs.metric in SUMS else pair
+        names = PARTS.get(pair.theirs.metric, ())
+        own = [part for name in names for part in parts.get((pair.theirs.measurement, name, pair.theirs.at), [])]
+        return replace(pair, beyond=pair.beyond or _broken(pair, [part for part in own if part is not pair]))
 
     return tuple(sorted(map(settled, pairs), key=lambda pair: (folder(pair.theirs), pair.theirs.identity)))
 
 
-def _broken_sum(whole: Pair, parts: Sequence[Pair]) -> str:
-    """Why a whole cannot have moved so while its parts moved as they did; empty if it can, or a part is missing."""
+def _broken(whole: Pair, parts: Sequence[Pair]) -> str:
+    """Why a number cannot have moved so while its parts moved as they did; empty if it can, or a part is missing."""
     for side in ("ours", "theirs"):
-        if getattr(whole, side).n_documents != sum(getattr(part, side).n_documents or 0 for part in parts):
+        if not parts or getattr(whole, side).n_documents != sum(getattr(part, side).n_documents or 0 for part in parts):
             return ""
-    if whole.theirs.metric == LONGEST:
-        return "no rate behind it differs" if whole.size and not any(part.size for part in parts) else ""
+    if whole.theirs.metric not in MEANS:
+        return "nothing that it is computed from differs" if whole.size and not any(part.size for part in parts) else ""
     expected = sum(part.ours.value - part.theirs.value for part in parts) / len(parts)
     moved = whole.ours.value - whole.theirs.value
-    return "" if math.isclose(moved, expected, abs_tol=SUMMED) else "its parts add up to another difference"
+    return "" if math.isclose(moved, expected, abs_tol=SUMMED) else "what it sums up differs by another amount"
 
 
 def _claims(joined: Iterable[tuple[Record, Record]]) -> tuple[int, list[Otherwise]]:

@@ -75,7 +75,7 @@ def markdown(comparison: Comparison, ours: str, theirs: str) -> str:
     """The page: the table, what lies behind either side, and every difference."""
     parts = [
         f"# {ours} against {theirs}\n",
-        f"**{conclusion(comparison)}** *Beyond*: by more than rounding explains; the tolerances are in docs/running.md.\n",
+        f"**{conclusion(comparison)}** *Beyond*: by more than rounding explains (tolerances: docs/running.md).\n",
         _table(COLUMNS, _rows(comparison)),
         *(f"- {line}" for line in remarks(comparison, ours, theirs)),
         "",
@@ -147,9 +147,9 @@ def _size(pair: Pair) -> str:
         return f"{100 * size:.2g} %" if size < 0.1 else f"{100 * size:.0f} %"
     if unit == "times":
         return f"x {size:.2g}"
-    if unit == "nats":
+    if unit in ("loss", "answer"):
         return f"{size:.2g} nats"
-    if unit == "answers":
+    if unit == "turned":
         asked = pair.theirs.n_documents
         return f"{turned(pair.ours, pair.theirs)} of {asked}"
     return f"{size:.3g}"
