@@ -139,10 +139,10 @@ def _joined(
 
     The loss of a step of tuning has no counterpart under another seed, which reads other text there.
     """
-    for name in ours.keys() & theirs.keys():
+    for name in (name for name in ours if name in theirs):  # in order, on which evidence depends
         left, right = ({record.seed: record for record in side[name]} for side in (ours, theirs))
         if common := left.keys() & right.keys():
-            yield from ((left[seed], right[seed]) for seed in common)
+            yield from ((left[seed], right[seed]) for seed in left if seed in common)
         elif ours[name][0].metric != select.TRAINING_LOSS:
             yield ours[name][0], theirs[name][0]
 
