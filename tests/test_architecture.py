@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "position_interpolation"
 # From the top floor down; what stands on one line stands side by side and does not import each other.
 LAYERS = (
     ("__main__",),
-    ("app",),
+    ("app", "compare"),
     ("report",),
     ("planning", "comparisons"),
     ("tasks",),

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from position_interpolation.settings.errors import UsageError
+
 
 def write(path: Path, writer: Callable[[Path], object], suffix: str = "") -> None:
     """Let `writer` fill a temporary file beside `path`, then move it there in one step.
@@ -35,11 +37,18 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep other processes from changing a file meanwhile, if they ask the same way."""
+def locked(path: Path, wait: bool = True) -> Iterator[None]:
+    """Keep other processes from changing a file meanwhile, if they ask the same way. The lock ends with its process.
+
+    Raises:
+        UsageError: another process holds it, and nobody wants to wait.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with (path.parent / f".{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            raise UsageError(f"another process is at work on {path}: wait until it has ended") from error
         yield
 
 

@@ -1,0 +1,236 @@
+"""Records of two sides joined by what they measure: how far apart, beyond rounding or not, and claims that follow."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from position_interpolation.compare import tolerances
+from position_interpolation.compare.tolerances import Kind
+from position_interpolation.evidence import select
+from position_interpolation.evidence.judging import Claim, Outcome
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.seeds import LONGEST, SUCCESS
+from position_interpolation.report import judge
+from position_interpolation.settings.errors import UsageError
+
+# What tells two folders apart that share no number, from the coarsest on.
+FOLDER = ("rung", "model", "experiment", "task")
+SHOWN = 3  # names in an error
+# What a number is computed from, of the same measurement: at every distance, or of every document.
+MEANS = {
+    **{name: (name,) for name in (SUCCESS, "key_log_likelihood")},
+    **{name: (f"document_{name}",) for name in select.ROUGES},
+}
+PARTS = {
+    **MEANS,
+    LONGEST: (SUCCESS,),
+    "perplexity": ("document_loss", "document_window_loss"),  # as the protocol has it, of which each has its own
+    select.BLOCK_PERPLEXITY: (select.DOCUMENT_BLOCK_LOSS,),
+}
+SUMMED = 1e-9  # what the order of a sum may change
+Weights = dict[tuple[str, int | None], set[str | None]]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One number, measured twice."""
+
+    ours: Record
+    theirs: Record
+    beyond: str  # why rounding does not explain the difference; empty if it does
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What kind of number it is."""
+        return tolerances.kind(self.theirs)
+
+    @property
+    def size(self) -> float:
+        """How far apart, in the unit of the kind."""
+        return tolerances.size(self.kind.unit, self.ours.value, self.theirs.value)
+
+
+@dataclass(frozen=True)
+class Otherwise:
+    """A claim on which the two sides come out differently, both judged by the numbers that both have."""
+
+    claim: Claim
+    rung: str
+    ours: Outcome
+    theirs: Outcome
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two sides held against each other."""
+
+    pairs: tuple[Pair, ...]
+    only_ours: Counter[str]  # rows by experiment/rung
+    only_theirs: Counter[str]
+    notes: tuple[str, ...]  # what was not compared, and why
+    judged: int  # claims that the common numbers say something about, each rung on its own
+    otherwise: tuple[Otherwise, ...]
+
+    @cached_property
+    def outside(self) -> list[Pair]:
+        """Differences that rounding does not explain."""
+        return [pair for pair in self.pairs if pair.beyond]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether rounding explains every difference, and every claim comes out the same."""
+        return not self.outside and not self.otherwise
+
+    @property
+    def turned(self) -> tuple[int, int]:
+        """Passkeys that were found by one side alone, at least, and how many both were asked for."""
+        asked = [
+            pair
+            for pair in self.pairs
+            if pair.kind.name == "success"
+            and pair.theirs.at is not None
+            and tolerances.same_questions(pair.ours, pair.theirs)
+        ]
+        found = sum(tolerances.turned(pair.ours, pair.theirs) for pair in asked)
+        return found, sum(pair.theirs.n_documents or 0 for pair in asked)
+
+    def by_kind(self) -> dict[Kind, list[Pair]]:
+        """The pairs of each kind, kinds in their order."""
+        found = {kind: [pair for pair in self.pairs if pair.kind == kind] for kind in tolerances.KINDS}
+        return {kind: pairs for kind, pairs in found.items() if pairs}
+
+
+def compare(ours: Sequence[Record], theirs: Sequence[Record]) -> Comparison:
+    """Hold records against others.
+
+    Raises:
+        UsageError: no number is on both sides.
+    """
+    notes = _other_weights(ours, theirs)
+    joined = list(_joined(*(_rows(side, notes) for side in (ours, theirs))))
+    if not joined:
+        raise UsageError(_strangers(ours, theirs, notes))
+    found = {id(record) for pair in joined for record in pair}
+    left, right = (Counter(folder(one) for one in side if id(one) not in found) for side in (ours, theirs))
+    judged, otherwise = _claims(joined)
+    return Comparison(_judged(joined), left, right, tuple(notes.values()), judged, tuple(otherwise))
+
+
+def folder(record: Record) -> str:
+    """Where in results/ a record stands."""
+    return f"{record.experiment}/{record.rung}"
+
+
+def _rows(side: Iterable[Record], strange: Mapping[tuple[str, int | None], str]) -> dict[str, list[Record]]:
+    """Records by what they measure, whatever the seed."""
+    rows = defaultdict(list)
+    for record in side:
+        if (record.model, record.base_tokens) not in strange:
+            rows[replace(record, seed=None).identity].append(record)
+    return rows
+
+
+def _joined(
+    ours: Mapping[str, Sequence[Record]], theirs: Mapping[str, Sequence[Record]]
+) -> Iterator[tuple[Record, Record]]:
+    """Pairs of one number: seed by seed, or the first of each side if no seed is on both.
+
+    The loss of a step of tuning has no counterpart under another seed, which reads other text there.
+    """
+    for name in (name for name in ours if name in theirs):  # in order, on which evidence depends
+        left, right = ({record.seed: record for record in side[name]} for side in (ours, theirs))
+        if common := left.keys() & right.keys():
+            yield from ((left[seed], right[seed]) for seed in left if seed in common)
+        elif ours[name][0].metric != select.TRAINING_LOSS:
+            yield ours[name][0], theirs[name][0]
+
+
+def _judged(joined: Iterable[tuple[Record, Record]]) -> tuple[Pair, ...]:
+    """Every pair with its verdict, which takes into account how the parts moved that a number is computed from."""
+    pairs = [Pair(ours, theirs, tolerances.beyond(ours, theirs)) for ours, theirs in joined]
+    parts: dict[tuple[str, str, int | None], list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        is_part = pair.theirs.at is not None or pair.theirs.metric.startswith("document_")
+        for at in {pair.theirs.at, None} if is_part else ():
+            parts[pair.theirs.measurement, pair.theirs.metric, at].append(pair)
+
+    def settled(pair: Pair) -> Pair:
+        names = PARTS.get(pair.theirs.metric, ())
+        own = [part for name in names for part in parts.get((pair.theirs.measurement, name, pair.theirs.at), [])]
+        return replace(pair, beyond=pair.beyond or _broken(pair, [part for part in own if part is not pair]))
+
+    return tuple(sorted(map(settled, pairs), key=lambda pair: (folder(pair.theirs), pair.theirs.identity)))
+
+
+def _broken(whole: Pair, parts: Sequence[Pair]) -> str:
+    """Why a number cannot have moved so while its parts moved as they did; empty if it can, or a part is missing."""
+    for side in ("ours", "theirs"):
+        if not parts or getattr(whole, side).n_documents != sum(getattr(part, side).n_documents or 0 for part in parts):
+            return ""
+    if whole.theirs.metric not in MEANS:
+        return "nothing that it is computed from differs" if whole.size and not any(part.size for part in parts) else ""
+    expected = sum(part.ours.value - part.theirs.value for part in parts) / len(parts)
+    moved = whole.ours.value - whole.theirs.value
+    return "" if math.isclose(moved, expected, abs_tol=SUMMED) else "what it sums up differs by another amount"
+
+
+def _claims(joined: Iterable[tuple[Record, Record]]) -> tuple[int, list[Otherwise]]:
+    """How many claims can be judged by the common numbers, and those that come out otherwise."""
+    sides: tuple[dict[str, list[Record]], ...] = defaultdict(list), defaultdict(list)
+    for pair in joined:
+        for side, record in zip(sides, pair, strict=True):
+            side[record.rung].append(record)
+    judged, otherwise = 0, []
+    for ours, theirs in zip(*map(judge.judge, sides), strict=True):
+        for rung in sides[0]:
+            left, right = ours.outcomes[rung], theirs.outcomes[rung]
+            judged += bool(left.measured or right.measured)
+            if left.verdict != right.verdict:
+                otherwise.append(Otherwise(ours.claim, rung, left, right))
+    return judged, otherwise
+
+
+def _other_weights(ours: Iterable[Record], theirs: Iterable[Record]) -> dict[tuple[str, int | None], str]:
+    """Models of one name whose untuned weights differ, with a sentence on each: their numbers are not the same."""
+    left, right = _weights(ours), _weights(theirs)
+    return {
+        base: f"model {base[0]} has other weights ({_short(left[base])} against {_short(right[base])}): not compared"
+        for base in left.keys() & right.keys()
+        if left[base].isdisjoint(right[base])
+    }
+
+
+def _weights(side: Iterable[Record]) -> Weights:
+    """Fingerprints of each base's weights; unknown where only tuned extensions of it were measured."""
+    found: Weights = defaultdict(set)
+    for record in side:
+        if record.steps == 0 and record.weights_sha256 is not None:
+            found[record.model, record.base_tokens].add(record.weights_sha256)
+    return found
+
+
+def _short(weights: Iterable[str | None]) -> str:
+    return ", ".join(sorted(str(sha256)[:8] for sha256 in weights))
+
+
+def _strangers(ours: Sequence[Record], theirs: Sequence[Record], notes: Mapping[tuple[str, int | None], str]) -> str:
+    """Why two folders share no number, in a line."""
+    if notes:
+        return f"no number is in both: {'; '.join(notes.values())}"
+    sides = [{name: {str(getattr(one, name)) for one in side} for name in FOLDER} for side in (ours, theirs)]
+    for side, records in zip(sides, (ours, theirs), strict=True):
+        side["text"] = {
+            f"{one.data.get('name')} ({one.data.get('source')}, {str(one.data.get('sha256'))[:8]})" for one in records
+        }
+    for name in (*FOLDER, "text"):
+        if sides[0][name].isdisjoint(sides[1][name]):
+            left, right = (_few(side[name]) for side in sides)
+            return f"no number is in both: {name} {left} against {right}; expected two runs of one experiment"
+    return "no number is in both: expected two runs of one experiment on the same model and text"
+
+
+def _few(names: Iterable[str]) -> str:
+    ordered = sorted(names)
+    return ", ".join(ordered[:SHOWN]) + (f" and {len(ordered) - SHOWN} more" if len(ordered) > SHOWN else "")

@@ -1,0 +1,193 @@
+"""A comparison for readers: one table and one conclusion on the terminal, and a page with every difference."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table as Grid
+from rich.text import Text
+
+from position_interpolation.compare.differences import Comparison, Otherwise, Pair, folder
+from position_interpolation.compare.tolerances import KINDS, turned
+from position_interpolation.evidence.extensions import extension_of
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import plural, thousands
+from position_interpolation.report import provenance
+
+WIDTH = 80  # characters of the table
+COLUMNS = ("Kind", "Values", "Equal", "Beyond", "Largest", "Where the largest is")
+NUMERIC = COLUMNS[1:5]
+
+
+def grid(comparison: Comparison) -> Grid:
+    """One row a kind of number: values on both sides, equal in every digit, apart by more than rounding explains."""
+    shown = Grid(box=SIMPLE_HEAD, padding=(0, 0, 0, 1), width=WIDTH)
+    for name in COLUMNS:
+        shown.add_column(name, justify="right" if name in NUMERIC else "left")
+    for row, found in zip(_rows(comparison), comparison.by_kind().values(), strict=True):
+        style = "bold red" if any(pair.beyond for pair in found) else ""
+        shown.add_row(*(Text(cell, style=style) for cell in row))
+    return shown
+
+
+def conclusion(comparison: Comparison) -> str:
+    """One line: whether the two agree, in values and in claims."""
+    values, outside = len(comparison.pairs), len(comparison.outside)
+    found = f"{thousands(outside) if outside else 'none'} of {plural(values, 'value')} beyond rounding"
+    others = len(comparison.otherwise)
+    claims = f"{others or 'none'} of {plural(comparison.judged, 'claim')} otherwise"
+    return f"{'Agrees' if comparison.agrees else 'Differs'}: {found}, {claims}."
+
+
+def remarks(comparison: Comparison, ours: str, theirs: str) -> list[str]:
+    """What a reader should know beside the table, one sentence each."""
+    lines = [f"{note}." for note in comparison.notes]
+    found, asked = comparison.turned
+    if asked:
+        lines.append(
+            f"Passkeys: of {thousands(asked)} that both were asked for, at least {thousands(found)} "
+            f"({found / asked:.1%}) came out otherwise."
+        )
+    texts = sum(
+        pair.ours.seed == pair.theirs.seed and _text(pair.ours) != _text(pair.theirs) for pair in comparison.pairs
+    )
+    if texts:
+        lines.append(f"{plural(texts, 'value')} with other prompts or another tuning text than theirs, under one seed.")
+    seeds = sum(pair.ours.seed != pair.theirs.seed for pair in comparison.pairs)
+    if seeds:
+        lines.append(f"{plural(seeds, 'value')} under different seeds: held to the spread of seeds, not to rounding.")
+    for name, rows in ((ours, comparison.only_ours), (theirs, comparison.only_theirs)):
+        if rows:
+            lines.append(f"Only in {name}: {plural(rows.total(), 'row')}, not compared: {_counted(rows)}.")
+    return lines
+
+
+def claims(comparison: Comparison) -> list[str]:
+    """Each claim that comes out otherwise, with the case that decides it on either side."""
+    return [
+        f"{one.claim.statement} ({one.rung}): {_said(one, 'ours')}; theirs: {_said(one, 'theirs')}"
+        for one in comparison.otherwise
+    ]
+
+
+def markdown(comparison: Comparison, ours: str, theirs: str) -> str:
+    """The page: the table, what lies behind either side, and every difference."""
+    parts = [
+        f"# {ours} against {theirs}\n",
+        f"**{conclusion(comparison)}** *Beyond*: by more than rounding explains (tolerances: docs/running.md).\n",
+        _table(COLUMNS, _rows(comparison)),
+        *(f"- {line}" for line in remarks(comparison, ours, theirs)),
+        "",
+    ]
+    if comparison.otherwise:
+        parts += ["## Claims that come out otherwise\n", *(f"- {line}" for line in claims(comparison)), ""]
+        parts += ["Both sides are judged by the numbers that both have, which may be fewer than the ledger's.\n"]
+    for name, side in ((ours, "ours"), (theirs, "theirs")):
+        parts += [
+            f"## What lies behind {name}\n",
+            *provenance.conditions([getattr(one, side) for one in comparison.pairs]),
+            "",
+        ]
+    if comparison.outside:
+        parts += [f"## Beyond rounding\n\n{_differences(comparison.outside)}"]
+    within = [pair for pair in comparison.pairs if pair.size and not pair.beyond]
+    if within:
+        parts += [f"## Within rounding\n\n{_differences(within)}"]
+    return "\n".join(parts)
+
+
+def where(record: Record) -> str:
+    """The place of a number in the results, without its metric: `quickstart/tiny: pg19, PI x4, untuned, W 512`."""
+    extension = extension_of(record)
+    named = [
+        None if record.task == "theory" else record.task,
+        None if extension is None else extension.label,
+        *(f"{key}={value}" for key, value in (record.settings or {}).items()),
+        None if record.base_tokens is None else f"base of {record.base_tokens / 1e6:g}M tokens",
+        None if record.eval_window is None else f"W {record.eval_window}",
+        record.protocol,
+        None if record.at is None else f"at {record.at}",
+        str(record.data["ids"][0]) if record.n_documents == 1 and record.data.get("ids") else None,
+        f"seed {record.seed}" if record.seed else None,
+    ]
+    return ": ".join(filter(None, (folder(record), ", ".join(filter(None, named)))))
+
+
+def _rows(comparison: Comparison) -> list[list[str]]:
+    """The table: each kind with its largest difference."""
+    rows = []
+    for kind, pairs in comparison.by_kind().items():
+        largest = max(pairs, key=lambda pair: (bool(pair.beyond), pair.size))
+        differs = largest.size > 0 or bool(largest.beyond)
+        rows.append(
+            [
+                kind.name,
+                thousands(len(pairs)),
+                thousands(sum(pair.ours.value == pair.theirs.value for pair in pairs)),
+                thousands(sum(bool(pair.beyond) for pair in pairs)),
+                _size(largest) if differs else "none",
+                f"{where(largest.theirs)}: {largest.theirs.metric}" if differs else "",
+            ]
+        )
+    return rows
+
+
+def _text(record: Record) -> str | None:
+    """Fingerprint of what was read or asked."""
+    return record.data.get("sha256")
+
+
+def _size(pair: Pair) -> str:
+    """How far apart, in words of the kind."""
+    unit, size = pair.kind.unit, pair.size
+    if math.isinf(size):
+        return "no ratio"
+    if unit == "relative":
+        return f"{100 * size:.2g} %" if size < 0.1 else f"{100 * size:.0f} %"
+    if unit == "times":
+        return f"x {size:.2g}"
+    if unit in ("loss", "answer"):
+        return f"{size:.2g} nats"
+    if unit == "turned":
+        asked = pair.theirs.n_documents
+        return f"{turned(pair.ours, pair.theirs)} of {asked}"
+    return f"{size:.3g}"
+
+
+def _differences(pairs: Iterable[Pair]) -> str:
+    """Every pair, the largest differences of a kind first."""
+    ordered = sorted(pairs, key=lambda pair: (KINDS.index(pair.kind), -pair.size))
+    rows = [
+        [
+            pair.theirs.metric,
+            where(pair.theirs),
+            _value(pair.ours),
+            _value(pair.theirs),
+            _size(pair),
+            pair.beyond,
+        ]
+        for pair in ordered
+    ]
+    return _table(("Metric", "Where", "Ours", "Theirs", "Difference", "Why it is no rounding"), rows)
+
+
+def _value(record: Record) -> str:
+    if record.ci_low is None or record.ci_high is None:
+        return f"{record.value:.6g}"
+    return f"{record.value:.6g} [{record.ci_low:.6g}, {record.ci_high:.6g}]"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def _counted(rows: Counter[str]) -> str:
+    return ", ".join(f"{name} {thousands(count)}" for name, count in sorted(rows.items()))
+
+
+def _said(one: Otherwise, side: str) -> str:
+    outcome = getattr(one, side)
+    case = outcome.worst
+    return outcome.verdict if case is None else f"{outcome.verdict} ({case.name}: {case.shown}, needed {case.needed})"

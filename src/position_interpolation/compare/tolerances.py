@@ -1,0 +1,142 @@
+"""How far two measurements of one number may lie apart before rounding no longer explains it, by kind and dtype.
+
+What each tolerance was seen to cover: docs/running.md.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy.special import bdtrc
+
+from position_interpolation.evidence import select
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.seeds import LONGEST, SUCCESS
+from position_interpolation.settings.errors import UsageError
+
+Unit = Literal["relative", "loss", "answer", "turned", "interval", "times"]
+CHANCE = 1e-3  # that rounding turns more answers than it is granted
+MAGNITUDE = 10.0  # times: what rounding leaves of an ill-conditioned fit is its order of magnitude
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Numbers that are compared in one way, under the name that readers see."""
+
+    name: str
+    unit: Unit
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What the rounding of one dtype explains."""
+
+    relative: float  # of a perplexity, and of whatever has no unit of its own
+    loss: float  # nats; of one document, or of one step of tuning
+    answer: float  # nats; the log-likelihood of the answers to a few questions
+    turned: float  # share of yes-or-no answers that come out otherwise
+
+
+FULL = Tolerance(1e-6, 1e-6, 1e-6, 0.0)
+TOLERANCES = {
+    "float64": FULL,
+    "float32 and float64": FULL,  # section 2, whose fits in float32 are a kind of their own
+    "float32": Tolerance(1e-3, 5e-3, 2e-2, 0.01),
+    "bfloat16": Tolerance(5e-3, 2e-2, 0.1, 0.02),
+}
+OTHER_SEED = Tolerance(6e-2, 0.15, 1.0, 0.0)  # no rounding: tuned on the text in another order, asked for other keys
+THEORY, FITS, OTHER = Kind("theory", "relative"), Kind("Figure 2's fits", "times"), Kind("other", "relative")
+KINDS = (
+    Kind("perplexity", "relative", ("perplexity", select.BLOCK_PERPLEXITY, select.OF_ALL_WINDOWS, "bits_per_byte")),
+    Kind("loss", "loss", ("document_loss", "document_window_loss", select.DOCUMENT_BLOCK_LOSS, select.TRAINING_LOSS)),
+    Kind("success", "turned", (SUCCESS,)),
+    Kind("key likelihood", "answer", ("key_log_likelihood",)),
+    Kind("k_max", "interval", (LONGEST,)),
+    Kind("accuracy", "turned", ("accuracy", "accuracy_normalised", "accuracy_change")),
+    Kind("margin", "answer", ("margin", "margin_change")),
+    Kind("ROUGE", "interval", (*select.ROUGES, *select.DOCUMENT_ROUGES)),
+    THEORY,
+    FITS,
+    OTHER,
+)
+
+
+def kind(record: Record) -> Kind:
+    """What kind of number a record is."""
+    if record.task == "theory":
+        return FITS if record.metric.startswith(("normal_", "plotted_")) else THEORY
+    return next((one for one in KINDS if record.metric in one.metrics), OTHER)
+
+
+def tolerance(ours: Record, theirs: Record) -> Tolerance:
+    """That of the coarser dtype.
+
+    Raises:
+        UsageError: a dtype without a tolerance.
+    """
+    if ours.seed != theirs.seed:
+        return OTHER_SEED
+    if unknown := {ours.dtype, theirs.dtype} - TOLERANCES.keys():
+        raise UsageError(f"there is no tolerance for dtype '{min(unknown)}': expected one of {', '.join(TOLERANCES)}")
+    return max(TOLERANCES[ours.dtype], TOLERANCES[theirs.dtype], key=lambda one: one.relative)
+
+
+def size(unit: Unit, ours: float, theirs: float) -> float:
+    """How far apart two values are: as a share of theirs, as a ratio above 1, or as they are."""
+    if ours == theirs:
+        return 0.0
+    if unit == "relative":
+        return abs(ours - theirs) / abs(theirs) if theirs else math.inf
+    if unit == "times":
+        return max(ours / theirs, theirs / ours) if ours * theirs > 0 else math.inf
+    return abs(ours - theirs)
+
+
+def beyond(ours: Record, theirs: Record) -> str:
+    """Why two measurements of one number differ by more than rounding explains; empty if it explains all."""
+    unit, granted = kind(ours).unit, tolerance(ours, theirs)
+    if unit in ("turned", "interval") and ours.value != theirs.value:
+        return _of_answers(ours, theirs, granted)
+    limit, shown = {
+        "loss": (granted.loss, f"{granted.loss:g} nats"),
+        "answer": (granted.answer, f"{granted.answer:g} nats"),
+        "times": (MAGNITUDE, f"a factor of {MAGNITUDE:g}"),
+    }.get(unit, (granted.relative, f"{100 * granted.relative:g} %"))
+    if size(unit, ours.value, theirs.value) > limit:
+        return f"by more than {shown}"
+    ends = [(ours.ci_low, theirs.ci_low), (ours.ci_high, theirs.ci_high)]
+    if any(one is None or other is None or size(unit, one, other) > limit for one, other in ends if one != other):
+        return f"an end of the interval by more than {shown}"
+    return ""
+
+
+def same_questions(ours: Record, theirs: Record) -> bool:
+    """Whether both were asked the same, so that answers differ only where they were turned."""
+    return (ours.data.get("sha256"), ours.n_documents) == (theirs.data.get("sha256"), theirs.n_documents)
+
+
+def turned(ours: Record, theirs: Record) -> int:
+    """How many answers, at least, came out otherwise to the same questions."""
+    return round(abs(ours.value - theirs.value) * (theirs.n_documents or 0))
+
+
+def most_turned(answers: int, share: float) -> int:
+    """What so many answers exceed with a probability below CHANCE, if each is turned with probability `share`."""
+    return next(count for count in range(answers + 1) if bdtrc(count, answers, share) < CHANCE)
+
+
+def _of_answers(ours: Record, theirs: Record, granted: Tolerance) -> str:
+    """To the same questions so many answers may turn; of others, and of what sums answers up, the intervals meet.
+
+    A number without interval is one summary: after its first other token all may differ, so only means are judged.
+    """
+    if kind(ours).unit == "turned" and same_questions(ours, theirs):
+        found, asked = turned(ours, theirs), theirs.n_documents or 0
+        most = most_turned(asked, granted.turned)
+        return f"{found} of {asked} answers turned, more than {most}" if found > most else ""
+    lows, highs = (ours.ci_low, theirs.ci_low), (ours.ci_high, theirs.ci_high)
+    if None in lows + highs:
+        return ""
+    apart = max(low or 0.0 for low in lows) > min(high or 0.0 for high in highs)
+    return "the intervals do not meet" if apart else ""
