@@ -32,11 +32,10 @@ class Writer:
     """
 
     device = torch.device("cpu")
-    generation_config = SimpleNamespace(eos_token_id=None)
 
     def __init__(self, tokenizer: Any, stories: Stories, logit: float = 9.0) -> None:
         self.tokenizer, self.stories, self.logit = tokenizer, stories, logit
-        self.config = SimpleNamespace(vocab_size=len(tokenizer))
+        self.config = SimpleNamespace(vocab_size=len(tokenizer), eos_token_id=None)
         self.question = encode(tokenizer, QUESTION)
 
     def model(self, input_ids: torch.Tensor, use_cache: bool) -> SimpleNamespace:

@@ -8,7 +8,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from position_interpolation.app import launch, side_by_side
+from position_interpolation.app import apart, launch, side_by_side
 from position_interpolation.machine import distributed
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import CONF
@@ -29,6 +29,7 @@ def main() -> None:
     """Check every job's configuration, let Hydra run them, then render what they recorded."""
     try:
         configs = launch.prepare(sys.argv[1:])
+        sys.argv += apart.overrides(configs)
         at_a_time = launch.side_by_side(sys.argv[1:], configs)
         if at_a_time > 1:
             side_by_side.carry_out(launch.command_lines(sys.argv[1:]), configs, at_a_time)

@@ -30,7 +30,8 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
         prepared = prepare(config, tracker.log)
     model, place = prepared.model, Path(config.task.folder)
     if distributed.is_first():
-        export.export(model, prepared.tokenizer, place, config.task.dtype)
+        base = loading.folder(config.model, prepared.cache)
+        export.export(model, prepared.tokenizer, place, config.task.dtype, base)
         files.write_text(place / card.NAME, card.card(config, prepared))
     return []
 

@@ -41,11 +41,11 @@ def check_folders(config: Config) -> None:
 
 
 def job_name(config: Config) -> str:
-    """What a W&B run is called: extension, task and what the experiment varies."""
+    """What a W&B run is called: extension, task and what the experiment, or the sweep, varies."""
     wanted = derived.extension(config)
     tuned = f"{wanted.steps}steps" if wanted.steps else "untuned"
     base = base_name(config.model.name, config.model.base_tokens)
-    settings = "".join(f"-{key}={value}" for key, value in (derived.settings(config) or {}).items())
+    settings = "".join(f"-{key}={value}" for key, value in derived.swept(config).items())
     return f"{base}-{wanted.method}-x{wanted.factor:g}-{tuned}-{config.task.name}{settings}"
 
 

@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from position_interpolation.app import checks, registry
+from position_interpolation.app import apart, checks, registry
 from position_interpolation.app.side_by_side import workers_at_a_time
 from position_interpolation.evidence.tracking import Tracker
 from position_interpolation.planning.config import PlanTask
@@ -50,6 +50,7 @@ def prepare(arguments: list[str]) -> list[Config]:
             Path(config.paths.runs).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"{config.paths.runs} cannot be made ({error.strerror}): set paths.runs") from error
+    apart.tell_apart(configs)
     return configs
 
 

@@ -1,24 +1,32 @@
 """An extension as a plain folder that other programs read."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import GenerationConfig
 
 from position_interpolation.machine import files
 
+GENERATION = "generation_config.json"
 
-def export(model: Any, tokenizer: Any, place: Path, dtype: str) -> None:
+
+def export(model: Any, tokenizer: Any, place: Path, dtype: str, base: Path | None = None) -> None:
     """Write weights, configuration (complete rope parameters included) and tokenizer as one plain folder.
 
     transformers 5 keeps all of RoPE in `rope_parameters`; what came before it, and readers of its files such as
-    llama.cpp's converter, look for `rope_theta` and `rope_scaling`. The configuration has both.
+    llama.cpp's converter, look for `rope_theta` and `rope_scaling`. The configuration has both. How a model is meant to
+    write, which no measurement reads, is taken from the folder `base` as it is.
     """
     copy = model.to(getattr(torch, dtype))
     copy.config.dtype = dtype
     copy.config.use_cache = True  # for those who write with it
+    copy.generation_config = GenerationConfig.from_model_config(copy.config)
     copy.save_pretrained(place)
+    if base is not None and (base / GENERATION).is_file():
+        shutil.copyfile(base / GENERATION, place / GENERATION)
     tokenizer.save_pretrained(place)
     path = place / "config.json"
     written = json.loads(path.read_text())

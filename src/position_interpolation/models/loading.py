@@ -10,7 +10,14 @@ import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 from transformers.distributed import DistributedConfig
 from transformers.utils import logging
 
@@ -23,6 +30,9 @@ from position_interpolation.settings.schema import Architecture, Model
 
 # RoPE from `rope_parameters`, and logits that are the head's output and nothing more: what method and scoring rely on.
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
+
+# What a forward returns is asked for by us, whatever a folder's config.json says.
+OUTPUTS = {"return_dict": True, "output_hidden_states": False, "output_attentions": False}
 
 # Bars for shards that load in milliseconds, and notes on defaults, tell a reader of our logs nothing.
 logging.set_verbosity_error()
@@ -69,7 +79,10 @@ def tokenizer(model: Model, cache: Path) -> Any:
     if model.tokenizer is not None:
         packaged = ASSETS / model.tokenizer
         place = packaged if packaged.is_dir() else Path(model.tokenizer)
-    return read(place, lambda: AutoTokenizer.from_pretrained(place, trust_remote_code=False))
+    found = read(place, lambda: AutoTokenizer.from_pretrained(place, trust_remote_code=False))
+    found.backend_tokenizer.no_truncation()  # a folder's own, which the first call would drop: text is cut by us alone
+    found.backend_tokenizer.no_padding()
+    return found
 
 
 def check_vocabulary(model: Model, cache: Path) -> None:
@@ -90,11 +103,15 @@ def base_config(model: Model, cache: Path) -> Any:
     """The base's own transformers configuration.
 
     Raises:
-        UsageError: it is of a family whose positions or logits are made otherwise, or of another window.
+        UsageError: it is of a family whose positions or logits are made otherwise, of another window, or an adapter's.
     """
     place = folder(model, cache)
     if place is not None:
-        config = read(place, lambda: AutoConfig.from_pretrained(place, trust_remote_code=False))
+        if (place / "adapter_config.json").is_file():  # where peft is installed, transformers would apply it
+            raise UsageError(
+                f"{place} holds an adapter beside its model (adapter_config.json): merge it into the weights"
+            )
+        config = read(place, lambda: AutoConfig.from_pretrained(place, trust_remote_code=False, **OUTPUTS))
         if config.model_type not in FAMILIES:
             raise UsageError(
                 f"models of type '{config.model_type}' are not supported: choose one of type {', '.join(FAMILIES)}"
@@ -155,7 +172,8 @@ def architecture(model: Model, cache: Path) -> Architecture:
 def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float32, shards: int = 1) -> Any:
     """Load a causal language model; `config` replaces the saved one.
 
-    The rotary frequencies stay in float32 whatever the dtype of the weights. With `shards` above 1 each of so many
+    The rotary frequencies stay in float32 whatever the dtype of the weights. How the base's authors would have it write
+    (generation_config.json) is not read: what a task does not set, nothing sets. With `shards` above 1 each of so many
     processes keeps its share of every weight (FSDP2).
 
     Raises:
@@ -170,6 +188,7 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
+            generation_config=GenerationConfig(),
             attn_implementation=attention.NAME,  # no mask means causal to it, and that is what `scoring` passes
             output_loading_info=True,
             distributed_config=DistributedConfig(fsdp_size=shards) if shards > 1 else None,
@@ -207,6 +226,7 @@ def random(config: Any, seed: int, dtype: torch.dtype = torch.float32) -> Any:
     for weight in model.parameters():
         weight.data = weight.data.to(dtype)
     model.set_attn_implementation(attention.NAME)
+    model.generation_config = GenerationConfig()
     return model
 
 

@@ -1,11 +1,10 @@
 """From a composed configuration to the numbers a run uses."""
 
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.schema import Config
+from position_interpolation.settings.schema import RECALL, Config
 
 
 @dataclass(frozen=True)
@@ -24,15 +23,33 @@ def settings(config: Config) -> dict[str, Any] | None:
     Raises:
         UsageError: a key is not there, or holds more than one value.
     """
-    found = {}
-    for key in config.varied:
+    return {key: _value(config, key) for key in config.varied} or None
+
+
+def _value(config: Config, key: str) -> Any:
+    """What a key holds, a list as text; None below what is not given, such as the shape of a model with weights."""
+    found: Any = config
+    for name in key.split("."):
+        if found is config.train.mixture and name in (*config.data.corpora, RECALL):
+            found = found.get(name, 0.0)  # shares of 0 are left out
+            continue
+        if found is config.method.options:  # a method has its own where none is given
+            found = found.get(name)
+            continue
         try:
-            found[key] = attrgetter(key)(config)
-        except AttributeError:
+            found = found[name] if isinstance(found, dict) else None if found is None else getattr(found, name)
+        except (AttributeError, KeyError):
             raise UsageError(f"varied names '{key}', and there is no such key: see conf/ for what there is") from None
-        if not isinstance(found[key], str | int | float | None):
-            raise UsageError(f"varied names '{key}', which holds more than one value: name a key below it")
-    return found or None
+    if isinstance(found, list):
+        return ", ".join(map(str, found))
+    if not isinstance(found, str | int | float | None):
+        raise UsageError(f"varied names '{key}', which holds more than one value: name a key below it")
+    return found
+
+
+def swept(config: Config) -> dict[str, Any]:
+    """The values of the keys that tell a sweep's jobs apart, those that the experiment varies among them."""
+    return {key: _value(config, key) for key in dict.fromkeys([*config.swept, *config.varied])}
 
 
 def reach(config: Config) -> int:

@@ -1,13 +1,15 @@
 """The typed schema behind every configuration file. Nothing in this module imports torch."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
 from position_interpolation.settings.bounds import number
 
 RECALL = "recall"  # of a training mixture: windows that are made, not read (text/recall.py)
+# Settings of `Train` that change how a recipe is run, not what comes out.
+RUNNING = ("tune", "step_windows", "save_every", "log_every", "checkpoints")
 
 
 @dataclass
@@ -115,7 +117,9 @@ class Train:
     resume_from: str | None = None  # a checkpoint folder of the same recipe to go on from
     # What follows changes no number.
     save_every: int = number(100, least=1)
-    log_every: int = number(10, least=1)  # what the terminal and W&B are told; curve.jsonl has every step
+    log_every: int = number(
+        10, least=1
+    )  # what the terminal and W&B are told; a checkpoint's trainer_state.json has every step
 
 
 @dataclass
@@ -137,6 +141,8 @@ class Compute:
 class Task:
     """What is measured. `kind` selects the code, `name` labels the records."""
 
+    # Keys that change no number, or that each record shows: jobs that differ in them take no place of each other's.
+    shown: ClassVar[tuple[str, ...]] = ()
     name: str = MISSING
     kind: str = MISSING
 
@@ -175,4 +181,6 @@ class Config:
     experiment_name: str = "single"
     # Keys whose values tell the experiment's records apart, such as train.clip: `settings` of each record.
     varied: list[str] = field(default_factory=list)
+    swept: list[str] = field(default_factory=list)  # keys that name the W&B runs of a sweep; found at launch
+    measure_again: bool = False  # forget what was measured before under the same signature; tuning is not repeated
     seed: int = 0

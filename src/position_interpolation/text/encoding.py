@@ -1,13 +1,20 @@
 """Text to token ids: what a tokenizer writes, what it puts in front, and its fingerprint."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of a text without special tokens."""
-    ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    """Token ids of a text without special tokens in front or behind; one that is spelt out in it is that token."""
+    ids: list[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=False, verbose=False)["input_ids"]
     return ids
+
+
+def decode(tokenizer: Any, ids: Sequence[int], *, special: bool = True) -> str:
+    """Tokens as text, with or without special tokens; spaces before punctuation stay."""
+    text: str = tokenizer.decode(ids, skip_special_tokens=not special, clean_up_tokenization_spaces=False)
+    return text
 
 
 def bos(tokenizer: Any) -> int | None:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from position_interpolation.text.encoding import encode
+from position_interpolation.text.encoding import decode, encode
 
 Ids = list[int]
 SHORTEST = 56  # tokens of a document, if a window is split
@@ -161,7 +161,7 @@ class RecallWindows:
     def _echo(self, generator: random.Random, size: int) -> Ids:
         """Words of a piece of prose and some keys, shuffled, said again until the document is full."""
         cited = self._prose(generator, generator.randint(8, max(8, size // 2)))
-        words = self.tokenizer.decode(cited).split()[1:-1]
+        words = decode(self.tokenizer, cited).split()[1:-1]
         words += [_key(generator) for _ in range(generator.randint(1, 5))]
         generator.shuffle(words)
         mark = generator.choice(("\n", " ", " / ", ". I repeat: "))

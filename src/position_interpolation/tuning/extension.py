@@ -19,7 +19,7 @@ from position_interpolation.machine import compute, distributed, files
 from position_interpolation.models import extending, loading, rope
 from position_interpolation.settings import derived
 from position_interpolation.settings.derived import Extension
-from position_interpolation.settings.schema import RECALL, Config, Method
+from position_interpolation.settings.schema import RECALL, RUNNING, Config, Method
 from position_interpolation.text import corpora, encoding, packing
 from position_interpolation.text.recall import RecallWindows
 from position_interpolation.text.skipping import SkippedPositions
@@ -29,8 +29,6 @@ Sequences = packing.PackedWindows | SkippedPositions
 Streams = dict[str, NDArray[np.uint32] | packing.Windows]
 # Settings that are left out of a recipe's signature where they change nothing, as checkpoints made before them are.
 LATER = {"chunk": None}
-# Settings of `Train` that change how a recipe is run, not what comes out.
-RUNNING = ("tune", "step_windows", "save_every", "log_every", "checkpoints", "resume_from")
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,7 @@ def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict
     With a constant schedule the first k steps do not depend on how many follow, so all lengths share one folder.
     """
     train = config.train
-    recipe = {key: value for key, value in vars(train).items() if key not in RUNNING}
+    recipe = {key: value for key, value in vars(train).items() if key not in (*RUNNING, "resume_from")}
     for key, usual in LATER.items():
         if recipe[key] == usual:
             del recipe[key]

@@ -14,6 +14,7 @@ from position_interpolation.text import corpora
 class BenchmarksTask(Task):
     """Zero-shot multiple choice at the base's own window L, before and after extension (section 3.4, Table 5)."""
 
+    shown = ("task.sets", "data.source")
     kind: str = "benchmarks"
     sets: list[str] = field(default_factory=lambda: ["boolq", "piqa", "race_middle", "race_high", "winogrande"])
     questions: int | None = number(None, least=1)  # of each set, so many drawn by a hash of their ids; None asks all

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from position_interpolation.evidence.intervals import Floats
 from position_interpolation.models.scoring import marked_losses
 from position_interpolation.tasks.benchmarks.questions import Question
+from position_interpolation.text.encoding import decode, encode
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,7 @@ def prompts(tokenizer: Any, questions: Sequence[Question], window: int, bos: int
     """
     pairs = [pair for item in questions for pair in zip(item.contexts, item.choices, strict=True)]
     texts = list(dict.fromkeys(text for context, choice in pairs for text in (context, context + choice)))
-    encoded = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
-    ids = dict(zip(texts, encoded, strict=True))
+    ids = {text: encode(tokenizer, text) for text in texts}
     head = () if bos is None else (bos,)
     built = []
     for context, choice in pairs:
@@ -67,7 +67,7 @@ def prompts(tokenizer: Any, questions: Sequence[Question], window: int, bos: int
         own = len(whole) - _common(ids[context], whole)
         tokens = head + whole[-(window - len(head)) :]
         scored = min(own, len(tokens) - 1)  # nothing stands before the first token to predict it from
-        text = choice if scored == own else tokenizer.decode(tokens[-scored:], clean_up_tokenization_spaces=False)
+        text = choice if scored == own else decode(tokenizer, tokens[-scored:])
         size = max(1, len(text.strip().encode()))
         built.append(Prompt(tokens, scored, size, len(head) + len(whole) > window))
     return built

@@ -18,6 +18,7 @@ from position_interpolation.text import corpora
 class GovReportTask(Task):
     """Summaries of long reports, after tuning on pairs of report and summary (Table 6)."""
 
+    shown = ("task.corpus", "task.documents", "task.ids", "task.tune", "data.source")
     kind: str = "govreport"
     corpus: str = MISSING  # pairs that are scored
     training: str = MISSING  # pairs that are tuned on

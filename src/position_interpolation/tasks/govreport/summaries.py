@@ -17,7 +17,7 @@ from transformers import GenerationConfig
 
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.govreport.pairs import Pair
-from position_interpolation.text.encoding import bos, encode
+from position_interpolation.text.encoding import bos, decode, encode
 from position_interpolation.text.packing import shuffled_passes
 
 BEFORE = "Read the following article and then summarize it.\n#"
@@ -90,8 +90,7 @@ def lead(tokenizer: Any, report: str, most: int) -> list[int]:
 
 def text_of(tokenizer: Any, ids: Sequence[int]) -> str:
     """Tokens as text."""
-    decoded: str = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return decoded.strip()
+    return decode(tokenizer, ids, special=False).strip()
 
 
 @dataclass(frozen=True)

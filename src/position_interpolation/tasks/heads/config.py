@@ -14,6 +14,7 @@ from position_interpolation.text import corpora
 class HeadsTask(Task):
     """The h_j of a base's own queries and keys, against the bounds of section 2."""
 
+    shown = ("task.corpus", "task.documents", "task.ids", "data.source")
     kind: str = "heads"
     corpus: str = MISSING
     documents: int | None = number(8, least=1)

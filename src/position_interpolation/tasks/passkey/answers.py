@@ -12,6 +12,7 @@ from transformers import GenerationConfig
 from position_interpolation.machine import distributed
 from position_interpolation.models.scoring import greedy_scores
 from position_interpolation.tasks.passkey.retrieval import Probe
+from position_interpolation.text.encoding import decode
 
 Answer = TypeVar("Answer")
 Told = Callable[[int], None]
@@ -44,7 +45,7 @@ def write(
 def right(tokenizer: Any, probe: Probe, written: Sequence[int], match: str) -> bool:
     """Whether what was written is right by a rule of `config.MATCHES`."""
     if match == "number":
-        number = re.search(r"\d+", tokenizer.decode(written))
+        number = re.search(r"\d+", decode(tokenizer, written))
         return number is not None and int(number.group()) == int(probe.key)
     return tuple(written[: len(probe.answer)]) == probe.answer
 
@@ -63,9 +64,9 @@ def _read(model: Any, group: Sequence[Probe]) -> list[Reading]:
 @torch.compiler.set_stance("force_eager")  # layers compiled for whole windows would be so again at every token
 def _write(model: Any, group: Sequence[Probe], count: int) -> list[list[int]]:
     prompts = torch.tensor([probe.prompt for probe in group], device=model.device)
-    greedy = GenerationConfig(max_new_tokens=count, do_sample=False, pad_token_id=0)
+    ends = model.config.eos_token_id
+    greedy = GenerationConfig(do_sample=False, max_new_tokens=count, eos_token_id=ends, pad_token_id=0, use_cache=True)
     written = model.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=greedy)
-    ends = model.generation_config.eos_token_id
     ends = ends if isinstance(ends, list) else [ends]
     return [list(takewhile(lambda token: token not in ends, row)) for row in written[:, prompts.shape[1] :].tolist()]
 

@@ -15,6 +15,7 @@ MATCHES = ("key", "strict", "number")
 class PasskeyTask(Task):
     """Passkey retrieval (section 3.3)."""
 
+    shown = ("task.window", "task.lengths", "task.match", "task.generate", "task.keep_answers")
     kind: str = "passkey"
     window: int | None = number(None, least=2)  # tokens that a prompt and its answer fill; default: the context's L'
     lengths: list[float] | None = None  # shares of the window, to ask in prompts of several lengths

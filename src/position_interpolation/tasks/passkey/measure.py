@@ -14,6 +14,7 @@ from position_interpolation.tasks.measurement import Measured, Measurement, comm
 from position_interpolation.tasks.passkey import answers, retrieval
 from position_interpolation.tasks.passkey.config import PasskeyTask, prompt_lengths, prompts_seed
 from position_interpolation.tasks.passkey.retrieval import Probe
+from position_interpolation.text.encoding import decode
 from position_interpolation.tuning.extension import Prepared
 
 
@@ -104,7 +105,7 @@ def _written(prepared: Prepared, task: PasskeyTask, trials: Sequence[Probe]) -> 
     with Progress("answers written", _tokens(trials), "tokens") as bar:
         written = answers.write(model, trials, retrieval.writing(task.digits), size, bar)
     return [
-        (answers.right(prepared.tokenizer, probe, ids, task.match), prepared.tokenizer.decode(ids))
+        (answers.right(prepared.tokenizer, probe, ids, task.match), decode(prepared.tokenizer, ids))
         for probe, ids in zip(trials, written, strict=True)
     ]
 

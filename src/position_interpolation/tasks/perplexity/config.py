@@ -18,6 +18,10 @@ from position_interpolation.text import corpora
 class PerplexityTask(Task):
     """Sliding-window perplexity (section 3.2)."""
 
+    shown = (
+        "task.corpus", "task.documents", "task.ids", "task.window_factors", "task.windows", "task.stride",
+        "task.truncate_factor", "task.minimum_factor", "task.sample", "task.bos", "task.protocols", "data.source",
+    )  # fmt: skip
     kind: str = "perplexity"
     corpus: str = MISSING
     documents: int | None = number(None, least=1)  # the first so many that are long enough

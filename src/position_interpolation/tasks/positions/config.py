@@ -13,6 +13,7 @@ from position_interpolation.text import corpora
 class PositionsTask(Task):
     """Perplexity by position inside one long forward: where a model leaves what it was trained on."""
 
+    shown = ("task.corpus", "task.documents", "task.ids", "task.window", "task.bos", "data.source")
     kind: str = "positions"
     corpus: str = MISSING
     documents: int | None = number(1, least=1)
