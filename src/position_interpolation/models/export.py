@@ -12,6 +12,8 @@ from position_interpolation.machine import files
 def export(model: Any, tokenizer: Any, place: Path, dtype: str) -> None:
     """Write weights, configuration (complete rope parameters included) and tokenizer as one plain folder.
 
+    The tokenizer says L' for its longest text: a base's own says L, at which readers would cut or stop.
+
     transformers 5 keeps all of RoPE in `rope_parameters`; what came before it, and readers of its files such as
     llama.cpp's converter, look for `rope_theta` and `rope_scaling`. The configuration has both.
     """
@@ -19,6 +21,7 @@ def export(model: Any, tokenizer: Any, place: Path, dtype: str) -> None:
     copy.config.dtype = dtype
     copy.config.use_cache = True  # for those who write with it
     copy.save_pretrained(place)
+    tokenizer.model_max_length = copy.config.max_position_embeddings
     tokenizer.save_pretrained(place)
     path = place / "config.json"
     written = json.loads(path.read_text())
