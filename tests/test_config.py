@@ -23,7 +23,9 @@ def registered() -> None:
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_group_option_composes(option: str) -> None:
-    extras = ["method=none", "context=x1"] if option in ("context=x1",) else []
+    extras = {"context=x1": ["method=none"], "model=path": ["model.window=64"], "model=hub": ["model.window=64"]}.get(
+        option, []
+    )
     launch.typed(launch.composed([option, *extras]))
 
 
@@ -137,7 +139,7 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["varied=[train.mixture]"], "varied names 'train.mixture', which holds more than one value"),
         (["varied=[train.mixture.boks]"], "varied names 'train.mixture.boks', and there is no such key"),
         (["model=tiny_at"], "model.base_tokens=0 makes no sense: expected a number of at least 1"),
-        (["data.root=/anywhere"], "data.root=/anywhere is read by data=local alone: add data=local"),
+        (["data.root=/anywhere"], "data.root=/anywhere is read by data=own and data=local alone"),
         (["extension=pi_x4", "method=none"], "method beside extension"),
         (["experiment=quickstart", "context.factor=2"], "context.factor beside extension"),
         (["context.factor=1e9"], "context.factor=1000000000.0 makes no sense: expected at most 4096"),

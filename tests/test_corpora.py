@@ -242,16 +242,16 @@ def test_a_corpus_without_documents_is_refused(local: Data) -> None:
     ("content", "reason"),
     [
         (gzip.compress(b'{"id": 1, "text": "whole"}\n{"id": 2, "te'), "Unterminated"),
-        (gzip.compress(b'{"id": 1}\n'), "KeyError"),
-        (gzip.compress(b'{"id": 1, "text": 7}\n'), "the text of 1 is 7"),
+        (gzip.compress(b'{"id": 1}\n'), "has no field 'text', but id"),
+        (gzip.compress(b'{"id": 1, "text": 7}\n'), "field 'text' is no text .7.:"),
         (gzip.compress(b'{"id": 1, "text": "half a pair: \\ud83d"}\n'), "surrogates not allowed"),
         (gzip.compress(b'{"id": 1, "text": "\xff"}\n'), "invalid start byte"),
         (gzip.compress(b'{"id": 1, "text": "cut off"}\n')[:-9], "EOFError"),
-        (b'{"id": 1, "text": "not compressed"}\n', "gzipped"),
+        (b'{"id": 1, "text": "not compressed"}\n', "gzip"),
     ],
 )
 def test_a_damaged_file_is_named_with_what_is_wrong(local: Data, content: bytes, reason: str) -> None:
     place = Path(str(local.root)) / "books" / "three.jsonl.gz"
     place.write_bytes(content)
-    with pytest.raises(UsageError, match=rf"three\.jsonl\.gz:[12] cannot be read .*{reason}"):
+    with pytest.raises(UsageError, match=rf"three\.jsonl\.gz:[12].*{reason}.*expected"):
         load(local, "gone")

@@ -39,7 +39,7 @@ def test_the_card_says_what_made_it(exported: Path) -> None:
     card = (exported / "README.md").read_text()
     assert "smoke (window 64) read up to 256 tokens by the method `pi`" in card
     assert "2 steps of 2 sequences, AdamW 0.9 / 0.95" in card
-    assert "0.6 of books" in card
+    assert "books 0.6" in card
     assert "signature of the extension: `" in card
 
 

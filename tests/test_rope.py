@@ -219,9 +219,9 @@ def test_a_window_that_is_not_the_models_own_is_refused() -> None:
 
 
 def test_a_base_without_an_embedding_for_every_token_is_refused(random_base: Callable[..., Model]) -> None:
-    loading.check_vocabulary(random_base(), Path("unused"))
+    loading.tokenizer(random_base(), Path("unused"))
     with pytest.raises(UsageError, match="4096 tokens, the model 4095 embeddings"):
-        loading.check_vocabulary(random_base(vocab_size=4095), Path("unused"))
+        loading.tokenizer(random_base(vocab_size=4095), Path("unused"))
 
 
 def test_a_family_with_other_positions_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import hydra
 from omegaconf import DictConfig
 
 from position_interpolation.app import apart, launch, side_by_side
+from position_interpolation.evidence import tracking
 from position_interpolation.machine import distributed
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import CONF
@@ -30,6 +31,8 @@ def main() -> None:
     try:
         configs = launch.prepare(sys.argv[1:])
         sys.argv += apart.overrides(configs)
+        if configs:
+            tracking.check(configs[0])
         at_a_time = launch.side_by_side(sys.argv[1:], configs)
         if at_a_time > 1:
             side_by_side.carry_out(launch.command_lines(sys.argv[1:]), configs, at_a_time)

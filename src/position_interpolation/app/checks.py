@@ -77,6 +77,8 @@ def _check_names(config: Config) -> None:
 
 def _check_places(config: Config) -> None:
     """Folders that the run starts from exist."""
+    if config.model.source in ("path", "hub") and not config.model.location:
+        raise UsageError(f"model.source={config.model.source} needs model.location=<folder, or id on the hub>")
     if config.model.source == "path" and not (Path(str(config.model.location)) / "config.json").is_file():
         raise UsageError(f"no model in {config.model.location}: expected a folder with config.json; set model.location")
     start = config.train.resume_from
@@ -89,8 +91,8 @@ def _check_places(config: Config) -> None:
 
 def _check_task(config: Config) -> None:
     task = config.task
-    if config.data.root is not None and config.data.source != "local":
-        raise UsageError(f"data.root={config.data.root} is read by data=local alone: add data=local")
+    if config.data.root is not None and config.data.source not in corpora.FILES:
+        raise UsageError(f"data.root={config.data.root} is read by data=own and data=local alone: add one of them")
     ids = getattr(task, "ids", None) or []
     if len(set(ids)) < len(ids):
         raise UsageError(f"task.ids={ids} names a document twice: name each once")
@@ -128,7 +130,7 @@ def _check_export(config: Config, task: ExportTask) -> None:
 def _check_choices(config: Config) -> None:
     methods.function(config.method)
     known("model.source", config.model.source, ("packaged", "wheel", "path", "hub", "random"))
-    known("data.source", config.data.source, ("hub", "local", "embedded", "made_up"))
+    known("data.source", config.data.source, ("hub", "local", "own", "embedded", "made_up"))
     known("train.optimizer", config.train.optimizer, ("adamw", "muon"))
     known("train.schedule", config.train.schedule, ("constant", "wsd"))
     known("compute.device", config.compute.device, ("auto", "cpu", "cuda"))

@@ -1,5 +1,6 @@
 """What a run can do beside measuring an extension: section 2's numbers, export, a tokenizer, pages, a plan."""
 
+import sys
 import time
 from collections.abc import Callable
 from itertools import chain
@@ -28,11 +29,24 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
     assert isinstance(config.task, ExportTask)
     with distributed.first_alone():
         prepared = prepare(config, tracker.log)
-    model, place = prepared.model, Path(config.task.folder)
+    wanted, place = prepared.extension, Path(config.task.folder)
+    called = f"{config.model.name}, {wanted.method} x{wanted.factor:g}, "
+    called += (
+        f"{wanted.steps} steps on {corpora.shares(config.data, config.train.mixture)}" if wanted.steps else "untuned"
+    )
+    if distributed.is_first() and wanted.steps and not prepared.is_tuned():
+        print(
+            f"note: {called}: no checkpoint of these settings in {config.paths.runs}, so it is tuned first",
+            file=sys.stderr,
+        )
+    model = prepared.model
     if distributed.is_first():
         base = loading.folder(config.model, prepared.cache)
         export.export(model, prepared.tokenizer, place, config.task.dtype, base)
         files.write_text(place / card.NAME, card.card(config, prepared))
+        print(
+            f"Exported {called}: {place}, window {wanted.window} (vllm serve {place} --max-model-len {wanted.window})"
+        )
     return []
 
 

@@ -17,8 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 from position_interpolation.app import apart, checks, registry
 from position_interpolation.app.side_by_side import workers_at_a_time
 from position_interpolation.evidence.tracking import Tracker
+from position_interpolation.models import checkpoint
 from position_interpolation.planning.config import PlanTask
-from position_interpolation.settings import derived, schema
+from position_interpolation.settings import derived, naming, schema
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import CONF, EXPERIMENTS
 from position_interpolation.settings.schema import Config
@@ -85,6 +86,8 @@ def typed(config: DictConfig) -> Config:
 def register() -> None:
     """Make the schema, and each experiments/<name>/sweep.yaml as `experiment=<name>`, known to Hydra."""
     registry.register()
+    OmegaConf.register_new_resolver("own_name", naming.of, replace=True)
+    OmegaConf.register_new_resolver("own_window", lambda *place: checkpoint.window(*place), replace=True)
     for path in sorted(EXPERIMENTS.glob("*/sweep.yaml")):
         ConfigStore.instance().store(
             group="experiment", name=path.parent.name, node=OmegaConf.load(path), package="_global_"
@@ -165,7 +168,7 @@ def _parsed(override: str) -> Override:
 
 def _one_line(error: Exception) -> str:
     """Hydra's message on one line, with the key or choice that was probably meant."""
-    message = str(error)
+    message = re.sub("^UsageError raised while resolving interpolation: ", "", str(error))
     key = re.search(r"Could not override '([^']+)'", message)
     if key is not None and error.__cause__ is not None and re.search("not in (struct|')", str(error.__cause__)):
         return f"there is no key '{key.group(1)}'" + _meant(key.group(1))

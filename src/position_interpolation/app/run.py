@@ -42,6 +42,7 @@ def _evaluate(config: Config, tracker: Tracker) -> list[Record]:
         task = measurement.task or config.task.name
         found = distributed.agreed(lambda signature=signature, task=task: keep.recall(config, signature, task))  # type: ignore[misc]
         if found is None:
+            tracker.start()
             found = keep.measure(prepared, signature, measurement)
             tracker.log_records(found)
         keep.merge(config, found)

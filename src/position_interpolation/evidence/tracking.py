@@ -1,5 +1,6 @@
 """Mirror a job to Weights & Biases, offline unless told otherwise. JSONL stays the truth; nothing is read back."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -8,26 +9,56 @@ from typing import Any
 from position_interpolation.evidence import select
 from position_interpolation.evidence.records import Record
 from position_interpolation.machine import distributed
+from position_interpolation.settings.errors import UsageError, shortened
 from position_interpolation.settings.schema import Config
 
+OFFLINE = "wandb=offline, which wandb sync uploads later"
 COLUMNS = (
+    "model",
     "method",
     "factor",
     "window",
     "steps",
     "task",
     "eval_window",
+    "stride",
     "protocol",
     "metric",
     "at",
     "value",
     "ci_low",
     "ci_high",
+    "seed",
 )
 
 
+def check(config: Config) -> None:
+    """Ask W&B, before anything is computed, whether it takes what this run is to upload.
+
+    Raises:
+        UsageError: there is no key or a wrong one, no network, or no such entity.
+    """
+    if config.wandb.mode != "online" or not distributed.is_first():
+        return
+    import wandb
+
+    try:
+        wandb.login(verify=True)
+        viewer, entity = wandb.Api(timeout=20).viewer, config.wandb.entity
+    except Exception as error:  # its own, of its service, of the network
+        raise UsageError(
+            f"wandb=online does not work ({shortened(error)}): run wandb login, set WANDB_API_KEY or check the "
+            f"network; or choose {OFFLINE}"
+        ) from error
+    known = dict.fromkeys((viewer.username, *viewer.teams))
+    if entity is not None and entity not in known:
+        raise UsageError(
+            f"wandb.entity={entity} takes no runs of yours: choose one of {', '.join(known)}, or {OFFLINE}"
+        )
+
+
 class Tracker:
-    """One W&B run for one job, started when there is something to log: a job that reuses its records makes none."""
+    """One W&B run for one job, started when there is something to measure: a job that reuses its records makes none."""
 
     def __init__(self, config: Config, name: str) -> None:
         self.config, self.name = config, name
@@ -41,6 +72,10 @@ class Tracker:
     ) -> None:
         if self.run is not None:
             self.run.finish(exit_code=0 if error is None else 1)
+
+    def start(self) -> None:
+        """Make the run before there is something to log, so that what is wrong with it shows before the work."""
+        self._started()
 
     def log(self, values: dict[str, float]) -> None:
         """Log the points of a curve; `step` is the curve's own axis."""
@@ -75,21 +110,35 @@ class Tracker:
         if chosen.mode == "disabled" or not distributed.is_first():
             return False
         if self.run is None:
-            import wandb
-
-            folder = Path(self.config.paths.runs)
-            folder.mkdir(parents=True, exist_ok=True)
-            self.run = wandb.init(
-                mode=chosen.mode,  # type: ignore[arg-type]
-                project=chosen.project,
-                entity=chosen.entity,
-                group=self.config.experiment_name,
-                name=self.name,
-                dir=str(folder),
-                config=_plain(self.config),
-                settings=wandb.Settings(silent=True, console="off", x_disable_stats=True),
-            )
+            try:
+                self.run = self._init(chosen.mode)
+            except Exception as error:  # its own, of its service, of the network
+                if chosen.mode == "offline":
+                    raise
+                folder = self.config.paths.runs
+                print(
+                    f"note: W&B did not take {self.name} ({shortened(error)}): this run goes on offline; later run "
+                    f"wandb sync {folder}/wandb/offline-run-*",
+                    file=sys.stderr,
+                )
+                self.run = self._init("offline")
         return True
+
+    def _init(self, mode: str) -> Any:
+        import wandb
+
+        folder, chosen = Path(self.config.paths.runs), self.config.wandb
+        folder.mkdir(parents=True, exist_ok=True)
+        return wandb.init(
+            mode=mode,  # type: ignore[arg-type]
+            project=chosen.project,
+            entity=chosen.entity,
+            group=self.config.experiment_name,
+            name=self.name,
+            dir=str(folder),
+            config=_plain(self.config),
+            settings=wandb.Settings(silent=True, console="off", x_disable_stats=True),
+        )
 
 
 def _plain(config: Config) -> dict[str, Any]:

@@ -16,6 +16,8 @@ GENERATION = "generation_config.json"
 def export(model: Any, tokenizer: Any, place: Path, dtype: str, base: Path | None = None) -> None:
     """Write weights, configuration (complete rope parameters included) and tokenizer as one plain folder.
 
+    The tokenizer says L' for its longest text: a base's own says L, at which readers would cut or stop.
+
     transformers 5 keeps all of RoPE in `rope_parameters`; what came before it, and readers of its files such as
     llama.cpp's converter, look for `rope_theta` and `rope_scaling`. The configuration has both. How a model is meant to
     write, which no measurement reads, is taken from the folder `base` as it is.
@@ -27,6 +29,7 @@ def export(model: Any, tokenizer: Any, place: Path, dtype: str, base: Path | Non
     copy.save_pretrained(place)
     if base is not None and (base / GENERATION).is_file():
         shutil.copyfile(base / GENERATION, place / GENERATION)
+    tokenizer.model_max_length = copy.config.max_position_embeddings
     tokenizer.save_pretrained(place)
     path = place / "config.json"
     written = json.loads(path.read_text())

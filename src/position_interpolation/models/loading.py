@@ -2,27 +2,17 @@
 
 import hashlib
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError
 from safetensors import SafetensorError
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    GenerationConfig,
-    LlamaConfig,
-    LlamaForCausalLM,
-)
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, LlamaConfig, LlamaForCausalLM
 from transformers.distributed import DistributedConfig
 from transformers.utils import logging
 
 from position_interpolation.machine import files
-from position_interpolation.models import attention
+from position_interpolation.models import attention, checkpoint, tokenizing
 from position_interpolation.models.wheel import smollm2_folder
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import ASSETS
@@ -57,46 +47,21 @@ def folder(model: Model, cache: Path) -> Path | None:
             raise UsageError(f"no model in {place}: expected a folder with config.json; set model.location")
         return place
     if model.source == "hub":
-        return _download(str(model.location))
+        return checkpoint.download(str(model.location), model.revision)
     raise UsageError(f"model.source={model.source} is not known: packaged, wheel, path, hub or random")
 
 
-@lru_cache
-def _download(repository: str) -> Path:
-    try:
-        wanted = ["*.safetensors", "*.json", "tokenizer*"]  # safetensors only: no pickle from outside
-        return Path(snapshot_download(repository, allow_patterns=wanted))
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        raise UsageError(
-            f"the hub model '{repository}' could not be read ({type(error).__name__}): check the id and the "
-            "network, or set model.source=path model.location=<folder>"
-        ) from error
-
-
 def tokenizer(model: Model, cache: Path) -> Any:
-    """The base's tokenizer, or the one that `model.tokenizer` names; random weights use the tiny one."""
+    """The base's tokenizer, or the one that `model.tokenizer` names; random weights use the tiny one.
+
+    Raises:
+        UsageError: there is none, or the base has fewer embeddings than it has tokens.
+    """
     place = folder(model, cache) or ASSETS / "tiny"
     if model.tokenizer is not None:
         packaged = ASSETS / model.tokenizer
         place = packaged if packaged.is_dir() else Path(model.tokenizer)
-    found = read(place, lambda: AutoTokenizer.from_pretrained(place, trust_remote_code=False))
-    found.backend_tokenizer.no_truncation()  # a folder's own, which the first call would drop: text is cut by us alone
-    found.backend_tokenizer.no_padding()
-    return found
-
-
-def check_vocabulary(model: Model, cache: Path) -> None:
-    """Make sure that the base has an embedding for every token that its tokenizer writes.
-
-    Raises:
-        UsageError: it has fewer.
-    """
-    tokens, embedded = tokenizer(model, cache).vocab_size, base_config(model, cache).vocab_size
-    if tokens > embedded:
-        raise UsageError(
-            f"the tokenizer has {tokens} tokens, the model {embedded} embeddings: correct model.tokenizer"
-            + (f" or set model.architecture.vocab_size={tokens}" if model.architecture is not None else "")
-        )
+    return tokenizing.embedded(tokenizing.read(place), base_config(model, cache).vocab_size)
 
 
 def base_config(model: Model, cache: Path) -> Any:
@@ -115,6 +80,12 @@ def base_config(model: Model, cache: Path) -> Any:
         if config.model_type not in FAMILIES:
             raise UsageError(
                 f"models of type '{config.model_type}' are not supported: choose one of type {', '.join(FAMILIES)}"
+            )
+        if quantised := getattr(config, "quantization_config", None):
+            method = quantised.get("quant_method") if isinstance(quantised, dict) else quantised.quant_method
+            raise UsageError(
+                f"the weights in {place} are quantised ({method or 'quantization_config'}): expected plain ones, those "
+                "of the model that it was made from; set model.location"
             )
         if config.rope_parameters.get("partial_rotary_factor", 1) != 1:
             raise UsageError(f"{place} rotates only a part of each head: expected a model that rotates all of it")

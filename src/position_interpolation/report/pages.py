@@ -12,7 +12,8 @@ from position_interpolation.report import judge, ledger, provenance
 from position_interpolation.report.judge import Seen
 from position_interpolation.report.parts import sections, trial
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.places import EXPERIMENTS
+from position_interpolation.settings.places import CONF, EXPERIMENTS
+from position_interpolation.text.corpora import FILES
 
 PAPER = "[Position Interpolation](https://arxiv.org/abs/2306.15595) (arXiv:2306.15595v2)"
 UNNAMED = "single"  # runs outside any experiment: kept for their owner, left out of the overview
@@ -137,14 +138,15 @@ def _command(records: Sequence[Record]) -> str:
     """How to measure and how to render again."""
     first = records[0]
     base = next((item.model for item in ordered(records)), None)
-    rung = f" model={base}" if base else ""
-    local = any(record.data.get("source") == "local" for record in records)
+    own = base and not (CONF / "model" / f"{base}.yaml").is_file()
+    rung = " model=path model.location=<folder>" if own else f" model={base}" if base else ""
+    read = next((record.data["source"] for record in records if record.data.get("source") in FILES), None)
     again = f"python -m position_interpolation task=report experiment_name={first.experiment}{rung}"
     if not (EXPERIMENTS / first.experiment / "sweep.yaml").is_file():
         return f"Runs outside any experiment.\n\n```bash\n{again}   # this page, from the records alone\n```\n"
     run = f"python -m position_interpolation experiment={first.experiment}{rung}"
     run += " model.base_tokens=<tokens>" if first.base_tokens is not None else ""
-    run += " data=local data.root=<folder>" if local else ""
+    run += f" data={read} data.root=<folder>" if read else ""
     width = max(len(run), len(again))
     guide = f"[experiments/{first.experiment}](../../../experiments/{first.experiment}/README.md)"
     return (

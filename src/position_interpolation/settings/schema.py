@@ -41,6 +41,7 @@ class Model:
     # random: built from `architecture` with the tokenizer shipped in this package.
     source: str = MISSING
     location: str | None = None
+    revision: str | None = None  # hub: a commit, to pin the weights
     tokenizer: str | None = None  # a packaged model or a folder, where the model's own folder has no tokenizer
     architecture: Architecture | None = None
 
@@ -69,14 +70,14 @@ class Method:
 class Corpus:
     """One corpus of one source; only the keys of that source are read."""
 
-    files: list[str] = field(default_factory=list)  # local: below data.root; hub: data_files
+    files: list[str] = field(default_factory=list)  # local, own: below data.root, folders too; hub: data_files
     collection: str = ""  # embedded: a name in embedded.COLLECTIONS
     dataset: str = ""  # hub
     subset: str | None = None  # hub: the data set's configuration, where it has several
     split: str = "train"  # hub
     revision: str | None = None  # hub: a commit of the data set, to pin its text
-    text_field: str = "text"  # hub
-    id_field: str | None = None  # hub; None numbers the rows
+    text_field: str = "text"  # hub, local, own
+    id_field: str | None = None  # hub: None numbers the rows; local, own: None takes `id`, else numbers them
     part: str = "all"  # all, train or test: the split by hash of the id
     documents: int | None = None  # read no more than the first so many
 
@@ -85,8 +86,8 @@ class Corpus:
 class Data:
     """Where text comes from."""
 
-    source: str = MISSING  # hub, local or embedded; made_up: random words, for a dry run
-    root: str | None = None  # local
+    source: str = MISSING  # hub, local, own or embedded; made_up: random words, for a dry run
+    root: str | None = None  # local, own
     corpora: dict[str, Corpus] = field(default_factory=dict)
     kept: str | None = None  # hub: a folder for what was read
 
@@ -119,7 +120,7 @@ class Train:
     save_every: int = number(100, least=1)
     log_every: int = number(
         10, least=1
-    )  # what the terminal and W&B are told; a checkpoint's trainer_state.json has every step
+    )  # what the terminal and W&B are told, at least ten steps; a checkpoint's trainer_state.json has every step
 
 
 @dataclass

@@ -4,22 +4,22 @@ The source is chosen in the configuration and never swapped silently. Every docu
 names what it was measured on.
 """
 
-import gzip
 import hashlib
 import json
-import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.schema import Corpus, Data
-from position_interpolation.text import hub, made_up
+from position_interpolation.settings import naming
+from position_interpolation.settings.errors import UsageError, shortened
+from position_interpolation.settings.schema import RECALL, Corpus, Data
+from position_interpolation.text import hub, local, made_up
 from position_interpolation.text.embedded import COLLECTIONS
 
 PARTS = ("all", "train", "test")
+FILES = ("local", "own")  # sources that read files below data.root
 TEXT_ALONE = ("embedded", "made_up")  # sources of plain documents, without questions or summaries
 
 
@@ -31,6 +31,7 @@ class Document:
     text: str
 
 
+Row = dict[str, Any]
 Kind = TypeVar("Kind", bound=Document)
 
 
@@ -65,7 +66,21 @@ def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None 
     """
     require(data, name)
     documents = (Document(id=row[0], text=row[1]) for row in _rows(data, name))
-    return Documents(name=name, source=data.source, items=select(documents, data, name, limit, ids))
+    return Documents(name=called(data, name), source=data.source, items=select(documents, data, name, limit, ids))
+
+
+def called(data: Data, name: str) -> str:
+    """What pages call a corpus: your own text by its folder, any other by its role."""
+    return naming.of(data.root, name) if data.source == "own" else name
+
+
+def shares(data: Data, mixture: dict[str, float]) -> str:
+    """`books 0.6, recall 0.4`: a training mixture, its corpora by what pages call them."""
+    found: dict[str, float] = {}
+    for name, share in mixture.items():
+        own = name if name == RECALL else called(data, name)
+        found[own] = found.get(own, 0) + share
+    return ", ".join(f"{name} {share:g}" for name, share in found.items())
 
 
 def select(
@@ -76,21 +91,33 @@ def select(
     Raises:
         UsageError: nothing is left, an id is not there, or two documents share one.
     """
-    corpus = data.corpora[name]
+    corpus = corpus_of(data, name)
     own = (document for document in documents if _in_part(document.id, corpus))
     items = tuple(islice(islice(own, corpus.documents) if ids is None else _named(own, ids, name), limit))
+    what = f"corpus '{name}' of data={data.source}"
+    if not items and corpus.part != "all" and data.source in FILES:
+        raise UsageError(
+            f"{what} holds no document: of those in {data.root}, a hash of the id puts none into the {corpus.part} "
+            + ("part; make folders train and test in it" if data.source == "own" else "part; set its part=all")
+        )
     if not items:
-        raise UsageError(f"corpus '{name}' of data={data.source} holds no document: check conf/data")
-    if len({document.id for document in items}) < len(items):
-        raise UsageError(f"corpus '{name}' of data={data.source} has two documents of one id: make ids unique")
+        raise UsageError(f"{what} holds no document: check conf/data")
+    known: set[str] = set()
+    for document in items:
+        if document.id in known:
+            raise UsageError(
+                f"{what} has two documents of one id, '{document.id}': make ids unique"
+                + (f", or set data.corpora.{name}.id_field=null to number the rows" if data.source == "hub" else "")
+            )
+        known.add(document.id)
     return items
 
 
-def rows(data: Data, name: str, texts: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
+def rows(data: Data, name: str, texts: tuple[str, ...] = ()) -> Iterator[Row]:
     """Rows of a corpus with all their fields and an `id`, for tasks whose data is more than one text.
 
     Args:
-        data: the configured source, `local` or `hub`.
+        data: the configured source, one that has more than texts.
         name: the corpus.
         texts: fields that must hold text.
 
@@ -100,8 +127,7 @@ def rows(data: Data, name: str, texts: tuple[str, ...] = ()) -> Iterator[dict[st
     if data.source in TEXT_ALONE:
         raise UsageError(f"data={data.source} has no '{name}': set data=local data.root=<directory>, or data=hub")
     require(data, name)
-    corpus = data.corpora[name]
-    return _local_rows(data, corpus, texts) if data.source == "local" else hub.rows(corpus, data.kept)
+    return _read(data, name, texts)
 
 
 def require(data: Data, name: str) -> None:
@@ -126,14 +152,22 @@ def require(data: Data, name: str) -> None:
         )
     if data.source == "hub" and not data.corpora[name].dataset:
         raise UsageError(f"corpus '{name}' names no data set of the hub: choose data=hub, not data.source=hub")
-    if data.source != "local":
+    if data.source not in FILES:
         return
     if data.root is None:
-        raise UsageError(f"data=local needs a directory for corpus '{name}': set data.root=<directory>")
-    for relative in data.corpora[name].files:
-        path = Path(data.root) / relative
-        if not path.is_file():
-            raise UsageError(f"corpus '{name}' is missing: no file {path}; set data.root to a directory with it")
+        raise UsageError(f"data={data.source} needs a directory for corpus '{name}': set data.root=<directory>")
+    try:
+        local.files(Path(data.root), corpus_of(data, name))
+    except UsageError as error:
+        raise UsageError(f"corpus '{name}' is missing: {error}") from None
+
+
+def corpus_of(data: Data, name: str) -> Corpus:
+    """A corpus as it is read: of `own` text, the folder that is called as its part, if there is one."""
+    corpus = data.corpora[name]
+    if data.source == "own" and (Path(str(data.root)) / corpus.part).is_dir():
+        return replace(corpus, files=[corpus.part], part="all")
+    return corpus
 
 
 def in_test_part(document_id: str) -> bool:
@@ -168,37 +202,32 @@ def _rows(data: Data, name: str) -> Iterator[tuple[str, str]]:
         return made_up.documents(name)
     if data.source == "embedded":
         return COLLECTIONS[corpus.collection]()
-    if data.source == "local":
-        return ((row["id"], row["text"]) for row in _local_rows(data, corpus, ("text",)))
-    return ((row["id"], row[corpus.text_field]) for row in hub.rows(corpus, data.kept))
+    field = corpus.text_field
+    return ((row["id"], row[field]) for row in _read(data, name, (field,)))
 
 
-def _local_rows(data: Data, corpus: Corpus, texts: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """Rows of a local corpus, their `id` as text.
+def _read(data: Data, name: str, texts: tuple[str, ...]) -> Iterator[Row]:
+    """Rows of files or of the hub, the fields `texts` of which hold text.
 
     Raises:
-        UsageError: a file is no gzipped JSON lines, or a row lacks its id or one of the fields `texts`.
+        UsageError: they cannot be read, or one lacks such a field.
     """
-    for relative in corpus.files:
-        path, number = Path(str(data.root)) / relative, 1
-        try:
-            with gzip.open(path, "rt", encoding="utf-8") as lines:
-                for line in lines:
-                    row = json.loads(line)
-                    for name in texts:
-                        if not isinstance(row[name], str):
-                            raise TypeError(f"the {name} of {row['id']} is {row[name]!r}")
-                        row[name].encode()  # half of a surrogate pair is no text, and no tokenizer takes it
-                    yield {**row, "id": str(row["id"])}
-                    number += 1
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
-            raise UsageError(
-                f"{path}:{number} cannot be read ({_shortened(error)}): expected gzipped JSON lines with 'id' and "
-                + " and ".join(f"'{name}'" for name in texts)
-            ) from error
-
-
-def _shortened(error: Exception) -> str:
-    """What is wrong on one line that does not repeat a whole document."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    return text if len(text) <= 200 else f"{text[:200]} ..."
+    corpus = corpus_of(data, name)
+    found = hub.rows(corpus, data.kept) if data.source == "hub" else local.rows(Path(str(data.root)), corpus)
+    for place, row in found:
+        for field in texts:
+            if field not in row:
+                raise UsageError(
+                    f"{place} has no field '{field}', but {', '.join(map(str, row))}: expected text in each row"
+                    + (f"; set data.corpora.{name}.text_field" if field == corpus.text_field else "")
+                )
+            text = row[field]
+            try:
+                text.encode()  # half of a surrogate pair is no text, and no tokenizer takes it
+            except (AttributeError, UnicodeEncodeError) as error:
+                wrong = f"{text!r:.80}" if not isinstance(text, str) else shortened(error)
+                raise UsageError(
+                    f"{place}: field '{field}' is no text ({wrong}): expected text in each row; remove the row, or "
+                    f"set data.corpora.{name}.text_field"
+                ) from error
+        yield row

@@ -20,7 +20,12 @@ def decode(tokenizer: Any, ids: Sequence[int], *, special: bool = True) -> str:
 def bos(tokenizer: Any) -> int | None:
     """The token that the tokenizer itself puts in front of text, if it does: LLaMA's does, SmolLM2's does not."""
     ids = tokenizer("a")["input_ids"]
-    return int(ids[0]) if ids[0] == tokenizer.bos_token_id else None
+    return int(ids[0]) if ids and ids[0] == tokenizer.bos_token_id else None
+
+
+def end(tokenizer: Any) -> list[int]:
+    """EOS, which ends a document; nothing where the tokenizer has none, and the next document follows at once."""
+    return [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
 
 
 def tokenizer_sha256(tokenizer: Any) -> str:

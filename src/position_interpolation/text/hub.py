@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from position_interpolation.machine import files
-from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.errors import UsageError, shortened
 from position_interpolation.settings.schema import Corpus
 
 BLOCK = 1 << 24  # characters of JSON that fill a block
 Row = dict[str, Any]
 
 
-def rows(corpus: Corpus, kept: str | None) -> Iterator[Row]:
-    """Yield every row of a corpus, with an `id`; loading scripts are never run.
+def rows(corpus: Corpus, kept: str | None) -> Iterator[tuple[str, Row]]:
+    """Yield every row of a corpus with its place, for messages, and an `id`; loading scripts are never run.
 
     Args:
         corpus: its `dataset` and what goes with it.
@@ -31,6 +31,24 @@ def rows(corpus: Corpus, kept: str | None) -> Iterator[Row]:
     Raises:
         UsageError: the data set cannot be had.
     """
+    return ((f"{called(corpus)}, row {index}", row) for index, row in enumerate(_rows(corpus, kept)))
+
+
+def called(corpus: Corpus) -> str:
+    """A corpus for messages: `the hub data set owner/name, subset document, split test`."""
+    named = {
+        "subset": corpus.subset,
+        "files": " ".join(corpus.files),
+        "split": corpus.split,
+        "revision": corpus.revision,
+    }
+    return ", ".join(
+        [f"the hub data set {corpus.dataset}", *(f"{key} {value}" for key, value in named.items() if value)]
+    )
+
+
+def _rows(corpus: Corpus, kept: str | None) -> Iterator[Row]:
+    """Rows from disk as far as they are there, then from the hub."""
     folder = None if kept is None else Path(kept) / _name(corpus)
     read = 0
     for number in count():
@@ -80,14 +98,32 @@ def _streamed(corpus: Corpus, start: int) -> Iterator[Row]:
             trust_remote_code=False,
         )
         for index, row in enumerate(found.skip(start), start=start):
+            if corpus.id_field is not None and corpus.id_field not in row:
+                raise UsageError(
+                    f"{called(corpus)} has no field '{corpus.id_field}', but {', '.join(row)}: set its id_field to one "
+                    "of these, or to null to number the rows"
+                )
             identifier = str(row[corpus.id_field]) if corpus.id_field else f"{corpus.split}-{index}"
             # PG-19 rows on the hub carry the book's number as the last part of its address.
             yield {**row, "id": identifier.rstrip("/").rsplit("/", 1)[-1].removesuffix(".txt")}
-    except (ConnectionError, OSError) as error:
-        raise UsageError(
-            f"the hub data set {corpus.dataset} could not be read ({type(error).__name__}): "
-            "check the network, or choose data=embedded or data=local data.root=<directory>"
-        ) from error
+    except UsageError:
+        raise
+    except Exception as error:  # datasets raises whatever its readers and its network do
+        raise UsageError(f"{called(corpus)} could not be read ({shortened(error)}): {_way_out(error)}") from error
+
+
+def _way_out(error: Exception) -> str:
+    """What to do about an error of `datasets`."""
+    text = str(error)
+    if "scripts are no longer supported" in text:
+        return "expected plain files; name them by dataset=json files=[hf://datasets/<owner>/<name>/<file>]"
+    if "gated" in text.lower():
+        return "accept its terms on the hub, then run hf auth login or set HF_TOKEN"
+    if isinstance(error, ImportError | ValueError) and "zst" in text:
+        return "run pip install zstandard"
+    if isinstance(error, ConnectionError):
+        return "check the network, then run the same command again; or choose data=own data.root=<directory>"
+    return "correct its dataset, subset, split, files or revision, as one entry of data.corpora has them"
 
 
 def _name(corpus: Corpus) -> str:

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from position_interpolation.machine import files
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.text.corpora import Documents
-from position_interpolation.text.encoding import encode, tokenizer_sha256
+from position_interpolation.text.encoding import encode, end, tokenizer_sha256
 
 
 def stream(documents: Documents, tokenizer: Any, cache: Path) -> NDArray[np.uint32]:
@@ -27,8 +27,7 @@ def stream(documents: Documents, tokenizer: Any, cache: Path) -> NDArray[np.uint
     path = cache / "tokens" / f"{fingerprint}.npy"
     if not _readable(path):
         ids = [
-            np.asarray([*encode(tokenizer, document.text), tokenizer.eos_token_id], np.uint32)
-            for document in documents.items
+            np.asarray([*encode(tokenizer, document.text), *end(tokenizer)], np.uint32) for document in documents.items
         ]
         files.write(path, lambda temporary: np.save(temporary, np.concatenate(ids)), suffix=".npy")
     tokens: NDArray[np.uint32] = np.load(path, mmap_mode="r")

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from position_interpolation.text.encoding import decode, encode
+from position_interpolation.text.encoding import decode, encode, end
 
 Ids = list[int]
 SHORTEST = 56  # tokens of a document, if a window is split
@@ -83,10 +83,10 @@ class RecallWindows:
     def __init__(self, seed: int, prose: NDArray[np.uint32], tokenizer: Any, length: int) -> None:
         """Plan windows of exactly `length` token ids, their filler cut from `prose`, a stream of token ids."""
         self.seed, self.prose, self.tokenizer, self.length = seed, prose, tokenizer, length
-        self.eos = int(tokenizer.eos_token_id)
+        self.end = end(tokenizer)
 
     def __getitem__(self, number: int) -> NDArray[np.uint32]:
-        """(length,) token ids of one window: documents, each ended by EOS, the last cut by the window's end."""
+        """(length,) token ids of one window: documents, each ended by EOS if there is one, the last cut at the end."""
         ids = [id_ for document in self.documents(number) for id_ in document]
         return np.asarray(ids[: self.length], np.uint32)
 
@@ -105,7 +105,7 @@ class RecallWindows:
         while room:
             split = room >= 2 * SHORTEST and generator.random() < SPLIT
             size = generator.randint(SHORTEST, room - SHORTEST) if split else room
-            found.append([*self._document(generator, size - 1), self.eos])
+            found.append([*self._document(generator, size - len(self.end)), *self.end])
             room -= size
         return found
 
@@ -172,7 +172,7 @@ class RecallWindows:
         """`count` tokens of prose in a row, without the ends of documents."""
         start = generator.randrange(max(1, len(self.prose) - count - 1))
         piece = self.prose[start : start + count + 2]
-        return np.resize(piece[piece != self.eos], count).tolist() if count else []
+        return np.resize(piece[~np.isin(piece, self.end)], count).tolist() if count else []
 
     def _sentences(self, generator: random.Random, count: int) -> Ids:
         """`count` tokens of a few short sentences, said over and over from somewhere in them."""

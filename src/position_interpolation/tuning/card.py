@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from position_interpolation.evidence import records
 from position_interpolation.settings.schema import Config
+from position_interpolation.text import corpora
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a refused command line needs none of it
     from position_interpolation.tuning.extension import Prepared
@@ -26,9 +27,7 @@ def card(config: Config, prepared: "Prepared") -> str:
     recipe = [
         f"- {wanted.steps} steps of {train.batch_size} sequences, AdamW {train.beta1} / {train.beta2}, learning rate "
         f"{train.learning_rate:g} after {train.warmup_steps} warm-up steps, schedule {train.schedule}",
-        "- text: "
-        + ", ".join(f"{share:g} of {name}" for name, share in train.mixture.items() if share)
-        + f" (data={config.data.source}), seed {config.seed}",
+        f"- text: {corpora.shares(config.data, train.mixture)} (data={config.data.source}), seed {config.seed}",
         *([] if train.chunk is None else [f"- on chunks of {train.chunk} tokens whose positions skip (PoSE)"]),
     ]
     return "\n".join(
@@ -43,7 +42,12 @@ def card(config: Config, prepared: "Prepared") -> str:
             "",
             f"{config.model.name} (window {config.model.window}) read up to {wanted.window} tokens by the method "
             f"`{wanted.method}` of *Extending Context Window of Large Language Models via Position Interpolation* "
-            "(arXiv:2306.15595). The positions are in config.json: a reader needs to set nothing.",
+            "(arXiv:2306.15595). The positions are in config.json: transformers and llama.cpp need nothing set. vLLM "
+            "and SGLang multiply the window by the factor once more, so tell them where it ends:",
+            "",
+            "```bash",
+            f"vllm serve <this folder> --max-model-len {wanted.window}",
+            "```",
             "",
             "## Tuning",
             "",

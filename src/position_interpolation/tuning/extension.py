@@ -23,7 +23,7 @@ from position_interpolation.settings.schema import RECALL, RUNNING, Config, Meth
 from position_interpolation.text import corpora, encoding, packing
 from position_interpolation.text.recall import RecallWindows
 from position_interpolation.text.skipping import SkippedPositions
-from position_interpolation.tuning import training
+from position_interpolation.tuning import checkpoints, training
 
 Sequences = packing.PackedWindows | SkippedPositions
 Streams = dict[str, NDArray[np.uint32] | packing.Windows]
@@ -39,11 +39,17 @@ class Prepared:
     parts: dict[str, Any]  # everything that makes it, for signatures
     weights: Callable[[], Path | None]  # tunes if need be; the folder of the weights, None if they are random
     config: Config
+    checkpoint: Path | None = None  # where tuning leaves the weights; None if untuned
 
     @cached_property
     def place(self) -> Path | None:
         """Folder of the weights; None for untuned random weights."""
         return self.weights()
+
+    def is_tuned(self) -> bool:
+        """Whether nothing is left to tune."""
+        place = self.checkpoint
+        return place is None or self.extension.steps in checkpoints.finished_steps(place.parent)
 
     @property
     def cache(self) -> Path:
@@ -87,7 +93,7 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
     cache = Path(config.paths.cache)
     wanted = derived.extension(config)
     base = loading.folder(config.model, cache)
-    loading.check_vocabulary(config.model, cache)
+    tokenizer = loading.tokenizer(config.model, cache)
     parts: dict[str, Any] = {
         "weights": loading.random_sha256(config.model, config.seed) if base is None else loading.weights_sha256(base),
         "base_window": config.model.window,
@@ -102,7 +108,6 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
         loading.check_full_attention(extended)
     if config.train.resume_from is not None:
         extending.check_checkpoint(Path(config.train.resume_from), extended)
-    tokenizer = loading.tokenizer(config.model, cache)
     streams, data = _training_text(config, tokenizer, cache)
     parts["training"] = _recipe(config, data, encoding.tokenizer_sha256(tokenizer))
     folder = Path(config.paths.runs) / "training" / records.signature(parts)
@@ -117,7 +122,8 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
         encoding.bos(tokenizer),
     )
     dataset = windows if train.chunk is None else SkippedPositions(windows, wanted.window, config.seed)
-    return Prepared(wanted, parts, partial(_tune, config, wanted, dataset, folder, listener), config)
+    tune = partial(_tune, config, wanted, dataset, folder, listener)
+    return Prepared(wanted, parts, tune, config, checkpoints.at(folder, wanted.steps))
 
 
 def tuned(method: Method) -> Method:

@@ -27,6 +27,7 @@ from position_interpolation.tuning.callbacks import Bar, Checkpoints, Finite, Fo
 from position_interpolation.tuning.optimizers import MuonWithAdamW
 
 OPTIMIZER = "optimizer"  # folder of its state inside a checkpoint
+CURVE_POINTS = 10  # that a run tells at least, where it has as many steps
 DECAY_SHARE = 0.2  # of all steps, for the schedule wsd
 # What one process saves any number can go on from, and the other way round: no reason to warn.
 warnings.filterwarnings("ignore", message="torch.distributed is disabled, unavailable or uninitialized")
@@ -183,7 +184,8 @@ def tune(
     if context_parallel_size > 1:
         dataset = context_parallel.Stretches(dataset, context_parallel_size, micro_batch)
     arguments = _arguments(folder, train, micro_batch, train.batch_size // forward, device, bf16, seed)
-    listeners = [Finite(), Checkpoints(folder, train), Forward(listener, train.log_every)]
+    told_every = max(1, min(train.log_every, train.steps // CURVE_POINTS))
+    listeners = [Finite(), Checkpoints(folder, train), Forward(listener, told_every)]
     trainer = ChunkedLossTrainer(
         model=ready(build(start), compiled=compiled, recomputed=recomputed),
         args=arguments,
@@ -194,7 +196,7 @@ def tune(
     )
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
-    trainer.add_callback(Bar(train.log_every))
+    trainer.add_callback(Bar(told_every))
     try:
         trainer.train(resume_from_checkpoint=None if start is None else str(start))
     except BackendCompilerFailed as error:

@@ -121,7 +121,7 @@ def write(subject: Prepared, pair: Pair, lengths: Lengths, sampling: Sampling, f
     path = folder / f"{records.signature({'id': pair.id, 'prompt': prompt})}.json"
     kept = _kept(path)
     if kept is None:
-        kept = summaries.write(subject.model, prompt, int(subject.tokenizer.eos_token_id), sampling, pair.id)
+        kept = summaries.write(subject.model, prompt, subject.tokenizer.eos_token_id, sampling, pair.id)
         row = {"id": pair.id, "tokens": kept, "text": summaries.text_of(subject.tokenizer, kept)}
         files.write_text(path, json.dumps(row, ensure_ascii=False))
     return kept

@@ -17,7 +17,7 @@ from transformers import GenerationConfig
 
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.govreport.pairs import Pair
-from position_interpolation.text.encoding import bos, decode, encode
+from position_interpolation.text.encoding import bos, decode, encode, end
 from position_interpolation.text.packing import shuffled_passes
 
 BEFORE = "Read the following article and then summarize it.\n#"
@@ -54,7 +54,7 @@ def target(tokenizer: Any, summary: str, most: int) -> list[int]:
     """Token ids that follow the prompt: the summary cut to `most`, or the whole summary and EOS."""
     after = encode(tokenizer, AFTER)
     ids = encode(tokenizer, f"{AFTER} {summary[: CHARACTERS * most]}")[len(after) :]
-    return ids[:most] if len(ids) > most else [*ids, int(tokenizer.eos_token_id)]
+    return ids[:most] if len(ids) > most else [*ids, *end(tokenizer)]
 
 
 def example(tokenizer: Any, pair: Pair, lengths: Lengths) -> dict[str, torch.Tensor]:
@@ -105,13 +105,13 @@ class Sampling:
 
 @torch.inference_mode()
 @torch.compiler.set_stance("force_eager")  # layers compiled for whole windows would be so again at every token
-def write(model: Any, ids: Sequence[int], eos: int, sampling: Sampling, identifier: str) -> list[int]:
+def write(model: Any, ids: Sequence[int], eos: int | None, sampling: Sampling, identifier: str) -> list[int]:
     """Tokens that the model writes after a prompt, EOS left out; they depend on seed and document alone.
 
     Args:
         model: a causal language model, in evaluation mode.
         ids: the prompt.
-        eos: the token that ends a summary.
+        eos: the token that ends a summary; None if there is none.
         sampling: temperature, nucleus, length and seed.
         identifier: of the document, which has random numbers of its own: whatever was written before it.
     """
@@ -123,7 +123,7 @@ def write(model: Any, ids: Sequence[int], eos: int, sampling: Sampling, identifi
         top_k=0,
         max_new_tokens=sampling.most,
         eos_token_id=eos,
-        pad_token_id=eos,
+        pad_token_id=eos or 0,
         use_cache=True,
     )
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):

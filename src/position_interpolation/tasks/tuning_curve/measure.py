@@ -9,6 +9,7 @@ from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.evidence.select import TRAINING_LOSS
 from position_interpolation.settings import derived
 from position_interpolation.tasks.measurement import Measured, Measurement
+from position_interpolation.text import corpora
 from position_interpolation.tuning.callbacks import loss_curve
 from position_interpolation.tuning.extension import Prepared
 
@@ -26,7 +27,7 @@ def measurements(prepared: Prepared) -> Iterator[Measurement]:
     if steps == 0:
         return
     sequence = derived.sequence(prepared.config)
-    mixture = ", ".join(f"{name} {share:g}" for name, share in train.mixture.items())
+    mixture = corpora.shares(prepared.config.data, train.mixture)
     data = {
         "name": mixture if train.chunk is None else f"{mixture}{CHUNKS.format(sequence)}",
         "source": prepared.config.data.source,

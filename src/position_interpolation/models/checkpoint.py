@@ -1,0 +1,60 @@
+"""A checkpoint's files, on this disk or on the hub, and the window that its config.json states."""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from position_interpolation.settings.errors import UsageError, shortened
+
+CONFIG = "config.json"
+# safetensors only: no pickle from outside.
+WANTED = ("*.safetensors", "*.json", "tokenizer*", "*.model", "merges.txt")
+UNWANTED = ("*/*", "consolidated*")  # other programs' copies of the weights
+
+
+@lru_cache
+def download(repository: str, revision: str | None, wanted: tuple[str, ...] = WANTED) -> Path:
+    """A hub repository's files in the hub's own cache; what is there already is not asked for again.
+
+    Raises:
+        UsageError: they cannot be had.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(
+            snapshot_download(repository, revision=revision, allow_patterns=[*wanted], ignore_patterns=[*UNWANTED])
+        )
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        way_out = "check model.location and model.revision, or set model=path model.location=<folder>"
+        if isinstance(error, GatedRepoError):
+            way_out = "accept its terms on the hub, then run hf auth login or set HF_TOKEN"
+        elif isinstance(error, ConnectionError | LocalEntryNotFoundError):
+            way_out = "check the network, or set model=path model.location=<folder>"
+        at = "" if revision is None else f" at revision {revision}"
+        raise UsageError(
+            f"the hub model '{repository}'{at} could not be read ({shortened(error)}): {way_out}"
+        ) from error
+
+
+def window(source: str, location: str | None, revision: str | None) -> int:
+    """L of a checkpoint, by its configuration; of the hub nothing else is downloaded for it.
+
+    Raises:
+        UsageError: there is no such checkpoint, or it does not say.
+    """
+    if not location:
+        raise UsageError(f"model={source} needs a checkpoint: set model.location=<folder, or id on the hub>")
+    place = download(location, revision, (CONFIG,)) if source == "hub" else Path(location)
+    try:
+        found = json.loads((place / CONFIG).read_text(encoding="utf-8"))["max_position_embeddings"]
+    except OSError as error:
+        raise UsageError(f"no model in {place}: expected a folder with {CONFIG}; set model.location") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{place / CONFIG} states no max_position_embeddings ({shortened(error)}): set model.window=<tokens>"
+        ) from error
+    if not isinstance(found, int):
+        raise UsageError(f"{place / CONFIG} has max_position_embeddings={found!r}: set model.window=<tokens>")
+    return found

@@ -1,0 +1,66 @@
+"""The tokenizer of a checkpoint, as the model that it belongs to can read it."""
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer
+
+from position_interpolation.settings.errors import UsageError, shortened
+
+FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
+# What transformers makes a fast tokenizer with, where the folder holds none.
+CONVERTERS = ("sentencepiece", "tiktoken", "protobuf")
+MODULES = {"protobuf": "google.protobuf"}
+
+
+def read(place: Path) -> Any:
+    """The tokenizer of a folder.
+
+    Raises:
+        UsageError: there is none, it needs a package that is not here, or has no fast backend.
+    """
+    if not any((place / name).is_file() for name in FILES):
+        raise UsageError(f"no tokenizer in {place}: set model.tokenizer=<a folder with tokenizer.json>")
+    try:
+        found = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+    except Exception as error:  # of damaged files the backends raise what they like
+        missing = [name for name in CONVERTERS if importlib.util.find_spec(MODULES.get(name, name)) is None]
+        if not (place / "tokenizer.json").is_file() and missing:
+            way_out = f"it has no tokenizer.json, which is made by {', '.join(CONVERTERS)}: "
+            way_out += f"run pip install {' '.join(missing)}, or set model.tokenizer=<folder>"
+        else:
+            way_out = "expected tokenizer.json and tokenizer_config.json; set model.tokenizer=<folder>"
+        raise UsageError(f"the tokenizer in {place} cannot be read ({shortened(error)}): {way_out}") from error
+    if not found.is_fast:
+        raise UsageError(
+            f"the tokenizer in {place}, {type(found).__name__}, has no backend of the package tokenizers: expected "
+            "one that tokenizer.json holds; set model.tokenizer=<folder>"
+        )
+    found.backend_tokenizer.no_truncation()  # a folder's own, which the first call would drop: text is cut by us alone
+    found.backend_tokenizer.no_padding()
+    return found
+
+
+def embedded(tokenizer: Any, embeddings: int) -> Any:
+    """The tokenizer without added tokens that the model has no embedding for: to it they are text like any other.
+
+    Llama checkpoints get such tokens from programs that add padding, and their names may stand in a text.
+
+    Raises:
+        UsageError: the model cannot embed the vocabulary itself, or the tokens that begin and end texts.
+    """
+    special = [token for token in (tokenizer.bos_token_id, tokenizer.eos_token_id) if token is not None]
+    needed = max(tokenizer.vocab_size, *(token + 1 for token in special), 0)
+    if needed > embeddings:
+        raise UsageError(
+            f"the tokenizer has {needed} tokens, the model {embeddings} embeddings: correct model.tokenizer, or "
+            f"of random weights model.architecture.vocab_size={needed}"
+        )
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    known = [token for token in state["added_tokens"] if token["id"] < embeddings]
+    if len(known) < len(state["added_tokens"]):
+        tokenizer._tokenizer = Tokenizer.from_str(json.dumps({**state, "added_tokens": known}))
+    return tokenizer

@@ -1,0 +1,116 @@
+"""Rows of files on this disk: JSON lines, plain text and parquet, by themselves or in folders."""
+
+import gzip
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+from position_interpolation.settings.errors import UsageError, shortened
+from position_interpolation.settings.schema import Corpus
+
+LINES, TEXT, PARQUET = (".jsonl", ".ndjson", ".json"), (".txt", ".md"), (".parquet",)
+KINDS = (*LINES, *TEXT, *PARQUET)
+COMPRESSED = (".gz", ".zst")
+READ = "*.jsonl, *.jsonl.gz, *.jsonl.zst, *.txt or *.parquet"
+Row = dict[str, Any]
+
+
+def files(root: Path, corpus: Corpus) -> list[tuple[str, Path]]:
+    """The files of a corpus, each with the name that its rows are numbered under; what a folder holds, in name order.
+
+    Raises:
+        UsageError: an entry is not there, or a folder without a file that can be read.
+    """
+    found = []
+    for entry in corpus.files:
+        place = root / entry
+        names = [Path(place.name)] if place.is_file() else _below(place)
+        if not place.exists():
+            raise UsageError(f"no file {place}; set data.root to a directory with it")
+        own = [(_stem(name), place if place.is_file() else place / name) for name in names if _kind(name) in KINDS]
+        if not own:
+            raise UsageError(f"{place} is or holds no file that can be read: expected {READ}; set data.root")
+        found += own
+    return found
+
+
+def _below(folder: Path) -> list[Path]:
+    """Every file below a folder, by its name there; hidden ones are left out."""
+    names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [name for name in names if not any(part.startswith(".") for part in name.parts)]
+
+
+def rows(root: Path, corpus: Corpus) -> Iterator[tuple[str, Row]]:
+    """Yield every row with its place, for messages, and an `id`: its own, or the file's name and the row's number.
+
+    Raises:
+        UsageError: a file cannot be read as what its name says.
+    """
+    for name, path in files(root, corpus):
+        read, number = _lines(path) if _kind(path) in LINES else _whole(path), 0
+        try:
+            for number, row in read:
+                field = corpus.id_field or "id"
+                if corpus.id_field is not None and field not in row:
+                    raise KeyError(f"no field '{field}', but {', '.join(row)}")
+                usual = name if _kind(path) in TEXT else f"{name}-{number}"
+                yield f"{path}:{number}", {**row, "id": str(row.get(field, usual))}
+        except UsageError:
+            raise
+        except Exception as error:  # zlib, zstandard and pyarrow each have their own
+            raise UsageError(
+                f"{path}:{number + 1} cannot be read ({shortened(error)}): expected {READ}, each line or row an "
+                "object of UTF-8 text"
+            ) from error
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Row]]:
+    """Rows of JSON lines with their line's number; empty lines are passed over."""
+    with _opened(path) as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise TypeError(f"{type(row).__name__} where an object is needed")
+                yield number, row
+
+
+def _whole(path: Path) -> Iterator[tuple[int, Row]]:
+    """Rows of a parquet file; of plain text one, which is all of it."""
+    if _kind(path) in TEXT:
+        with _opened(path) as text:
+            yield 1, {"text": text.read()}
+        return
+    _require("pyarrow", path)
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as table:
+        yield from enumerate((row for batch in table.iter_batches(64) for row in batch.to_pylist()), start=1)
+
+
+def _opened(path: Path) -> TextIO:
+    """Its text; a byte order mark at the beginning is none of it."""
+    if path.suffix != ".zst":
+        opening: Any = gzip.open if path.suffix == ".gz" else open
+        return cast(TextIO, opening(path, "rt", encoding="utf-8-sig"))
+    _require("zstandard", path)
+    import zstandard
+
+    return cast(TextIO, zstandard.open(path, "rt", encoding="utf-8-sig"))
+
+
+def _require(package: str, path: Path) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise UsageError(f"{path} needs the package {package}: run pip install {package}")
+
+
+def _kind(path: Path) -> str:
+    return (path.with_suffix("") if path.suffix in COMPRESSED else path).suffix.lower()
+
+
+def _stem(path: Path) -> str:
+    """A file's name below its folder, as one word without endings."""
+    plain = path.with_suffix("") if path.suffix in COMPRESSED else path
+    return "-".join(plain.with_suffix("").parts)
