@@ -30,8 +30,7 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
         prepared = prepare(config, tracker.log)
     model, place = prepared.model, Path(config.task.folder)
     if distributed.is_first():
-        export.export(model, prepared.tokenizer, place, config.task.dtype)
-        files.write_text(place / card.NAME, card.card(config, prepared))
+        export.export(model, prepared.tokenizer, place, config.task.dtype, {card.NAME: card.card(config, prepared)})
     return []
 
 
@@ -40,7 +39,9 @@ def _tokenizer(config: Config, _: Tracker) -> list[Record]:
     assert isinstance(config.task, TokenizerTask)
     names = [name for name in config.train.mixture if name != RECALL]
     texts = chain.from_iterable(tokenizer.excerpts(corpora.load(config.data, name)) for name in names)
-    tokenizer.save(tokenizer.train(texts, config.task.vocabulary), Path(config.task.folder))
+    trained, place = tokenizer.train(texts, config.task.vocabulary), Path(config.task.folder)
+    with files.writing(place, Exception):  # tokenizers has none more exact
+        tokenizer.save(trained, place)
     return []
 
 
