@@ -3,6 +3,7 @@
 Composes the configuration, then runs one extension on one task, or sweeps over an experiment.
 """
 
+import signal
 import sys
 
 import hydra
@@ -11,8 +12,10 @@ from omegaconf import DictConfig
 from position_interpolation.app import apart, launch, side_by_side
 from position_interpolation.evidence import tracking
 from position_interpolation.machine import distributed
-from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.errors import GO_ON, UsageError, told
 from position_interpolation.settings.places import CONF
+
+INTERRUPTED = 128 + signal.SIGINT  # as shells have it
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
@@ -23,7 +26,7 @@ def job(config: DictConfig) -> float | None:
     try:
         return run(launch.typed(config))
     except (UsageError, OSError) as error:  # the latter: a full disk, a place that cannot be written
-        sys.exit(f"error: {error}")
+        sys.exit(told(error))
 
 
 def main() -> None:
@@ -42,7 +45,10 @@ def main() -> None:
         distributed.leave()
     except (UsageError, OSError) as error:
         # Every process refuses the same command line; one says why.
-        sys.exit(f"error: {error}" if distributed.is_first() else 1)
+        sys.exit(told(error) if distributed.is_first() else 1)
+    except KeyboardInterrupt:
+        print(f"\nstopped: {GO_ON}", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

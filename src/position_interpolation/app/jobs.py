@@ -41,9 +41,8 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
         )
     model = prepared.model
     if distributed.is_first():
-        base = loading.folder(config.model, prepared.cache)
-        export.export(model, prepared.tokenizer, place, config.task.dtype, base)
-        files.write_text(place / card.NAME, card.card(config, prepared))
+        others, base = {card.NAME: card.card(config, prepared)}, loading.folder(config.model, prepared.cache)
+        export.export(model, prepared.tokenizer, place, config.task.dtype, others, base)
         print(
             f"Exported {called}: {place}, window {wanted.window} (vllm serve {place} --max-model-len {wanted.window})"
         )
@@ -55,7 +54,9 @@ def _tokenizer(config: Config, _: Tracker) -> list[Record]:
     assert isinstance(config.task, TokenizerTask)
     names = [name for name in config.train.mixture if name != RECALL]
     texts = chain.from_iterable(tokenizer.excerpts(corpora.load(config.data, name)) for name in names)
-    tokenizer.save(tokenizer.train(texts, config.task.vocabulary), Path(config.task.folder))
+    trained, place = tokenizer.train(texts, config.task.vocabulary), Path(config.task.folder)
+    with files.writing(place, Exception):  # tokenizers has none more exact
+        tokenizer.save(trained, place)
     return []
 
 

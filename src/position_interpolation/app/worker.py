@@ -10,7 +10,7 @@ import threading
 import time
 
 from position_interpolation.app import launch
-from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.errors import UsageError, told
 
 
 def end_with_parent() -> None:
@@ -40,6 +40,6 @@ if __name__ == "__main__":
     try:
         main(json.loads(sys.argv[1]))
     except (UsageError, OSError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(told(error))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -5,13 +5,14 @@ import json
 import re
 import subprocess
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
+from position_interpolation.evidence import lines
 from position_interpolation.machine import files
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import HOME
@@ -22,10 +23,6 @@ LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
 MEASUREMENT = (
     "experiment", "rung", "model", "base_tokens", "method", "factor", "window", "steps", "task", "settings",
     "eval_window", "stride", "protocol", "seed",
-)  # fmt: skip
-NUMBERS = (
-    "factor", "window", "steps", "eval_window", "stride", "at", "ci_low", "ci_high", "n_documents", "n_tokens",
-    "base_tokens",
 )  # fmt: skip
 OPTIONAL = {"at": None, "settings": None, "base_tokens": None}  # rows written before these fields lack them
 BY_BASE_TOKENS = "base_tokens"  # the experiment that compares bases by the tokens they have seen
@@ -111,23 +108,16 @@ def read(path: Path) -> list[Record]:
     if not path.exists():
         return []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read ({error}): expected JSON lines; repair or remove it") from error
-    names = {item.name for item in fields(Record)}
-    records = []
-    for number, line in enumerate(lines, start=1):
+    hints, records = get_type_hints(Record), []
+    # Other ends of a line that Unicode knows may stand in an id.
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], start=1):
         try:
-            row = {**OPTIONAL, **json.loads(line)}
-            if not isinstance(row["data"], dict) or not isinstance(row["value"], int | float):
-                raise TypeError("data or value")
-            if not isinstance(row["settings"], dict | None):
-                raise TypeError("settings")
-            if odd := [name for name in NUMBERS if not isinstance(row[name], int | float | None)]:
-                raise TypeError(" and ".join(odd))
-            records.append(Record(**{name: row[name] for name in names}))
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{path}:{number} is no record ({error!r}): remove or repair the line") from error
+            records.append(Record(**lines.parsed(line, hints, OPTIONAL)))
+        except ValueError as error:
+            raise UsageError(f"{path}:{number} is no record ({error}): remove or repair the line") from error
     return records
 
 

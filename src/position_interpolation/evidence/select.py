@@ -34,12 +34,13 @@ class Group:
     rule: str | None = None  # that passkey answers were judged by
 
 
-def grouped(records: Iterable[Record], *by: str) -> dict[Group, list[Record]]:
+def grouped(records: Iterable[Record], *by: str, of: Sequence[str] = ()) -> dict[Group, list[Record]]:
     """Records that may share a table, in the order of rows.jsonl: of one task, source and stride.
 
     Args:
         records: of one kind.
         by: which of the other fields of `Group` they share too.
+        of: metrics that a table shows; a group that has none of them, only what lies behind them, is left out.
     """
     groups: dict[Group, list[Record]] = {}
     for record in records:
@@ -48,7 +49,7 @@ def grouped(records: Iterable[Record], *by: str) -> dict[Group, list[Record]]:
         shared = {name: parts[name] for name in by}
         group = Group(record.task, record.data.get("source"), record.stride, **shared)
         groups.setdefault(group, []).append(record)
-    return groups
+    return {group: rows for group, rows in groups.items() if not of or any(row.metric in of for row in rows)}
 
 
 def varied(record: Record) -> bool:
@@ -63,23 +64,25 @@ def plain(record: Record) -> bool:
 
 def perplexities(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of sliding-window perplexity, with the document losses behind them, by text."""
-    return grouped((row for row in records if row.metric in PERPLEXITIES and plain(row)), "text")
+    return grouped((row for row in records if row.metric in PERPLEXITIES and plain(row)), "text", of=["perplexity"])
 
 
 def compared(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity under settings that are compared, all settings of one text together."""
-    return grouped((row for row in records if row.metric in PERPLEXITIES and varied(row)), "text", "seed")
+    rows = (row for row in records if row.metric in PERPLEXITIES and varied(row))
+    return grouped(rows, "text", "seed", of=["perplexity"])
 
 
 def stopped(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity on bases stopped after so many tokens, all bases and seeds of one text together."""
-    return grouped((row for row in records if row.metric in PERPLEXITIES and row.base_tokens is not None), "text")
+    rows = (row for row in records if row.metric in PERPLEXITIES and row.base_tokens is not None)
+    return grouped(rows, "text", of=["perplexity"])
 
 
 def positions(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity by position, with the document losses behind them, by text and length of the forward."""
-    metrics = (BLOCK_PERPLEXITY, DOCUMENT_BLOCK_LOSS)
-    return grouped((row for row in records if row.metric in metrics and not varied(row)), "text", "length")
+    rows = (row for row in records if row.metric in (BLOCK_PERPLEXITY, DOCUMENT_BLOCK_LOSS) and not varied(row))
+    return grouped(rows, "text", "length", of=[BLOCK_PERPLEXITY])
 
 
 def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
@@ -89,7 +92,7 @@ def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
     scores = (row for row in rows if row.metric in (*ROUGES, *DOCUMENT_ROUGES))
     return {
         group: [*own, *(row for row in tuned if extension_of(row) in set(map(extension_of, own)))]
-        for group, own in grouped(scores, "text", "length").items()
+        for group, own in grouped(scores, "text", "length", of=ROUGES).items()
     }
 
 

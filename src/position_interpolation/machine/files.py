@@ -1,34 +1,77 @@
 """Files that are either whole or absent, and their fingerprints."""
 
+import errno
 import fcntl
+import glob
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from position_interpolation.settings.errors import UsageError
+
+PARTIAL = ".partial"  # inside a folder that is written as a whole: where its files are until all are there
 
 
 def write(path: Path, writer: Callable[[Path], object], suffix: str = "") -> None:
     """Let `writer` fill a temporary file beside `path`, then move it there in one step.
 
+    The temporary file is locked while it is written: one that is not was left by a writer that was killed, and goes.
+
     Args:
-        path: the final place; missing folders are made.
+        path: the final place; missing folders are made. A link stays one: what it points to is written.
         writer: is called with the temporary path.
         suffix: ending of the temporary name, for writers that insist on one.
+
+    Raises:
+        OSError: it cannot be written; names the path.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)
-    os.close(handle)
-    temporary = Path(name)
+    with writing(path):
+        path = path.resolve()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_strays(path, suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)
+        temporary = Path(name)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            writer(temporary)
+            temporary.chmod(0o644)  # mkstemp makes it private; results are meant to be read
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+            os.close(handle)
+
+
+@contextmanager
+def writing(place: Path, *failures: type[BaseException]) -> Iterator[None]:
+    """Name the place, and what is free there, if it cannot be written: of a full disk many libraries say neither.
+
+    Args:
+        place: what is written meanwhile.
+        failures: that the writing library raises of its own.
+
+    Raises:
+        OSError: with the place as its filename.
+    """
     try:
-        writer(temporary)
-        temporary.chmod(0o644)  # mkstemp makes it private; results are meant to be read
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except (OSError, *failures) as error:  # type: ignore[misc]
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
+        reason = " ".join((str(error).splitlines() or [type(error).__name__])[0].split())
+        free = shutil.disk_usage(next(folder for folder in place.resolve().parents if folder.is_dir())).free
+        raise OSError(errno.EIO, f"{reason} ({free / 1e6:,.0f} MB are free there)", str(place)) from error
+
+
+def _remove_strays(path: Path, suffix: str) -> None:
+    for name in glob.iglob(f".{glob.escape(path.name)}.{'?' * 8}{glob.escape(suffix)}", root_dir=path.parent):
+        stray = path.parent / name
+        with suppress(OSError), stray.open("rb") as stream:  # held by its writer, or just moved into place
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stray.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -43,6 +86,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
     Raises:
         UsageError: another process holds it, and nobody wants to wait.
     """
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     with (path.parent / f".{path.name}.lock").open("w") as lock:
         try:

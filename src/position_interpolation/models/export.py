@@ -1,8 +1,11 @@
 """An extension as a plain folder that other programs read."""
 
 import json
+import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -10,10 +13,17 @@ from transformers import GenerationConfig
 
 from position_interpolation.machine import files
 
-GENERATION = "generation_config.json"
+CONFIG, GENERATION = "config.json", "generation_config.json"
 
 
-def export(model: Any, tokenizer: Any, place: Path, dtype: str, base: Path | None = None) -> None:
+def export(
+    model: Any,
+    tokenizer: Any,
+    place: Path,
+    dtype: str,
+    others: Mapping[str, str] = MappingProxyType({}),
+    base: Path | None = None,
+) -> None:
     """Write weights, configuration (complete rope parameters included) and tokenizer as one plain folder.
 
     The tokenizer says L' for its longest text: a base's own says L, at which readers would cut or stop.
@@ -21,7 +31,36 @@ def export(model: Any, tokenizer: Any, place: Path, dtype: str, base: Path | Non
     transformers 5 keeps all of RoPE in `rope_parameters`; what came before it, and readers of its files such as
     llama.cpp's converter, look for `rope_theta` and `rope_scaling`. The configuration has both. How a model is meant to
     write, which no measurement reads, is taken from the folder `base` as it is.
+
+    What lies in the folder stays as it is until all is written beside it. Of an earlier export the weights go.
+
+    Args:
+        model: the extension.
+        tokenizer: its tokenizer.
+        place: the folder.
+        dtype: of the weights.
+        others: text files by name.
+        base: the base's own folder.
+
+    Raises:
+        OSError: it cannot be written.
     """
+    partial = place / files.PARTIAL
+    with files.writing(place, Exception):  # tokenizers has none more exact
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        _save(model, tokenizer, partial, dtype, base)
+        for name, text in others.items():
+            files.write_text(partial / name, text)
+        for path in (place / CONFIG, *place.glob("*.safetensors*")):
+            path.unlink(missing_ok=True)
+        # The configuration comes last: without it nothing takes the folder for a model.
+        for path in sorted(partial.iterdir(), key=lambda path: path.name == CONFIG):
+            os.replace(path, place / path.name)
+        partial.rmdir()
+
+
+def _save(model: Any, tokenizer: Any, place: Path, dtype: str, base: Path | None) -> None:
     copy = model.to(getattr(torch, dtype))
     copy.config.dtype = dtype
     copy.config.use_cache = True  # for those who write with it
@@ -31,7 +70,7 @@ def export(model: Any, tokenizer: Any, place: Path, dtype: str, base: Path | Non
         shutil.copyfile(base / GENERATION, place / GENERATION)
     tokenizer.model_max_length = copy.config.max_position_embeddings
     tokenizer.save_pretrained(place)
-    path = place / "config.json"
+    path = place / CONFIG
     written = json.loads(path.read_text())
     scaling = dict(written["rope_parameters"])
     written["rope_theta"] = scaling.pop("rope_theta")

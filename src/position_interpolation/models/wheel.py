@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
@@ -88,7 +89,8 @@ def convert(gguf: Path, folder: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(
         place, gguf_file=name, dtype=torch.float32, quantization_config=plain, trust_remote_code=False
     )
-    model.save_pretrained(folder)
+    with files.writing(folder, SafetensorError):
+        model.save_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(place, gguf_file=name, trust_remote_code=False)
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]

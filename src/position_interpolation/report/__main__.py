@@ -5,7 +5,7 @@ from pathlib import Path
 
 from position_interpolation.evidence.records import ROWS
 from position_interpolation.report import pages
-from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.errors import UsageError, told
 
 
 def main(results: Path) -> None:
@@ -28,5 +28,5 @@ def main(results: Path) -> None:
 if __name__ == "__main__":
     try:
         main(Path(sys.argv[1] if len(sys.argv) > 1 else "results"))
-    except UsageError as error:
-        sys.exit(f"error: {error}")
+    except (UsageError, OSError) as error:
+        sys.exit(told(error))

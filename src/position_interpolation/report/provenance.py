@@ -112,10 +112,10 @@ def deviations(records: Sequence[Record]) -> list[str]:
         if task in DOCUMENTS and count != DOCUMENTS[task]:
             lines.append(f"Documents of {task}: {count}, for {DOCUMENTS[task]}.")
     for rows in select.summaries(records).values():
-        numbers = {record.metric: record.n_documents or 0 for record in rows}
-        printed, tuned = paper.printed()["govreport"], numbers.get("summary_steps")
+        printed, reports = paper.printed()["govreport"], (row for row in rows if row.metric in select.ROUGES)
+        tuned = next((row.n_documents for row in rows if row.metric == "summary_steps"), None)
         pairs = f", fine-tuned on {plural(tuned, 'pair')} for {thousands(printed['train_documents'])}" if tuned else ""
-        lines.append(f"Summaries: {plural(numbers['rouge1'], 'report')} for {printed['eval_documents']}{pairs}.")
+        lines.append(f"Summaries: {select.counted(reports, 'report')} for {printed['eval_documents']}{pairs}.")
     if select.perplexities(records):
         lines.append("Aggregation: the paper does not state it; here every scored token counts alike (`token`).")
     for rule in dict.fromkeys(str(group.rule) for group in rules.passkeys(records)):

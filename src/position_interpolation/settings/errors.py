@@ -1,4 +1,6 @@
-"""The one exception a user is meant to read, and what it says of others."""
+"""The exceptions that a user is meant to read, and what they say of others."""
+
+GO_ON = "what was finished is kept, and the same command goes on"
 
 
 class UsageError(ValueError):
@@ -12,3 +14,11 @@ def shortened(error: Exception) -> str:
     """What is wrong, on one line that does not repeat a whole document."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     return text if len(text) <= 300 else f"{text[:300]} ..."
+
+
+def told(error: UsageError | OSError) -> str:
+    """The one line that a user reads; of a full disk or a folder that cannot be written, with the place."""
+    if isinstance(error, UsageError):
+        return f"error: {error}"
+    where = "" if error.filename is None else f"{error.filename}: "
+    return f"error: {where}{error.strerror or error}; mend that or choose another place: {GO_ON}"

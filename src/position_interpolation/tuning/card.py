@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from position_interpolation.evidence import records
+from position_interpolation.machine import files
 from position_interpolation.settings.schema import Config
 from position_interpolation.text import corpora
 
@@ -16,9 +17,9 @@ SIGNATURE = "- signature of the extension: "
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether a folder is an earlier export, by its card."""
+    """Whether a folder is an earlier export, by its card, or one that was interrupted."""
     place = folder / NAME
-    return place.is_file() and SIGNATURE in place.read_text(errors="replace")
+    return (folder / files.PARTIAL).is_dir() or (place.is_file() and SIGNATURE in place.read_text(errors="replace"))
 
 
 def card(config: Config, prepared: "Prepared") -> str:

@@ -8,6 +8,7 @@ from types import MethodType
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch._dynamo.exc import BackendCompilerFailed
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.fsdp import register_fsdp_forward_method
@@ -17,7 +18,7 @@ from transformers import Trainer, TrainingArguments
 from transformers.trainer import OPTIMIZER_NAME
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from position_interpolation.machine import compute, distributed
+from position_interpolation.machine import compute, distributed, files
 from position_interpolation.models import context_parallel
 from position_interpolation.models.context_parallel import Group
 from position_interpolation.settings.errors import UsageError
@@ -99,6 +100,12 @@ class ChunkedLossTrainer(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Nothing is left to load: the model was built from the checkpoint."""
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """With the place, if it cannot be saved."""
+        place = checkpoints.at(Path(self.args.output_dir), self.state.global_step)
+        with files.writing(place, SafetensorError, RuntimeError, CheckpointException):
+            super()._save_checkpoint(model, trial)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         """In a form that any number of processes can go on from."""

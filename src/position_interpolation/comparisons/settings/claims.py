@@ -30,7 +30,7 @@ def best_rate(evidence: Evidence) -> Iterator[Case]:
     """The rate of the lowest perplexity at L' against the next, for each extension."""
     for rows in select.compared(evidence.records).values():
         if is_sweep(rows):
-            yield from (case for family in swept(rows).values() for case in _best(rows, family))
+            yield from (case for family in swept(rows) for case in _best(rows, family))
 
 
 def choices(evidence: Evidence, most: float) -> Iterator[Case]:

@@ -33,8 +33,8 @@ def under(rows: Sequence[Record], setting: Setting) -> list[Record]:
 
 
 def is_sweep(rows: Sequence[Record]) -> bool:
-    """Whether these records compare learning rates and nothing else."""
-    return all([key for key, _ in setting] == [RATE] for setting in settings(rows))
+    """Whether these records compare learning rates and nothing else, some at an extension's own window L'."""
+    return all([key for key, _ in setting] == [RATE] for setting in settings(rows)) and bool(swept(rows))
 
 
 def by_rate(rows: Sequence[Record]) -> list[Setting]:
@@ -47,12 +47,13 @@ def rate(setting: Setting) -> float:
     return float(dict(setting)[RATE])
 
 
-def swept(rows: Sequence[Record]) -> dict[Family, list[Extension]]:
-    """Extensions of a sweep by what they have in common, ascending in steps."""
+def swept(rows: Sequence[Record]) -> list[list[Extension]]:
+    """Extensions by what they have in common but their steps, in which they ascend; of those measured at their L'."""
     found: dict[Family, list[Extension]] = {}
     for item in ordered(rows):
-        found.setdefault((item.base, item.method, item.factor, item.window), []).append(item)
-    return found
+        if select.find(rows, item, "perplexity", item.window, "token") is not None:
+            found.setdefault((item.base, item.method, item.factor, item.window), []).append(item)
+    return list(found.values())
 
 
 def at_own_window(rows: Sequence[Record], extension: Extension, setting: Setting) -> Record | None:
@@ -65,7 +66,8 @@ def sweep_table(rows: Sequence[Record]) -> Table:
 
     Of one group of `select.compared` for which `is_sweep` holds.
     """
-    counts = sorted({item.steps for item in ordered(rows)})
+    families = swept(rows)
+    counts = sorted({item.steps for family in families for item in family})
     columns = (
         *EXTENSION[:3],
         Column("Learning rate", lambda _, setting: f"{rate(setting):g}"),
@@ -77,7 +79,7 @@ def sweep_table(rows: Sequence[Record]) -> Table:
             measured=True,
         ),
     )
-    lasts = [family[-1] for family in swept(rows).values()]
+    lasts = [family[-1] for family in families]
     caption = _caption(rows, "at the extension's own window L', by learning rate")
     return fill(product(lasts, by_rate(rows)), columns, caption)
 

@@ -27,13 +27,13 @@ QUANTILES = {
 
 @drawing.styled
 def heads_figure(records: Sequence[Record]) -> Figure:
-    """The records of one model in one group of `select.heads`, in three panels."""
+    """The records of one model in one group of `select.heads`, in three panels; `tables.is_whole` holds for them."""
     found = {record.metric: record for record in records if record.at is None}
     extension = ordered(records)[0]
     by_span = scores_by_span(records, extension)
     figure, (scores, errors, ratio) = drawing.panels(2.2, 2.2, 2.2)
     for name in ("p95", "median"):
-        _quantile(scores, {sum(span) / 2: levels[name] for span, levels in by_span.items()}, name)
+        _quantile(scores, {sum(span) / 2: levels[name] for span, levels in by_span.items() if name in levels}, name)
     scores.set_ylabel("largest |a(s)| / √d\nin a block of spans (no unit)")
     scores.set_ylim(bottom=0)
     for name in QUANTILES:

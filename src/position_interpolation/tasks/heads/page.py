@@ -11,12 +11,13 @@ from position_interpolation.tasks.heads import figures, tables
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
-    """The numbers of real heads, by text; a figure a base."""
+    """The numbers of real heads, by text; a figure a base that has all of them."""
     for group, rows in select.heads(records).items():
         drawings = []
         for extension in ordered(rows):
             own = [record for record in rows if extension_of(record) == extension]
-            drawings.append((f"heads_{extension.base}", partial(figures.heads_figure, own)))
+            if tables.is_whole(own, extension):
+                drawings.append((f"heads_{extension.base}", partial(figures.heads_figure, own)))
         title = f"Real heads against the bounds: {group.source} text"
         yield Section(title, "heads", tables.heads_table(rows), tuple(drawings))
         yield Section("Real heads: scores by span", "heads_spans", tables.spans_table(rows), ())

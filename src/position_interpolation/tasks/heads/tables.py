@@ -77,7 +77,16 @@ def scores_by_span(records: Sequence[Record], extension: Extension) -> Scores:
     """The scores of an extension in each block of spans, ascending, by level."""
     levels = {name: select.along(records, extension, f"score_{name}") for name in LEVELS}
     blocks = select.blocks(levels["median"], REACH * extension.base_window)
-    return {(start, stop): {name: level[start] for name, level in levels.items()} for start, stop in blocks}
+    return {
+        (start, stop): {name: level[start] for name, level in levels.items() if start in level}
+        for start, stop in blocks
+    }
+
+
+def is_whole(records: Sequence[Record], extension: Extension) -> bool:
+    """Whether an extension has every number, and scores at some span."""
+    numbers = {record.metric for record in records if record.at is None}
+    return numbers.issuperset(NUMBERS) and bool(scores_by_span(records, extension))
 
 
 def _score(scores: Scores, name: str, start: int, stop: int) -> Record | None:

@@ -25,7 +25,7 @@ def _drawings(group: select.Group, rows: Sequence[Record]) -> Iterator[tuple[str
     if mapped:
         yield "passkey_map", partial(maps.map_figure, rows, rule)
     plain = [row for row in rows if extension_of(row) not in mapped]
-    if plain:
+    if any(row.metric == "success" and row.at is not None for row in plain):
         yield "passkey", partial(figures.passkey_figure, plain, rule)
     likelihoods = step_counts.ends([row for row in maps.longest(rows) if row.metric == "key_log_likelihood"])
     if likelihoods:

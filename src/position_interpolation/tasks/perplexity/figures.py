@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import colour, style
-from position_interpolation.evidence import paper, select
+from position_interpolation.evidence import paper, select, step_counts
 from position_interpolation.evidence.extensions import Extension, extension_of, names, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import UNREADABLE, plural
@@ -18,8 +18,12 @@ UP = r"$\uparrow$"
 
 @drawing.styled
 def perplexity_figure(records: Sequence[Record], protocol: str = "token") -> Figure:
-    """One group of `select.perplexities` in one aggregation: a line an extension, above what the paper prints."""
+    """One group of `select.perplexities` in one aggregation: a line an extension, above what the paper prints.
+
+    Of extensions that differ in their steps alone the longest tuned is drawn, and the untuned.
+    """
     shown = [record for record in records if (record.metric, record.protocol) == ("perplexity", protocol)]
+    shown = step_counts.ends(shown)
     called, printed, first = names(ordered(shown)), _printed_lines(shown), shown[0]
     extensions = [*called]
     figure, (ours, *theirs) = drawing.panels(*(2.4, 2.4) if printed else (2.4,))

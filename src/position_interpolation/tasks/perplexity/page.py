@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from position_interpolation.display.section import Section
-from position_interpolation.evidence import select, step_counts
+from position_interpolation.evidence import select
 from position_interpolation.evidence.records import Record
 from position_interpolation.tasks.perplexity import aggregation, figures, tables
 
@@ -14,13 +14,13 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
     for place, (group, rows) in enumerate(select.perplexities(records).items()):
         suffix = f"_{group.task}" if place else ""
         # `token` is the sound aggregation; it comes first unless it was not asked for.
-        known = {record.protocol: None for record in rows if record.protocol is not None}
+        known = {str(record.protocol): None for record in rows if record.metric == "perplexity"}
         main, *others = sorted(known, key=lambda protocol: protocol != "token")
         yield Section(
             f"Perplexity by evaluation window: {group.task}, {group.source} text",
             f"table{suffix}",
             tables.perplexity_table(rows, main),
-            ((f"perplexity{suffix}", partial(figures.perplexity_figure, step_counts.ends(rows), main)),),
+            ((f"perplexity{suffix}", partial(figures.perplexity_figure, rows, main)),),
             tuple((f"protocol {protocol}", tables.perplexity_table(rows, protocol)) for protocol in others),
         )
     for rows in select.perplexities(records).values():

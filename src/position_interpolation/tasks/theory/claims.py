@@ -84,6 +84,8 @@ def every_dimension(
     """A number of the audit, by itself or over another, one case a head dimension."""
     rows = [record for found in evidence.of(TASK) for record in found]
     for dimension, numbers in audited(rows).items():
+        if not numbers.keys() >= {over, under or over}:
+            continue
         source = next(record.experiment for record in rows if (record.metric, record.at) == (over, dimension))
         value = numbers[over] / (1.0 if under is None else numbers[under])
         yield Case(f"head dimension {dimension}", exact(value, source), Bar(kind, limit), number)

@@ -10,12 +10,12 @@ from position_interpolation.tasks.theory.bounds import EXTENDED, PLOTTED
 
 AUDIT = (
     Column("d", lambda d, _: d),
-    Column("Printed bound", lambda _, audit: audit["printed_bound"], "{:.5f}".format),
-    Column("Corrected bound", lambda _, audit: audit["corrected_bound"], "{:.5f}".format),
-    Column("Worst midpoint deviation", lambda _, audit: audit["worst_midpoint_deviation"], "{:.5f}".format),
-    Column("Smallest B(s) / d", lambda _, audit: audit["smallest_ratio"], "{:.4f}".format),
-    Column("at s", lambda _, audit: audit["smallest_ratio_span"]),
-    Column("Share of s with B(s) / d < 1", lambda _, audit: audit["share_below_one"], rate_text),
+    Column("Printed bound", lambda _, audit: audit.get("printed_bound"), "{:.5f}".format),
+    Column("Corrected bound", lambda _, audit: audit.get("corrected_bound"), "{:.5f}".format),
+    Column("Worst midpoint deviation", lambda _, audit: audit.get("worst_midpoint_deviation"), "{:.5f}".format),
+    Column("Smallest B(s) / d", lambda _, audit: audit.get("smallest_ratio"), "{:.4f}".format),
+    Column("at s", lambda _, audit: audit.get("smallest_ratio_span")),
+    Column("Share of s with B(s) / d < 1", lambda _, audit: audit.get("share_below_one"), rate_text),
 )
 THEORY = (
     "Figure 2, largest |a(s)|: of the draw shown, and outside the window over all draws, by solver. "
@@ -80,7 +80,7 @@ def theory_table(records: Sequence[Record]) -> Table:
     """The numbers that Figures 2 and 5 state, the paper's beside them."""
     printed = {"factor_printed": float(paper.printed()["theory"]["claimed_ratio"])}
     columns = (
-        Column("Number", lambda record: WORDS[record.metric]),
+        Column("Number", lambda record: WORDS.get(record.metric, record.metric)),
         Column("Value", lambda record: record.value, "{:,.4g}".format, measured=True),
         Column("paper", lambda record: printed.get(record.metric)),
     )

@@ -1,0 +1,81 @@
+"""What a line of rows.jsonl can hold: fields of their types, numbers within bounds, names that can name files."""
+
+import json
+import re
+import types
+from typing import Any, get_args, get_origin
+
+NAMES = ("experiment", "rung", "model", "task")  # of folders and files
+NAME = re.compile(r"\w[\w.+@=-]*")
+LEAST = {
+    "factor": 1, "window": 1, "steps": 0, "eval_window": 1, "stride": 1, "at": 0, "n_documents": 1, "n_tokens": 0,
+    "base_tokens": 1,
+}  # fmt: skip
+LARGEST = 1e300  # number of any kind: what is read is multiplied
+MOST = 1e15  # of any of these
+LARGEST_LOSS = 700.0  # nats: what is above has no perplexity that a computer can hold
+
+
+def parsed(line: str, hints: dict[str, Any], optional: dict[str, None]) -> dict[str, Any]:
+    """The fields of one line.
+
+    Args:
+        line: JSON.
+        hints: the type of every field.
+        optional: fields that older lines lack, with what stands for them.
+
+    Raises:
+        ValueError: what is wrong, in a few words.
+    """
+    try:
+        found = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(found, dict):
+        raise ValueError("it is no JSON object")
+    row: dict[str, Any] = optional | found
+    if missing := [name for name in hints if name not in row]:
+        raise ValueError(f"it has no {', '.join(missing)}")
+    for name, hint in hints.items():
+        if not _is(row[name], hint):
+            raise ValueError(f"its {name} is {_short(row[name])}, not {_name(hint)}")
+        if isinstance(row[name], int | float) and not abs(row[name]) < LARGEST:
+            raise ValueError(f"its {name} is {_short(row[name])}")
+        if name in LEAST and row[name] is not None and not LEAST[name] <= row[name] <= MOST:
+            raise ValueError(f"its {name} is {_short(row[name])}, not from {LEAST[name]} to {MOST:.0e}")
+        if name in NAMES and not NAME.fullmatch(row[name]):
+            raise ValueError(f"its {name} is {_short(row[name])}, which can name no file")
+    _check_meaning(row)
+    json.dumps(row, ensure_ascii=False, allow_nan=False).encode()  # half of a surrogate pair can be written to no page
+    return {name: row[name] for name in hints}
+
+
+def _check_meaning(row: dict[str, Any]) -> None:
+    """What the fields say together."""
+    value, metric, data = row["value"], row["metric"], row["data"]
+    ends = [end for end in (row["ci_low"], row["ci_high"]) if end is not None]
+    if ends != sorted(ends):
+        raise ValueError("its ci_low is above its ci_high")
+    if "perplexity" in metric and not all(number > 0 for number in (value, *ends)):
+        raise ValueError("its perplexity is not above 0")
+    if metric.startswith("document_") and (not data.get("ids") or abs(value) > LARGEST_LOSS):
+        raise ValueError(f"its {metric} is {value} of document {data.get('ids')}")
+    if not all(isinstance(data.get(name), str | None) for name in ("name", "source", "sha256")):
+        raise ValueError("name, source and sha256 of its data are not text")
+    if not isinstance(data.get("ids"), list | None) or not all(isinstance(one, str) for one in data.get("ids") or []):
+        raise ValueError("ids of its data are no list of texts")
+
+
+def _is(value: Any, hint: Any) -> bool:
+    """Whether a value read from JSON is of a field's type; a whole number will do for any other."""
+    wanted = {get_origin(kind) or kind for kind in (get_args(hint) if isinstance(hint, types.UnionType) else (hint,))}
+    return type(value) in wanted | ({int} if float in wanted else set())
+
+
+def _name(hint: Any) -> str:
+    return str(getattr(hint, "__name__", hint))
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
