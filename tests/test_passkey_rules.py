@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from position_interpolation.app import launch, run
 from position_interpolation.evidence.records import Record, read
+from position_interpolation.models.answers import write
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.passkey import answers
 from position_interpolation.tasks.passkey.config import MATCHES, PasskeyTask
@@ -102,7 +103,7 @@ def tokenizers(tokenizer: Any) -> dict[str, Any]:
 def rate(model: Any, tokenizer: Any, match: str) -> float:
     """Of eight keys, as a run judges them; the verdict of one forward is that of what is written."""
     trials = probes(tokenizer, 640, count=4, trials=2, digits=5, seed=0, match=match)
-    written = answers.write(model, trials, writing(5), 2048)
+    written = write(model, trials, writing(5), 2048)
     hits = [answers.right(tokenizer, *pair, match) for pair in zip(trials, written, strict=True)]
     if match != "number":
         assert [reading.right for reading in answers.read(model, trials, 2048)] == hits
