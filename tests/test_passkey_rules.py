@@ -43,15 +43,22 @@ class Writer:
     def model(self, input_ids: torch.Tensor, use_cache: bool) -> SimpleNamespace:
         states = torch.zeros(*input_ids.shape, self.config.vocab_size)
         for row, ids in enumerate(input_ids.tolist()):
-            count = len(self.question)
-            asked = max(end for end in range(count, len(ids) + 1) if ids[end - count : end] == self.question)
+            asked = self.asked(ids)
             for place in range(asked - 1, len(ids)):
                 states[row, place, self.next(ids, ids[asked : place + 1])] = self.logit
         return SimpleNamespace(last_hidden_state=states)
 
-    def next(self, ids: list[int], begun: list[int]) -> int:
+    def asked(self, ids: list[int]) -> int:
+        """Where the question ends."""
+        count = len(self.question)
+        return max(end for end in range(count, len(ids) + 1) if ids[end - count : end] == self.question)
+
+    def key(self, ids: list[int]) -> str:
         (key,) = re.findall(r"The pass key is (\d+)\. Remember", self.tokenizer.decode(ids))
-        answer, word = encode(self.tokenizer, f" {key}"), encode(self.tokenizer, " the")
+        return str(key)
+
+    def next(self, ids: list[int], begun: list[int]) -> int:
+        answer, word = encode(self.tokenizer, f" {self.key(ids)}"), encode(self.tokenizer, " the")
         going_on = (story[len(begun) :] for story in self.stories(word, answer) if story[: len(begun)] == begun)
         return (next(going_on, []) or encode(self.tokenizer, "."))[0]
 
