@@ -14,10 +14,11 @@ from transformers import LlamaConfig
 from position_interpolation.app import launch
 from position_interpolation.machine import compute
 from position_interpolation.models import attention, loading
+from position_interpolation.models.answers import write
 from position_interpolation.models.scoring import scored_losses
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Compute, Train
-from position_interpolation.tasks.passkey import answers, retrieval
+from position_interpolation.tasks.passkey import retrieval
 from position_interpolation.tuning import extension, training
 from position_interpolation.tuning.callbacks import loss_curve
 
@@ -128,7 +129,7 @@ def test_generation_leaves_the_layers_as_they_are(llama: Any) -> None:
     ]
     torch._dynamo.reset()
     counters.clear()
-    answers.write(llama, trials, 2, 64)
+    write(llama, trials, 2, 64)
 
     assert counters["stats"]["unique_graphs"] == 0
 

@@ -181,7 +181,7 @@ def test_windows_follow_the_models_window_so_that_one_experiment_serves_every_ru
     """The paper's 2048, 4096, 8192 and stride 256 become 256, 512, 1024 and 32 on tiny."""
     for model, window in (("tiny", 256), ("llama_7b", 2048)):
         config = launch.typed(launch.composed([f"model={model}", "context=x4"]))
-        assert perplexity_config.evaluation_windows(config, config.task) == [window, 2 * window, 4 * window]
+        assert derived.evaluation_windows(config, config.task) == [window, 2 * window, 4 * window]
         assert perplexity_config.stride(config, config.task) == window // 8
         assert derived.extension(config).window == 4 * window
 
@@ -194,7 +194,7 @@ def test_steps_given_to_an_experiment_do_not_tune_its_untuned_rows() -> None:
 def test_none_is_the_base_itself_whatever_the_context() -> None:
     config = launch.typed(launch.composed(["method=none", "context=x4", "train.steps=100"]))
     assert derived.extension(config) == derived.Extension("none", 1.0, 256, 0)
-    assert perplexity_config.evaluation_windows(config, config.task) == [256, 512, 1024]
+    assert derived.evaluation_windows(config, config.task) == [256, 512, 1024]
 
 
 @pytest.mark.parametrize(("context", "expected"), [("x1", 16), ("x4", 4), ("x8", 2), ("x16", 1)])

@@ -14,8 +14,9 @@ import torch
 from transformers import GenerationConfig
 
 from position_interpolation.evidence.intervals import k_max, longest_retrieved
+from position_interpolation.models.answers import write
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.tasks.passkey.answers import read, right, write
+from position_interpolation.tasks.passkey.answers import read, right
 from position_interpolation.tasks.passkey.config import distances
 from position_interpolation.tasks.passkey.retrieval import Probe, build, probes
 

@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from position_interpolation.app import launch, run
 from position_interpolation.evidence.records import Record, read
+from position_interpolation.models.answers import write
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.passkey import answers
 from position_interpolation.tasks.passkey.config import MATCHES, PasskeyTask
@@ -41,15 +42,22 @@ class Writer:
     def model(self, input_ids: torch.Tensor, use_cache: bool) -> SimpleNamespace:
         states = torch.zeros(*input_ids.shape, self.config.vocab_size)
         for row, ids in enumerate(input_ids.tolist()):
-            count = len(self.question)
-            asked = max(end for end in range(count, len(ids) + 1) if ids[end - count : end] == self.question)
+            asked = self.asked(ids)
             for place in range(asked - 1, len(ids)):
                 states[row, place, self.next(ids, ids[asked : place + 1])] = self.logit
         return SimpleNamespace(last_hidden_state=states)
 
-    def next(self, ids: list[int], begun: list[int]) -> int:
+    def asked(self, ids: list[int]) -> int:
+        """Where the question ends."""
+        count = len(self.question)
+        return max(end for end in range(count, len(ids) + 1) if ids[end - count : end] == self.question)
+
+    def key(self, ids: list[int]) -> str:
         (key,) = re.findall(r"The pass key is (\d+)\. Remember", self.tokenizer.decode(ids))
-        answer, word = encode(self.tokenizer, f" {key}"), encode(self.tokenizer, " the")
+        return str(key)
+
+    def next(self, ids: list[int], begun: list[int]) -> int:
+        answer, word = encode(self.tokenizer, f" {self.key(ids)}"), encode(self.tokenizer, " the")
         going_on = (story[len(begun) :] for story in self.stories(word, answer) if story[: len(begun)] == begun)
         return (next(going_on, []) or encode(self.tokenizer, "."))[0]
 
@@ -101,7 +109,7 @@ def tokenizers(tokenizer: Any) -> dict[str, Any]:
 def rate(model: Any, tokenizer: Any, match: str) -> float:
     """Of eight keys, as a run judges them; the verdict of one forward is that of what is written."""
     trials = probes(tokenizer, 640, count=4, trials=2, digits=5, seed=0, match=match)
-    written = answers.write(model, trials, writing(5), 2048)
+    written = write(model, trials, writing(5), 2048)
     hits = [answers.right(tokenizer, *pair, match) for pair in zip(trials, written, strict=True)]
     if match != "number":
         assert [reading.right for reading in answers.read(model, trials, 2048)] == hits

@@ -17,7 +17,6 @@ from position_interpolation.models import loading
 from position_interpolation.settings import derived
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Model
-from position_interpolation.tasks.perplexity import config as perplexity_config
 from position_interpolation.tasks.tuning_curve import measure
 from position_interpolation.text import corpora
 from position_interpolation.tuning.extension import Prepared
@@ -111,7 +110,7 @@ def test_tuned_rows_share_one_training_and_untuned_rows_stay_untuned() -> None:
     for extension, steps in (("none_x16", 0), ("pi_x16", 1000)):
         config = launch.typed(launch.composed(["experiment=table1_pg19", f"extension={extension}"]))
         assert derived.extension(config).steps == steps
-        assert perplexity_config.evaluation_windows(config, config.task) == [256, 512, 1024, 2048, 4096]  # type: ignore[arg-type]
+        assert derived.evaluation_windows(config, config.task) == [256, 512, 1024, 2048, 4096]  # type: ignore[arg-type]
     untuned = launch.typed(launch.composed(["experiment=table1_pg19", "extension=pi_x8_untuned"]))
     assert derived.extension(untuned) == derived.Extension("pi", 8.0, 2048, 0)
 

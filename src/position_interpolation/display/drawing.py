@@ -19,7 +19,7 @@ from position_interpolation.display.colours import DARK, colour, style
 from position_interpolation.evidence.extensions import Extension, extension_of
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.select import BLOCK_PERPLEXITY, DOCUMENT_BLOCK_LOSS
-from position_interpolation.evidence.words import plural
+from position_interpolation.evidence.words import plural, rate_text
 from position_interpolation.machine import files
 from position_interpolation.settings.places import ASSETS
 
@@ -41,6 +41,18 @@ def panels(*heights: float) -> tuple[Figure, list[Axes]]:
     """A figure one column wide, and its panels of these heights in inches from the top down."""
     figure = Figure(figsize=(WIDTH, sum(heights)))
     return figure, list(figure.subplots(len(heights), squeeze=False, height_ratios=heights)[:, 0])
+
+
+def grid(count: int, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure one column wide, and so many panels of this height in inches, two a row, with the same axes."""
+    rows = math.ceil(count / 2)
+    figure = Figure(figsize=(WIDTH, rows * height))
+    axes = list(figure.subplots(rows, 2, squeeze=False, sharex=True, sharey=True).flat)
+    for spare in axes[count:]:
+        spare.remove()
+    for above in axes[:count][-2:]:
+        above.tick_params(labelbottom=True)
+    return figure, axes[:count]
 
 
 def line(
@@ -121,6 +133,11 @@ def tick(value: float, _: float) -> str:
     """Label 1, 2 and 5 of every decade in plain numbers; others would crowd."""
     leading = value / 10 ** math.floor(math.log10(value))
     return f"{value:,.10g}" if round(leading, 6) in (1, 2, 5) else ""
+
+
+def percent(value: float, _: float) -> str:
+    """The label of a tick at a rate."""
+    return rate_text(value).replace(".0", "")
 
 
 def mark(axes: Axes, window: int, name: str = "L") -> None:

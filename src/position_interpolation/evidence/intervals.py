@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,12 @@ def sample_mean(values: Sequence[float]) -> Estimate:
         return Estimate(value, None, None)
     half = student(len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     return Estimate(value, value - half, value + half)
+
+
+def log_likelihood(values: Sequence[float]) -> Estimate:
+    """Mean log-likelihood of independent answers; none is above 0, whatever Student's t makes of a few alike."""
+    mean = sample_mean(values)
+    return replace(mean, high=None if mean.high is None else min(mean.high, 0.0))
 
 
 def wilson(successes: int, trials: int) -> Estimate:

@@ -17,10 +17,11 @@ from position_interpolation.evidence.records import Record
 
 LOGARITHMIC = ("perplexity", select.BLOCK_PERPLEXITY, select.OF_ALL_WINDOWS)  # their means are of logarithms
 SUCCESS, LONGEST = "success", "k_max"
-# Standard deviation over seeds of the logarithm of a ratio of perplexities of two models, one or both of them tuned: from
-# eight pairs of seeds of PI against extrapolation after 80 steps (results/base_tokens/tiny).
+# Standard deviation over seeds of the logarithm of a ratio of perplexities of two models, one or both of them tuned:
+# from eight pairs of seeds of PI against extrapolation after 80 steps (results/base_tokens/tiny).
 KNOWN_SPREAD = 0.0072
 NORMAL = 1.96  # two-sided, 95 %
+RATES = (SUCCESS, "retrieved", "wrong_number")  # of trials
 THRESHOLD = 0.2  # of success, where a record does not name it
 
 
@@ -94,7 +95,7 @@ def _mean(rows: Sequence[Record]) -> Record:
     counts, tokens = [row.n_documents or 0 for row in rows], [row.n_tokens or 0 for row in rows]
     own = rows[0].data.get("ids") is None and rows[0].metric != "training_loss"  # each seed asks prompts of its own
     low = high = None
-    if rows[0].metric == SUCCESS:
+    if rows[0].metric in RATES:
         trials = wilson(round(sum(row.value * count for row, count in zip(rows, counts, strict=True))), sum(counts))
         low, high = combined(value, (trials.low or 0.0, trials.high or 0.0), values)
         low, high = max(0.0, low), min(1.0, high)

@@ -96,7 +96,7 @@ def _tuning(config: Config, shape: Shape, cluster: Cluster) -> Tuning:
 
 def _evaluations(config: Config, task: PlanTask, shape: Shape) -> Iterator[Evaluation]:
     stride = perplexity_config.stride(config, task)
-    for window in sorted(perplexity_config.evaluation_windows(config, task)):
+    for window in sorted(derived.evaluation_windows(config, task)):
         spans = [windows.plan(task.tokens_per_document, window, stride, task.bos)] * task.documents
         drawn = [plan.spans for plan in sampling.drawn(spans, task.sample, config.seed)]
         yield Evaluation(window, formulas.forwards(shape, spans, task.bos), formulas.forwards(shape, drawn, task.bos))

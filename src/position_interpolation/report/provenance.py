@@ -23,6 +23,7 @@ DOCUMENTS = {"pg19": 100, "proof_pile": 128}
 # Rows of each benchmark's split that the paper's harness would have asked.
 QUESTIONS = {"boolq": 3270, "piqa": 1838, "race_middle": 1436, "race_high": 3498, "winogrande": 1267}
 IDS_SHOWN = 12
+GENERATED = "generated"  # prompts, not text
 
 
 def sources(records: Sequence[Record]) -> list[str]:
@@ -37,7 +38,8 @@ def sources(records: Sequence[Record]) -> list[str]:
         name, source, sha256 = group
         text = f"**{name}**, source `{source}`, sha256 `{(sha256 or 'none')[:16]}`"
         largest = max(rows, key=lambda record: (record.n_documents or 0, record.n_tokens or 0))
-        unit = "trial" if largest.task in rules.TASKS else "question" if largest.task in QUESTIONS else "document"
+        asked = largest.data.get("source") == GENERATED
+        unit = "trial" if asked else "question" if largest.task in QUESTIONS else "document"
         text += f": {plural(largest.n_documents or 0, unit)}"
         text += f", {plural(tokens, 'token')}" if (tokens := _tokens(largest, rows)) else ""
         protocols = _unique(record.protocol for record in rows)

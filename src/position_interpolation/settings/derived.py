@@ -1,7 +1,7 @@
 """From a composed configuration to the numbers a run uses."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import RECALL, Config
@@ -59,6 +59,13 @@ def reach(config: Config) -> int:
     return round(config.model.window * config.context.factor)
 
 
+class Windows(Protocol):
+    """Settings of a task that name evaluation windows."""
+
+    window_factors: list[float]  # W / L
+    windows: list[int] | None  # W in tokens; wins over window_factors
+
+
 def extension(config: Config) -> Extension:
     """The extension of the run. `none` is the base itself, whatever the context: its window is L, it is not tuned."""
     base = config.model.window
@@ -66,6 +73,14 @@ def extension(config: Config) -> Extension:
         return Extension("none", 1.0, base, 0)
     window = reach(config)
     return Extension(config.method.name, window / base, window, config.train.steps * config.train.tune)
+
+
+def evaluation_windows(config: Config, task: Windows) -> list[int]:
+    """Windows W to evaluate at. By default an extension is not asked about windows past its own; the base is."""
+    if task.windows is not None:
+        return task.windows
+    windows = [round(factor * config.model.window) for factor in task.window_factors]
+    return [window for window in windows if window <= max(reach(config), extension(config).window)]
 
 
 def batch(config: Config) -> int:

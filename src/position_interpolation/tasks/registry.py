@@ -14,6 +14,7 @@ from position_interpolation.tasks.heads import config as heads
 from position_interpolation.tasks.passkey import config as passkey
 from position_interpolation.tasks.perplexity import config as perplexity
 from position_interpolation.tasks.positions import config as positions
+from position_interpolation.tasks.retrieval import config as retrieval
 
 if TYPE_CHECKING:
     from position_interpolation.tasks.measurement import Measurement
@@ -37,6 +38,7 @@ class Entry:
 TASKS: dict[str, Entry] = {
     "perplexity": Entry(perplexity.PerplexityTask, perplexity.check, f"{HERE}.perplexity"),
     "passkey": Entry(passkey.PasskeyTask, passkey.check, f"{HERE}.passkey"),
+    "retrieval": Entry(retrieval.RetrievalTask, retrieval.check, f"{HERE}.retrieval"),
     "positions": Entry(positions.PositionsTask, positions.check, f"{HERE}.positions"),
     "benchmarks": Entry(benchmarks.BenchmarksTask, benchmarks.check, f"{HERE}.benchmarks"),
     "govreport": Entry(govreport.GovReportTask, govreport.check, f"{HERE}.govreport"),

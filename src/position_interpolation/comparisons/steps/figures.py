@@ -11,7 +11,6 @@ from position_interpolation.display.colours import GREY, style
 from position_interpolation.evidence import paper, select, step_counts
 from position_interpolation.evidence.extensions import Extension, method_label, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.tasks.passkey.figures import percent
 from position_interpolation.tasks.tuning_curve import page
 
 
@@ -57,7 +56,7 @@ def passkey_steps_figure(rows: Sequence[Record], rule: str) -> Figure:
         if points:
             axes.plot(*zip(*points, strict=True), **style(last, [last]), linewidth=0.8, alpha=0.4)
     axes.set(xlabel="tuning steps", ylabel="k_max as a share of the own window L'", ylim=(-0.03, 1.05))
-    axes.yaxis.set_major_formatter(percent)
+    axes.yaxis.set_major_formatter(drawing.percent)
     drawing.finish(
         figure,
         f"rule {rule}; bars: 95 %, over the rates that the trials leave possible; pale: Table 4, same multiples of L",

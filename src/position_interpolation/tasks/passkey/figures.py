@@ -14,7 +14,7 @@ from position_interpolation.display.colours import GREY, VERMILION
 from position_interpolation.evidence import select
 from position_interpolation.evidence.extensions import names, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import rate_text, whole
+from position_interpolation.evidence.words import whole
 
 SHADES = colormaps["cividis"]  # of success; made to read the same with colour blindness
 DISTANCE = "distance k of the passkey from the end of the prompt (tokens)"
@@ -72,12 +72,7 @@ def rates_bar(figure: Figure, label: str) -> None:
     """What the colours of success mean, below all panels."""
     colours = ScalarMappable(Normalize(0, 1), SHADES)
     bar = figure.colorbar(colours, ax=figure.axes, location="bottom", fraction=0.04, aspect=30, label=label)
-    bar.ax.xaxis.set_major_formatter(percent)
-
-
-def percent(value: float, _: float) -> str:
-    """The label of a tick at a rate."""
-    return rate_text(value).replace(".0", "")
+    bar.ax.xaxis.set_major_formatter(drawing.percent)
 
 
 def _mark_longest(axes: Axes, row: int, longest: Record | None, farthest: int) -> None:

@@ -10,7 +10,7 @@ from position_interpolation.display.colours import VERMILION
 from position_interpolation.evidence import select
 from position_interpolation.evidence.extensions import Extension, extension_of, names
 from position_interpolation.evidence.records import Record
-from position_interpolation.tasks.passkey.figures import SHADES, percent, rates_bar
+from position_interpolation.tasks.passkey.figures import SHADES, rates_bar
 
 FEWEST = 3  # lengths that make a map
 
@@ -43,7 +43,7 @@ def map_figure(rows: Sequence[Record], rule: str) -> Figure:
         axes.set_title(called[extension] + _edge(axes, lengths, extension.base_window))
         axes.set_xticks(range(len(lengths)), list(map(str, lengths)))
         axes.set(xlim=(-0.5, len(lengths) - 0.5), ylim=(1, 0))
-        axes.yaxis.set_major_formatter(percent)
+        axes.yaxis.set_major_formatter(drawing.percent)
         drawing.cells(axes)
     panels[-1].set_xlabel("length of the prompt (tokens)")
     figure.supylabel("depth of the key in the prompt", fontsize="medium")

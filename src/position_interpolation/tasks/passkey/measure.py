@@ -1,15 +1,14 @@
 """Passkey retrieval measured on an extension (Table 4)."""
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from typing import Any
 
-from position_interpolation.evidence.extensions import base_name
-from position_interpolation.evidence.intervals import Estimate, k_max, sample_mean, wilson
-from position_interpolation.machine import compute, distributed, files
+from position_interpolation.evidence.intervals import Estimate, k_max, log_likelihood, wilson
+from position_interpolation.machine import compute
 from position_interpolation.machine.progress import Progress
+from position_interpolation.models.answers import fingerprint, write
+from position_interpolation.tasks import kept_answers
 from position_interpolation.tasks.measurement import Measured, Measurement, common
 from position_interpolation.tasks.passkey import answers, retrieval
 from position_interpolation.tasks.passkey.config import PasskeyTask, prompt_lengths, prompts_seed
@@ -56,7 +55,7 @@ def numbers(
 ) -> Iterator[Measured]:
     """Success and the key's log-likelihood by distance and over all, how far keys reach, and k_max."""
     data = {
-        "name": "passkey", "source": "generated", "sha256": retrieval.fingerprint(trials), "ids": None,
+        "name": "passkey", "source": "generated", "sha256": fingerprint(trials), "ids": None,
         "threshold": task.threshold,
     }  # fmt: skip
     wins = retrieval.successes(trials, hits)
@@ -71,39 +70,34 @@ def numbers(
     yield measured("success", wilson(sum(hits), len(hits)), len(hits))
     for k in sorted(wins):
         own = [value for probe, value in zip(trials, likelihoods, strict=True) if probe.label == k]
-        yield measured("key_log_likelihood", _below_zero(sample_mean(own)), task.trials, k)
-    yield measured("key_log_likelihood", _below_zero(sample_mean(likelihoods)), len(hits))
+        yield measured("key_log_likelihood", log_likelihood(own), task.trials, k)
+    yield measured("key_log_likelihood", log_likelihood(likelihoods), len(hits))
     yield measured("nearest_key", Estimate(min(built), None, None), len(hits))
     yield measured("farthest_key", Estimate(max(built), None, None), len(hits))
     yield measured("k_max", k_max(wins, task.trials, task.threshold), len(hits))
 
 
 def _keep_answers(prepared: Prepared, task: PasskeyTask, window: int, signature: str) -> None:
-    """Write what the model answers to each probe, for people to read; once, and whatever was measured before."""
-    extension, config = prepared.extension, prepared.config
-    base = base_name(config.model.name, config.model.base_tokens)
-    name = f"{base}-{extension.method}-x{extension.factor:g}-{extension.steps}steps"
-    place = Path(config.paths.runs) / "answers" / f"{name}-{window}-{task.match}-{signature}.jsonl"
-    if not distributed.agreed(place.is_file):
+    """What the model answers to each probe."""
+
+    def lines() -> list[dict[str, Any]]:
         trials = _probes(prepared, task, window)
-        lines = [
+        return [
             {
                 "length": window, "label": probe.label, "distance": probe.distance, "key": probe.key,
                 "written": text, "right": hit,
             }
             for probe, (hit, text) in zip(trials, _written(prepared, task, trials), strict=True)
         ]  # fmt: skip
-        if distributed.is_first():
-            files.write_text(place, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
-    if distributed.is_first():
-        print(f"what the model answered: {place}")
+
+    kept_answers.keep(prepared, f"{window}-{task.match}", signature, lines)
 
 
 def _written(prepared: Prepared, task: PasskeyTask, trials: Sequence[Probe]) -> list[tuple[bool, str]]:
     """By greedy decoding: whether each answer is right, and its text."""
     model, size = prepared.model, compute.tokens_per_forward(prepared.config.compute)
     with Progress("answers written", _tokens(trials), "tokens") as bar:
-        written = answers.write(model, trials, retrieval.writing(task.digits), size, bar)
+        written = write(model, trials, retrieval.writing(task.digits), size, bar)
     return [
         (answers.right(prepared.tokenizer, probe, ids, task.match), decode(prepared.tokenizer, ids))
         for probe, ids in zip(trials, written, strict=True)
@@ -117,8 +111,3 @@ def _probes(prepared: Prepared, task: PasskeyTask, window: int) -> list[Probe]:
 
 def _tokens(trials: Sequence[Probe]) -> int:
     return sum(len(probe.prompt) for probe in trials)
-
-
-def _below_zero(mean: Estimate) -> Estimate:
-    """No likelihood is above 1, whatever Student's t makes of a few alike."""
-    return replace(mean, high=None if mean.high is None else min(mean.high, 0.0))

@@ -17,26 +17,19 @@ lines leave no room for the outermost distances (on tiny below 37 tokens from th
 moved inwards and keep their label k, and the records nearest_key and farthest_key say how far they reach.
 """
 
-import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice, takewhile
 from typing import Any
 
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.passkey.config import distances
-from position_interpolation.text.encoding import bos, encode
+from position_interpolation.text.encoding import encode
+from position_interpolation.text.prompts import FILLER, fill, head, split
 
-HEADER = (
-    "There is an important info hidden inside a lot of irrelevant text. Find it and memorize them. "
-    "I will quiz you about the important information there.\n"
-)
-FILLER = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again. "
 BEFORE_KEY = "\nThe pass key is "
 AFTER_KEY = ". Remember it. {key} is the pass key.\n"
 QUESTION = "\nWhat is the pass key? The pass key is"
-FIRST_DIGITS = "123456789"  # of keys
 BESIDE = 5  # tokens that are written beside a key's digits: ten in all for five, as in YaRN's and LongRoPE's scripts
 
 
@@ -65,12 +58,11 @@ def build(tokenizer: Any, key: str, distance: int, window: int, phase: int = 0, 
     Raises:
         UsageError: the window is too small for the prompt's fixed lines.
     """
-    first = bos(tokenizer)
-    head = ([] if first is None else [first]) + encode(tokenizer, HEADER)
-    before, digits = _split(tokenizer, BEFORE_KEY, key)
+    begin = head(tokenizer)
+    before, digits = split(tokenizer, BEFORE_KEY, key)
     after = encode(tokenizer, AFTER_KEY.format(key=key))
     question = encode(tokenizer, QUESTION)
-    asked, answer = _split(tokenizer, QUESTION + " ", key)
+    asked, answer = split(tokenizer, QUESTION + " ", key)
     lead = asked[len(question) :]
     if match == "key":
         question, lead = asked, []
@@ -78,7 +70,7 @@ def build(tokenizer: Any, key: str, distance: int, window: int, phase: int = 0, 
     room = max(len(answer), writing(len(key))) if match == "number" else len(answer)
     nearest = len(digits) + len(after) + len(question)
     # The last answer token is predicted, never read, so prompt and answer fill window + 1 ids.
-    filler = window + 1 - room - len(head) - len(before) - nearest
+    filler = window + 1 - room - len(begin) - len(before) - nearest
     if filler < 0:
         raise UsageError(
             f"a window of {window} is too small for the passkey prompt: it needs {window - filler}; set a longer "
@@ -86,12 +78,12 @@ def build(tokenizer: Any, key: str, distance: int, window: int, phase: int = 0, 
         )
     behind = min(max(distance - nearest, 0), filler)
     prompt = [
-        *head,
-        *_fill(tokenizer, filler - behind, phase),
+        *begin,
+        *fill(tokenizer, filler - behind, phase),
         *before,
         *digits,
         *after,
-        *_fill(tokenizer, behind, phase),
+        *fill(tokenizer, behind, phase),
         *question,
     ]
     return Probe(tuple(prompt), tuple(answer), len(lead), key, label=distance, distance=behind + nearest)
@@ -128,23 +120,3 @@ def successes(trials: Sequence[Probe], hits: Sequence[bool]) -> dict[int, int]:
     for probe, hit in zip(trials, hits, strict=True):
         wins[probe.label] += hit
     return wins
-
-
-def fingerprint(trials: Sequence[Probe]) -> str:
-    """Hash of every prompt and answer, as token ids."""
-    return hashlib.sha256(repr([(probe.prompt, probe.answer) for probe in trials]).encode()).hexdigest()
-
-
-def _fill(tokenizer: Any, count: int, phase: int) -> list[int]:
-    return list(islice(cycle(encode(tokenizer, FILLER)), phase, phase + count))
-
-
-def _split(tokenizer: Any, text: str, key: str) -> tuple[list[int], list[int]]:
-    """The tokens of a text and the key behind it: those that no key decides, and those that this one does.
-
-    Keys that differ in their first digit share the former alone, whatever a tokenizer does with a space or with digits.
-    """
-    others = [encode(tokenizer, text + first + key[1:]) for first in FIRST_DIGITS]
-    shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*others, strict=False)))
-    written = encode(tokenizer, text + key)
-    return written[:shared], written[shared:]

@@ -5,8 +5,9 @@ from typing import Protocol
 
 from omegaconf import MISSING
 
+from position_interpolation.settings import derived
 from position_interpolation.settings.bounds import number
-from position_interpolation.settings.derived import extension, reach
+from position_interpolation.settings.derived import evaluation_windows, reach
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.limits import known
 from position_interpolation.settings.schema import Config, Task
@@ -38,20 +39,10 @@ class PerplexityTask(Task):
     bootstrap: int = number(1000, least=0, most=100_000)
 
 
-class Windows(Protocol):
+class Windows(derived.Windows, Protocol):
     """Settings that name evaluation windows and a stride: of this task, and of a plan for it."""
 
-    window_factors: list[float]
-    windows: list[int] | None
     stride: int | None
-
-
-def evaluation_windows(config: Config, task: Windows) -> list[int]:
-    """Windows W to evaluate at. By default an extension is not asked about windows past its own; the base is."""
-    if task.windows is not None:
-        return task.windows
-    windows = [round(factor * config.model.window) for factor in task.window_factors]
-    return [window for window in windows if window <= max(reach(config), extension(config).window)]
 
 
 def stride(config: Config, task: Windows) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from position_interpolation.evidence import records
 from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.machine import compute
+from position_interpolation.settings import derived
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text
 from position_interpolation.tasks.perplexity import config as perplexity_config
@@ -38,13 +39,13 @@ def measurements(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
     sampled = {} if task.sample is None else {"sample": task.sample}
     data = text(documents, corpus.ids, minimum=minimum, truncate=truncate, bos=bos is not None, **sampled)
     longest = max(map(len, corpus.tokens)) + (bos is not None)
-    for window in perplexity_config.evaluation_windows(config, task):
+    for window in derived.evaluation_windows(config, task):
         if window > longest:
             raise UsageError(
                 f"no document of corpus '{task.corpus}' fills a window of {window}, the longest has {longest} "
                 "positions: lower task.window_factors or raise task.truncate_factor"
             )
-    for window in perplexity_config.evaluation_windows(config, task):
+    for window in derived.evaluation_windows(config, task):
         losses_of = {
             **common(prepared, documents),
             "perplexity": 1,

@@ -1,0 +1,93 @@
+"""What a model answers to prompts: read off one forward each, or really written."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any, Protocol, TypeVar
+
+import torch
+from transformers import GenerationConfig
+
+from position_interpolation.machine import distributed
+from position_interpolation.models.scoring import greedy_scores
+
+Answer = TypeVar("Answer")
+Told = Callable[[int], None]
+
+
+class Asked(Protocol):
+    """One trial: a prompt, and the answer that should follow it, as token ids."""
+
+    @property
+    def prompt(self) -> tuple[int, ...]:
+        """What the model is given."""
+
+    @property
+    def answer(self) -> tuple[int, ...]:
+        """What it should write."""
+
+
+Trials = Sequence[Asked]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one teacher-forced forward says of the tokens of an answer."""
+
+    greedy: tuple[bool, ...]  # is each the most likely after those before it: greedy decoding writes what all are
+    losses: tuple[float, ...]  # nats
+
+
+@torch.inference_mode()
+def read(model: Any, trials: Trials, tokens_per_forward: int, progress: Told = lambda _: None) -> list[Reading]:
+    """One forward a trial, which costs no more than its prompt; all prompts are as long."""
+    return _in_batches(trials, tokens_per_forward, lambda group: _read(model, group), progress)
+
+
+@torch.inference_mode()
+def write(
+    model: Any, trials: Trials, count: int, tokens_per_forward: int, progress: Told = lambda _: None
+) -> list[list[int]]:
+    """The `count` tokens that greedy decoding writes behind each prompt, or those before the end of its text."""
+    return _in_batches(trials, tokens_per_forward, lambda group: _write(model, group, count), progress)
+
+
+def fingerprint(trials: Trials) -> str:
+    """Hash of every prompt and answer."""
+    return hashlib.sha256(repr([(trial.prompt, trial.answer) for trial in trials]).encode()).hexdigest()
+
+
+def _read(model: Any, group: Trials) -> list[Reading]:
+    longest = max(len(trial.answer) for trial in group)  # they differ where a tokenizer joins digits
+    rows = [trial.prompt + trial.answer + (0,) * (longest - len(trial.answer)) for trial in group]
+    matches, losses = greedy_scores(model, torch.tensor(rows, device=model.device), longest)
+    return [
+        Reading(tuple(match[: len(trial.answer)]), tuple(loss[: len(trial.answer)]))
+        for trial, match, loss in zip(group, matches.tolist(), losses.tolist(), strict=True)
+    ]
+
+
+@torch.compiler.set_stance("force_eager")  # layers compiled for whole windows would be so again at every token
+def _write(model: Any, group: Trials, count: int) -> list[list[int]]:
+    prompts = torch.tensor([trial.prompt for trial in group], device=model.device)
+    ends = model.config.eos_token_id
+    greedy = GenerationConfig(do_sample=False, max_new_tokens=count, eos_token_id=ends, pad_token_id=0, use_cache=True)
+    written = model.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=greedy)
+    ends = ends if isinstance(ends, list) else [ends]
+    return [list(takewhile(lambda token: token not in ends, row)) for row in written[:, prompts.shape[1] :].tolist()]
+
+
+def _in_batches(
+    trials: Trials, tokens_per_forward: int, answers: Callable[[Trials], list[Answer]], progress: Told
+) -> list[Answer]:
+    """The answers to all trials, each process's share of the batches taken by itself."""
+    batch = max(1, tokens_per_forward // len(trials[0].prompt))
+    found: dict[int, list[Answer]] = {}
+    for first in range(0, len(trials), batch):
+        group = trials[first : first + batch]
+        if distributed.is_mine(first // batch):
+            found[first] = answers(group)
+        progress(sum(len(trial.prompt) for trial in group))
+    found = distributed.merged(found)
+    return [answer for first in sorted(found) for answer in found[first]]

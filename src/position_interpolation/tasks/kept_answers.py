@@ -1,0 +1,31 @@
+"""What a model answered, written to be read by people. Shared by the tasks that ask."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from position_interpolation.evidence.extensions import base_name
+from position_interpolation.machine import distributed, files
+from position_interpolation.tuning.extension import Prepared
+
+
+def keep(prepared: Prepared, about: str, signature: str, lines: Callable[[], list[dict[str, Any]]]) -> None:
+    """Write JSON lines to <paths.runs>/answers; once, and whatever was measured before.
+
+    Args:
+        prepared: what was asked.
+        about: the part of the file's name that says which questions.
+        signature: of the measurement.
+        lines: one a question; called where there is no file yet.
+    """
+    extension, config = prepared.extension, prepared.config
+    base = base_name(config.model.name, config.model.base_tokens)
+    name = f"{base}-{extension.method}-x{extension.factor:g}-{extension.steps}steps"
+    place = Path(config.paths.runs) / "answers" / f"{name}-{about}-{signature}.jsonl"
+    if not distributed.agreed(place.is_file):
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines())
+        if distributed.is_first():
+            files.write_text(place, text)
+    if distributed.is_first():
+        print(f"what the model answered: {place}")

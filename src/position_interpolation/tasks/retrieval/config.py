@@ -1,0 +1,50 @@
+"""Harder retrieval: its settings, and what is refused."""
+
+from dataclasses import dataclass, field
+
+from position_interpolation.settings.bounds import number
+from position_interpolation.settings.derived import evaluation_windows
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Config, Task
+from position_interpolation.tasks.retrieval import puzzles
+
+
+@dataclass
+class RetrievalTask(Task):
+    """What is asked, each with its counts; an empty list leaves it out. What does, puzzles.py explains."""
+
+    kind: str = "retrieval"
+    keys: list[int] = field(default_factory=lambda: [4, 16])  # one is asked for, among so many others
+    values: list[int] = field(default_factory=lambda: [4])  # of one key, all asked for
+    pairs: list[int] = field(default_factory=lambda: [4, 16, 64])  # in a list, one asked for
+    hops: list[int] = field(default_factory=lambda: [1, 2, 4])  # from the variable asked for to its value
+    window_factors: list[float] = field(
+        default_factory=lambda: [1, 2, 4]
+    )  # tokens that a prompt and its answer fill, by L
+    windows: list[int] | None = None  # in tokens; wins over window_factors
+    trials: int = number(50, least=1, most=10_000)  # of each count and length
+    digits: int = number(5, least=3, most=15)  # two have too few numbers for long lists
+    distances: int = number(4, least=1, most=10_000)  # equal parts of a prompt, by which success is told
+    written: int = number(20, least=0)  # of the failures, the first so many are really written: what was found instead?
+    keep_answers: bool = False  # put what is written into <paths.runs>/answers, to be read; changes no number
+
+
+def asked(task: RetrievalTask) -> list[tuple[str, int]]:
+    """Every kind with each of its counts."""
+    return [(kind, count) for kind in puzzles.MOST for count in getattr(task, kind)]
+
+
+def check(config: Config, task: RetrievalTask) -> None:
+    """Refuse counts that cannot be asked, and lengths that are none."""
+    if not asked(task):
+        raise UsageError(f"nothing is asked: set one of {', '.join(f'task.{kind}' for kind in puzzles.MOST)}")
+    for kind, count in asked(task):
+        if not puzzles.LEAST[kind] <= count <= puzzles.MOST[kind]:
+            raise UsageError(f"task.{kind} has {count}: expected {puzzles.LEAST[kind]} to {puzzles.MOST[kind]}")
+    windows = evaluation_windows(config, task)
+    if not windows:
+        raise UsageError("no length is asked for: lower task.window_factors or set a longer context")
+    if odd := [window for window in windows if window < 2 or window % task.distances]:
+        raise UsageError(
+            f"{task.distances} distances do not divide prompts of {odd}: change task.distances or task.window_factors"
+        )

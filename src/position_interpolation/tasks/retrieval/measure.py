@@ -1,0 +1,136 @@
+"""Harder retrieval, measured on an extension."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from position_interpolation.evidence import intervals
+from position_interpolation.evidence.intervals import Estimate, wilson
+from position_interpolation.machine import compute
+from position_interpolation.machine.progress import Progress
+from position_interpolation.models.answers import fingerprint, read, write
+from position_interpolation.settings.derived import evaluation_windows
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.tasks import kept_answers
+from position_interpolation.tasks.measurement import Measured, Measurement, common
+from position_interpolation.tasks.retrieval.config import RetrievalTask, asked
+from position_interpolation.tasks.retrieval.probes import Probe, log_likelihood, mistaken, probes, right
+from position_interpolation.tuning.extension import Prepared
+
+BY_DISTANCE = ("keys", "pairs")  # kinds whose one line alone says the answer
+
+
+@dataclass(frozen=True)
+class Answered:
+    """How a model answered some trials."""
+
+    hits: list[bool]
+    likelihoods: list[float]  # nats a digit
+    written: list[tuple[Probe, str]]  # of some that are not right, what was written instead
+
+
+def measurements(prepared: Prepared, task: RetrievalTask) -> Iterator[Measurement]:
+    """Every kind and count in prompts of each length that has room for it.
+
+    Raises:
+        UsageError: none has.
+    """
+    windows, seed = evaluation_windows(prepared.config, task), prepared.config.seed
+    found = {
+        (kind, count, window): probes(prepared.tokenizer, kind, count, window, task.trials, task.digits, seed)
+        for kind, count in asked(task)
+        for window in windows
+    }
+    for kind, count in asked(task):
+        if not any(found[kind, count, window] for window in windows):
+            raise UsageError(
+                f"task.{kind} has {count}, which fit no prompt of {' or '.join(map(str, windows))} tokens: raise "
+                "task.window_factors or ask for fewer"
+            )
+    for (kind, count, window), trials in found.items():
+        if trials:
+            shape = {
+                "retrieval": 1, "kind": kind, "count": count, "window": window, "trials": task.trials,
+                "digits": task.digits, "distances": task.distances, "written": task.written, "seed": seed,
+            }  # fmt: skip
+            named = {
+                "name": f"{kind} {count}", "kind": kind, "count": count, "source": "generated",
+                "sha256": fingerprint(trials), "ids": None,
+            }  # fmt: skip
+            answered = cache(partial(_answered, prepared, trials, task.written))
+            keep = partial(_keep, prepared, f"{kind}-{count}-{window}", answered)
+            yield Measurement(
+                {**common(prepared, None), **shape},
+                partial(_measure, trials, answered, named, window, task.distances),
+                beside=keep if task.keep_answers else lambda _: None,
+            )
+
+
+def numbers(
+    trials: Sequence[Probe], found: Answered, data: dict[str, Any], window: int, distances: int
+) -> Iterator[Measured]:
+    """Success over all and by distance, the values' log-likelihood, and how often another number was written.
+
+    Args:
+        trials: of one kind, count and length.
+        found: how they were answered.
+        data: what the records say of them.
+        window: tokens that prompt and answer fill.
+        distances: equal parts of it, by whose ends success is told.
+    """
+
+    def measured(metric: str, estimate: Estimate, count: int, at: int | None = None) -> Measured:
+        return Measured(metric, estimate, data, count, count * len(trials[0].prompt), window, protocol="key", at=at)
+
+    yield measured("retrieved", wilson(sum(found.hits), len(trials)), len(trials))
+    part = window // distances
+    for end in range(part, window + 1, part) if data["kind"] in BY_DISTANCE else ():
+        own = [hit for probe, hit in zip(trials, found.hits, strict=True) if end - part < probe.distance <= end]
+        if own:
+            yield measured("retrieved", wilson(sum(own), len(own)), len(own), end)
+    yield measured("answer_log_likelihood", intervals.log_likelihood(found.likelihoods), len(trials))
+    if found.written:
+        mistakes = [mistaken(*pair) for pair in found.written]
+        yield measured("wrong_number", wilson(sum(mistakes), len(mistakes)), len(mistakes))
+    yield measured("chance", Estimate(trials[0].puzzle.chance, None, None), len(trials))
+
+
+def _answered(prepared: Prepared, trials: Sequence[Probe], most: int) -> Answered:
+    """Every trial by one forward, and the first `most` failures by greedy decoding, as many tokens as answers have."""
+    model, size = prepared.model, compute.tokens_per_forward(prepared.config.compute)
+    with Progress("answers read", _tokens(trials), "tokens") as bar:
+        readings = list(zip(trials, read(model, trials, size, bar), strict=True))
+    failures = [probe for probe, reading in readings if not right(probe, reading)][:most]
+    written = []
+    if failures:
+        with Progress("failures written", _tokens(failures), "tokens") as bar:
+            ids = write(model, failures, len(failures[0].answer), size, bar)
+        written = list(zip(failures, map(prepared.tokenizer.decode, ids), strict=True))
+    return Answered([right(*pair) for pair in readings], [log_likelihood(*pair) for pair in readings], written)
+
+
+def _measure(
+    trials: Sequence[Probe], answered: Callable[[], Answered], data: dict[str, Any], window: int, distances: int
+) -> list[Measured]:
+    return list(numbers(trials, answered(), data, window, distances))
+
+
+def _keep(prepared: Prepared, about: str, answered: Callable[[], Answered], signature: str) -> None:
+    """What was written where the answer is not right."""
+
+    def lines() -> list[dict[str, Any]]:
+        return [
+            {
+                "question": probe.puzzle.question, "distance": probe.distance, "values": probe.puzzle.values,
+                "written": text, "wrong_number": mistaken(probe, text),
+                "prompt": prepared.tokenizer.decode(probe.prompt),
+            }
+            for probe, text in answered().written
+        ]  # fmt: skip
+
+    kept_answers.keep(prepared, about, signature, lines)
+
+
+def _tokens(trials: Sequence[Probe]) -> int:
+    return sum(len(probe.prompt) for probe in trials)

@@ -1,0 +1,126 @@
+"""What a trial states and asks, in words. One kind of puzzle a function; all numbers of a prompt differ.
+
+- `keys`: each line says the code of something of somebody; one is asked for, and others share its thing or its owner.
+- `values`: one key has several values, and all are asked for, in the order in which they stand.
+- `pairs`: a list, its lines together, of a word and a number each; one line is asked for again.
+- `hops`: letters stand for numbers or for other letters. The letter asked for leads to its number over so many others.
+  Three more chains of the same length stand among its lines, so that naming a number is not enough.
+
+The words stand nowhere in the recall text that models are tuned on (`text/recall.py`). Some of that text gives names
+numbers and asks for them again, though, as `keys` and `pairs` do; the paper's tuning text does not.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise, product
+
+OWNERS = (
+    "John", "Mary", "Peter", "Alice", "James", "David", "Ruth", "Sarah", "Henry", "George", "Ralph", "Jack", "Martha",
+    "Edward", "Helen", "Philip",
+)  # fmt: skip
+THINGS = (
+    "iron", "stone", "silver", "water", "field", "ship", "city", "tree", "hand", "book", "king", "sword", "fire",
+    "moon", "star", "hill", "wall", "table", "chair", "wheel", "bell", "ring", "rope", "boat", "cup", "knife",
+    "flower", "apple", "wine", "oil", "salt", "sand", "rock", "cloud", "storm", "lion", "wolf", "bear", "eagle",
+    "sheep", "goat", "fish", "leaf", "root", "seed", "grain", "corn", "milk", "honey", "butter", "gold", "lead",
+    "glass", "paper", "cloth", "wool", "silk", "chain", "nail", "roof", "floor", "mill", "farm", "mountain",
+)  # fmt: skip
+LETTERS = "BCDEFGHJKLMNOPQRSTUVWXYZ"  # without the words A and I
+CHAINS = 4
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """What a prompt states, a line each in this order, and what it asks; numbers stand in it as they are written."""
+
+    lines: tuple[str, ...]
+    holder: int  # the line that states the value asked for, of several the first
+    question: str  # a space and the values, with `between` between them, go on from it
+    values: tuple[str, ...]
+    others: tuple[str, ...]  # further numbers of the prompt
+    together: bool = False  # whether the lines stand in a row, no filler between them
+
+    @property
+    def chance(self) -> float:
+        """How often one of the prompt's numbers, or its numbers in some order, would be right."""
+        chance = 1.0
+        for left in range(len(self.values)):
+            chance /= len(self.values) + len(self.others) - left
+        return chance
+
+
+def keys(generator: random.Random, count: int, digits: int) -> Puzzle:
+    """One key among `count` others."""
+    numbers = _numbers(generator, count + 1, digits)
+    named = generator.sample([f"{thing} code of {owner}" for thing, owner in product(THINGS, OWNERS)], count + 1)
+    holder = generator.randrange(count + 1)
+    name = named[holder]
+    return Puzzle(
+        tuple(f"The {name} is {number}." for name, number in zip(named, numbers, strict=True)),
+        holder,
+        f"What is the {name}? The {name} is",
+        (numbers[holder],),
+        (*numbers[:holder], *numbers[holder + 1 :]),
+    )
+
+
+def values(generator: random.Random, count: int, digits: int) -> Puzzle:
+    """`count` values of one key, and nothing else."""
+    numbers = _numbers(generator, count, digits)
+    thing, owner = generator.choice(THINGS), generator.choice(OWNERS)
+    return Puzzle(
+        tuple(f"One {thing} code of {owner} is {number}." for number in numbers),
+        0,
+        f"What are the {thing} codes of {owner}, in the order of the text? The {thing} codes of {owner} are",
+        tuple(numbers),
+        (),
+    )
+
+
+def pairs(generator: random.Random, count: int, digits: int) -> Puzzle:
+    """A list of `count` lines."""
+    numbers = _numbers(generator, count, digits)
+    words = generator.sample(THINGS, count)
+    holder = generator.randrange(count)
+    return Puzzle(
+        tuple(f"{word}: {number}" for word, number in zip(words, numbers, strict=True)),
+        holder,
+        f"Of the list, the line of {words[holder]}:\n{words[holder]}:",
+        (numbers[holder],),
+        (*numbers[:holder], *numbers[holder + 1 :]),
+        together=True,
+    )
+
+
+def hops(generator: random.Random, count: int, digits: int) -> Puzzle:
+    """`CHAINS` chains of one letter with a number and `count` that follow it, in the order in which they are read."""
+    numbers = _numbers(generator, CHAINS, digits)
+    letters = iter(generator.sample(LETTERS, CHAINS * (count + 1)))
+    chains = [[next(letters) for _ in range(count + 1)] for _ in numbers]
+    steps = [
+        iter([f"{chain[0]} = {number}.", *(f"{after} = {before}." for before, after in pairwise(chain))])
+        for chain, number in zip(chains, numbers, strict=True)
+    ]
+    turns = [chain for chain in range(CHAINS) for _ in range(count + 1)]
+    generator.shuffle(turns)
+    letter = chains[0][-1]
+    return Puzzle(
+        tuple(next(steps[chain]) for chain in turns),
+        turns.index(0),
+        f"What is the value of {letter}? The value of {letter} is",
+        (numbers[0],),
+        tuple(numbers[1:]),
+    )
+
+
+KINDS: dict[str, Callable[[random.Random, int, int], Puzzle]] = {
+    "keys": keys, "values": values, "pairs": pairs, "hops": hops,
+}  # fmt: skip
+LEAST = {"keys": 1, "values": 2, "pairs": 2, "hops": 0}
+MOST = {"keys": 800, "values": 20, "pairs": len(THINGS), "hops": len(LETTERS) // CHAINS - 1}
+
+
+def _numbers(generator: random.Random, count: int, digits: int) -> list[str]:
+    """So many different numbers."""
+    return list(map(str, generator.sample(range(10 ** (digits - 1), 10**digits), count)))

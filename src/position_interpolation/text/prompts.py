@@ -1,0 +1,35 @@
+"""Prompts made from token ids: filler of exactly so many tokens, and where in a text the tokens of a key begin."""
+
+from itertools import cycle, islice, takewhile
+from typing import Any
+
+from position_interpolation.text.encoding import bos, encode
+
+HEADER = (
+    "There is an important info hidden inside a lot of irrelevant text. Find it and memorize them. "
+    "I will quiz you about the important information there.\n"
+)
+FILLER = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again. "
+FIRST_DIGITS = "123456789"  # of keys
+
+
+def head(tokenizer: Any) -> list[int]:
+    """How every prompt begins: BOS, where the tokenizer has one, and the announcement."""
+    first = bos(tokenizer)
+    return ([] if first is None else [first]) + encode(tokenizer, HEADER)
+
+
+def fill(tokenizer: Any, count: int, phase: int) -> list[int]:
+    """`count` tokens of filler from its token number `phase` on."""
+    return list(islice(cycle(encode(tokenizer, FILLER)), phase, phase + count))
+
+
+def split(tokenizer: Any, text: str, key: str) -> tuple[list[int], list[int]]:
+    """The tokens of a text and the key behind it: those that no key decides, and those that this one does.
+
+    Keys that differ in their first digit share the former alone, whatever a tokenizer does with a space or with digits.
+    """
+    others = [encode(tokenizer, text + first + key[1:]) for first in FIRST_DIGITS]
+    shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*others, strict=False)))
+    written = encode(tokenizer, text + key)
+    return written[:shared], written[shared:]
