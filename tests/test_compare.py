@@ -75,7 +75,7 @@ def test_what_rounding_explains(published: Record, values: dict[str, Any], expla
 def test_the_coarser_dtype_decides() -> None:
     full = replace(PERPLEXITY, dtype="float32")
     moved = replace(full, value=20.08)
-    assert why(moved, full) == "by more than 0.1 %"
+    assert why(moved, full) == "by more than 0.05 %"
     assert why(moved, PERPLEXITY) == ""
     with pytest.raises(UsageError, match="no tolerance for dtype 'float8'"):
         why(replace(full, dtype="float8"), full)
