@@ -62,7 +62,7 @@ def test_a_failed_experiment_is_the_last(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_two_at_once_are_refused_and_the_first_goes_on(started: list[tuple[str, ...]]) -> None:
-    with files.locked(main_job.LOCK), pytest.raises(UsageError, match="another process is at work on .*runs/main_job"):
+    with files.locked(main_job.LOCK), pytest.raises(UsageError, match=r"another process is at work on .*runs/main_job"):
         main_job.main(Path("reproduced"), [])
     assert not started
     assert main_job.main(Path("reproduced"), []) == 0  # a lock is gone with its holder

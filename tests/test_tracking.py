@@ -9,8 +9,8 @@ from typing import Any
 from wandb.proto.wandb_internal_pb2 import Record as WandbRecord
 
 from position_interpolation.app import launch
+from position_interpolation.app.tracking import Tracker
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.tracking import Tracker
 
 FILE_HEADER, BLOCK, CHUNK_HEADER = 7, 32768, 7
 LAST_OF_A_RECORD = (1, 4)  # a record in one chunk, or its last chunk

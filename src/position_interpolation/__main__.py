@@ -9,8 +9,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from position_interpolation.app import apart, launch, side_by_side
-from position_interpolation.evidence import tracking
+from position_interpolation.app import apart, launch, side_by_side, tracking
 from position_interpolation.machine import distributed
 from position_interpolation.settings.errors import GO_ON, UsageError, told
 from position_interpolation.settings.places import CONF

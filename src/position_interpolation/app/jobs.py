@@ -7,9 +7,9 @@ from itertools import chain
 from pathlib import Path
 
 from position_interpolation.app import keep
+from position_interpolation.app.tracking import Tracker
 from position_interpolation.evidence import records
 from position_interpolation.evidence.records import ROWS, Record
-from position_interpolation.evidence.tracking import Tracker
 from position_interpolation.machine import distributed, files
 from position_interpolation.models import export, loading
 from position_interpolation.planning.costs import costs

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from position_interpolation.app import apart, checks, registry
 from position_interpolation.app.side_by_side import workers_at_a_time
-from position_interpolation.evidence.tracking import Tracker
+from position_interpolation.app.tracking import Tracker
 from position_interpolation.models import checkpoint
 from position_interpolation.planning.config import PlanTask
 from position_interpolation.settings import derived, naming, schema

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from position_interpolation.app import checks, keep
 from position_interpolation.app.jobs import JOBS
+from position_interpolation.app.tracking import Tracker
 from position_interpolation.evidence import records
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.tracking import Tracker
 from position_interpolation.machine import compute, distributed
 from position_interpolation.settings.schema import Config
 from position_interpolation.tasks.registry import measurements
