@@ -44,7 +44,7 @@ def _evaluate(config: Config, tracker: Tracker) -> list[Record]:
         if found is None:
             found = keep.measure(prepared, signature, measurement)
             tracker.log_records(found)
-        keep.merge(config, found)
+        keep.merge(config, signature, found)
         measurement.beside(signature)
         everything += found
     return everything

@@ -84,7 +84,7 @@ def _keep_answers(prepared: Prepared, task: PasskeyTask, window: int, signature:
     base = base_name(config.model.name, config.model.base_tokens)
     name = f"{base}-{extension.method}-x{extension.factor:g}-{extension.steps}steps"
     place = Path(config.paths.runs) / "answers" / f"{name}-{window}-{task.match}-{signature}.jsonl"
-    if not distributed.agreed(place.is_file):
+    if config.measure_again or not distributed.agreed(place.is_file):
         trials = _probes(prepared, task, window)
         lines = [
             {

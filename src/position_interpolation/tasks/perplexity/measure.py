@@ -1,7 +1,6 @@
 """Sliding-window perplexity measured on an extension (Tables 1-3)."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from position_interpolation.evidence import records
 from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.machine import compute
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text
+from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, raw, text
 from position_interpolation.tasks.perplexity import config as perplexity_config
 from position_interpolation.tasks.perplexity import losses, sampling, windows
 from position_interpolation.tasks.perplexity.config import PerplexityTask
@@ -94,7 +93,7 @@ def token_losses(prepared: Prepared, corpus: Tokenised, losses_of: dict[str, Any
             planned,
             bos=bos,
             tokens_per_forward=compute.tokens_per_forward(prepared.config.compute),
-            folder=Path(prepared.config.paths.runs) / "losses" / key,
+            folder=raw(prepared.config, "losses", key),
             progress=bar,
         )
 
