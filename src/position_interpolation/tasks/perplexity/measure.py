@@ -67,7 +67,7 @@ def measurements(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
                     whole, tokens = sampling.of_all_windows(scored), sum(len(document.losses) for document in scored)
                     found.append(Measured(BY_SAMPLE, whole, data, len(scored), tokens, window, stride, "token"))
                 if "token" in protocols:
-                    sizes = losses.scored_bytes(corpus, prepared.tokenizer, bos)
+                    sizes = losses.scored_bytes(documents, corpus, prepared.tokenizer, bos)
                     bits = windows.bits_per_byte(scored, sizes, task.bootstrap)
                     found.append(Measured("bits_per_byte", bits, data, len(scored), None, window, stride, "token"))
             return found
