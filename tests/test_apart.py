@@ -38,7 +38,7 @@ TUNED = ("model=tiny", "method=pi", "train.steps=3")
         (["data.corpora.books.documents=2,3"], ["data.corpora.books.documents"]),
         (["compute.dtype=float32,bfloat16"], ["compute.dtype"]),
         (["task=passkey_short", "task.digits=4,5"], ["task.digits"]),
-        (["method=by_parts", "++method.options.low=1,2"], ["method.options.low"]),
+        (["method=by_parts", "method.options.slow=1,2"], ["method.options.slow"]),
         (["task=passkey_short", "data=embedded,hub"], ["data.source"]),  # tuned on other text
         (["task=pg19_short", "task.bootstrap=10,20"], ["task.bootstrap"]),
         (["train=tune,tune_long", "train.steps=2"], ["train.learning_rate"]),

@@ -14,7 +14,6 @@ from position_interpolation.tasks.perplexity.losses import (
     long_enough,
     plans,
     positions,
-    scored_bytes,
     token_losses,
     tokenise,
 )
@@ -250,14 +249,6 @@ def test_tokens_are_the_text_and_nothing_else(tokenizer: Any, encoded: Callable[
     assert [tokens.tolist() for tokens in corpus.tokens] == [encoded(text) for text in texts]
     assert [tokenizer.decode(tokens) for tokens in corpus.tokens] == list(texts)
     assert corpus.count == len(encoded(texts[0])) + len(encoded(texts[1]))
-
-
-def test_bytes_are_those_of_the_scored_text(tokenizer: Any) -> None:
-    text = "Grüße aus Zürich, said the traveller."
-    corpus = tokenise(documents_of(text), tokenizer, None, None)
-    first = tokenizer.decode(corpus.tokens[0][:1])
-    assert scored_bytes(corpus, tokenizer, bos=0) == [len(text) + 3]  # three letters take two bytes
-    assert scored_bytes(corpus, tokenizer, bos=None) == [len(text) + 3 - len(first)]
 
 
 def test_short_documents_are_left_out_and_long_ones_cut(tokenizer: Any, encoded: Callable[[str], list[int]]) -> None:

@@ -76,7 +76,7 @@ def test_rows_of_one_setting_stand_beside_those_of_another_and_replace_their_own
 def test_kept_records_whose_names_hold_data_are_named_anew_or_measured_again(tmp_path: Path) -> None:
     rows = walked(tmp_path, "task.window_factors=[1]")
     (path,) = (tmp_path / "runs" / "records").glob("*.json")
-    kept = json.loads(path.read_text())
+    kept = json.loads(path.read_text())["records"]
     old = [{name: row[name] for name in row if name not in ("at", "settings", "base_tokens")} for row in kept]
     path.write_text(json.dumps([{**row, "task": "pg19@clip=1", "value": 2.5} for row in old]))
     again = walked(tmp_path, "task.window_factors=[1]")

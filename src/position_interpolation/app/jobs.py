@@ -90,7 +90,7 @@ def _theory(config: Config, _: Tracker) -> list[Record]:
             keep.record(config, value, signature, seconds, None, THEORY_DTYPE, config.task.name) for value in measured
         ]
         keep.keep(config, signature, found)
-    keep.merge(config, found)
+    keep.merge(config, signature, found)
     return found
 
 

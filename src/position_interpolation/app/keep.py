@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 import time
 from dataclasses import asdict
@@ -121,32 +122,55 @@ def _names(config: Config, task: str) -> dict[str, Any]:
 
 
 def recall(config: Config, signature: str, task: str) -> list[Record] | None:
-    """What was kept under a signature, named as this run names things; None if nothing was, or nothing readable.
+    """What was kept under a signature, named as this run names things.
 
-    Records of an older version that keep numbers in their metrics' names are refused, so they are measured again.
+    Returns:
+        None if nothing was kept, nothing whole, or an older version's records that keep numbers in their metrics'
+        names; and where it is not wanted, because it is to be measured again or its rows were deleted.
     """
     try:
         kept = json.loads(_kept(config, signature).read_text())
-        return [Record(**{**row, **_names(config, task)}) for row in kept]
-    except (OSError, ValueError, TypeError):
+        if isinstance(kept, dict) and kept["sha256"] != records.signature({"records": kept["records"]}):
+            return None
+        rows = kept["records"] if isinstance(kept, dict) else kept
+        found = [Record(**{**row, **_names(config, task)}) for row in rows]
+    except (OSError, ValueError, TypeError, KeyError):
         return None
+    return None if config.measure_again or _deleted(config, signature, found) else found
 
 
 def keep(config: Config, signature: str, found: list[Record]) -> None:
     """Keep records under their signature."""
     if distributed.is_first():
-        files.write_text(_kept(config, signature), json.dumps([asdict(record) for record in found]))
+        rows = json.loads(json.dumps([asdict(record) for record in found]))
+        kept = {"records": rows, "sha256": records.signature({"records": rows})}
+        files.write_text(_kept(config, signature), json.dumps(kept))
 
 
 def _kept(config: Config, signature: str) -> Path:
     return Path(config.paths.runs) / "records" / f"{signature}.json"
 
 
-def merge(config: Config, found: list[Record]) -> None:
+def _merged(config: Config, signature: str) -> Path:
+    """Is there once the records of a signature have come to this experiment's rows."""
+    place = os.path.relpath(results_folder(config), config.paths.runs)
+    return Path(config.paths.runs) / "merged" / f"{signature}-{records.signature({'place': place})}"
+
+
+def _deleted(config: Config, signature: str, found: list[Record]) -> bool:
+    """Whether records were in the experiment's rows and no record of what they measured is there any more."""
+    if not _merged(config, signature).is_file():
+        return False
+    there = {record.measurement for record in records.read(results_folder(config) / ROWS)}
+    return any(record.measurement not in there for record in found)
+
+
+def merge(config: Config, signature: str, found: list[Record]) -> None:
     """Put records into the experiment's rows."""
     if not distributed.is_first():
         return
     replaced = records.merge(results_folder(config) / ROWS, found)
+    files.write_text(_merged(config, signature), "")
     if replaced:
         print(
             f"note: {replaced} rows of {job_name(config)} measured under other settings were replaced; "

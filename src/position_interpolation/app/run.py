@@ -45,7 +45,7 @@ def _evaluate(config: Config, tracker: Tracker) -> list[Record]:
             tracker.start()
             found = keep.measure(prepared, signature, measurement)
             tracker.log_records(found)
-        keep.merge(config, found)
+        keep.merge(config, signature, found)
         measurement.beside(signature)
         everything += found
     return everything

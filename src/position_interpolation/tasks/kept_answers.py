@@ -23,7 +23,7 @@ def keep(prepared: Prepared, about: str, signature: str, lines: Callable[[], lis
     base = base_name(config.model.name, config.model.base_tokens)
     name = f"{base}-{extension.method}-x{extension.factor:g}-{extension.steps}steps"
     place = Path(config.paths.runs) / "answers" / f"{name}-{about}-{signature}.jsonl"
-    if not distributed.agreed(place.is_file):
+    if config.measure_again or not distributed.agreed(place.is_file):
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines())
         if distributed.is_first():
             files.write_text(place, text)

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from position_interpolation.evidence.intervals import Estimate
-from position_interpolation.machine import compute
+from position_interpolation.machine import compute, distributed
+from position_interpolation.settings.schema import Config
 from position_interpolation.text import encoding
 from position_interpolation.text.corpora import Documents
 from position_interpolation.tuning.extension import Prepared
@@ -26,6 +29,16 @@ class Measured:
     stride: int | None = None
     protocol: str | None = None
     at: int | None = None  # as in `records.Record`
+
+
+def raw(config: Config, kind: str, signature: str, suffix: str = "") -> Path:
+    """Where what the model said is kept, for a killed run to go on: empty if it is to be measured again."""
+    place = Path(config.paths.runs) / kind / f"{signature}{suffix}"
+    if config.measure_again and distributed.is_first():
+        if place.is_dir():
+            shutil.rmtree(place)
+        place.unlink(missing_ok=True)
+    return place
 
 
 def itself(prepared: Prepared) -> Prepared:

@@ -4,11 +4,46 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+CHARACTERS = 20  # of a token that is longer than most: more text is read where a document's are longer
+
 
 def encode(tokenizer: Any, text: str) -> list[int]:
     """Token ids of a text without special tokens in front or behind; one that is spelt out in it is that token."""
-    ids: list[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=False, verbose=False)["input_ids"]
+    ids: list[int] = _encoded(tokenizer, text)["input_ids"]
     return ids
+
+
+def first_tokens(tokenizer: Any, text: str, count: int | None) -> list[int]:
+    """The first `count` token ids of a text, or all that it has; None asks for all."""
+    if count is None:
+        return encode(tokenizer, text)
+    ids: list[int] = _beginning(tokenizer, text, count)["input_ids"]
+    return ids[:count]
+
+
+def ends(tokenizer: Any, text: str, count: int) -> list[int]:
+    """Where in the text, in characters, each of its first `count` tokens ends; of its last, where the text does."""
+    read = _beginning(tokenizer, text, count)
+    found = [end for _, end in read.encodings[0].offsets]
+    return found[:count] if len(found) > count else [*found[:-1], len(text)]
+
+
+def _beginning(tokenizer: Any, text: str, count: int) -> Any:
+    """At least the first `count` tokens, those that a cut behind them could not have changed.
+
+    Text is read until as many tokens again stand behind them: a cut changes none but the last few before it.
+    """
+    room = CHARACTERS * count
+    while room < len(text):
+        read = _encoded(tokenizer, text[:room])
+        if len(read["input_ids"]) > 2 * count:
+            return read
+        room *= 2
+    return _encoded(tokenizer, text)
+
+
+def _encoded(tokenizer: Any, text: str) -> Any:
+    return tokenizer(text, add_special_tokens=False, split_special_tokens=False, verbose=False)
 
 
 def decode(tokenizer: Any, ids: Sequence[int], *, special: bool = True) -> str:

@@ -18,7 +18,7 @@ from position_interpolation.tasks.benchmarks import scores as choices
 from position_interpolation.tasks.benchmarks.config import BenchmarksTask
 from position_interpolation.tasks.benchmarks.questions import Questions
 from position_interpolation.tasks.benchmarks.scores import Scores
-from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common
+from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, raw
 from position_interpolation.tuning.extension import Prepared, prepare
 
 
@@ -48,7 +48,7 @@ def measurements(prepared: Prepared, task: BenchmarksTask) -> Iterator[Measureme
 
 def scores(prepared: Prepared, asked: Questions) -> Scores:
     """What a model says to every choice of a set, from disk if it is there."""
-    path = Path(prepared.config.paths.runs) / "choices" / f"{records.signature(_scored_by(prepared, asked))}.npz"
+    path = raw(prepared.config, "choices", records.signature(_scored_by(prepared, asked)), ".npz")
     found = _kept(path)
     if found is None:
         found = _score(prepared, asked)

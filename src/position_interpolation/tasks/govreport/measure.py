@@ -18,7 +18,7 @@ from position_interpolation.tasks.govreport.config import GovReportTask
 from position_interpolation.tasks.govreport.pairs import Pair, Pairs
 from position_interpolation.tasks.govreport.summaries import Lengths, Sampling
 from position_interpolation.tasks.govreport.tuning import steps, tuned_on_summaries
-from position_interpolation.tasks.measurement import Measured, Measurement, common, text
+from position_interpolation.tasks.measurement import Measured, Measurement, common, raw, text
 from position_interpolation.text import encoding
 from position_interpolation.tuning.extension import Prepared
 
@@ -103,7 +103,7 @@ def _written(
     drawn = {**common(subject, None), "prompt": lengths.prompt, **asdict(sampling)}
 
     def measure() -> list[Measured]:
-        folder = Path(subject.config.paths.runs) / "summaries" / records.signature(drawn)
+        folder = raw(subject.config, "summaries", records.signature(drawn))
         items = scoring.documents.items
         written = []
         with Progress(f"summaries, {protocol}", len(items), "documents") as bar:

@@ -37,4 +37,4 @@ def scores(predictions: list[str], references: list[str]) -> dict[str, list[floa
 
 def implementation() -> str:
     """What decides a score beside the texts, for signatures."""
-    return f"rouge-score {version('rouge-score')}, F-measure, stemmed"
+    return f"rouge-score {version('rouge-score')}, F-measure, stemmed, Unicode words"

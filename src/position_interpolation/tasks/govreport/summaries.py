@@ -17,13 +17,12 @@ from transformers import GenerationConfig
 
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.govreport.pairs import Pair
-from position_interpolation.text.encoding import bos, decode, encode, end
+from position_interpolation.text.encoding import bos, decode, encode, end, first_tokens
 from position_interpolation.text.packing import shuffled_passes
 
 BEFORE = "Read the following article and then summarize it.\n#"
 AFTER = "\nNow summarize the above article.\nSummary:"
 IGNORED = -100  # the label of a position whose next token is not learnt
-CHARACTERS = 20  # a token is seldom longer: no more text is tokenised than is kept
 
 
 @dataclass(frozen=True)
@@ -40,20 +39,20 @@ def prompt(tokenizer: Any, report: str, most: int) -> list[int]:
     Raises:
         UsageError: there is no room for a report.
     """
-    first = bos(tokenizer)
-    start = [] if first is None else [first]
+    begin = bos(tokenizer)
+    start = [] if begin is None else [begin]
     after = encode(tokenizer, AFTER)
     room = most - len(start) - len(after)
     if room <= len(encode(tokenizer, BEFORE)):
         least = most - room + len(encode(tokenizer, BEFORE)) + 1
         raise UsageError(f"a prompt of {most} tokens has no room for a report, its fixed lines need {least}")
-    return [*start, *encode(tokenizer, f"{BEFORE} {report[: CHARACTERS * most]}")[:room], *after]
+    return [*start, *first_tokens(tokenizer, f"{BEFORE} {report}", room), *after]
 
 
 def target(tokenizer: Any, summary: str, most: int) -> list[int]:
     """Token ids that follow the prompt: the summary cut to `most`, or the whole summary and EOS."""
     after = encode(tokenizer, AFTER)
-    ids = encode(tokenizer, f"{AFTER} {summary[: CHARACTERS * most]}")[len(after) :]
+    ids = first_tokens(tokenizer, f"{AFTER} {summary}", len(after) + most + 1)[len(after) :]
     return ids[:most] if len(ids) > most else [*ids, *end(tokenizer)]
 
 
@@ -85,7 +84,7 @@ class Examples(Dataset[dict[str, torch.Tensor]]):
 
 def lead(tokenizer: Any, report: str, most: int) -> list[int]:
     """The baseline that understands nothing: the first `most` tokens of the report."""
-    return encode(tokenizer, report[: CHARACTERS * most])[:most]
+    return first_tokens(tokenizer, report, most)
 
 
 def text_of(tokenizer: Any, ids: Sequence[int]) -> str:

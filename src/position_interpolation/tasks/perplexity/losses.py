@@ -19,7 +19,7 @@ from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.perplexity import sampling
 from position_interpolation.tasks.perplexity.windows import Plan, Scored, Span, plan, plan_overlapping
 from position_interpolation.text.corpora import Documents
-from position_interpolation.text.encoding import encode
+from position_interpolation.text.encoding import ends, first_tokens
 
 TokenIds = NDArray[np.int64]
 
@@ -41,7 +41,7 @@ def long_enough(documents: Documents, tokenizer: Any, minimum: int | None, count
     """The first `count` documents of at least `minimum` tokens; all documents where either is None."""
     if minimum is None or count is None:
         return replace(documents, items=documents.items[:count])
-    long = (item for item in documents.items if len(_tokens(tokenizer, item.text, minimum)) >= minimum)
+    long = (item for item in documents.items if len(first_tokens(tokenizer, item.text, minimum)) >= minimum)
     return replace(documents, items=tuple(islice(long, count)) or documents.items[:count])
 
 
@@ -59,9 +59,10 @@ def tokenise(documents: Documents, tokenizer: Any, minimum: int | None, truncate
     """
     kept: dict[str, TokenIds] = {}
     for document in documents.items:
-        tokens = _tokens(tokenizer, document.text, None if truncate is None else max(truncate, minimum or 0))
-        if len(tokens) >= max(minimum or 2, 2):
-            kept[document.id] = tokens[:truncate]
+        needed = None if truncate is None else max(truncate, minimum or 0)
+        ids = first_tokens(tokenizer, document.text, needed)
+        if len(ids) >= max(minimum or 2, 2):
+            kept[document.id] = np.asarray(ids[:truncate], np.int64)
     if not kept:
         raise UsageError(
             f"no document of corpus '{documents.name}' has {minimum or 2} tokens: lower task.minimum_factor"
@@ -69,17 +70,18 @@ def tokenise(documents: Documents, tokenizer: Any, minimum: int | None, truncate
     return Tokenised(tuple(kept), tuple(kept.values()))
 
 
-def _tokens(tokenizer: Any, text: str, needed: int | None) -> TokenIds:
-    """Token ids of a text, of which no more than the first `needed` are of interest; None asks for all."""
-    # A token is seldom over 20 characters: tokenise no more than is kept or counted.
-    return np.asarray(encode(tokenizer, text if needed is None else text[: 20 * needed]), np.int64)
+def scored_bytes(documents: Documents, corpus: Tokenised, tokenizer: Any, bos: int | None) -> list[int]:
+    """Bytes of UTF-8 of each document's own text that its scored tokens stand for, whatever a tokenizer makes of it.
 
-
-def scored_bytes(corpus: Tokenised, tokenizer: Any, bos: int | None) -> list[int]:
-    """Bytes of UTF-8 that each document's scored tokens stand for; without BOS the first token is not scored."""
-    first = 0 if bos is not None else 1
-    texts = [tokenizer.decode(tokens[first:], clean_up_tokenization_spaces=False) for tokens in corpus.tokens]
-    return [len(text.encode()) for text in texts]
+    Without BOS the first token is not scored.
+    """
+    texts = {document.id: document.text for document in documents.items}
+    sizes = []
+    for identifier, tokens in zip(corpus.ids, corpus.tokens, strict=True):
+        stops = ends(tokenizer, texts[identifier], len(tokens))
+        start = 0 if bos is not None else stops[0]
+        sizes.append(len(texts[identifier][start : stops[-1]].encode()))
+    return sizes
 
 
 def plans(

@@ -1,7 +1,6 @@
 """Sliding-window perplexity measured on an extension (Tables 1-3)."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.machine import compute
 from position_interpolation.settings import derived
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text
+from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, raw, text
 from position_interpolation.tasks.perplexity import config as perplexity_config
 from position_interpolation.tasks.perplexity import losses, sampling, windows
 from position_interpolation.tasks.perplexity.config import PerplexityTask
@@ -69,7 +68,7 @@ def measurements(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
                     whole, tokens = sampling.of_all_windows(scored), sum(len(document.losses) for document in scored)
                     found.append(Measured(BY_SAMPLE, whole, data, len(scored), tokens, window, stride, "token"))
                 if "token" in protocols:
-                    sizes = losses.scored_bytes(corpus, prepared.tokenizer, bos)
+                    sizes = losses.scored_bytes(documents, corpus, prepared.tokenizer, bos)
                     bits = windows.bits_per_byte(scored, sizes, task.bootstrap)
                     found.append(Measured("bits_per_byte", bits, data, len(scored), None, window, stride, "token"))
             return found
@@ -95,7 +94,7 @@ def token_losses(prepared: Prepared, corpus: Tokenised, losses_of: dict[str, Any
             planned,
             bos=bos,
             tokens_per_forward=compute.tokens_per_forward(prepared.config.compute),
-            folder=Path(prepared.config.paths.runs) / "losses" / key,
+            folder=raw(prepared.config, "losses", key),
             progress=bar,
         )
 
