@@ -4,10 +4,23 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+from position_interpolation.settings.errors import UsageError, shortened
+
 
 def encode(tokenizer: Any, text: str) -> list[int]:
     """Token ids of a text without special tokens in front or behind; one that is spelt out in it is that token."""
-    ids: list[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=False, verbose=False)["input_ids"]
+    return _ids(tokenizer, text, special=False)
+
+
+def _ids(tokenizer: Any, text: str, *, special: bool) -> list[int]:
+    try:
+        found = tokenizer(text, add_special_tokens=special, split_special_tokens=False, verbose=False)
+    except Exception as error:  # the package tokenizers raises nothing else
+        raise UsageError(
+            f"the tokenizer cannot write a text ({shortened(error)}): expected one that has a token for whatever it does "
+            "not know; set model.tokenizer=<folder>"
+        ) from error
+    ids: list[int] = found["input_ids"]
     return ids
 
 
@@ -19,7 +32,7 @@ def decode(tokenizer: Any, ids: Sequence[int], *, special: bool = True) -> str:
 
 def bos(tokenizer: Any) -> int | None:
     """The token that the tokenizer itself puts in front of text, if it does: LLaMA's does, SmolLM2's does not."""
-    ids = tokenizer("a")["input_ids"]
+    ids = _ids(tokenizer, "a", special=True)
     return int(ids[0]) if ids and ids[0] == tokenizer.bos_token_id else None
 
 
