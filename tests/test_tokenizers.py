@@ -51,7 +51,7 @@ def test_without_eos_documents_follow_each_other_at_once(digits: Any, tmp_path: 
 
 def test_a_text_that_a_tokenizer_has_no_tokens_for_is_refused() -> None:
     words = Tokenizer(WordLevel({"river": 0}, unk_token=None))
-    with pytest.raises(UsageError, match="cannot write a text .*Missing .UNK."):
+    with pytest.raises(UsageError, match=r"cannot write a text .*Missing \[UNK\]"):
         encode(PreTrainedTokenizerFast(tokenizer_object=words), "stone")
 
 
@@ -129,8 +129,8 @@ def test_the_packages_that_would_convert_it_are_named(
 
 
 def test_one_without_a_fast_backend_is_refused_by_name(tmp_path: Path) -> None:
-    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "CanineTokenizer"}')
-    with pytest.raises(UsageError, match="CanineTokenizer, has no backend of the package tokenizers"):
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "ByT5Tokenizer"}')
+    with pytest.raises(UsageError, match="ByT5Tokenizer, has no backend of the package tokenizers"):
         tokenizing.read(tmp_path)
 
 

@@ -45,8 +45,8 @@ def _way_out(place: Path) -> str:
     if (place / "tokenizer.json").is_file() or not missing:
         return "expected tokenizer.json and tokenizer_config.json; set model.tokenizer=<folder>"
     return (
-        f"it has no tokenizer.json, which transformers makes of other files with {', '.join(CONVERTERS)}: run pip install "
-        f"{' '.join(missing)}, or set model.tokenizer=<folder>"
+        f"it has no tokenizer.json, which transformers makes of other files with {', '.join(CONVERTERS)}: run pip "
+        f"install {' '.join(missing)}, or set model.tokenizer=<folder>"
     )
 
 

@@ -17,8 +17,8 @@ def _ids(tokenizer: Any, text: str, *, special: bool) -> list[int]:
         found = tokenizer(text, add_special_tokens=special, split_special_tokens=False, verbose=False)
     except Exception as error:  # the package tokenizers raises nothing else
         raise UsageError(
-            f"the tokenizer cannot write a text ({shortened(error)}): expected one that has a token for whatever it does "
-            "not know; set model.tokenizer=<folder>"
+            f"the tokenizer cannot write a text ({shortened(error)}): expected one that has a token for whatever it "
+            "does not know; set model.tokenizer=<folder>"
         ) from error
     ids: list[int] = found["input_ids"]
     return ids
