@@ -143,7 +143,7 @@ def test_table_1_is_the_same_from_the_hub_as_from_files_and_the_hub_is_read_once
 UNREADABLE = {
     "gated": (Corpus(dataset="me/gated", split="test"), "me/gated, split test could not be read .* run hf auth login"),
     "script": (Corpus(dataset="me/script"), "scripts are no longer supported.*name them by dataset=json files="),
-    "absent": (Corpus(dataset="me/absent"), "'me/absent' doesn't exist on the Hub.*correct its dataset"),
+    "absent": (Corpus(dataset="me/absent"), "'me/absent' doesn't exist on the Hub.*correct dataset"),
     "split": (Corpus(dataset=TEST, split="dev"), r"split dev could not be read .*Available splits: \['test'\]"),
     "subset": (Corpus(dataset="me/subsets", subset="long"), r"subset long.*'long' not found. Available: \['short'\]"),
     "revision": (Corpus(dataset=TEST, split="test", revision="0" * 39 + "9"), "Revision '0+9' doesn't exist"),
