@@ -1,11 +1,12 @@
 """task=export: a folder that others read, with positions, provenance and weights as they were evaluated."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from position_interpolation.app import launch
 from position_interpolation.app.run import run
@@ -41,6 +42,38 @@ def test_the_card_says_what_made_it(exported: Path) -> None:
     assert "2 steps of 2 sequences, AdamW 0.9 / 0.95" in card
     assert "books 0.6" in card
     assert "signature of the extension: `" in card
+
+
+def test_readers_are_told_where_the_window_ends(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the tokenizer, where the base's says its own L, and by the card, for vLLM multiplies L' by the factor."""
+    short = tmp_path / "short"
+    shutil.copytree(exported, short)
+    written = json.loads((short / "tokenizer_config.json").read_text())
+    (short / "tokenizer_config.json").write_text(json.dumps({**written, "model_max_length": 100}))
+    config = json.loads((short / "config.json").read_text()) | {"max_position_embeddings": 100, "rope_scaling": None}
+    config["rope_parameters"] = {"rope_type": "default", "rope_theta": 40.0}
+    (short / "config.json").write_text(json.dumps(config))
+    places = [f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")]
+    asked = ["model=path", f"model.location={short}", "method=pi", "context=x2", "train=untuned", "task=export"]
+    run(launch.typed(launch.composed([*asked, f"task.folder={tmp_path / 'long'}", "wandb=disabled", *places])))
+    assert AutoTokenizer.from_pretrained(tmp_path / "long").model_max_length == 200
+    assert "--max-model-len 200" in (tmp_path / "long" / "README.md").read_text()
+    assert f"Exported short, pi x2, untuned: {tmp_path / 'long'}, window 200" in capsys.readouterr().out
+
+
+def test_a_tuning_that_nobody_ran_before_is_announced(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = [f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")]
+    common = ["model=smoke", "method=pi", "context=x4", "train.batch_size=2", "data.source=made_up", "wandb=disabled"]
+    for steps, announced in ((2, False), (3, True)):  # the fixture tuned two
+        asked = [*common, *places, f"train.steps={steps}", "task=export", f"task.folder={exported}"]
+        run(launch.typed(launch.composed(asked)))
+        told = capsys.readouterr()
+        assert ("so it is tuned first" in told.err) == announced
+        assert f"smoke, pi x4, {steps} steps on books 0.6" in told.out
 
 
 def test_it_is_a_base_like_any_other(exported: Path, tmp_path: Path) -> None:

@@ -1,11 +1,19 @@
-"""The W&B mirror, offline: what a job logged is read back from the run's own file."""
+"""The W&B mirror: what a job logged is read back from the run's own file; what is wrong shows before the work."""
 
+import base64
 import json
+import os
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
+import wandb
 from wandb.proto.wandb_internal_pb2 import Record as WandbRecord
 
 from position_interpolation.app import launch
@@ -13,6 +21,7 @@ from position_interpolation.app.tracking import Tracker
 from position_interpolation.evidence.records import Record
 
 FILE_HEADER, BLOCK, CHUNK_HEADER = 7, 32768, 7
+BASIC_OF_A = base64.b64encode(f"api:{'a' * 40}".encode()).decode()
 LAST_OF_A_RECORD = (1, 4)  # a record in one chunk, or its last chunk
 
 
@@ -81,6 +90,10 @@ def test_curve_table_and_configuration_are_in_the_offline_run(tmp_path: Path) ->
     summaries = [values(message.summary.update) for message in messages if message.HasField("summary")]
     assert any(row.get("pg19/perplexity@128/token") == 12.5 for row in summaries)
     assert any("pg19/perplexity_at_64@128/token" in row for row in summaries)
+    (table,) = tmp_path.rglob("records_*.table.json")
+    found = json.loads(table.read_text())
+    row = dict(zip(found["columns"], found["data"][0], strict=True))
+    assert (row["model"], row["seed"], row["stride"], row["value"]) == ("smoke", 0, 8, 12.5)
 
 
 def test_nothing_is_started_when_disabled_or_when_there_is_nothing_to_log(tmp_path: Path) -> None:
@@ -91,3 +104,85 @@ def test_nothing_is_started_when_disabled_or_when_there_is_nothing_to_log(tmp_pa
             for row in values_to_log:
                 tracker.log(row)
         assert not list(tmp_path.rglob("*.wandb"))
+
+
+# Online
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """As much of W&B as says who one is: `me`, of the team `us`, with a key of 40 times `a`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            me = {"id": "1", "username": "me", "entity": "me", "name": "", "email": "", "admin": False, "flags": "{}"}
+            viewer = {**me, "deletedAt": None, "apiKeys": None, "teams": {"edges": [{"node": {"name": "us"}}]}}
+            known = self.headers.get("Authorization") == f"Basic {BASIC_OF_A}"
+            refused = {"errors": [{"message": "user is not logged in"}]}
+            content = json.dumps({"data": {"viewer": viewer}} if known else refused).encode()
+            self.send_response(200 if known else 401)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=found.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{found.server_port}"
+    found.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("key", "entity", "reached", "line"),
+    [
+        (None, None, True, "No API key configured"),
+        ("b" * 40, None, True, "user is not logged in"),
+        ("short", None, True, "40+ characters"),
+        ("a" * 40, "them", True, "wandb.entity=them takes no runs of yours: choose one of me, us"),
+        ("a" * 40, None, False, "Failed to authenticate"),
+    ],
+    ids=["no key", "a wrong key", "half a key", "another's entity", "no network"],
+)
+def test_what_w_and_b_would_refuse_is_refused_before_the_work(
+    key: str | None, entity: str | None, reached: bool, line: str, server: str, tmp_path: Path
+) -> None:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    env = {**own, "HOME": str(tmp_path), "WANDB_BASE_URL": server if reached else "http://127.0.0.1:9"}
+    if key is not None:
+        env["WANDB_API_KEY"] = key
+    places = [f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")]
+    asked = ["model=smoke", "data.source=made_up", "wandb=online", f"wandb.entity={entity or 'null'}", *places]
+    command = [sys.executable, "-m", "position_interpolation", *asked]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    assert done.returncode == 1
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("error: ")
+    assert line in said
+    assert "wandb=offline, which wandb sync uploads later" in said
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_run_goes_on_offline_where_w_and_b_fails_later_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init = wandb.init
+
+    def failing(*, mode: str, **rest: Any) -> Any:
+        if mode == "online":
+            raise wandb.errors.CommError("The server is down.")
+        return init(mode=mode, **rest)
+
+    monkeypatch.setattr(wandb, "init", failing)
+    launch.register()
+    config = launch.typed(launch.composed(["model=smoke", "wandb=online", f"paths.runs={tmp_path}"]))
+    with Tracker(config, "a-job") as tracker:
+        tracker.start()
+        tracker.log({"step": 1, "train/loss": 4.0})
+    said = capsys.readouterr().err
+    assert "note: W&B did not take a-job (CommError: The server is down.): this run goes on offline" in said
+    assert f"wandb sync {tmp_path}/wandb/offline-run-*" in said
+    history = [values(message.history.item) for message in finished(tmp_path) if message.HasField("history")]
+    assert [row["train/loss"] for row in history if "train/loss" in row] == [4.0]

@@ -206,9 +206,10 @@ def test_the_tuned_checkpoint_keeps_its_positions(straight: Path) -> None:
     assert config.max_position_embeddings == 256
 
 
-def test_every_logged_loss_reaches_the_listener(build: Build, tmp_path: Path) -> None:
+@pytest.mark.parametrize("log_every", [1, 10], ids=["every step", "a run shorter than log_every"])
+def test_every_logged_loss_reaches_the_listener(build: Build, tmp_path: Path, log_every: int) -> None:
     heard: list[dict[str, float]] = []
-    run(build, recipe(3), tmp_path, listener=heard.append)
+    run(build, recipe(3, log_every=log_every), tmp_path, listener=heard.append)
     steps = [row for row in heard if "train/loss" in row]
     assert [row["step"] for row in steps] == [1, 2, 3]
     assert [row["train/loss"] for row in steps] == losses(tmp_path)

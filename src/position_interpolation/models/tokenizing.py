@@ -27,21 +27,27 @@ def read(place: Path) -> Any:
     try:
         found = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
     except Exception as error:  # of damaged files the backends raise what they like
-        missing = [name for name in CONVERTERS if importlib.util.find_spec(MODULES.get(name, name)) is None]
-        if not (place / "tokenizer.json").is_file() and missing:
-            way_out = f"it has no tokenizer.json, which is made by {', '.join(CONVERTERS)}: "
-            way_out += f"run pip install {' '.join(missing)}, or set model.tokenizer=<folder>"
-        else:
-            way_out = "expected tokenizer.json and tokenizer_config.json; set model.tokenizer=<folder>"
-        raise UsageError(f"the tokenizer in {place} cannot be read ({shortened(error)}): {way_out}") from error
+        raise UsageError(f"the tokenizer in {place} cannot be read ({shortened(error)}): {_way_out(place)}") from error
     if not found.is_fast:
         raise UsageError(
             f"the tokenizer in {place}, {type(found).__name__}, has no backend of the package tokenizers: expected "
             "one that tokenizer.json holds; set model.tokenizer=<folder>"
         )
+    if found.vocab_size <= len(found.all_special_ids):  # transformers makes one of the configuration alone
+        raise UsageError(f"the tokenizer in {place} has no vocabulary: {_way_out(place)}")
     found.backend_tokenizer.no_truncation()  # a folder's own, which the first call would drop: text is cut by us alone
     found.backend_tokenizer.no_padding()
     return found
+
+
+def _way_out(place: Path) -> str:
+    missing = [name for name in CONVERTERS if importlib.util.find_spec(MODULES.get(name, name)) is None]
+    if (place / "tokenizer.json").is_file() or not missing:
+        return "expected tokenizer.json and tokenizer_config.json; set model.tokenizer=<folder>"
+    return (
+        f"it has no tokenizer.json, which transformers makes of other files with {', '.join(CONVERTERS)}: run pip "
+        f"install {' '.join(missing)}, or set model.tokenizer=<folder>"
+    )
 
 
 def embedded(tokenizer: Any, embeddings: int) -> Any:

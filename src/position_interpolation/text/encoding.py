@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+from position_interpolation.settings.errors import UsageError, shortened
+
 CHARACTERS = 20  # of a token that is longer than most: more text is read where a document's are longer
 
 
@@ -42,8 +44,14 @@ def _beginning(tokenizer: Any, text: str, count: int) -> Any:
     return _encoded(tokenizer, text)
 
 
-def _encoded(tokenizer: Any, text: str) -> Any:
-    return tokenizer(text, add_special_tokens=False, split_special_tokens=False, verbose=False)
+def _encoded(tokenizer: Any, text: str, *, special: bool = False) -> Any:
+    try:
+        return tokenizer(text, add_special_tokens=special, split_special_tokens=False, verbose=False)
+    except Exception as error:  # the package tokenizers raises nothing else
+        raise UsageError(
+            f"the tokenizer cannot write a text ({shortened(error)}): expected one that has a token for whatever it "
+            "does not know; set model.tokenizer=<folder>"
+        ) from error
 
 
 def decode(tokenizer: Any, ids: Sequence[int], *, special: bool = True) -> str:
@@ -54,7 +62,7 @@ def decode(tokenizer: Any, ids: Sequence[int], *, special: bool = True) -> str:
 
 def bos(tokenizer: Any) -> int | None:
     """The token that the tokenizer itself puts in front of text, if it does: LLaMA's does, SmolLM2's does not."""
-    ids = tokenizer("a")["input_ids"]
+    ids = _encoded(tokenizer, "a", special=True)["input_ids"]
     return int(ids[0]) if ids and ids[0] == tokenizer.bos_token_id else None
 
 

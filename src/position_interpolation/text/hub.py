@@ -123,7 +123,7 @@ def _way_out(error: Exception) -> str:
         return "run pip install zstandard"
     if isinstance(error, ConnectionError):
         return "check the network, then run the same command again; or choose data=own data.root=<directory>"
-    return "correct its dataset, subset, split, files or revision, as one entry of data.corpora has them"
+    return "correct dataset, subset, split, files or revision of its entry in data.corpora"
 
 
 def _name(corpus: Corpus) -> str:

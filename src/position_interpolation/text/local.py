@@ -54,7 +54,7 @@ def rows(root: Path, corpus: Corpus) -> Iterator[tuple[str, Row]]:
             for number, row in read:
                 field = corpus.id_field or "id"
                 if corpus.id_field is not None and field not in row:
-                    raise KeyError(f"no field '{field}', but {', '.join(row)}")
+                    raise UsageError(f"{path}:{number} has no field '{field}', but {', '.join(row)}: set its id_field")
                 usual = name if _kind(path) in TEXT else f"{name}-{number}"
                 yield f"{path}:{number}", {**row, "id": str(row.get(field, usual))}
         except UsageError:

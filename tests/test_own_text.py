@@ -1,0 +1,174 @@
+"""Your own text: files as people have them, in folders or alone, under the name that their folder has."""
+
+import gzip
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from position_interpolation.app import launch
+from position_interpolation.app.run import run
+from position_interpolation.evidence.records import read
+from position_interpolation.report import pages
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.places import HOME
+from position_interpolation.settings.schema import Corpus, Data
+from position_interpolation.text import corpora
+
+TEXT = "Zwölf Boxkämpfer jagten Viktor.\nQuer über den Sylter Deich."
+LINES = "".join(json.dumps({"text": f"{TEXT} {n}", "meta": {}}, ensure_ascii=False) + "\n" for n in range(3)).encode()
+BOM = b"\xef\xbb\xbf"
+
+
+def own(root: Path, **corpus: Any) -> Data:
+    return Data(source="own", root=str(root), corpora={"own": Corpus(files=["."], **corpus)})
+
+
+def found(root: Path, **corpus: Any) -> dict[str, str]:
+    return {document.id: document.text for document in corpora.load(own(root, **corpus), "own").items}
+
+
+def as_parquet(path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow.parquet").write_table(
+        pyarrow.table({"text": [f"{TEXT} {n}" for n in range(3)], "meta": [None] * 3}), path
+    )
+
+
+def as_zst(path: Path) -> None:
+    path.write_bytes(pytest.importorskip("zstandard").compress(LINES))
+
+
+THREE = {f"a-{n + 1}": f"{TEXT} {n}" for n in range(3)}
+FILES: dict[str, tuple[str, bytes | Callable[[Path], None], dict[str, str]]] = {
+    "text": ("a.txt", TEXT.encode(), {"a": TEXT}),
+    "text with a byte order mark": ("a.txt", BOM + TEXT.encode(), {"a": TEXT}),
+    "text of Windows": ("a.txt", TEXT.replace("\n", "\r\n").encode(), {"a": TEXT}),
+    "text, compressed": ("a.txt.gz", gzip.compress(TEXT.encode()), {"a": TEXT}),
+    "lines": ("a.jsonl", LINES, THREE),
+    "lines, ended by an empty one": ("a.jsonl", LINES + b"\n", THREE),
+    "lines with a byte order mark": ("a.jsonl", BOM + LINES, THREE),
+    "lines in gzip": ("a.jsonl.gz", gzip.compress(LINES), THREE),
+    "lines in zstd": ("a.jsonl.zst", as_zst, THREE),
+    "parquet": ("a.parquet", as_parquet, THREE),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "in a folder"])
+def test_files_are_read_as_they_are(kind: str, alone: bool, tmp_path: Path) -> None:
+    name, content, documents = FILES[kind]
+    if isinstance(content, bytes):
+        (tmp_path / name).write_bytes(content)
+    else:
+        content(tmp_path / name)
+    assert found(tmp_path / name if alone else tmp_path) == documents
+
+
+def test_a_folder_is_read_to_its_depths_in_the_order_of_names(tmp_path: Path) -> None:
+    for name in ("b/2.txt", "b/1.txt", "a.txt", ".git/config.txt", "cover.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"This is {name}.")
+    assert found(tmp_path) == {"a": "This is a.txt.", "b-1": "This is b/1.txt.", "b-2": "This is b/2.txt."}
+
+
+def test_fields_can_be_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"content": "One.", "isbn": 7}\n{"content": "Two.", "isbn": 8}\n')
+    assert found(tmp_path, text_field="content", id_field="isbn") == {"7": "One.", "8": "Two."}
+    with pytest.raises(
+        UsageError, match=r"a\.jsonl:1 has no field 'text', but content, isbn.*corpora\.own\.text_field"
+    ):
+        found(tmp_path)
+    with pytest.raises(UsageError, match=r"a\.jsonl:1 has no field 'author', but content, isbn"):
+        found(tmp_path, text_field="content", id_field="author")
+
+
+def test_folders_called_train_and_test_are_the_parts(tmp_path: Path) -> None:
+    for name in ("train/1.txt", "train/2.txt", "test/3.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert found(tmp_path, part="test") == {"3": "test/3.txt"}
+    assert found(tmp_path, part="train") == {"1": "train/1.txt", "2": "train/2.txt"}
+
+
+def test_without_them_a_hash_decides_and_an_empty_part_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "3.txt").write_text("In the training part.")
+    assert found(tmp_path, part="train") == {"3": "In the training part."}
+    with pytest.raises(UsageError, match="puts none into the test part; make folders train and test"):
+        found(tmp_path, part="test")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("a.pdf", b"%PDF-1.7", "is or holds no file that can be read: expected .*jsonl"),
+        ("a.txt", "Grüße".encode("latin-1"), r"a\.txt:1 cannot be read \(UnicodeDecodeError"),
+        ("a.jsonl", b'{"text": "whole"}\n["half"]\n', r"a\.jsonl:2 cannot be read .*list where an object"),
+        ("a.parquet", b"PAR1", r"a\.parquet:1 cannot be read"),
+        ("a.jsonl.zst", b"no zstd", r"a\.jsonl\.zst:1 cannot be read|pip install zstandard"),
+    ],
+)
+def test_what_cannot_be_read_is_named(name: str, content: bytes, line: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UsageError, match=line):
+        found(tmp_path)
+
+
+def test_a_package_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jsonl.zst").write_bytes(b"")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(UsageError, match="needs the package zstandard: run pip install zstandard"):
+        found(tmp_path)
+
+
+def measured(experiment: str, folder: Path, *choices: str) -> Path:
+    """Two rows of an experiment, one of them tuned; the page over them."""
+    places = [f"paths.{name}={folder / name}" for name in ("results", "runs", "cache")]
+    common = ["extension=none,pi_x2", "train.steps=2", "train.batch_size=2", "task.bootstrap=10", "wandb=disabled"]
+    launch.register()
+    for config in launch.prepare([f"experiment={experiment}", *common, *choices, *places]):
+        run(config)
+    (rows,) = (folder / "results").glob("*/*/rows.jsonl")
+    return pages.render(rows.parent)[-1]
+
+
+def test_text_and_checkpoint_keep_their_own_names_on_the_page(
+    tmp_path: Path, random_base: Callable[..., Any], tokenizer: Any
+) -> None:
+    """And L is in the checkpoint's configuration: nothing but the two folders has to be said."""
+    from position_interpolation.models import export, loading
+
+    export.export(loading.build(random_base(32), tmp_path, "none", 1.0, 0), tokenizer, tmp_path / "mine 2", "float32")
+    for name in ("train/1.txt", "train/2.txt", "test/3.txt"):
+        (tmp_path / "letters" / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / "letters" / name).write_text(f"{name} " * 300)
+    page = measured(
+        "own_text", tmp_path, f"data.root={tmp_path / 'letters'}", "model=path", f"model.location={tmp_path / 'mine 2'}"
+    )
+    assert page.parent.relative_to(tmp_path) == Path("results/own_text/mine_2")
+    text = page.read_text()
+    for shown in (
+        "Perplexity on letters (own text, 1 document",
+        "Tuned on **letters 0.75, recall 0.25**",
+        "| mine_2 | 32 |",
+    ):
+        assert shown in text
+    assert "model=path model.location=<folder> data=own data.root=<folder>" in text
+    assert "pg19" not in text
+    rows = read(page.parent / "rows.jsonl")
+    assert {row.task for row in rows} == {"letters", "tuning"}
+    assert {row.model for row in rows} == {"mine_2"}
+
+
+def test_the_two_files_that_docs_running_names_are_enough(tmp_path: Path) -> None:
+    for name in ("pg19/test.jsonl.gz", "books/train.jsonl.gz"):
+        (tmp_path / name).parent.mkdir()
+        with gzip.open(tmp_path / name, "wt") as lines:
+            lines.write(json.dumps({"id": name, "text": f"{name} " * 300}) + "\n")
+    shown = next(line for line in (HOME / "docs/running.md").read_text().splitlines() if "data=local data.root" in line)
+    own = [word for word in shown.split()[3:] if not word.startswith(("experiment=", "data.root="))]
+    page = measured("quickstart", tmp_path, *own, f"data.root={tmp_path}", "model=smoke", "task=pg19_short")
+    assert "Tuned on **books 0.75, recall 0.25**" in page.read_text()
