@@ -55,7 +55,7 @@ def measurements(prepared: Prepared, task: RetrievalTask) -> Iterator[Measuremen
                 "digits": task.digits, "distances": task.distances, "written": task.written, "seed": seed,
             }  # fmt: skip
             named = {
-                "name": f"{kind} {count}", "kind": kind, "count": count, "source": "generated",
+                "name": f"{kind} {count} in {window} tokens", "kind": kind, "count": count, "source": "generated",
                 "sha256": fingerprint(trials), "ids": None,
             }  # fmt: skip
             answered = cache(partial(_answered, prepared, trials, task.written))
