@@ -1,5 +1,6 @@
 """What a page shows of harder retrieval: methods side by side, chance beside them, failures for what they are."""
 
+import pytest
 from matplotlib.text import Text
 from test_report import BASE, PI, UNTUNED, record
 
@@ -59,6 +60,13 @@ def test_a_page_has_one_section_without_a_claim() -> None:
     assert "| 75.0 % |" in folded["by what wrong answers are"]
     assert "Of up to 8 wrong answers each" in folded["by what wrong answers are"]
     assert "| 1 of 5 keys | 512 | 128 | 40.0 % |" in folded["by distance"]
+
+
+@pytest.mark.parametrize("metric", ["answer_log_likelihood", "wrong_number", "chance"])
+def test_a_part_without_its_numbers_is_left_out(metric: str) -> None:
+    whole, (section,) = sections(ROWS)[0], sections([row for row in ROWS if row.metric != metric])
+    assert len(section.more) == len(whole.more) - (metric != "chance")
+    assert [draw().axes for _, draw in section.drawings]
 
 
 def test_a_panel_has_what_is_asked_and_a_line_an_extension() -> None:
