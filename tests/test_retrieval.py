@@ -240,7 +240,7 @@ def test_a_model_that_copies_the_first_number_is_right_by_chance_and_finds_the_w
 
 
 def test_the_first_of_several_values_is_not_all_of_them(tokenizer: Any) -> None:
-    trials = made(tokenizer, "values", 4)
+    trials = made(tokenizer, "values", 4, trials=2)
     found = rates(trials, answered(tokenizer, trials, first_number))
     assert (found["retrieved"], found["wrong_number"]) == (0, 0)  # nothing follows, so no other value
     found = rates(trials, answered(tokenizer, trials, lambda probe: ", ".join(reversed(probe.puzzle.values))))

@@ -138,6 +138,8 @@ def deviations(records: Sequence[Record]) -> list[str]:
         lines.append("Perplexity by position is no experiment of the paper.")
     if select.heads(records):
         lines.append("Queries and keys of real heads are measured nowhere in the paper.")
+    if any(record.task == "retrieval" for record in records):
+        lines.append("Harder retrieval than the passkey's is no experiment of the paper.")
     return [f"- {line}" for line in dict.fromkeys(lines)]
 
 

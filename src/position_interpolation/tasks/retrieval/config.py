@@ -13,15 +13,14 @@ from position_interpolation.tasks.retrieval import puzzles
 class RetrievalTask(Task):
     """What is asked, each with its counts; an empty list leaves it out. What does, puzzles.py explains."""
 
+    shown = (*(f"task.{kind}" for kind in puzzles.KINDS), "task.window_factors", "task.windows", "task.keep_answers")
     kind: str = "retrieval"
     keys: list[int] = field(default_factory=lambda: [4, 16])  # one is asked for, among so many others
     values: list[int] = field(default_factory=lambda: [4])  # of one key, all asked for
     pairs: list[int] = field(default_factory=lambda: [4, 16, 64])  # in a list, one asked for
     hops: list[int] = field(default_factory=lambda: [1, 2, 4])  # from the variable asked for to its value
-    window_factors: list[float] = field(
-        default_factory=lambda: [1, 2, 4]
-    )  # tokens that a prompt and its answer fill, by L
-    windows: list[int] | None = None  # in tokens; wins over window_factors
+    window_factors: list[float] = field(default_factory=lambda: [1, 2, 4])  # W / L
+    windows: list[int] | None = None  # W, tokens that a prompt and its answer fill; wins over window_factors
     trials: int = number(50, least=1, most=10_000)  # of each count and length
     digits: int = number(5, least=3, most=15)  # two have too few numbers for long lists
     distances: int = number(4, least=1, most=10_000)  # equal parts of a prompt, by which success is told

@@ -62,6 +62,7 @@ def _panels(records: Sequence[Record], metric: str) -> tuple[Figure, list[tuple[
 def _finish(figure: Figure, records: Sequence[Record], label: str, bars: str) -> None:
     trials = drawing.count([row for row in records if row.metric == "retrieved"], "trial")
     edges = ", ".join(map(str, sorted({extension.base_window for extension in ordered(records)})))
-    figure.supxlabel("length of the prompt (tokens)", fontsize="medium")
+    for lowest in figure.axes[-2:]:
+        lowest.set_xlabel("length of the prompt (tokens)")
     figure.supylabel(label, fontsize="medium")
     drawing.finish(figure, f"{trials} each, the same prompts for every line; L = {edges}; {bars}")

@@ -16,6 +16,7 @@ from position_interpolation.tasks import kept_answers
 from position_interpolation.tasks.measurement import Measured, Measurement, common
 from position_interpolation.tasks.retrieval.config import RetrievalTask, asked
 from position_interpolation.tasks.retrieval.probes import Probe, log_likelihood, mistaken, probes, right
+from position_interpolation.text.encoding import decode
 from position_interpolation.tuning.extension import Prepared
 
 BY_DISTANCE = ("keys", "pairs")  # kinds whose one line alone says the answer
@@ -55,7 +56,7 @@ def measurements(prepared: Prepared, task: RetrievalTask) -> Iterator[Measuremen
                 "digits": task.digits, "distances": task.distances, "written": task.written, "seed": seed,
             }  # fmt: skip
             named = {
-                "name": f"{kind} {count}", "kind": kind, "count": count, "source": "generated",
+                "name": f"{kind} {count} in {window} tokens", "kind": kind, "count": count, "source": "generated",
                 "sha256": fingerprint(trials), "ids": None,
             }  # fmt: skip
             answered = cache(partial(_answered, prepared, trials, task.written))
@@ -106,7 +107,7 @@ def _answered(prepared: Prepared, trials: Sequence[Probe], most: int) -> Answere
     if failures:
         with Progress("failures written", _tokens(failures), "tokens") as bar:
             ids = write(model, failures, len(failures[0].answer), size, bar)
-        written = list(zip(failures, map(prepared.tokenizer.decode, ids), strict=True))
+        written = list(zip(failures, (decode(prepared.tokenizer, own) for own in ids), strict=True))
     return Answered([right(*pair) for pair in readings], [log_likelihood(*pair) for pair in readings], written)
 
 
@@ -124,7 +125,7 @@ def _keep(prepared: Prepared, about: str, answered: Callable[[], Answered], sign
             {
                 "question": probe.puzzle.question, "distance": probe.distance, "values": probe.puzzle.values,
                 "written": text, "wrong_number": mistaken(probe, text),
-                "prompt": prepared.tokenizer.decode(probe.prompt),
+                "prompt": decode(prepared.tokenizer, probe.prompt),
             }
             for probe, text in answered().written
         ]  # fmt: skip
