@@ -111,6 +111,13 @@ def along(records: Iterable[Record], extension: Extension, metric: str) -> dict[
     return dict(sorted(found.items()))
 
 
+def by_factor(records: Iterable[Record]) -> dict[float, list[Record]]:
+    """Records by the factor of their extension, ascending; those of a base, and of one trained further, under each."""
+    rows = list(records)
+    factors = sorted({item.factor for item in ordered(rows) if item.factor > 1})
+    return {factor: [row for row in rows if row.factor in (1, factor)] for factor in factors}
+
+
 def blocks(starts: Iterable[int], end: int) -> list[Block]:
     """Blocks that start there: each reaches to the next one, the last to the end."""
     return list(pairwise([*sorted(starts), end]))
