@@ -63,7 +63,7 @@ def measure(prepared: Prepared, signature: str, measurement: Measurement) -> lis
             "correct the model"
         )
     subject = measurement.subject(prepared)
-    dtype = PLAIN_DTYPE if subject is None else compute.dtype(config.compute)
+    dtype = measurement.dtype or (PLAIN_DTYPE if subject is None else compute.dtype(config.compute))
     task = measurement.task or config.task.name
     found = [record(config, value, signature, seconds, subject, dtype, task) for value in measured]
     keep(config, signature, found)

@@ -5,20 +5,39 @@ from typing import Any
 
 from matplotlib.colors import to_hex, to_rgb
 
-from position_interpolation.evidence.extensions import ORDER, Extension
+from position_interpolation.evidence.extensions import PAPERS, Extension
 
 # From Okabe and Ito's palette, distinguishable with colour blindness.
 BLACK, BLUE, VERMILION, GREY = "#000000", "#0072B2", "#D55E00", "#999999"
 GREEN, PURPLE, ORANGE, SKY = "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 DARK = "0.35"  # of captions and of lines that mark a place
-COLOURS = dict(zip(ORDER, (BLACK, VERMILION, BLUE, GREEN, PURPLE, ORANGE, SKY), strict=False))
-DASHES = dict(zip(ORDER, ("-", "--", "-", "-.", ":"), strict=False))
+WINE = "#882255"  # Tol's
+# Colour, dashes and marker. The colour says what is done to the frequencies; dotted is the same with attention scaled.
+LOOKS: dict[str, tuple[str, str, Any]] = {
+    "none": (BLACK, "-", "o"),
+    "extrapolation": (VERMILION, "--", "s"),
+    "pi": (BLUE, "-", "D"),
+    "pi_scaled": (BLUE, ":", "d"),
+    "ntk": (GREEN, "-.", "^"),
+    "ntk_scaled": (GREEN, ":", "v"),
+    "by_parts": (PURPLE, "-.", "<"),
+    "yarn": (PURPLE, ":", ">"),
+    "llama3": (ORANGE, "--", "p"),
+    "llama3_scaled": (ORANGE, ":", "h"),
+    "abf": (GREEN, "-", "P"),
+    "longrope": (SKY, "-", "*"),
+    "p_rope": (WINE, "--", (4, 1, 0)),
+    "drope": (WINE, "-", (4, 1, 45)),
+    "temperature": (BLACK, ":", (6, 1, 0)),
+    "bands": (SKY, "-.", "H"),
+}
+OTHER = (GREY, "-", "*")  # of a method that is not listed
 MARKERS = {1: "o", 2: "v", 4: "D", 8: "s", 16: "^"}  # by factor
 
 
 def colour(extension: Extension, among: Sequence[Extension]) -> str:
     """Colour of a method; of extensions that differ in steps alone, the longer tuned is the darker."""
-    plain = GREY if extension.control else COLOURS.get(extension.method, GREY)
+    plain = GREY if extension.control else LOOKS.get(extension.method, OTHER)[0]
     steps = sorted(
         other.steps
         for other in among
@@ -30,12 +49,24 @@ def colour(extension: Extension, among: Sequence[Extension]) -> str:
 
 
 def style(extension: Extension, among: Sequence[Extension]) -> dict[str, Any]:
-    """Colour and dashes say the method, the marker the factor; the marker of what is untuned is hollow."""
+    """Colour and dashes say the method, the marker the factor; the marker of what is untuned is hollow.
+
+    Where rivals of one factor are shown, of which there are many, the marker says the method, too.
+    """
     shade = colour(extension, among)
     tuned = extension.steps > 0 or extension.method == "none"
+    _, dashes, marker = LOOKS.get(extension.method, OTHER)
+    if not rivals_of_one_factor(among):
+        marker = MARKERS.get(round(extension.factor), "*")
     return {
         "color": shade,
-        "marker": "X" if extension.control else MARKERS.get(round(extension.factor), "*"),
+        "marker": "X" if extension.control else marker,
         "markerfacecolor": shade if tuned else "white",
-        "linestyle": DASHES.get(extension.method, "-"),
+        "linestyle": dashes,
     }
+
+
+def rivals_of_one_factor(among: Sequence[Extension]) -> bool:
+    """Whether methods that the paper does not have are compared, all of them at one factor."""
+    factors = {item.factor for item in among if item.factor > 1}
+    return len(factors) == 1 and any(item.method not in PAPERS for item in among)

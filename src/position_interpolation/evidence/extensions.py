@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from position_interpolation.evidence.records import Record
 from position_interpolation.models.methods import METHODS
 
-ORDER = tuple(METHODS)  # the paper's order of rows; a new method comes last and takes the next colour
-LABELS = {  # those that readers know by another name
+# What readers call each method of conf/method, in the order of tables and figures: the paper's three, then others.
+LABELS = {
+    "none": "none",
+    "extrapolation": "extrapolation",
     "pi": "PI",
     "pi_scaled": "PI + scaling",
     "ntk": "NTK",
@@ -16,12 +18,15 @@ LABELS = {  # those that readers know by another name
     "yarn": "YaRN",
     "llama3": "Llama 3",
     "llama3_scaled": "Llama 3 + scaling",
-    "temperature": "scaling alone",
     "abf": "ABF",
     "longrope": "LongRoPE",
     "p_rope": "p-RoPE",
     "drope": "DroPE",
+    "temperature": "scaling alone",
+    "bands": "bands",
 }
+ORDER = tuple(dict.fromkeys([*LABELS, *METHODS]))  # a new method comes last
+PAPERS = ORDER[:3]  # what the paper compares; all others are rivals
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from position_interpolation.evidence.extensions import Extension, extension_of, ordered
+from position_interpolation.evidence.extensions import PAPERS, Extension, extension_of, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
 
@@ -109,6 +109,24 @@ def along(records: Iterable[Record], extension: Extension, metric: str) -> dict[
         if record.metric == metric and record.at is not None and extension_of(record) == extension
     }
     return dict(sorted(found.items()))
+
+
+def by_factor(records: Iterable[Record]) -> dict[float, list[Record]]:
+    """Records by the factor of their extension, ascending; under each also the base, at L and at the factor's L'."""
+    rows = list(records)
+    windows = {item.factor: (None, item.base_window, item.window) for item in ordered(rows) if item.factor > 1}
+    return {
+        factor: [row for row in rows if row.factor == factor or (row.factor == 1 and row.eval_window in shown)]
+        for factor, shown in sorted(windows.items())
+    }
+
+
+def parted(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Records by figure, the end of whose name is the key: one a factor where the paper's methods have rivals."""
+    found = by_factor(records)
+    if len(found) < 2 or all(row.method in (*PAPERS, None) for row in records):
+        return {"": list(records)}
+    return {f"_x{factor:g}": own for factor, own in found.items()}
 
 
 def blocks(starts: Iterable[int], end: int) -> list[Block]:

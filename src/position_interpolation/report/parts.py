@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from position_interpolation.comparisons.base_tokens import page as base_tokens
+from position_interpolation.comparisons.rivals import page as rivals
 from position_interpolation.comparisons.settings import page as settings
 from position_interpolation.comparisons.steps import page as steps
 from position_interpolation.display.section import Section
@@ -14,7 +15,7 @@ from position_interpolation.tasks.registry import parts
 Builder = Callable[[Sequence[Record]], Iterator[Section]]
 TRIAL = "smoke"  # the experiment that tries the path
 # What compares across tasks comes first: the first section of a page stands for it on the overview.
-COMPARISONS = (steps.sections, settings.sections, base_tokens.sections)
+COMPARISONS = (rivals.sections, steps.sections, settings.sections, base_tokens.sections)
 
 
 def sections(records: Sequence[Record]) -> list[Section]:
@@ -22,13 +23,13 @@ def sections(records: Sequence[Record]) -> list[Section]:
 
     Several seeds of a number are shown as one (`evidence/seeds.py`), but where seeds are compared.
     """
-    records = seeds.pooled(records)
+    pooled = seeds.pooled(records)
     found: list[Section] = []
     taken: set[str] = set()
     tasks = (page.sections for page in parts("page").values())
     builders: list[Builder] = [*COMPARISONS, *tasks, steps.tuning_curves]
     for build in builders:
-        for section in build(records):
+        for section in build(records if build is rivals.sections else pooled):  # they are paired seed by seed
             drawings = tuple((_free(stem, taken), draw) for stem, draw in section.drawings)
             stem = _free(section.stem, taken)
             taken |= {stem, *(name for name, _ in drawings)}

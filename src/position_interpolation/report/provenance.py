@@ -32,7 +32,9 @@ def sources(records: Sequence[Record]) -> list[str]:
     measured = [
         record
         for record in records
-        if not (record.metric in select.OF_ONE_DOCUMENT or record.task == "theory" or page.is_loss(record))
+        if not (
+            record.metric in select.OF_ONE_DOCUMENT or record.task in ("theory", "rotation") or page.is_loss(record)
+        )
     ]
     for group, rows in _by_text(measured).items():
         name, source, sha256 = group

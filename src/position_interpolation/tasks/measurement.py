@@ -56,6 +56,7 @@ class Measurement:
     subject: Callable[[Prepared], Prepared | None] = itself
     # Told the signature once the numbers are kept, measured or recalled: for what a run writes beside its records.
     beside: Callable[[str], None] = lambda _: None
+    dtype: str | None = None  # of numbers that the model's precision has no part in
     task: str | None = None  # what its records call their task; None: the name of the run's task
 
 

@@ -15,6 +15,7 @@ from position_interpolation.tasks.passkey import config as passkey
 from position_interpolation.tasks.perplexity import config as perplexity
 from position_interpolation.tasks.positions import config as positions
 from position_interpolation.tasks.retrieval import config as retrieval
+from position_interpolation.tasks.rotation import config as rotation
 
 if TYPE_CHECKING:
     from position_interpolation.tasks.measurement import Measurement
@@ -42,6 +43,7 @@ TASKS: dict[str, Entry] = {
     "positions": Entry(positions.PositionsTask, positions.check, f"{HERE}.positions"),
     "benchmarks": Entry(benchmarks.BenchmarksTask, benchmarks.check, f"{HERE}.benchmarks"),
     "govreport": Entry(govreport.GovReportTask, govreport.check, f"{HERE}.govreport"),
+    "rotation": Entry(rotation.RotationTask, rotation.check, f"{HERE}.rotation"),
     "heads": Entry(heads.HeadsTask, heads.check, f"{HERE}.heads"),
 }
 THEORY = f"{HERE}.theory"  # measures no extension, but has a page and claims as a task does

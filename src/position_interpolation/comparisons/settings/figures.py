@@ -1,7 +1,7 @@
 """A sweep drawn: a heat map of perplexity by learning rate and steps, one panel an extension."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -38,16 +38,38 @@ def _panel(axes: Axes, rows: Sequence[Record], family: Sequence[Extension]) -> N
         for column, item in enumerate(family)
         if (record := at_own_window(rows, item, setting)) is not None
     }
-    places = [[(row, column) for column in range(len(family))] for row in range(len(rates))]
-    logarithms = [[math.log(known.get(place, math.nan)) for place in row] for row in places]
-    axes.imshow(logarithms, cmap="cividis_r", aspect="auto")  # dark is worse
-    best, worst = min(known.values()), max(known.values())
-    for (row, column), value in known.items():
-        shade = "white" if value**2 > best * worst else "black"
-        axes.text(column, row, perplexity_text(value), ha="center", va="center", color=shade)
-        if value == best:
-            axes.add_patch(Rectangle((column - 0.48, row - 0.47), 0.96, 0.94, fill=False, ec=VERMILION, lw=2.5))
+    heat(axes, known, (len(rates), len(family)), perplexity_text)
     axes.set_xticks(range(len(family)), [str(item.steps) for item in family])
     axes.set_yticks(range(len(rates)), [f"{rate(setting):g}" for setting in rates])
     axes.set(title=family_label(family), xlabel="steps", ylabel="peak learning rate")
+
+
+def heat(
+    axes: Axes,
+    known: Mapping[tuple[int, int], float],
+    shape: tuple[int, int],
+    show: Callable[[float], str],
+    lower: bool = True,
+    ends: tuple[float, float] | None = None,
+) -> None:
+    """Coloured cells with their numbers, dark is worse; the best is framed.
+
+    Args:
+        axes: the panel.
+        known: numbers by row and column.
+        shape: rows and columns.
+        show: how a number reads.
+        lower: whether less is better, as of perplexities, which are coloured by their logarithm.
+        ends: what the colours reach over; the panel's own range if it is not given.
+    """
+    low, high = ends or (min(known.values()), max(known.values()))
+    scale = math.log if lower else float
+    cells = [[scale(known.get((row, column), math.nan)) for column in range(shape[1])] for row in range(shape[0])]
+    axes.imshow(cells, cmap="cividis_r" if lower else "cividis", aspect="auto", vmin=scale(low), vmax=scale(high))
+    best = (min if lower else max)(known.values())
+    for (row, column), value in known.items():
+        dark = (2 * scale(value) > scale(low) + scale(high)) == lower
+        axes.text(column, row, show(value), ha="center", va="center", color="white" if dark else "black")
+        if value == best:
+            axes.add_patch(Rectangle((column - 0.48, row - 0.47), 0.96, 0.94, fill=False, ec=VERMILION, lw=2.5))
     drawing.cells(axes)

@@ -25,8 +25,10 @@ def _drawings(group: select.Group, rows: Sequence[Record]) -> Iterator[tuple[str
     if mapped:
         yield "passkey_map", partial(maps.map_figure, rows, rule)
     plain = [row for row in rows if extension_of(row) not in mapped]
-    if any(row.metric == "success" and row.at is not None for row in plain):
-        yield "passkey", partial(figures.passkey_figure, plain, rule)
-    likelihoods = step_counts.ends([row for row in maps.longest(rows) if row.metric == "key_log_likelihood"])
-    if likelihoods:
-        yield f"{group.task}_log_likelihood", partial(figures.likelihood_figure, likelihoods, rule)
+    for end, own in select.parted(plain).items():
+        if any(row.metric == "success" and row.at is not None for row in own):
+            yield f"passkey{end}", partial(figures.passkey_figure, own, rule)
+    likelihoods = [row for row in maps.longest(rows) if row.metric == "key_log_likelihood"]
+    for end, own in select.parted(step_counts.ends(likelihoods)).items():
+        if own:
+            yield f"{group.task}_log_likelihood{end}", partial(figures.likelihood_figure, own, rule)

@@ -20,7 +20,10 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             f"Perplexity by evaluation window: {group.task}, {group.source} text",
             f"table{suffix}",
             tables.perplexity_table(rows, main),
-            ((f"perplexity{suffix}", partial(figures.perplexity_figure, rows, main)),),
+            tuple(
+                (f"perplexity{suffix}{end}", partial(figures.perplexity_figure, own, main))
+                for end, own in select.parted(rows).items()
+            ),
             tuple((f"protocol {protocol}", tables.perplexity_table(rows, protocol)) for protocol in others),
         )
     for rows in select.perplexities(records).values():

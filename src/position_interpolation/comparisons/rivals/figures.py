@@ -1,0 +1,78 @@
+"""The frontier: what a method loses at L against what it gains at L', before and after tuning."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from position_interpolation.comparisons.rivals.measured import compared
+from position_interpolation.display import drawing
+from position_interpolation.display.colours import DARK, LOOKS, OTHER, style
+from position_interpolation.evidence.comparison import Effect
+from position_interpolation.evidence.extensions import LABELS, Extension
+from position_interpolation.evidence.records import Record
+
+Place = tuple[Effect, Effect]  # perplexity at L and at L', each over that of the base at L
+
+
+@drawing.styled
+def frontier_figure(rows: Sequence[Record]) -> Figure:
+    """One point an extension, joined by a line in the order of their steps of tuning; the base alone at L is (1, 1).
+
+    The rows are one group of `select.perplexities`, of every seed and of one factor, in which `frontier` finds some.
+    """
+    found = frontier(rows)
+    figure, (axes,) = drawing.panels(3.4)
+    for name in dict.fromkeys(map(_name, found)):
+        _draw(axes, {item: place for item, place in found.items() if _name(item) == name}, [*found])
+    for line in (axes.axhline, axes.axvline):
+        line(1, color=DARK, linestyle="--", linewidth=1, zorder=0)
+    factor = max(item.factor for item in found)
+    for scale, axis, where in (
+        (axes.set_xscale, axes.xaxis, "L"),
+        (axes.set_yscale, axes.yaxis, f"{factor:g} L"),
+    ):
+        scale("log")
+        axis.set_major_formatter(drawing.tick)
+        axis.set_minor_formatter(drawing.tick)
+        axis.set_label_text(f"perplexity at {where} / the base's at L")
+    axes.grid(True)
+    documents = max(place.documents for places in found.values() for place in places)
+    bars = "95 % intervals, paired by document" if documents >= drawing.FEW else "none, of so few documents"
+    first = next(iter(found))
+    drawing.finish(
+        figure,
+        f"{first.base}, s = {factor:g}, {drawing.count(rows, 'document')} ({rows[0].data.get('source')} text): to the "
+        f"left is less lost, further down more gained; hollow: untuned, filled: tuned, joined by steps; bars: {bars}",
+    )
+    return figure
+
+
+def frontier(rows: Sequence[Record]) -> dict[Extension, Place]:
+    """Where each extension lies: of one factor, in the order of tables; those that lack a number are left out."""
+    places = {one.extension: (one.ratio(True), one.ratio(False)) for one in compared(rows, [])}
+    return {item: (inside, past) for item, (inside, past) in places.items() if inside is not None and past is not None}
+
+
+def _draw(axes: Axes, own: dict[Extension, Place], among: Sequence[Extension]) -> None:
+    """One method: a line through its steps, a marker each, and a bar from end to end of each interval."""
+    for item, (inside, past) in own.items():
+        look = style(item, among) | {"color": _shade(item), "linestyle": "none"}
+        look["markerfacecolor"] = _shade(item) if item.steps else "white"
+        at = inside.value, past.value
+        axes.plot(*at, label=_name(item), **look, zorder=3)
+        for ends, still, across in ((inside, past, True), (past, inside, False)):
+            if ends.low is not None and ends.high is not None and ends.documents >= drawing.FEW:
+                bar, point = (ends.low, ends.high), (still.value, still.value)
+                axes.plot(*((bar, point) if across else (point, bar)), color=_shade(item), linewidth=0.6, zorder=1)
+    path = [(inside.value, past.value) for inside, past in own.values()]
+    axes.plot(*zip(*path, strict=True), color=_shade(item), linewidth=0.8, zorder=2)
+
+
+def _name(item: Extension) -> str:
+    """The method, whatever the steps."""
+    return "base trained at L" if item.control else LABELS.get(item.method, item.method)
+
+
+def _shade(item: Extension) -> str:
+    return DARK if item.control else LOOKS.get(item.method, OTHER)[0]

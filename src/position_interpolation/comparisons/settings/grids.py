@@ -1,0 +1,68 @@
+"""Settings of a method compared, such as the band that it interpolates: what each costs and brings, as for rivals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from position_interpolation.comparisons.rivals.measured import Compared, compared
+from position_interpolation.comparisons.rivals.tables import NAMED, NUMBERS, caption
+from position_interpolation.comparisons.settings.tables import Setting, key_text, settings, under, under_extension
+from position_interpolation.display.tables import Table, each, fill
+from position_interpolation.evidence.records import Record
+
+OF_METHODS = "method."
+Line = tuple[Compared, Setting]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Extensions under settings of their methods; the base, if it was measured, under none."""
+
+    rows: Sequence[Record]  # one group of `select.compared`
+    keys: Sequence[Record]  # of passkey retrieval by one rule, under the same settings
+
+    @property
+    def names(self) -> list[str]:
+        """The keys of the configuration that vary, in the order in which the experiment names them."""
+        return [key for key, _ in settings(self.rows)[0]]
+
+    @property
+    def lines(self) -> list[Line]:
+        """Every extension at its L' under each of its settings."""
+        base = [replace(row, settings=None) for row in self.rows if row.method == "none"]
+        return [
+            (replace(one, rows=[*under(self.rows, setting), *base], shown=own, keys=under(self.keys, setting)), setting)
+            for one in compared(self.rows, self.keys)
+            for setting in settings(under_extension(self.rows, one.extension))
+            for own in [under(one.shown, setting)]
+        ]
+
+    def values(self, name: str) -> list[float]:
+        """The numbers that a key takes, ascending."""
+        return sorted({value for setting in settings(self.rows) if (value := number(setting, name)) is not None})
+
+
+def is_grid(rows: Sequence[Record]) -> bool:
+    """Whether these records compare settings of methods and nothing else, each a number."""
+    return all(key.startswith(OF_METHODS) for setting in settings(rows) for key, _ in setting)
+
+
+def number(setting: Setting, name: str) -> float | None:
+    """What a key is set to; None if it is not, or to no number."""
+    value = dict(setting).get(name)
+    return value if isinstance(value, int | float) else None
+
+
+def grid_table(grid: Grid) -> Table:
+    """One row an extension and setting."""
+    columns = (
+        *NAMED,
+        *each(
+            grid.names, lambda name: key_text(name).capitalize(), lambda name, _, setting: number(setting, name), _plain
+        ),
+        *NUMBERS,
+    )
+    return fill(grid.lines, columns, caption(grid.rows, grid.keys))
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}"

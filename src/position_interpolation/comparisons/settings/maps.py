@@ -1,0 +1,120 @@
+"""Settings of methods drawn: a map over two of them, or lines over a single one."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from matplotlib.figure import Figure
+
+from position_interpolation.comparisons.rivals.measured import Compared
+from position_interpolation.comparisons.settings.figures import heat
+from position_interpolation.comparisons.settings.grids import Grid, number
+from position_interpolation.comparisons.settings.tables import Setting, key_text
+from position_interpolation.display import drawing
+from position_interpolation.display.colours import GREY
+from position_interpolation.evidence.extensions import LABELS, Extension, names, ordered
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import perplexity_text
+
+
+@dataclass(frozen=True)
+class Number:
+    """One of the numbers that settings are compared by."""
+
+    stem: str
+    name: str
+    of: Callable[[Compared], Record | None]
+    show: Callable[[float], str]
+    lower: bool  # is better
+
+
+NUMBERS = (
+    Number("inside", "perplexity at L", lambda one: one.perplexity(True), perplexity_text, True),
+    Number("extended", "perplexity at L'", lambda one: one.perplexity(False), perplexity_text, True),
+    Number("keys", "keys found, per cent", lambda one: one.passkey("success"), lambda rate: f"{100 * rate:.0f}", False),
+)
+
+
+def drawings(grid: Grid) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    """Maps, one a number, over the first two keys; one figure of lines over a single key; nothing over none."""
+    known = [one for one in NUMBERS if any(one.of(compared) is not None for compared, _ in grid.lines)]
+    if len(grid.names) == 1 and len(grid.values(grid.names[0])) > 1:
+        yield "settings", partial(lines_figure, grid, known)
+    elif len(grid.names) > 1 and all(len(grid.values(name)) > 1 for name in grid.names[:2]):
+        yield from ((f"map_{one.stem}", partial(map_figure, grid, one)) for one in known)
+
+
+@drawing.styled
+def map_figure(grid: Grid, what: Number) -> Figure:
+    """One number in every cell, the best of a panel framed: the first key down, the second across.
+
+    A panel an extension and, where more keys vary, a value of these. The colours of all panels are the same.
+    """
+    down, across, *more = grid.names
+    rows, columns = grid.values(down), grid.values(across)
+    cells: dict[str, dict[tuple[int, int], float]] = {}
+    for one, setting in grid.lines:
+        place, found = (number(setting, down), number(setting, across)), what.of(one)
+        if found is not None and place[0] is not None and place[1] is not None:
+            panel = cells.setdefault(_title(one.extension, setting, more), {})
+            panel[rows.index(place[0]), columns.index(place[1])] = found.value
+    figure, panels = drawing.panels(*[0.7 + 0.24 * len(rows)] * len(cells))
+    ends = [value for known in cells.values() for value in known.values()]
+    for axes, (title, known) in zip(panels, cells.items(), strict=True):
+        heat(axes, known, (len(rows), len(columns)), what.show, what.lower, (min(ends), max(ends)))
+        axes.set_xticks(range(len(columns)), [f"{value:g}" for value in columns])
+        axes.set_yticks(range(len(rows)), [f"{value:g}" for value in rows])
+        axes.set(title=title, xlabel=key_text(across), ylabel=key_text(down))
+    drawing.finish(
+        figure, f"{what.name.capitalize()}, {_counted(grid, what)}; framed: the best of a panel{_base(grid, what)}"
+    )
+    return figure
+
+
+@drawing.styled
+def lines_figure(grid: Grid, known: Sequence[Number]) -> Figure:
+    """A panel a number, a line an extension over the values of the single key; the base is a dashed line."""
+    (name,) = grid.names
+    figure, panels = drawing.panels(*[1.9] * len(known))
+    among = [item for item in ordered(grid.rows) if item.method != "none"]
+    called = names(among)
+    for axes, what in zip(panels, known, strict=True):
+        curves: dict[Extension, dict[float, Record]] = {item: {} for item in among}
+        for one, setting in grid.lines:
+            place, found = number(setting, name), what.of(one)
+            if found is not None and place is not None and one.extension in curves:
+                curves[one.extension][place] = found
+        for item, curve in curves.items():
+            drawing.line(axes, dict(sorted(curve.items())), item, called)
+        for base in _bases(grid, what):
+            axes.axhline(base.value, color=GREY, linestyle="--", label="the base itself")
+        axes.set_ylabel(what.name)
+        if what.lower:
+            drawing.log_axis(axes)
+        else:
+            axes.yaxis.set_major_formatter(drawing.percent)
+            axes.set(ylabel="keys found", ylim=(-0.03, 1.03))
+    panels[-1].set_xlabel(key_text(name))
+    drawing.finish(figure, f"{_counted(grid, known[0])}; bars: 95 % over documents, and over trials")
+    return figure
+
+
+def _title(item: Extension, setting: Setting, more: Sequence[str]) -> str:
+    values = ", ".join(f"{key_text(name)} {number(setting, name):g}" for name in more)
+    return f"{LABELS.get(item.method, item.method)} x{item.factor:g}" + (f", {values}" if values else "")
+
+
+def _counted(grid: Grid, what: Number) -> str:
+    if what.lower:
+        return drawing.count(grid.rows, "document")
+    return drawing.count([row for row in grid.keys if row.at is None], "trial")
+
+
+def _bases(grid: Grid, what: Number) -> list[Record]:
+    """The base's own number, at each L'."""
+    return [found for one, _ in grid.lines if one.extension.method == "none" and (found := what.of(one)) is not None]
+
+
+def _base(grid: Grid, what: Number) -> str:
+    found = [what.show(record.value) for record in _bases(grid, what)]
+    return f"; the base itself: {', '.join(found)}" if found else ""

@@ -1,0 +1,1 @@
+"""What a method does to each frequency of a base."""

@@ -1,0 +1,185 @@
+"""Methods compared with the paper's own: paired with the base, told apart, and no evidence for the paper's claims."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from matplotlib.patches import Rectangle
+from test_report import BASE, DOCUMENTS, PI, UNTUNED, L, column, passkeys, perplexities, positions, write
+
+from position_interpolation.comparisons.rivals.figures import frontier, frontier_figure
+from position_interpolation.comparisons.rivals.measured import against_base
+from position_interpolation.comparisons.rivals.tables import rivals_table
+from position_interpolation.comparisons.settings import grids, maps
+from position_interpolation.comparisons.settings.grids import Grid
+from position_interpolation.evidence import select
+from position_interpolation.evidence.evidence import EXPERIMENTS
+from position_interpolation.evidence.extensions import Extension
+from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.seeds import KNOWN_SPREAD
+from position_interpolation.report import judge
+from position_interpolation.report.pages import render
+from position_interpolation.report.parts import sections
+
+YARN = replace(UNTUNED, method="yarn")
+TUNED = replace(PI, method="yarn")
+FAR = replace(YARN, factor=2.0, window=2 * L)
+LOSSES = {
+    BASE: (3.2, 5.1, 7.3),
+    UNTUNED: (4.3, 4.2, 4.1),
+    PI: (3.22, 3.15, 3.1),
+    YARN: (3.4, 3.4, 3.3),
+    TUNED: (3.2, 3.1, 3.0),
+}
+ROWS = perplexities(LOSSES, spread=0)
+KEYS = passkeys({BASE: lambda k: 0.5 if k < L else 0.0, YARN: lambda k: 1.0})
+
+
+def titles(rows: list[Record]) -> list[str]:
+    return [section.title for section in sections(rows)]
+
+
+class TestTable:
+    def test_a_row_an_extension_with_both_ends_against_the_base_at_l(self) -> None:
+        table = rivals_table(ROWS, KEYS)
+        assert [row[2].value for row in table.rows] == ["none", "PI", "PI", "YaRN", "YaRN"]
+        assert {row[1].value for row in table.rows} == {4 * L}
+        assert column(table, 3, "at L / base at L").value == pytest.approx(math.exp(3.4 - 3.2))
+        assert column(table, 3, "at L' / base at L").value == pytest.approx(math.exp(3.3 - 3.2))
+        assert column(table, 0, "at L / base at L").value == pytest.approx(1)
+        assert column(table, 0, "at L' / base at L").value == pytest.approx(math.exp(7.3 - 3.2))
+
+    def test_keys_are_those_of_prompts_of_the_extended_window_by_one_rule(self) -> None:
+        table = rivals_table(ROWS, KEYS)
+        assert column(table, 3, "Keys found").value == 1
+        assert (column(table, 3, "k_max").value, column(table, 0, "k_max").value) == (4 * L, 224)
+        assert column(table, 1, "Keys found").value is None
+        strict = passkeys({YARN: lambda k: 1.0}, rule="strict")
+        (first, *_) = sections(ROWS + strict)
+        assert "Keys found" not in first.table.header
+
+    def test_what_makes_a_document_hard_cancels(self) -> None:
+        found = against_base(ROWS, YARN, 4 * L)
+        assert found is not None
+        assert (found.low, found.high, found.documents) == (
+            pytest.approx(found.value),
+            pytest.approx(found.value),
+            DOCUMENTS,
+        )
+
+    def test_one_seed_of_tuning_is_widened_and_several_speak_for_themselves(self) -> None:
+        alone = against_base(ROWS, TUNED, 4 * L)
+        assert alone is not None
+        assert alone.low == pytest.approx(alone.value * math.exp(-1.96 * KNOWN_SPREAD))
+        others = [replace(row, seed=seed, value=row.value + 0.1 * seed) for row in ROWS if row.steps for seed in (1, 2)]
+        losses = [row for row in others if row.metric == "document_loss"]
+        both = against_base(ROWS + losses, TUNED, 4 * L)
+        assert both is not None
+        assert both.value == pytest.approx(math.exp(3.0 + 0.1 - 3.2))
+        assert both.high is not None
+        assert both.high > both.value * math.exp(0.1)  # Student's t of three seeds
+
+    def test_the_base_stands_beside_every_factor(self) -> None:
+        rows = ROWS + perplexities({FAR: (3.3, 3.3)}, spread=0)
+        found = [(row[1].value, row[2].value) for row in rivals_table(rows, []).rows]
+        assert found[:3] == [(2 * L, "none"), (2 * L, "YaRN"), (4 * L, "none")]
+
+
+class TestFrontier:
+    def test_a_method_is_one_line_through_its_steps_hollow_before_tuning(self) -> None:
+        (axes,) = frontier_figure(ROWS).axes
+        points = [line for line in axes.lines if line.get_label() == "YaRN"]
+        assert [line.get_markerfacecolor() == "white" for line in points] == [True, False]
+        (path,) = (line for line in axes.lines if list(line.get_xdata()) == [line.get_xdata()[0] for line in points])
+        assert [*path.get_ydata()] == pytest.approx([math.exp(0.1), math.exp(-0.2)])
+
+    def test_methods_differ_in_marker_and_colour(self) -> None:
+        (axes,) = frontier_figure(ROWS).axes
+        looks = {line.get_label(): (line.get_marker(), line.get_color()) for line in axes.lines}
+        shown = [looks[name] for name in ("none", "PI", "YaRN")]
+        assert len({marker for marker, _ in shown}) == len({shade for _, shade in shown}) == 3
+
+    def test_what_lacks_a_number_is_left_out(self) -> None:
+        assert TUNED not in frontier([row for row in ROWS if row.steps == 0 or row.eval_window == L])
+
+
+class TestPages:
+    def test_shown_where_there_are_rivals_alone(self) -> None:
+        assert titles(ROWS)[0] == "Methods compared: pg19, embedded text"
+        assert "Methods compared" not in " ".join(titles([row for row in ROWS if row.method != "yarn"]))
+
+    def test_figures_of_many_methods_are_parted_by_factor(self, tmp_path: Path) -> None:
+        rows = ROWS + KEYS + perplexities({FAR: (3.3, 3.3)}) + positions({BASE: (20, 90), YARN: (20, 25)})
+        written = {path.name for path in render(write(tmp_path / "rivals" / "tiny", rows))}
+        assert {"rivals.csv", "frontier_x2.png", "frontier_x4.png", "perplexity_x2.png", "perplexity_x4.png"} <= written
+        assert "perplexity.png" not in written
+
+    def test_no_verdict_of_the_papers_ledger_rests_on_them(self) -> None:
+        assert not {"rivals", "rivals_tuned", "temperature", "bands"} & set(EXPERIMENTS)
+        rows = [replace(row, experiment="table1_pg19") for row in ROWS]
+        without = [row for row in rows if row.method != "yarn"]
+        assert judge.judge({"tiny": rows}) == judge.judge({"tiny": without})
+
+
+FIRST, LAST, SLOPE = "method.options.first", "method.options.last", "method.attention_slope"
+BANDS = replace(UNTUNED, method="bands")
+
+
+def under(settings: dict[str, float | None], losses: dict[Extension, tuple[float, ...]]) -> list[Record]:
+    found = perplexities(losses, spread=0, settings=settings)
+    return [*found, *(replace(row, settings=settings) for row in passkeys({item: lambda k: 0.5 for item in losses}))]
+
+
+def grid(rows: list[Record]) -> Grid:
+    (group,) = select.compared(rows).values()
+    return Grid(group, [row for row in rows if row.task == "passkey"])
+
+
+SWEPT = [
+    *under({FIRST: None, LAST: None, SLOPE: None}, {BASE: (3.2, 5.1, 7.3)}),
+    *(
+        row
+        for first, last in ((0, 3), (0, 7), (4, 7))
+        for slope in (0.0, 0.1)
+        for row in under(
+            {FIRST: first, LAST: last, SLOPE: slope}, {BANDS: (3.3 + last / 100, 4, 4 - last / 10 - slope)}
+        )
+    ),
+]
+
+
+class TestSettings:
+    def test_a_row_a_setting_against_the_base(self) -> None:
+        table = grids.grid_table(grid(SWEPT))
+        assert table.header[4:7] == ("First", "Last", "Attention slope")
+        assert [cell.value for cell in table.rows[0][4:7]] == [None, None, None]
+        assert [cell.value for cell in table.rows[-1][4:7]] == [4, 7, 0.1]
+        assert column(table, -1, "at L / base at L").value == pytest.approx(math.exp(0.1 + 0.07))
+        assert column(table, -1, "Keys found").value == 0.5
+
+    def test_a_map_has_a_cell_a_band_and_a_panel_a_slope(self) -> None:
+        drawn = dict(maps.drawings(grid(SWEPT)))
+        assert [*drawn] == ["map_inside", "map_extended", "map_keys"]
+        panels = drawn["map_extended"]().axes
+        assert [axes.get_title(loc="left") for axes in panels] == [
+            "bands x4, attention slope 0",
+            "bands x4, attention slope 0.1",
+        ]
+        assert [[label.get_text() for label in axes.get_yticklabels()] for axes in panels] == [["0", "4"]] * 2
+        assert [len(axes.texts) for axes in panels] == [3, 3]
+        frames = [patch.get_xy() for patch in panels[0].patches if isinstance(patch, Rectangle)]
+        assert len(frames) == 2  # both bands that end at 7
+
+    def test_a_single_key_is_an_axis(self) -> None:
+        rows = [row for slope in (0.0, 0.1, 0.2) for row in under({SLOPE: slope}, {YARN: (3.3, 3.3, 3.3 - slope)})]
+        ((_, draw),) = maps.drawings(grid(rows))
+        _, extended, keys = draw().axes
+        (line,) = (one for one in extended.lines if one.get_label() == "YaRN x4, untuned")
+        assert [*line.get_xdata()] == [0, 0.1, 0.2]
+        assert [*line.get_ydata()] == sorted(line.get_ydata(), reverse=True)
+        assert keys.get_ylabel() == "keys found"
+
+    def test_page(self, tmp_path: Path) -> None:
+        written = {path.name for path in render(write(tmp_path / "bands" / "tiny", SWEPT))}
+        assert {"settings.csv", "map_inside.png", "map_keys.png", "README.md"} <= written
