@@ -116,7 +116,7 @@ def test_the_papers_own_numbers_break_its_claim_on_boolq_alone() -> None:
 def test_a_base_that_guesses_has_nothing_to_lose() -> None:
     found = rows(GUESSING)
     assert outcome(found, COST).verdict == "not measured"
-    assert set(verdicts(found, KNOWS)) == {"does not hold", "within noise"}
+    assert set(verdicts(found, KNOWS)) == {"does not hold", "no difference"}
     boolq, *_, high, _ = outcome(found, KNOWS).measured
     assert boolq.verdict == "does not hold", "60 % of BoolQ is less than always answering yes"
     assert high.effect is not None

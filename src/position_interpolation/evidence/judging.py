@@ -16,6 +16,7 @@ from position_interpolation.settings.places import ASSETS
 CLAIMS = ASSETS / "claims.yaml"
 Verdict = Literal["holds", "does not hold", "no difference", "within noise", "not measured"]
 Kind = Literal["above", "below", "at least", "at most", "within"]
+ALIKE, POINT = 0.01, 1.0  # `Bar.tight` of ratios, 1 %, and of shares of questions in per cent
 WORST_FIRST: tuple[Verdict, ...] = ("does not hold", "within noise", "no difference", "holds")
 
 
@@ -56,13 +57,14 @@ class Bar:
 
     kind: Kind
     limit: float
-    tight: float = 0.01  # an interval that straddles the limit and lies this near it says that there is no difference
+    # Where the limit stands for no difference at all: an interval that straddles it and lies this near says so.
+    tight: float = 0.0
 
     def judge(self, effect: Effect) -> Verdict:
         """A claim holds, or does not, only if the whole interval lies on one side of the limit.
 
         One that straddles it says that there is no difference if it lies near, and else nothing. Two printed numbers
-        that agree in every digit differ by nothing where one has to be the larger.
+        that agree in every digit decide nothing where one has to be the larger.
         """
         low, high, limit = effect.low, effect.high, self.limit
         if low is None or high is None:
@@ -76,7 +78,7 @@ class Bar:
         }[self.kind]
         if holds or fails:
             return "holds" if holds else "does not hold"
-        near = self.kind != "within" and limit - self.tight <= low and high <= limit + self.tight
+        near = self.tight and limit - self.tight <= low and high <= limit + self.tight
         return "no difference" if near else "within noise"
 
     def margin(self, value: float) -> float:

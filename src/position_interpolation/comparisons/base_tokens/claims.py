@@ -9,11 +9,11 @@ from position_interpolation.comparisons.base_tokens.tables import Base, Treatmen
 from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.comparison import Losses, exact
 from position_interpolation.evidence.evidence import Evidence
-from position_interpolation.evidence.judging import Bar, Case, number, percent
+from position_interpolation.evidence.judging import ALIKE, Bar, Case, number, percent
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, thousands
 
-AHEAD = Bar("below", 1.0)
+AHEAD = Bar("below", 1.0, ALIKE)
 UNTOLD = ("no difference", "within noise", "not measured")
 
 

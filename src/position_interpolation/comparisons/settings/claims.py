@@ -21,7 +21,7 @@ from position_interpolation.comparisons.settings.tables import (
 from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.extensions import Extension, ordered
-from position_interpolation.evidence.judging import Bar, Case, percent
+from position_interpolation.evidence.judging import ALIKE, Bar, Case, percent
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
 
@@ -57,7 +57,7 @@ def _best(rows: Sequence[Record], family: Sequence[Extension]) -> Iterator[Case]
             detail = f"{pair} at {item.window}, {plural(found.documents, 'document')}{_edge(rows, first)}"
             found = replace(found, sources=(rows[0].experiment,), detail=detail)
         name = f"{family_label(family)} after {item.steps} steps: {rate(first):g} against {rate(second):g}"
-        yield Case(name, found, Bar("below", 1.0), percent)
+        yield Case(name, found, Bar("below", 1.0, ALIKE), percent)
         return
 
 

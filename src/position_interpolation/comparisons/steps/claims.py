@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise, product
 
 from position_interpolation.evidence.evidence import Evidence, Reading
-from position_interpolation.evidence.judging import Bar, Case, percent
+from position_interpolation.evidence.judging import ALIKE, Bar, Case, percent
 from position_interpolation.tasks.perplexity.claims import Asked, printed_perplexity, ratio
 
 TASK = "pg19"
@@ -24,4 +24,4 @@ def improves_steadily(evidence: Evidence, factors: Sequence[int], steps: Sequenc
         for before, after in pairwise(steps):
             above, below = (Reading(model, TASK, "pi", factor, factor, number) for number in (after, before))
             name = f"{model}: PI x{factor} after {after} steps against {before}"
-            yield Case(name, evidence.ratio([above], [below]), Bar("below", 1.0), percent)
+            yield Case(name, evidence.ratio([above], [below]), Bar("below", 1.0, ALIKE), percent)

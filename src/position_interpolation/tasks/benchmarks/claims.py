@@ -7,20 +7,18 @@ from itertools import pairwise, product
 from position_interpolation.evidence import paper
 from position_interpolation.evidence.comparison import Effect, apart, recorded
 from position_interpolation.evidence.evidence import Evidence
-from position_interpolation.evidence.judging import Bar, Case, points
+from position_interpolation.evidence.judging import POINT, Bar, Case, points
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
 from position_interpolation.tasks.benchmarks.questions import SETS
 from position_interpolation.tasks.benchmarks.tables import YES
-
-POINT = 1.0  # of 100: what counts as no difference
 
 
 def lose_at_most(evidence: Evidence, factor: int, most: float) -> Iterator[Case]:
     """The extended model against its base on every benchmark."""
     for model, test in product(evidence.models, SETS):
         effect = change(evidence, model, test, factor)
-        yield Case(f"{model}, {test}: PI x{factor} against the base", effect, Bar("at least", -most, POINT), points)
+        yield Case(f"{model}, {test}: PI x{factor} against the base", effect, Bar("at least", -most), points)
 
 
 def loss_grows(evidence: Evidence, factors: Sequence[int]) -> Iterator[Case]:
@@ -39,7 +37,7 @@ def tuning_text(evidence: Evidence, factor: int, other: str, most: float) -> Ite
         distance = _apart(*found)
         if distance is not None and distance.value < 0:
             distance = _apart(*reversed(found))
-        yield Case(f"{model}, {test}: {other} and Pile apart", distance, Bar("at most", most, POINT), points)
+        yield Case(f"{model}, {test}: {other} and Pile apart", distance, Bar("at most", most), points)
 
 
 def base_knows(evidence: Evidence) -> Iterator[Case]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from position_interpolation.evidence import comparison
 from position_interpolation.evidence.comparison import Effect, exact
 from position_interpolation.evidence.evidence import Evidence
-from position_interpolation.evidence.judging import Bar, Case, points
+from position_interpolation.evidence.judging import POINT, Bar, Case, points
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
 from position_interpolation.tasks.govreport.tables import LEAD, LEADS, TUNED, UNTUNED, VARIANTS
@@ -19,7 +19,7 @@ def rouge(evidence: Evidence, metrics: Sequence[str], rival: str = LEAD) -> Iter
     """The tuned PI model's lead over a rival; in print that is CoLT5 Base."""
     for metric in metrics:
         effect = _printed(evidence, metric) if evidence.printed else _lead(evidence, metric, rival)
-        yield Case(f"{VARIANTS[metric]} above the rival's", effect, Bar("above", 0.0, tight=1.0), points)
+        yield Case(f"{VARIANTS[metric]} above the rival's", effect, Bar("above", 0.0, tight=POINT), points)
 
 
 def _lead(evidence: Evidence, metric: str, rival: str) -> Effect | None:

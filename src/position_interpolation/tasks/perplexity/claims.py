@@ -9,14 +9,14 @@ from position_interpolation.evidence import comparison, paper, select
 from position_interpolation.evidence.comparison import Effect, exact
 from position_interpolation.evidence.evidence import Evidence, Reading
 from position_interpolation.evidence.extensions import method_label
-from position_interpolation.evidence.judging import Bar, Case, Kind, number, percent, times
+from position_interpolation.evidence.judging import ALIKE, Bar, Case, Kind, number, percent, times
 from position_interpolation.evidence.words import plural
 from position_interpolation.tasks.perplexity import aggregation
 from position_interpolation.tasks.positions.claims import past_window
 
 TASKS = ("pg19", "proof_pile")
 ROUNDING = 0.005  # half of the last digit of a printed perplexity
-LOWER = Bar("below", 1.0)
+LOWER = Bar("below", 1.0, ALIKE)
 Asked = Mapping[str, str | int]  # method, at (`L`, `L'` or a multiple of L), steps
 
 
@@ -44,7 +44,8 @@ def ratio(
         up_to: this factor, or the largest that the evidence has.
         control: whether `over` is also held against a base tuned as long at L, where the same experiment has one.
     """
-    bar, tuned = Bar(kind, limit), over.get("steps") != 0 and over["method"] != "none"
+    bar = Bar(kind, limit, ALIKE if limit == 1 else 0.0)
+    tuned = over.get("steps") != 0 and over["method"] != "none"
     for model, task in product(evidence.models, tasks):
         own = evidence.factors(model, tuned) if up_to is None else (evidence.factor(model, up_to, tuned),)
         for factor in factors or own:
@@ -138,14 +139,14 @@ def extrapolation_gains_less(evidence: Evidence, factor: int) -> Iterator[Case]:
         )
         effect = evidence.ratio([tuned[0], interpolated[1]], [tuned[1], interpolated[0]])
         name = f"{model}, {task}: FT from {evidence.window(model, 1)} to {evidence.window(model, own)} against PI"
-        yield Case(name, effect, Bar("above", 1.0), percent)
+        yield Case(name, effect, Bar("above", 1.0, ALIKE), percent)
 
 
 def windows_alike_rise(evidence: Evidence) -> Iterator[Case]:
     """From 8 L to 16 L on documents cut to 16 L: up if every window counts alike, and not up if every token does."""
     for rows in select.perplexities(evidence.records).values():
         for item in aggregation.asked(rows):
-            for protocol, bar in (("window", Bar("above", 1.0)), ("token", Bar("at most", 1.0))):
+            for protocol, bar in (("window", Bar("above", 1.0, ALIKE)), ("token", Bar("at most", 1.0, ALIKE))):
                 largest, half = (
                     comparison.document_losses(rows, item, window, aggregation.LOSSES[protocol])
                     for window in (item.window, item.window // 2)
