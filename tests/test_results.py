@@ -127,7 +127,6 @@ DIGESTS = {
     "table5_benchmarks/tiny": "4022251b79ee5175",
     "table6_govreport/tiny": "bf9b3ed64b1285bb",
     "theory/tiny": "25b3ed079f5822cf",
-    "tiny_card/tiny": "e4534b1b640fd2cc",
 }
 
 
