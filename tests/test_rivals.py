@@ -88,17 +88,24 @@ class TestTable:
 
 class TestFrontier:
     def test_a_method_is_one_line_through_its_steps_hollow_before_tuning(self) -> None:
-        (axes,) = frontier_figure(ROWS).axes
+        axes, _ = frontier_figure(ROWS).axes
         points = [line for line in axes.lines if line.get_label() == "YaRN"]
         assert [line.get_markerfacecolor() == "white" for line in points] == [True, False]
         (path,) = (line for line in axes.lines if list(line.get_xdata()) == [line.get_xdata()[0] for line in points])
         assert [*path.get_ydata()] == pytest.approx([math.exp(0.1), math.exp(-0.2)])
 
     def test_methods_differ_in_marker_and_colour(self) -> None:
-        (axes,) = frontier_figure(ROWS).axes
+        axes, _ = frontier_figure(ROWS).axes
         looks = {line.get_label(): (line.get_marker(), line.get_color()) for line in axes.lines}
         shown = [looks[name] for name in ("none", "PI", "YaRN")]
         assert len({marker for marker, _ in shown}) == len({shade for _, shade in shown}) == 3
+
+    def test_what_lies_close_to_the_base_is_drawn_again_where_others_lie_far(self) -> None:
+        whole, close = frontier_figure(ROWS).axes
+        assert whole.get_ylim()[1] > math.exp(7.3 - 3.2) > close.get_ylim()[1]
+        (alone,) = frontier_figure([row for row in ROWS if row.steps or row.eval_window == L]).axes
+        assert alone.get_ylim()[0] < math.exp(3.0 - 3.2) < alone.get_ylim()[1]
+        assert 1 in alone.get_yticks()
 
     def test_what_lacks_a_number_is_left_out(self) -> None:
         assert TUNED not in frontier([row for row in ROWS if row.steps == 0 or row.eval_window == L])

@@ -1,1 +1,1 @@
-"""What is compared across the tasks: steps of tuning, settings, tokens of the base."""
+"""What is compared across the tasks: rival methods, steps of tuning, settings, tokens of the base."""

@@ -1,5 +1,6 @@
 """The frontier: what a method loses at L against what it gains at L', before and after tuning."""
 
+import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -15,28 +16,62 @@ from position_interpolation.evidence.records import Record
 Place = tuple[Effect, Effect]  # perplexity at L and at L', each over that of the base at L
 
 
+CLOSE = 1.5  # times the base's perplexity: what lies within on both axes is drawn again, larger
+FEWEST = 3  # points that are worth it
+TICKS = (
+    0.2,
+    0.5,
+    0.7,
+    0.8,
+    0.9,
+    1,
+    1.1,
+    1.2,
+    1.3,
+    1.4,
+    1.5,
+    2,
+    3,
+    5,
+    7,
+    10,
+    20,
+    50,
+    100,
+    200,
+    500,
+    1000,
+    10_000,
+    100_000,
+)
+
+
 @drawing.styled
 def frontier_figure(rows: Sequence[Record]) -> Figure:
     """One point an extension, joined by a line in the order of their steps of tuning; the base alone at L is (1, 1).
 
-    The rows are one group of `select.perplexities`, of every seed and of one factor, in which `frontier` finds some.
+    Below, what lies close to the base, larger. The rows are one group of `select.perplexities`, of every seed and of
+    one factor, in which `frontier` finds some.
     """
     found = frontier(rows)
-    figure, (axes,) = drawing.panels(3.4)
-    for name in dict.fromkeys(map(_name, found)):
-        _draw(axes, {item: place for item, place in found.items() if _name(item) == name}, [*found])
-    for line in (axes.axhline, axes.axvline):
-        line(1, color=DARK, linestyle="--", linewidth=1, zorder=0)
+    near = [max(inside.value, past.value) <= CLOSE for inside, past in found.values()]
+    figure, panels = drawing.panels(*(3.0, 3.0) if sum(near) >= FEWEST and not all(near) else (3.4,))
     factor = max(item.factor for item in found)
-    for scale, axis, where in (
-        (axes.set_xscale, axes.xaxis, "L"),
-        (axes.set_yscale, axes.yaxis, f"{factor:g} L"),
-    ):
-        scale("log")
-        axis.set_major_formatter(drawing.tick)
-        axis.set_minor_formatter(drawing.tick)
-        axis.set_label_text(f"perplexity at {where} / the base's at L")
-    axes.grid(True)
+    for axes in panels:
+        for name in dict.fromkeys(map(_name, found)):
+            _draw(axes, {item: place for item, place in found.items() if _name(item) == name}, [*found])
+        for line in (axes.axhline, axes.axvline):
+            line(1, color=DARK, linestyle="--", linewidth=1, zorder=0)
+        axes.set(xscale="log", yscale="log", ylabel=f"perplexity at {factor:g} L / the base's at L")
+        axes.grid(True)
+    for axes in panels[1:]:
+        axes.set(xlim=(min(1.0, axes.get_xlim()[0]) * 0.99, CLOSE), ylim=(min(1.0, axes.get_ylim()[0]) * 0.99, CLOSE))
+        axes.set_title("the same, close to the base")
+    for axes in panels:
+        axes.set_xticks(_ticks(*axes.get_xlim()), map(_plain, _ticks(*axes.get_xlim())))
+        axes.set_yticks(_ticks(*axes.get_ylim()), map(_plain, _ticks(*axes.get_ylim())))
+        axes.minorticks_off()
+    panels[-1].set_xlabel("perplexity at L / the base's at L")
     documents = max(place.documents for places in found.values() for place in places)
     bars = "95 % intervals, paired by document" if documents >= drawing.FEW else "none, of so few documents"
     first = next(iter(found))
@@ -76,3 +111,16 @@ def _name(item: Extension) -> str:
 
 def _shade(item: Extension) -> str:
     return DARK if item.control else LOOKS.get(item.method, OTHER)[0]
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """1, and what stands far enough from it and from each other."""
+    apart, kept = math.log(high / low) / 9, [1.0]
+    for tick in sorted(TICKS, key=lambda tick: abs(math.log(tick))):
+        if low <= tick <= high and all(abs(math.log(tick / other)) >= apart for other in kept):
+            kept.append(tick)
+    return sorted(tick for tick in kept if low <= tick <= high)
+
+
+def _plain(tick: float) -> str:
+    return f"{tick:,g}"

@@ -67,9 +67,10 @@ def heat(
     cells = [[scale(known.get((row, column), math.nan)) for column in range(shape[1])] for row in range(shape[0])]
     axes.imshow(cells, cmap="cividis_r" if lower else "cividis", aspect="auto", vmin=scale(low), vmax=scale(high))
     best = (min if lower else max)(known.values())
+    alike = len(known) > 1 and len(set(known.values())) == 1
     for (row, column), value in known.items():
         dark = (2 * scale(value) > scale(low) + scale(high)) == lower
         axes.text(column, row, show(value), ha="center", va="center", color="white" if dark else "black")
-        if value == best:
+        if value == best and not alike:
             axes.add_patch(Rectangle((column - 0.48, row - 0.47), 0.96, 0.94, fill=False, ec=VERMILION, lw=2.5))
     drawing.cells(axes)

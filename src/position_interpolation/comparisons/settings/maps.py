@@ -14,7 +14,6 @@ from position_interpolation.display import drawing
 from position_interpolation.display.colours import GREY
 from position_interpolation.evidence.extensions import LABELS, Extension, names, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import perplexity_text
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,14 @@ class Number:
     lower: bool  # is better
 
 
+def _short(perplexity: float) -> str:
+    """As much of it as a cell takes."""
+    return f"{perplexity:.1f}" if perplexity < 100 else f"{perplexity:,.0f}"
+
+
 NUMBERS = (
-    Number("inside", "perplexity at L", lambda one: one.perplexity(True), perplexity_text, True),
-    Number("extended", "perplexity at L'", lambda one: one.perplexity(False), perplexity_text, True),
+    Number("inside", "perplexity at L", lambda one: one.perplexity(True), _short, True),
+    Number("extended", "perplexity at L'", lambda one: one.perplexity(False), _short, True),
     Number("keys", "keys found, per cent", lambda one: one.passkey("success"), lambda rate: f"{100 * rate:.0f}", False),
 )
 
@@ -59,14 +63,16 @@ def map_figure(grid: Grid, what: Number) -> Figure:
             panel = cells.setdefault(_title(one.extension, setting, more), {})
             panel[rows.index(place[0]), columns.index(place[1])] = found.value
     figure, panels = drawing.panels(*[0.7 + 0.24 * len(rows)] * len(cells))
-    ends = [value for known in cells.values() for value in known.values()]
+    ends = [value for known in cells.values() for value in known.values()] if what.lower else [0.0, 1.0]
     for axes, (title, known) in zip(panels, cells.items(), strict=True):
         heat(axes, known, (len(rows), len(columns)), what.show, what.lower, (min(ends), max(ends)))
         axes.set_xticks(range(len(columns)), [f"{value:g}" for value in columns])
         axes.set_yticks(range(len(rows)), [f"{value:g}" for value in rows])
         axes.set(title=title, xlabel=key_text(across), ylabel=key_text(down))
     drawing.finish(
-        figure, f"{what.name.capitalize()}, {_counted(grid, what)}; framed: the best of a panel{_base(grid, what)}"
+        figure,
+        f"{what.name[0].upper()}{what.name[1:]}, {_counted(grid, what)}; framed: the best of a panel"
+        + _base(grid, what),
     )
     return figure
 
