@@ -44,7 +44,7 @@ def test_every_shown_run_composes(page: Path, line: str, monkeypatch: pytest.Mon
     if processes := re.search(r"--nproc-per-node (\d+)", line):
         monkeypatch.setenv("WORLD_SIZE", processes.group(1))
     launch.register()
-    shown = re.sub(r"<[^>]+>", "somewhere", ENTRYPOINT.split(line)[1])
+    shown = re.sub(r"<[^>]+>", "somewhere", ENTRYPOINT.split(line)[1].replace("--multirun ", ""))
     for overrides in covering(launch.jobs(shlex.split(shown))):
         checks.check(launch.typed(launch.composed(overrides)))
 
