@@ -16,7 +16,7 @@ from hub_server import Files, Hub, Repository, served
 from position_interpolation.app import launch
 from position_interpolation.app.run import run
 from position_interpolation.evidence.records import Record, read
-from position_interpolation.models import export, loading
+from position_interpolation.models import export
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Corpus, Data
 from position_interpolation.text import corpora
@@ -43,16 +43,15 @@ def as_lines(rows: list[dict[str, Any]]) -> bytes:
     return gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
-def llama(seed: int, folder: Path, random_base: Any, tokenizer: Any) -> Files:
-    base = random_base(64)
-    export.export(loading.build(base, folder, "none", 1.0, seed), tokenizer, folder, "float32")
+def checkpoint(model: Any, tokenizer: Any, folder: Path) -> Files:
+    export.export(model, tokenizer, folder, "float32")
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.fixture(scope="module")
-def hub(random_base: Any, tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+def hub(build_llama: Any, tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     folders = [tmp_path_factory.mktemp("commit") for _ in range(2)]
-    commits = [llama(seed, folder, random_base, tokenizer) for seed, folder in enumerate(folders)]
+    commits = [checkpoint(build_llama(seed=seed), tokenizer, folder) for seed, folder in enumerate(folders)]
     old, new = ([book(number) for number in range(first, first + 3)] for first in (10, 20))
     name = "data/test-00000-of-00001.parquet"
     readme = b"---\nconfigs:\n- config_name: short\n  data_files: test.parquet\n---\n"
@@ -117,14 +116,14 @@ def test_table_1_is_the_same_from_the_hub_as_from_files_and_the_hub_is_read_once
         (tmp_path / "texts" / name).parent.mkdir(parents=True)
         rows = [{"id": str(number), **book(number)} for number in wanted]
         (tmp_path / "texts" / name).write_bytes(as_lines(rows))
-    checkpoint = tmp_path / "llama"
-    checkpoint.mkdir()
+    own = tmp_path / "llama"
+    own.mkdir()
     for name, content in hub.models[MODEL].commits[0].items():
-        (checkpoint / name).write_bytes(content)
+        (own / name).write_bytes(content)
     local = tmp_path / "local"
     launch.register()
     for overrides in launch.jobs(
-        table1(local, "model=path", f"model.location={checkpoint}", f"data.root={tmp_path / 'texts'}")
+        table1(local, "model=path", f"model.location={own}", f"data.root={tmp_path / 'texts'}")
     ):
         run(launch.typed(launch.composed(overrides)))
     assert numbers(online) == numbers(local)

@@ -12,6 +12,7 @@ import pytest
 from position_interpolation.app import launch
 from position_interpolation.app.run import run
 from position_interpolation.evidence.records import read
+from position_interpolation.models import export
 from position_interpolation.report import pages
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import HOME
@@ -136,12 +137,10 @@ def measured(experiment: str, folder: Path, *choices: str) -> Path:
 
 
 def test_text_and_checkpoint_keep_their_own_names_on_the_page(
-    tmp_path: Path, random_base: Callable[..., Any], tokenizer: Any
+    tmp_path: Path, build_llama: Callable[..., Any], tokenizer: Any
 ) -> None:
     """And L is in the checkpoint's configuration: nothing but the two folders has to be said."""
-    from position_interpolation.models import export, loading
-
-    export.export(loading.build(random_base(32), tmp_path, "none", 1.0, 0), tokenizer, tmp_path / "mine 2", "float32")
+    export.export(build_llama(window=32), tokenizer, tmp_path / "mine 2", "float32")
     for name in ("train/1.txt", "train/2.txt", "test/3.txt"):
         (tmp_path / "letters" / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / "letters" / name).write_text(f"{name} " * 300)
