@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from position_interpolation.models import loading
+from position_interpolation.models import answers, extending, loading
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.schema import Model
+from position_interpolation.settings.schema import Method, Model
 from position_interpolation.tasks.govreport import summaries
-from position_interpolation.tasks.passkey import answers, retrieval
+from position_interpolation.tasks.passkey import retrieval
 from position_interpolation.text.encoding import decode, encode, tokenizer_sha256
 
 TEXT = "And the king said unto his servants , </s> we don 't go ."
@@ -101,8 +101,8 @@ def test_a_forward_returns_what_we_ask_for(tmp_path: Path) -> None:
     found = loading.load(odd, config).model(input_ids=torch.tensor([[5, 6]]))
     assert found.last_hidden_state.shape == (1, 2, config.hidden_size)
     assert found.hidden_states is None
-    usual = loading.architecture_sha256(base(copied(tmp_path / "usual")), odd, "pi", 2.0)
-    assert loading.architecture_sha256(base(odd), odd, "pi", 2.0) == usual
+    usual = extending.architecture_sha256(base(copied(tmp_path / "usual")), odd, Method("pi"), 2.0)
+    assert extending.architecture_sha256(base(odd), odd, Method("pi"), 2.0) == usual
 
 
 def test_an_adapter_beside_a_model_is_never_half_applied(tmp_path: Path) -> None:

@@ -60,11 +60,11 @@ def test_the_fingerprint_sees_the_summary(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "expected"),
     [
-        (row(2, report=None), "the report of r2 is None"),
-        (row(2, summary=["a"]), "the summary of r2"),
+        (row(2, report=None), "field 'report' is no text (None): expected text"),
+        (row(2, summary=["a"]), "field 'summary' is no text (['a']): expected text"),
         (row(2, summary=" "), "pair r2 of corpus 'all' has no report or no summary"),
         (row(2, kept_fraction="most"), "kept_fraction='most': expected a share of 1"),
-        ({"id": "r2", "report": "A report."}, "expected gzipped JSON lines with 'id' and 'report' and 'summary'"),
+        ({"id": "r2", "report": "A report."}, "has no field 'summary', but id, report: expected text in each row"),
         (row(1), "two documents of one id"),
     ],
 )
