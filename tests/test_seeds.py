@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from position_interpolation.evidence import comparison, seeds
 from position_interpolation.evidence.intervals import k_max, student, wilson
-from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.records import Record, read
+from position_interpolation.settings.places import HOME
 
 
 def record(metric: str, value: float, seed: int | None = 0, **given: object) -> Record:
@@ -41,6 +42,23 @@ def retrieved(wins: dict[int, int], seed: int, trials: int = 10) -> list[Record]
 
 def ends(found: object) -> dict[str, object]:
     return {"ci_low": found.low, "ci_high": found.high}  # type: ignore[attr-defined]
+
+
+def test_the_known_spread_is_that_of_the_committed_seeds() -> None:
+    """Pairs of seeds differ by twice the variance of one."""
+    rows = [
+        one for one in read(HOME / "results/base_tokens/tiny/rows.jsonl")
+        if (one.metric, one.protocol, one.steps) == ("perplexity", "token", 80) and one.eval_window in (256, 1024)
+    ]  # fmt: skip
+    ratios: dict[tuple[int | None, int | None], dict[int | None, float]] = {}
+    for one in rows:
+        sign = 1 if one.method == "pi" else -1
+        by_seed = ratios.setdefault((one.base_tokens, one.eval_window), {})
+        by_seed[one.seed] = by_seed.get(one.seed, 0.0) + sign * math.log(one.value)
+    pairs = [list(by_seed.values()) for by_seed in ratios.values()]
+    assert len(pairs) == 8
+    spread = math.sqrt(sum((first - second) ** 2 for first, second in pairs) / len(pairs) / 2)
+    assert pytest.approx(spread, abs=5e-5) == seeds.KNOWN_SPREAD
 
 
 def test_one_seed_stays_as_it_is() -> None:

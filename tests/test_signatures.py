@@ -89,6 +89,13 @@ def test_what_is_asked_of_passkeys_changes_their_name(change: str, tmp_path: Pat
     assert measured([*passkeys, f"task.{change}"], tmp_path) != measured(passkeys, tmp_path)
 
 
+def test_keys_of_a_seed_of_their_own_are_those_of_a_run_under_it(tmp_path: Path) -> None:
+    passkeys = [*UNTUNED[:3], "task=passkey_short", "wandb=disabled"]
+    own = measured([*passkeys, "task.prompts_seed=1000"], tmp_path)
+    assert own == measured([*passkeys, "seed=1000"], tmp_path)
+    assert own != measured(passkeys, tmp_path)
+
+
 def test_a_passkey_is_the_same_however_it_is_read_kept_or_asked_beside_others(tmp_path: Path) -> None:
     passkeys = [*UNTUNED[:3], "task=passkey_short", "wandb=disabled"]
     usual = measured(passkeys, tmp_path)
@@ -123,6 +130,13 @@ def test_the_same_weights_under_another_configuration_are_another_base(tmp_path:
 )  # fmt: skip
 def test_what_changes_a_training_changes_its_name(change: str, trained: Any) -> None:
     assert trained(change) != trained()
+
+
+def test_scaling_that_comes_after_tuning_is_measured_apart_and_trained_once(trained: Any, tmp_path: Path) -> None:
+    sharper = ["method=drope", "method.attention_slope=0.3"]
+    assert trained(*sharper) == trained("method=drope")
+    assert trained(*sharper, "method.scaled_in_tuning=true") != trained("method=drope")
+    assert measured([*UNTUNED, *sharper], tmp_path) != measured([*UNTUNED, "method=drope"], tmp_path)
 
 
 def test_the_seed_draws_the_order_of_the_text(trained: Any) -> None:

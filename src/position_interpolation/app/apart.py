@@ -15,16 +15,9 @@ from position_interpolation.tasks.registry import TASKS
 Values = dict[str, Any]  # by key of the configuration
 # Change no number; the method's name and the window are in every record.
 SILENT = (
-    "experiment_name",
-    "measure_again",
-    "varied",
-    "swept",
-    "paths",
-    "wandb",
-    "method.name",
-    "context",
+    "experiment_name", "measure_again", "varied", "swept", "paths", "wandb", "method.name", "context",
     "data.kept",
-)
+)  # fmt: skip
 NUMERIC = "compute.dtype"  # the one key of its group that can change a number
 
 

@@ -14,22 +14,9 @@ from position_interpolation.settings.schema import Config
 
 OFFLINE = "wandb=offline, which wandb sync uploads later"
 COLUMNS = (
-    "model",
-    "method",
-    "factor",
-    "window",
-    "steps",
-    "task",
-    "eval_window",
-    "stride",
-    "protocol",
-    "metric",
-    "at",
-    "value",
-    "ci_low",
-    "ci_high",
-    "seed",
-)
+    "model", "method", "factor", "window", "steps", "task", "eval_window", "stride", "protocol", "metric", "at",
+    "value", "ci_low", "ci_high", "seed",
+)  # fmt: skip
 
 
 def check(config: Config) -> None:

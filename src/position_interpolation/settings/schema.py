@@ -118,9 +118,8 @@ class Train:
     resume_from: str | None = None  # a checkpoint folder of the same recipe to go on from
     # What follows changes no number.
     save_every: int = number(100, least=1)
-    log_every: int = number(
-        10, least=1
-    )  # what the terminal and W&B are told, at least ten steps; a checkpoint's trainer_state.json has every step
+    # Steps between what the terminal and W&B are told, who hear ten times at least; curve.jsonl has every step.
+    log_every: int = number(10, least=1)
 
 
 @dataclass

@@ -110,7 +110,9 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
         extending.check_checkpoint(Path(config.train.resume_from), extended)
     streams, data = _training_text(config, tokenizer, cache)
     parts["training"] = _recipe(config, data, encoding.tokenizer_sha256(tokenizer))
-    folder = Path(config.paths.runs) / "training" / records.signature(parts)
+    # Scaling that comes after tuning changes what is measured, not what is trained.
+    architecture = extending.architecture_sha256(config.model, cache, tuned(config.method), wanted.factor)
+    folder = Path(config.paths.runs) / "training" / records.signature({**parts, "architecture": architecture})
     parts["steps"] = wanted.steps
     train = config.train
     windows = packing.PackedWindows(

@@ -15,35 +15,12 @@ from position_interpolation.evidence.records import Record
 
 Place = tuple[Effect, Effect]  # perplexity at L and at L', each over that of the base at L
 
-
 CLOSE = 1.5  # times the base's perplexity: what lies within on both axes is drawn again, larger
 FEWEST = 3  # points that are worth it
 TICKS = (
-    0.2,
-    0.5,
-    0.7,
-    0.8,
-    0.9,
-    1,
-    1.1,
-    1.2,
-    1.3,
-    1.4,
-    1.5,
-    2,
-    3,
-    5,
-    7,
-    10,
-    20,
-    50,
-    100,
-    200,
-    500,
-    1000,
-    10_000,
+    0.2, 0.5, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4, 1.5, 2, 3, 5, 7, 10, 20, 50, 100, 200, 500, 1000, 10_000,
     100_000,
-)
+)  # fmt: skip
 
 
 @drawing.styled
