@@ -16,6 +16,7 @@ from position_interpolation.text import overlap
 from position_interpolation.text.corpora import Document, Documents
 from position_interpolation.tuning.extension import prepare
 
+KNOWN = "document test-1 of test is measured, but tuned on as b-1 of b: do"
 LICENCE = "This eBook is for the use of anyone anywhere at no cost and with almost no restrictions whatsoever. " * 20
 
 
@@ -29,16 +30,15 @@ def corpus(name: str, *texts: str) -> Documents:
     return Documents(name, "local", tuple(Document(f"{name}-{number}", text) for number, text in enumerate(texts)))
 
 
-def found(measured: str, seen: str, folder: Path) -> bool:
-    """Whether a document is refused, among others that nobody has seen."""
+def found(measured: str, seen: str, folder: Path) -> str | None:
+    """What is said of a document, among others that nobody has seen; None if it may be measured."""
     own = overlap.pieces(corpus("test", prose(90), measured), folder)
+    others = [overlap.pieces(each, folder) for each in (corpus("a", prose(91)), corpus("b", prose(92), seen))]
     try:
-        overlap.refuse(own, overlap.joined([overlap.pieces(corpus("a", prose(91)), folder),
-                                            overlap.pieces(corpus("b", prose(92), seen), folder)]), "do")  # fmt: skip
+        overlap.refuse(own, overlap.joined(others), "do")
     except UsageError as error:
-        assert str(error) == "document test-1 of test is measured, but tuned on as b-1 of b: do"
-        return True
-    return False
+        return str(error)
+    return None
 
 
 @pytest.mark.parametrize(
@@ -56,15 +56,15 @@ def found(measured: str, seen: str, folder: Path) -> bool:
 )
 def test_a_text_is_known_by_its_words(changed: Callable[[str], str], tmp_path: Path) -> None:
     text = prose(1)
-    assert found(changed(text), text, tmp_path)
-    assert found(text, changed(text), tmp_path)
+    assert found(changed(text), text, tmp_path) == KNOWN
+    assert found(text, changed(text), tmp_path) == KNOWN
 
 
 @pytest.mark.parametrize(
     "text", ["日本国民は、正当に選挙された国会における代表者を通じて行動し、" * 3, "One line.", "7"]
 )
 def test_short_texts_and_those_without_spaces_are_known_too(text: str, tmp_path: Path) -> None:
-    assert found(text, f" {text}\n", tmp_path)
+    assert found(text, f" {text}\n", tmp_path) == KNOWN
     assert not found(text, text[::-1] + "x", tmp_path)
 
 
@@ -103,7 +103,7 @@ def test_no_task_measures_what_it_was_tuned_on(task: str, tmp_path: Path) -> Non
     launch.register()
     places = [f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")]
     asked = ["model=smoke", "method=pi", "context=x4", "train.steps=2", f"task={task}", "data=local",
-             f"data.root={tmp_path / 'data'}", "++train.mixture={books: 1.0, mathematics: 0, recall: 0}", *places]  # fmt: skip
+             f"data.root={tmp_path / 'data'}", "++train.mixture={books: 1, mathematics: 0, recall: 0}", *places]  # fmt: skip
     more = ["task.tune=false", "data.corpora.govreport.part=all"] if task == "govreport" else []
     config = launch.typed(launch.composed([*asked, *more]))
     with pytest.raises(UsageError, match=r"is measured, but tuned on as books__train-0 of books.*choose others by"):
