@@ -103,7 +103,8 @@ def test_no_task_measures_what_it_was_tuned_on(task: str, tmp_path: Path) -> Non
     launch.register()
     places = [f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")]
     asked = ["model=smoke", "method=pi", "context=x4", "train.steps=2", f"task={task}", "data=local",
-             f"data.root={tmp_path / 'data'}", "++train.mixture={books: 1, mathematics: 0, recall: 0}", *places]  # fmt: skip
+             f"data.root={tmp_path / 'data'}", "++train.mixture={books: 1, mathematics: 0, recall: 0}",
+             *places]  # fmt: skip
     more = ["task.tune=false", "data.corpora.govreport.part=all"] if task == "govreport" else []
     config = launch.typed(launch.composed([*asked, *more]))
     with pytest.raises(UsageError, match=r"is measured, but tuned on as books__train-0 of books.*choose others by"):
