@@ -27,7 +27,7 @@ from position_interpolation.tasks.govreport.config import GovReportTask
 from position_interpolation.tasks.govreport.pairs import Pair
 from position_interpolation.tasks.govreport.summaries import AFTER, BEFORE, IGNORED, Examples, Lengths, Sampling
 from position_interpolation.text.encoding import encode
-from position_interpolation.tuning.callbacks import loss_curve
+from position_interpolation.tuning.checkpoints import loss_curve
 from position_interpolation.tuning.training import tune
 
 WORDS = [

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from torch.distributed.tensor import DTensor
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, LlamaConfig, LlamaForCausalLM
 from transformers.distributed import DistributedConfig
 from transformers.utils import logging
@@ -148,8 +149,8 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
     processes keeps its share of every weight (FSDP2).
 
     Raises:
-        UsageError: not a model, or its weights are not exactly those that its configuration asks for: transformers
-            would fill a gap with random ones.
+        UsageError: not a model, its weights are no numbers, or they are not exactly those that its configuration asks
+            for: transformers would fill a gap with random ones.
     """
     model, report = read(
         place,
@@ -171,7 +172,20 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
                 f"{place} has {fault} weights ({', '.join(sorted(map(str, names))[:3])}): expected those of its "
                 "config.json; copy the model again or correct model.location"
             )
+    check_finite(model, f"{place} has", "copy the model again or correct model.location")
     return model.eval()
+
+
+def check_finite(model: Any, what: str, remedy: str) -> None:
+    """Make sure that every weight, or a process's share of it, is a number: no loss need show it where one is not.
+
+    Raises:
+        UsageError: some are not.
+    """
+    for name, weight in model.named_parameters():
+        own = weight.to_local() if isinstance(weight, DTensor) else weight
+        if not own.isfinite().all():
+            raise UsageError(f"{what} weights that are NaN or infinite ({name}): {remedy}")
 
 
 def read(place: str | Path, reading: Callable[[], Any]) -> Any:
