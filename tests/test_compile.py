@@ -20,7 +20,7 @@ from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Compute, Train
 from position_interpolation.tasks.passkey import retrieval
 from position_interpolation.tuning import extension, training
-from position_interpolation.tuning.callbacks import loss_curve
+from position_interpolation.tuning.checkpoints import loss_curve
 
 with_compiler = pytest.mark.skipif(not compute.compiles_on_cpu(), reason="no C++ compiler here")
 WINDOW = 600

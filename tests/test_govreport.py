@@ -27,7 +27,7 @@ from position_interpolation.tasks.govreport.config import GovReportTask
 from position_interpolation.tasks.govreport.pairs import Pair
 from position_interpolation.tasks.govreport.summaries import AFTER, BEFORE, IGNORED, Examples, Lengths, Sampling
 from position_interpolation.text.encoding import encode
-from position_interpolation.tuning.callbacks import loss_curve
+from position_interpolation.tuning.checkpoints import loss_curve
 from position_interpolation.tuning.training import tune
 
 WORDS = [
@@ -278,7 +278,9 @@ def test_lead_fine_tuned_and_not_stand_side_by_side(unbroken: tuple[Path, list[R
 
 
 def test_what_is_scored_is_never_tuned_on(reports: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="'govreport' and 'govreport' share 4 reports"):
+    with pytest.raises(
+        UsageError, match=r"is measured, but tuned on as .* of govreport and 3 more: give the two corpora"
+    ):
         measured(reports, tmp_path, "task.training=govreport")
 
 

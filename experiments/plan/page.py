@@ -12,7 +12,7 @@ from position_interpolation.display.formats import to_markdown
 from position_interpolation.machine import files
 from position_interpolation.models import loading
 from position_interpolation.planning.costs import Costs, costs
-from position_interpolation.planning.formulas import Shape
+from position_interpolation.planning.shape import Shape
 from position_interpolation.planning.tables import evaluation_runs, tuning_runs
 
 PAGE = Path(__file__).with_name("README.md")
@@ -24,7 +24,7 @@ def runs(page: str) -> list[Costs]:
     block = page.split("```bash\n")[1].split("```")[0]
     lines = [line.split("#")[0].split("position_interpolation ")[1] for line in block.splitlines()]
     configs = [launch.typed(launch.composed(shlex.split(line))) for line in lines]
-    return [costs(config, Shape.of(loading.architecture(config.model, Path()))) for config in configs]
+    return [costs(config, Shape.of(loading.stated_config(config.model, Path()))) for config in configs]
 
 
 def filled(page: str) -> str:

@@ -13,7 +13,7 @@ from position_interpolation.evidence.records import ROWS, Record
 from position_interpolation.machine import distributed, files
 from position_interpolation.models import export, loading
 from position_interpolation.planning.costs import costs
-from position_interpolation.planning.formulas import Shape
+from position_interpolation.planning.shape import Shape
 from position_interpolation.planning.tables import print_costs
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.jobs import ExportTask, TokenizerTask
@@ -69,7 +69,7 @@ def _report(config: Config, _: Tracker) -> list[Record]:
 
 def _plan(config: Config, _: Tracker) -> list[Record]:
     """Print what the run would cost."""
-    shape = Shape.of(loading.architecture(config.model, Path(config.paths.cache)))
+    shape = Shape.of(loading.stated_config(config.model, Path(config.paths.cache)))
     print_costs(costs(config, shape))
     return []
 

@@ -39,6 +39,8 @@ def write(path: Path, writer: Callable[[Path], object], suffix: str = "") -> Non
             fcntl.flock(handle, fcntl.LOCK_EX)
             writer(temporary)
             temporary.chmod(0o644)  # mkstemp makes it private; results are meant to be read
+            with temporary.open("rb") as written:
+                os.fsync(written)  # else a machine that stops may keep the name and lose the bytes
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -77,6 +79,24 @@ def _remove_strays(path: Path, suffix: str) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file in one step."""
     write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_hashed(path: Path, writer: Callable[[Path], object], suffix: str = "") -> None:
+    """As `write`, with a fingerprint of the bytes in a file beside it."""
+    write(path, writer, suffix)
+    write_text(_fingerprint(path), sha256(path))
+
+
+def intact(path: Path) -> bool:
+    """Whether a file of `write_hashed` is there and has the bytes that were written."""
+    try:
+        return _fingerprint(path).read_text() == sha256(path)
+    except OSError:
+        return False
+
+
+def _fingerprint(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
 
 
 @contextmanager

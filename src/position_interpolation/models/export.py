@@ -12,6 +12,7 @@ import torch
 from transformers import GenerationConfig
 
 from position_interpolation.machine import files
+from position_interpolation.models import loading
 
 CONFIG, GENERATION = "config.json", "generation_config.json"
 
@@ -44,12 +45,15 @@ def export(
 
     Raises:
         OSError: it cannot be written.
+        UsageError: weights are no numbers, or too large for `dtype`.
     """
+    copy = model.to(getattr(torch, dtype))
+    loading.check_finite(copy, f"the extension in {dtype} would have", "choose another task.dtype or correct the model")
     partial = place / files.PARTIAL
     with files.writing(place, Exception):  # tokenizers has none more exact
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        _save(model, tokenizer, partial, dtype, base)
+        _save(copy, tokenizer, partial, dtype, base)
         for name, text in others.items():
             files.write_text(partial / name, text)
         for path in (place / CONFIG, *place.glob("*.safetensors*")):
@@ -60,8 +64,7 @@ def export(
         partial.rmdir()
 
 
-def _save(model: Any, tokenizer: Any, place: Path, dtype: str, base: Path | None) -> None:
-    copy = model.to(getattr(torch, dtype))
+def _save(copy: Any, tokenizer: Any, place: Path, dtype: str, base: Path | None) -> None:
     copy.config.dtype = dtype
     copy.config.use_cache = True  # for those who write with it
     copy.generation_config = GenerationConfig.from_model_config(copy.config)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from torch.distributed.tensor import DTensor
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, LlamaConfig, LlamaForCausalLM
 from transformers.distributed import DistributedConfig
 from transformers.utils import logging
@@ -95,9 +96,17 @@ def base_config(model: Model, cache: Path) -> Any:
                 f"(config.json): set model.window={config.max_position_embeddings}"
             )
         return config
-    shape = model.architecture
-    if shape is None:
+    if model.architecture is None:
         raise UsageError("model.source=random needs model.architecture: see conf/model/smoke.yaml")
+    return _llama(model.architecture, model.window)
+
+
+def stated_config(model: Model, cache: Path) -> Any:
+    """A configuration of the base's shape: as stated beside the model, else its own, which a hub model is read for."""
+    return base_config(model, cache) if model.architecture is None else _llama(model.architecture, model.window)
+
+
+def _llama(shape: Architecture, window: int) -> Any:
     return LlamaConfig(
         hidden_size=shape.hidden_size,
         intermediate_size=shape.intermediate_size,
@@ -106,12 +115,20 @@ def base_config(model: Model, cache: Path) -> Any:
         num_key_value_heads=shape.num_key_value_heads,
         vocab_size=shape.vocab_size,
         tie_word_embeddings=shape.tie_word_embeddings,
-        max_position_embeddings=model.window,
+        max_position_embeddings=window,
         rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
         bos_token_id=0,
         eos_token_id=1,
         pad_token_id=2,
     )
+
+
+def reaches(config: Any) -> tuple[int | None, ...]:
+    """Positions that each layer sees, its own among them; None for all before it."""
+    layers = config.num_hidden_layers
+    kinds = getattr(config, "layer_types", None) or ["sliding_attention"] * layers
+    sliding = getattr(config, "sliding_window", None)
+    return tuple(None if kind == "full_attention" else sliding for kind in kinds)
 
 
 def check_full_attention(config: Any) -> None:
@@ -120,24 +137,12 @@ def check_full_attention(config: Any) -> None:
     Raises:
         UsageError: some layers see a sliding window of less.
     """
-    kinds = getattr(config, "layer_types", None) or ["sliding_attention"]
-    sliding = getattr(config, "sliding_window", None) if any(kind != "full_attention" for kind in kinds) else None
-    if sliding is not None and sliding < config.max_position_embeddings:
+    short = [sees for sees in reaches(config) if sees is not None and sees < config.max_position_embeddings]
+    if short:
         raise UsageError(
-            f"compute.context_parallel cannot share a window between processes where layers see only {sliding} "
+            f"compute.context_parallel cannot share a window between processes where layers see only {short[0]} "
             "positions: set compute.context_parallel=1"
         )
-
-
-def architecture(model: Model, cache: Path) -> Architecture:
-    """The base's shape: as configured, else that of its own configuration, which a hub model is downloaded for."""
-    if model.architecture is not None:
-        return model.architecture
-    config = base_config(model, cache)
-    names = [name for name in Architecture.__dataclass_fields__ if name != "rope_theta"]
-    return Architecture(
-        **{name: getattr(config, name) for name in names}, rope_theta=config.rope_parameters["rope_theta"]
-    )
 
 
 def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float32, shards: int = 1) -> Any:
@@ -148,8 +153,8 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
     processes keeps its share of every weight (FSDP2).
 
     Raises:
-        UsageError: not a model, or its weights are not exactly those that its configuration asks for: transformers
-            would fill a gap with random ones.
+        UsageError: not a model, its weights are no numbers, or they are not exactly those that its configuration asks
+            for: transformers would fill a gap with random ones.
     """
     model, report = read(
         place,
@@ -171,7 +176,20 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
                 f"{place} has {fault} weights ({', '.join(sorted(map(str, names))[:3])}): expected those of its "
                 "config.json; copy the model again or correct model.location"
             )
+    check_finite(model, f"{place} has", "copy the model again or correct model.location")
     return model.eval()
+
+
+def check_finite(model: Any, what: str, remedy: str) -> None:
+    """Make sure that every weight, or a process's share of it, is a number: no loss need show it where one is not.
+
+    Raises:
+        UsageError: some are not.
+    """
+    for name, weight in model.named_parameters():
+        own = weight.to_local() if isinstance(weight, DTensor) else weight
+        if not own.isfinite().all():
+            raise UsageError(f"{what} weights that are NaN or infinite ({name}): {remedy}")
 
 
 def read(place: str | Path, reading: Callable[[], Any]) -> Any:

@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 import time
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
@@ -29,6 +30,7 @@ NOTE = (
     "SmolLM2-135M-Instruct, quantised to Q4_1 (embeddings Q8_0, norms float32) and dequantised to plain float32 "
     "weights: its perplexities are those of neither the unquantised model nor the SmolLM2-135M base."
 )
+ORIGIN = "ORIGIN.json"
 ABANDONED = 3600  # seconds; a conversion takes about one minute
 
 
@@ -44,10 +46,11 @@ def smollm2_folder(cache: Path) -> Path:
 
     Raises:
         UsageError: the model is not converted yet, and the wheel or the package `gguf` is not installed, or
-            the wheel holds another file than version 0.1.2 does.
+            the wheel holds another file than version 0.1.2 does; or what was converted has changed since.
     """
     folder = cache / NAME
     if folder.is_dir():
+        _check(folder)
         return folder
     gguf = _installed_gguf()
     cache.mkdir(parents=True, exist_ok=True)
@@ -65,12 +68,27 @@ def smollm2_folder(cache: Path) -> Path:
             "quantisation": "Q4_1",
             "licence": "Apache-2.0",
             "note": NOTE,
+            "sha256": {path.name: files.sha256(path) for path in sorted(temporary.iterdir())},
         }
-        files.write_text(temporary / "ORIGIN.json", json.dumps(origin, indent=2) + "\n")
+        files.write_text(temporary / ORIGIN, json.dumps(origin, indent=2) + "\n")
         _move(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+@lru_cache
+def _check(folder: Path) -> None:
+    """Make sure, once a process, that the files are those that were written; older folders do not say.
+
+    Raises:
+        UsageError: they are not.
+    """
+    origin = folder / ORIGIN
+    written = json.loads(origin.read_text()).get("sha256", {}) if origin.is_file() else {}
+    for name, sha256 in written.items():
+        if not (folder / name).is_file() or files.sha256(folder / name) != sha256:
+            raise UsageError(f"{folder / name} is not what was written there: remove {folder}, it is made again")
 
 
 def convert(gguf: Path, folder: Path) -> None:

@@ -8,7 +8,8 @@ from position_interpolation.machine.compute import TOKENS_PER_FORWARD
 from position_interpolation.models.scoring import HEAD_VALUES
 from position_interpolation.planning import formulas
 from position_interpolation.planning.config import PlanTask
-from position_interpolation.planning.formulas import GPUS, Cluster, Forwards, Memory, Shape
+from position_interpolation.planning.formulas import GPUS, Cluster, Forwards, Memory
+from position_interpolation.planning.shape import Shape
 from position_interpolation.settings import derived
 from position_interpolation.settings.schema import Config
 from position_interpolation.tasks.perplexity import config as perplexity_config

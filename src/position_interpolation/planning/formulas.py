@@ -1,11 +1,12 @@
-"""What a run costs, by formula: FLOPs, memory and hours, from the shape of a Llama. Nothing is loaded or run.
+"""What a run costs, by formula: FLOPs, memory and hours, from the shape of a model. Nothing is loaded or run.
 
-FLOPs. A matrix of n elements costs 2 n FLOPs a position. A query that sees t keys costs 4 h t in each layer (h the
-hidden size: 2 h t for the scores, 2 h t for the mix of values). Position t sees t keys, so a window of W positions sees
-W (W + 1) / 2 in place of W^2: flash kernels skip the rest. Norms, RoPE, softmax and the lookup of embeddings are no
-matrix products and are left out. Backward costs twice the forward, so a token of a training window costs
+FLOPs. A matrix of n elements costs 2 n FLOPs a position. A query that sees t keys costs 4 q t in each layer (q the
+width of all heads' queries: 2 q t for the scores, 2 q t for the mix of values). Position t sees t keys, or in a layer
+of a sliding window no more than that, so a window of W positions sees W (W + 1) / 2 in place of W^2: flash kernels skip
+the rest. Norms, biases, RoPE, softmax and the lookup of embeddings are no matrix products and are left out. Backward
+costs twice the forward, so a token of a training window costs, where all layers see everything before,
 
-    6 N + 6 layers h (W + 1),  N: elements of all matrices with the head, without the embedding.
+    6 N + 6 layers q (W + 1),  N: elements of all matrices with the head, without the embedding.
 
 Utilisation is of these FLOPs (model FLOP utilisation): work done again under checkpointing counts for nothing, so it
 lowers the utilisation and not the FLOPs.
@@ -18,67 +19,11 @@ divided. Evaluation: weights in bfloat16, divided if one GPU does not hold them.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 
-from position_interpolation.settings.schema import Architecture
+from position_interpolation.planning.shape import Shape
 from position_interpolation.tasks.perplexity.windows import Span
 
 HALF, SINGLE, LONG = 2, 4, 8  # bytes of bfloat16, float32 and int64
 USABLE = 0.9  # of a GPU's memory: the rest is for the driver, buffers of communication and fragmentation
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Sizes of a Llama."""
-
-    hidden: int  # h
-    intermediate: int
-    layers: int
-    heads: int
-    key_heads: int
-    vocabulary: int
-    tied: bool  # the head's matrix is the embedding's
-
-    @classmethod
-    def of(cls, architecture: Architecture) -> "Shape":
-        """From the names of transformers to ours."""
-        return cls(
-            architecture.hidden_size,
-            architecture.intermediate_size,
-            architecture.num_hidden_layers,
-            architecture.num_attention_heads,
-            architecture.num_key_value_heads,
-            architecture.vocab_size,
-            architecture.tie_word_embeddings,
-        )
-
-    @property
-    def head_dimension(self) -> int:
-        """d."""
-        return self.hidden // self.heads
-
-    @property
-    def keys(self) -> int:
-        """Width of all keys of a position; of all values, too."""
-        return self.key_heads * self.head_dimension
-
-    @property
-    def layer(self) -> int:
-        """Elements of a layer's matrices: queries and output, keys and values, gate, up and down."""
-        return self.hidden * (2 * self.hidden + 2 * self.keys + 3 * self.intermediate)
-
-    @property
-    def head(self) -> int:
-        """Elements of the head's matrix; of the embedding's, too."""
-        return self.vocabulary * self.hidden
-
-    @property
-    def ends(self) -> int:
-        """Parameters outside the layers: embedding, head and last norm."""
-        return self.head * (1 if self.tied else 2) + self.hidden
-
-    @property
-    def parameters(self) -> int:
-        """All parameters; each layer has two norms."""
-        return self.layers * (self.layer + 2 * self.hidden) + self.ends
 
 
 @dataclass(frozen=True)
@@ -121,17 +66,25 @@ class Cluster:
 def forward_flops(shape: Shape, length: int, scored: int) -> int:
     """FLOPs of one forward over `length` positions, of which the last `scored` reach the head.
 
-    In the last layer the others need keys and values only, as `scoring` computes it.
+    In a Llama's last layer the others need keys and values only, as `scoring` computes it.
     """
-    every = 2 * shape.layer * length + _attention(shape, length, length)
+    reaches = shape.reaches or (None,) * shape.layers
+    attention = [_attention(shape, length, length, sees) for sees in reaches]
+    below, head = 2 * shape.layer * length * (shape.layers - 1) + sum(attention[:-1]), 2 * shape.head * scored
+    if shape.whole:
+        return below + 2 * shape.layer * length + attention[-1] + head
     of_keys = 2 * shape.hidden * shape.keys
-    last = 2 * of_keys * length + 2 * (shape.layer - of_keys) * scored + _attention(shape, length, scored)
-    return (shape.layers - 1) * every + last + 2 * shape.head * scored
+    last = 2 * of_keys * length + 2 * (shape.layer - of_keys) * scored
+    return below + last + _attention(shape, length, scored, reaches[-1]) + head
 
 
-def _attention(shape: Shape, length: int, queries: int) -> int:
-    """FLOPs of one layer's causal attention for the last `queries` of `length` positions."""
-    return 4 * shape.hidden * (queries * length - queries * (queries - 1) // 2)
+def _attention(shape: Shape, length: int, queries: int, sees: int | None) -> int:
+    """FLOPs of one layer's causal attention for the last `queries` of `length` positions, each over so many at most."""
+    pairs = queries * length - queries * (queries - 1) // 2
+    if sees is not None and sees < length:
+        far = min(queries, length - sees)  # queries that see no more than the sliding window
+        pairs -= far * (length - sees) - far * (far - 1) // 2
+    return 4 * shape.queries * pairs
 
 
 def training_flops(shape: Shape, window: int) -> int:
@@ -163,10 +116,13 @@ def layer_bytes(shape: Shape) -> int:
     """Bytes that a layer keeps for its backward, a position, in bfloat16.
 
     Each of two norms keeps its input in float32, a float32 scale, the normed input and its weighted self; attention its
-    queries, keys, values, output and one float32 a head; the MLP gate, its activation, up and their product.
+    queries, keys, values, output and one float32 a head, and where heads have norms the same of them, but for the
+    weighted self; the MLP gate, its activation, up and their product.
     """
     norms = 2 * (SINGLE * shape.hidden + SINGLE + 2 * HALF * shape.hidden)
-    attention = 2 * HALF * (shape.hidden + shape.keys) + SINGLE * shape.heads
+    if shape.normed_heads:
+        norms += (SINGLE + HALF) * (shape.queries + shape.keys) + SINGLE * (shape.heads + shape.key_heads)
+    attention = 2 * HALF * (shape.queries + shape.keys) + SINGLE * shape.heads
     return norms + attention + 4 * HALF * shape.intermediate
 
 

@@ -49,19 +49,29 @@ def tuning(costs: Costs) -> Table:
     lines = (
         ("Parameters", thousands(costs.shape.parameters), f"{costs.shape.layers} layers of {costs.shape.hidden}"),
         ("Tokens", f"{planned.tokens / 1e9:.3g} x 10^9", f"{steps} steps x {batch} sequences x {sequence}"),
-        ("FLOPs a token", f"{planned.flops_per_token / 1e9:.3g} x 10^9", f"6 N + 6 layers hidden ({sequence} + 1)"),
+        ("FLOPs a token", f"{planned.flops_per_token / 1e9:.3g} x 10^9", f"6 N + {_seen(costs, sequence)}"),
         ("FLOPs", f"{planned.flops / 1e18:.3g} x 10^18", "tokens x FLOPs a token"),
         ("Hours", quantity(planned.hours), _assumed(costs)),
         ("Fewest GPUs", count(planned.fewest_kept), f"{task.gpu} that hold it and share the batch evenly"),
         ("Fewest GPUs, checkpointed", count(planned.fewest_checkpointed), "the same, activations made again"),
     )
-    caption = "N: elements of all matrices with the head, without the embedding."
+    caption = (
+        f"N: elements of all matrices with the head, without the embedding. Queries of a position: "
+        f"{costs.shape.heads} heads of {costs.shape.head_dimension}."
+    )
     columns = (
         Column("Number", lambda number, value, how: number),
         Column("Value", lambda number, value, how: value),
         Column("How", lambda number, value, how: how),
     )
     return fill(lines, columns, caption)
+
+
+def _seen(costs: Costs, sequence: int) -> str:
+    """What attention costs a token, in words."""
+    if any(costs.shape.reaches):
+        return "12 queries x keys seen in every layer, some of which see a sliding window"
+    return f"6 layers queries ({sequence} + 1)"
 
 
 def memory(costs: Costs) -> Table:

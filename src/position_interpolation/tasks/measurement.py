@@ -11,7 +11,7 @@ from typing import Any
 from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.machine import compute, distributed
 from position_interpolation.settings.schema import Config
-from position_interpolation.text import encoding
+from position_interpolation.text import encoding, overlap
 from position_interpolation.text.corpora import Documents
 from position_interpolation.tuning.extension import Prepared
 
@@ -79,6 +79,17 @@ def text(documents: Documents, ids: tuple[str, ...], **cut: int | bool | None) -
     whole = documents.sha256
     sha256 = hashlib.sha256(json.dumps([whole, cut]).encode()).hexdigest() if cut else whole
     return {"name": documents.name, "source": documents.source, "sha256": sha256, "ids": list(ids)}
+
+
+def unseen(prepared: Prepared, documents: Documents) -> None:
+    """Make sure that what is measured was not tuned on, under these ids or others.
+
+    Raises:
+        UsageError: it was.
+    """
+    if prepared.tuned_on is not None:
+        own = overlap.pieces(documents, prepared.cache)
+        overlap.refuse(own, prepared.tuned_on, "choose others by task.ids, or another text for train.mixture")
 
 
 def bos_of(prepared: Prepared, wanted: bool) -> int | None:

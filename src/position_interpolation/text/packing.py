@@ -22,25 +22,16 @@ from position_interpolation.text.encoding import encode, end, tokenizer_sha256
 
 
 def stream(documents: Documents, tokenizer: Any, cache: Path) -> NDArray[np.uint32]:
-    """Token ids of all documents, each followed by EOS; tokenised once and kept in `cache`."""
+    """Token ids of all documents, each followed by EOS; tokenised once and kept in `cache`, whole or not at all."""
     fingerprint = hashlib.sha256((documents.sha256 + tokenizer_sha256(tokenizer)).encode()).hexdigest()[:24]
     path = cache / "tokens" / f"{fingerprint}.npy"
-    if not _readable(path):
+    if not files.intact(path):
         ids = [
             np.asarray([*encode(tokenizer, document.text), *end(tokenizer)], np.uint32) for document in documents.items
         ]
-        files.write(path, lambda temporary: np.save(temporary, np.concatenate(ids)), suffix=".npy")
+        files.write_hashed(path, lambda temporary: np.save(temporary, np.concatenate(ids)), suffix=".npy")
     tokens: NDArray[np.uint32] = np.load(path, mmap_mode="r")
     return tokens
-
-
-def _readable(path: Path) -> bool:
-    """Whether tokens are there and whole: damaged ones are made again."""
-    try:
-        np.load(path, mmap_mode="r")
-        return True
-    except (OSError, ValueError, EOFError):
-        return False
 
 
 class Windows(Protocol):

@@ -1,6 +1,5 @@
-"""What happens beside tuning: checkpoints and the loss curve on disk, the terminal, listeners, and the end at NaN."""
+"""What happens beside tuning: checkpoints on disk, the terminal, listeners, and the end at NaN."""
 
-import json
 import math
 import shutil
 from collections.abc import Callable
@@ -10,12 +9,10 @@ from typing import Any
 from transformers import TrainerCallback
 from transformers.trainer_callback import ProgressCallback
 
-from position_interpolation.machine import distributed, files
+from position_interpolation.machine import distributed
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Train
 from position_interpolation.tuning import checkpoints
-
-CURVE = "curve.jsonl"  # training loss by step
 
 
 class Checkpoints(TrainerCallback):
@@ -33,7 +30,6 @@ class Checkpoints(TrainerCallback):
         distributed.wait()
         if not distributed.is_first():
             return
-        _append_curve(self.folder, state.log_history)
         checkpoints.mark(checkpoints.at(self.folder, state.global_step), kept=state.global_step in self.kept)
         for step in checkpoints.finished_steps(self.folder):
             place = checkpoints.at(self.folder, step)
@@ -78,18 +74,3 @@ class Bar(ProgressCallback):
         """Write what is due."""
         if state.global_step % self.every == 0 or "loss" not in (logs or {}):
             super().on_log(arguments, state, control, logs=logs, **rest)
-
-
-def loss_curve(folder: Path) -> list[dict[str, float]]:
-    """Logged (step, loss) pairs of a training folder, ascending, each step once."""
-    path = folder / CURVE
-    if not path.is_file():
-        return []
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return sorted({row["step"]: row for row in rows}.values(), key=lambda row: row["step"])
-
-
-def _append_curve(folder: Path, history: list[dict[str, float]]) -> None:
-    known = {row["step"]: row for row in loss_curve(folder)}  # a longer run may have been here before
-    known |= {row["step"]: {"step": row["step"], "loss": row["loss"]} for row in history if "loss" in row}
-    files.write_text(folder / CURVE, "".join(json.dumps(known[step]) + "\n" for step in sorted(known)))

@@ -9,6 +9,8 @@ from position_interpolation.machine import files
 
 DONE = "complete"  # names the checkpoint's files with size and hash; without it the folder was cut off while written
 
+STATE = "trainer_state.json"
+
 
 def at(folder: Path, step: int) -> Path:
     """Where the checkpoint of a step is."""
@@ -29,6 +31,18 @@ def newest(folder: Path, most: int) -> Path | None:
             return place
         shutil.rmtree(place)
     return None
+
+
+def loss_curve(folder: Path, most: int | None = None) -> list[dict[str, float]]:
+    """Logged (step, loss) pairs up to the newest whole checkpoint, or the newest up to step `most`, ascending.
+
+    They are the Trainer's own, kept in the checkpoint and hashed with it: no curve is lost and the weights kept.
+    """
+    steps = [step for step in finished_steps(folder) if most is None or step <= most]
+    if not steps:
+        return []
+    history = json.loads((at(folder, steps[-1]) / STATE).read_text())["log_history"]
+    return [{"step": row["step"], "loss": row["loss"]} for row in history if "loss" in row]
 
 
 def mark(place: Path, kept: bool) -> None:

@@ -20,7 +20,7 @@ from position_interpolation.models import extending, loading, rope
 from position_interpolation.settings import derived
 from position_interpolation.settings.derived import Extension
 from position_interpolation.settings.schema import RECALL, RUNNING, Config, Method
-from position_interpolation.text import corpora, encoding, packing
+from position_interpolation.text import corpora, encoding, overlap, packing
 from position_interpolation.text.recall import RecallWindows
 from position_interpolation.text.skipping import SkippedPositions
 from position_interpolation.tuning import checkpoints, training
@@ -40,6 +40,7 @@ class Prepared:
     weights: Callable[[], Path | None]  # tunes if need be; the folder of the weights, None if they are random
     config: Config
     checkpoint: Path | None = None  # where tuning leaves the weights; None if untuned
+    tuned_on: overlap.Pieces | None = None  # the text of the mixture; None where nothing is tuned
 
     @cached_property
     def place(self) -> Path | None:
@@ -108,7 +109,7 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
         loading.check_full_attention(extended)
     if config.train.resume_from is not None:
         extending.check_checkpoint(Path(config.train.resume_from), extended)
-    streams, data = _training_text(config, tokenizer, cache)
+    streams, data, seen = _training_text(config, tokenizer, cache)
     parts["training"] = _recipe(config, data, encoding.tokenizer_sha256(tokenizer))
     # Scaling that comes after tuning changes what is measured, not what is trained.
     architecture = extending.architecture_sha256(config.model, cache, tuned(config.method), wanted.factor)
@@ -125,7 +126,7 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
     )
     dataset = windows if train.chunk is None else SkippedPositions(windows, wanted.window, config.seed)
     tune = partial(_tune, config, wanted, dataset, folder, listener)
-    return Prepared(wanted, parts, tune, config, checkpoints.at(folder, wanted.steps))
+    return Prepared(wanted, parts, tune, config, checkpoints.at(folder, wanted.steps), seen)
 
 
 def tuned(method: Method) -> Method:
@@ -158,8 +159,11 @@ def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict
     }
 
 
-def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[Streams, dict[str, str]]:
-    """The mixture's token streams, and the fingerprints of their text; recall's filler is cut from the first corpus."""
+def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[Streams, dict[str, str], overlap.Pieces]:
+    """The mixture's token streams, the fingerprints of their text, and its pieces.
+
+    Recall's filler is cut from the first corpus.
+    """
     names = [name for name in config.train.mixture if name != RECALL]
     texts = {name: corpora.load(config.data, name) for name in names}
     streams: Streams = {name: packing.stream(text, tokenizer, cache) for name, text in texts.items()}
@@ -168,7 +172,7 @@ def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[Streams
         body = derived.sequence(config) - (encoding.bos(tokenizer) is not None)
         made = RecallWindows(config.seed, cast(NDArray[np.uint32], streams[names[0]]), tokenizer, body)
         streams[RECALL], fingerprints[RECALL] = made, made.sha256()
-    return streams, fingerprints
+    return streams, fingerprints, overlap.joined([overlap.pieces(text, cache) for text in texts.values()])
 
 
 def _tune(

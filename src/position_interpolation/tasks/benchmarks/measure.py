@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -53,7 +52,7 @@ def scores(prepared: Prepared, asked: Questions) -> Scores:
     if found is None:
         found = _score(prepared, asked)
         kept = vars(found)
-        files.write(path, lambda temporary: np.savez(temporary, **kept), suffix=".npz")
+        files.write_hashed(path, lambda temporary: np.savez(temporary, **kept), suffix=".npz")
     return found
 
 
@@ -90,11 +89,10 @@ def _score(prepared: Prepared, asked: Questions) -> Scores:
 
 def _kept(path: Path) -> Scores | None:
     """A set's scores from disk; None if they are not there, or damaged and so to be computed again."""
-    try:
-        with np.load(path) as saved:
-            return Scores(**saved)
-    except (OSError, ValueError, TypeError, EOFError, BadZipFile):
+    if not files.intact(path):
         return None
+    with np.load(path) as saved:
+        return Scores(**saved)
 
 
 def _alone(own: Scores, bootstrap: int) -> dict[str, Estimate]:

@@ -11,15 +11,14 @@ from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.machine import files
 from position_interpolation.machine.progress import Progress
 from position_interpolation.settings import derived
-from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.govreport import config as govreport_config
 from position_interpolation.tasks.govreport import pairs, rouge, summaries
 from position_interpolation.tasks.govreport.config import GovReportTask
 from position_interpolation.tasks.govreport.pairs import Pair, Pairs
 from position_interpolation.tasks.govreport.summaries import Lengths, Sampling
 from position_interpolation.tasks.govreport.tuning import steps, tuned_on_summaries
-from position_interpolation.tasks.measurement import Measured, Measurement, common, raw, text
-from position_interpolation.text import encoding
+from position_interpolation.tasks.measurement import Measured, Measurement, common, raw, text, unseen
+from position_interpolation.text import encoding, overlap
 from position_interpolation.tuning.extension import Prepared
 
 LEAD, GENERATED, UNTUNED = "lead", "generated", "generated_untuned"  # protocols: who wrote a summary
@@ -54,7 +53,8 @@ def measurements(prepared: Prepared, task: GovReportTask) -> Iterator[Measuremen
     )
     training = pairs.load(config.data, task.training) if task.tune else None
     if training is not None:
-        _check_apart(scoring.documents, training)
+        _check_apart(prepared, scoring.documents, training)
+    unseen(prepared, scoring.documents)
     yield _lead(prepared, scoring, lengths)
     sampling = Sampling(task.temperature, task.top_p, lengths.summary, config.seed)
     if training is None:
@@ -64,15 +64,10 @@ def measurements(prepared: Prepared, task: GovReportTask) -> Iterator[Measuremen
         yield _written(tuned, scoring, lengths, sampling, GENERATED, _tuning(task, training))
 
 
-def _check_apart(documents: Pairs, training: Pairs) -> None:
+def _check_apart(prepared: Prepared, documents: Pairs, training: Pairs) -> None:
     """Refuse to score what was tuned on."""
-    reports = {pair.text for pair in training.items} | {pair.id for pair in training.items}
-    shared = [pair.id for pair in documents.items if pair.id in reports or pair.text in reports]
-    if shared:
-        raise UsageError(
-            f"corpora '{documents.name}' and '{training.name}' share {len(shared)} reports, such as {shared[0]}: "
-            "give them different parts or splits in conf/data"
-        )
+    measured, seen = (overlap.pieces(corpus, prepared.cache) for corpus in (documents, training))
+    overlap.refuse(measured, seen, "give the two corpora different parts or splits in conf/data")
 
 
 def _lead(prepared: Prepared, scoring: Scoring, lengths: Lengths) -> Measurement:
@@ -123,16 +118,15 @@ def write(subject: Prepared, pair: Pair, lengths: Lengths, sampling: Sampling, f
     if kept is None:
         kept = summaries.write(subject.model, prompt, subject.tokenizer.eos_token_id, sampling, pair.id)
         row = {"id": pair.id, "tokens": kept, "text": summaries.text_of(subject.tokenizer, kept)}
-        files.write_text(path, json.dumps(row, ensure_ascii=False))
+        files.write_hashed(path, lambda place: place.write_text(json.dumps(row, ensure_ascii=False), encoding="utf-8"))
     return kept
 
 
 def _kept(path: Path) -> list[int] | None:
     """Tokens from disk; None if they are not there, or damaged and so to be written again."""
-    try:
-        return [int(token) for token in json.loads(path.read_text(encoding="utf-8"))["tokens"]]
-    except (OSError, ValueError, KeyError, TypeError):
+    if not files.intact(path):
         return None
+    return [int(token) for token in json.loads(path.read_text(encoding="utf-8"))["tokens"]]
 
 
 def _scored(scoring: Scoring, tokenizer: Any, written: list[list[int]], protocol: str) -> list[Measured]:

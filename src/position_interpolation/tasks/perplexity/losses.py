@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -177,17 +176,16 @@ def _equal_shapes(spans: list[Span], tokens_per_forward: int) -> Iterator[Sequen
 def _save(path: Path, losses: NDArray[np.float32], document: Plan) -> Scored:
     counts = np.array([span.scored for span in document.spans], np.int64)
     if distributed.is_first():
-        files.write(path, lambda place: np.savez(place, losses=losses, counts=counts), suffix=".npz")
+        files.write_hashed(path, lambda place: np.savez(place, losses=losses, counts=counts), suffix=".npz")
     return Scored(losses.astype(np.float64), counts, document.weights)
 
 
 def _kept(path: Path, document: Plan) -> Scored | None:
     """A document's losses from disk; None if they are not there, or damaged and so to be computed again."""
-    try:
-        with np.load(path) as saved:
-            return Scored(saved["losses"].astype(np.float64), saved["counts"], document.weights)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    if not files.intact(path):
         return None
+    with np.load(path) as saved:
+        return Scored(saved["losses"].astype(np.float64), saved["counts"], document.weights)
 
 
 def progress_bar(label: str, planned: list[Plan], bos: int | None) -> Progress:

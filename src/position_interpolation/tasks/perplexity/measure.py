@@ -10,7 +10,7 @@ from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.machine import compute
 from position_interpolation.settings import derived
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, raw, text
+from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, raw, text, unseen
 from position_interpolation.tasks.perplexity import config as perplexity_config
 from position_interpolation.tasks.perplexity import losses, sampling, windows
 from position_interpolation.tasks.perplexity.config import PerplexityTask
@@ -33,6 +33,7 @@ def measurements(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
     )
     everything = corpora.load(config.data, task.corpus, ids=task.ids)
     documents = losses.long_enough(everything, prepared.tokenizer, minimum, task.documents)
+    unseen(prepared, documents)
     corpus = losses.tokenise(documents, prepared.tokenizer, minimum, truncate)
     stride, bos = perplexity_config.stride(config, task), bos_of(prepared, task.bos)
     sampled = {} if task.sample is None else {"sample": task.sample}

@@ -6,7 +6,7 @@ from typing import Any
 from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.evidence.select import BLOCK_PERPLEXITY, DOCUMENT_BLOCK_LOSS
 from position_interpolation.settings import derived
-from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text
+from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text, unseen
 from position_interpolation.tasks.perplexity import losses
 from position_interpolation.tasks.perplexity.measure import token_losses
 from position_interpolation.tasks.positions import blocks
@@ -24,6 +24,7 @@ def measurements(prepared: Prepared, task: PositionsTask) -> Iterator[Measuremen
     tokens = window - (bos is not None)
     everything = corpora.load(config.data, task.corpus, ids=task.ids)
     documents = losses.long_enough(everything, prepared.tokenizer, tokens, task.documents)
+    unseen(prepared, documents)
     corpus = losses.tokenise(documents, prepared.tokenizer, minimum=tokens, truncate=tokens)
     data = text(documents, corpus.ids, truncate=tokens, bos=bos is not None)
     losses_of = {

@@ -10,7 +10,7 @@ from position_interpolation.evidence.select import TRAINING_LOSS
 from position_interpolation.settings import derived
 from position_interpolation.tasks.measurement import Measured, Measurement
 from position_interpolation.text import corpora
-from position_interpolation.tuning.callbacks import loss_curve
+from position_interpolation.tuning.checkpoints import loss_curve
 from position_interpolation.tuning.extension import Prepared
 
 POINTS = 50  # at most; a curve needs no more
@@ -36,8 +36,8 @@ def measurements(prepared: Prepared) -> Iterator[Measurement]:
     }
 
     def measure() -> list[Measured]:
-        assert prepared.place is not None  # a tuned extension has a checkpoint, and beside it the training's curve
-        curve = [row for row in loss_curve(prepared.place.parent) if row["step"] <= steps]
+        assert prepared.place is not None  # a tuned extension has a checkpoint, and in it the training's curve
+        curve = loss_curve(prepared.place.parent, steps)
         return [
             Measured(TRAINING_LOSS, Estimate(loss, None, None), data, None, step * train.batch_size * sequence, at=step)
             for step, loss in averaged(curve)

@@ -1,0 +1,92 @@
+"""The sizes of a base that its costs follow from."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a Llama, or of a model like it."""
+
+    hidden: int  # h
+    intermediate: int
+    layers: int
+    heads: int
+    key_heads: int
+    vocabulary: int
+    tied: bool  # the head's matrix is the embedding's
+    head_size: int | None = None  # d, where it is not h / heads
+    biases: int = 0  # elements of all biases of a layer
+    normed_heads: bool = False  # queries and keys have norms of their own
+    reaches: tuple[int | None, ...] = ()  # how far each layer sees, where not all see everything before
+    whole: bool = False  # every layer is computed for all positions: `scoring` spares a Llama's last
+
+    @classmethod
+    def of(cls, config: Any) -> "Shape":
+        """From a transformers configuration; what no key of it says is counted on one layer without memory."""
+        import torch  # here: it takes seconds, and a refused command line needs none of it
+        from transformers import AutoModelForCausalLM, LlamaConfig
+
+        from position_interpolation.models import loading
+
+        one = copy.deepcopy(config)
+        one.num_hidden_layers = 1
+        one.layer_types = (getattr(config, "layer_types", None) or [])[:1] or None
+        with torch.device("meta"):
+            layer = AutoModelForCausalLM.from_config(one).model.layers[0]
+        reaches = loading.reaches(config)
+        return cls(
+            config.hidden_size,
+            config.intermediate_size,
+            config.num_hidden_layers,
+            config.num_attention_heads,
+            config.num_key_value_heads,
+            config.vocab_size,
+            config.tie_word_embeddings,
+            getattr(config, "head_dim", None),
+            sum(weight.numel() for name, weight in layer.named_parameters() if name.endswith(".bias")),
+            hasattr(layer.self_attn, "q_norm"),
+            reaches if any(reaches) else (),
+            not isinstance(config, LlamaConfig),
+        )
+
+    @property
+    def head_dimension(self) -> int:
+        """d."""
+        return self.head_size or self.hidden // self.heads
+
+    @property
+    def queries(self) -> int:
+        """Width of all queries of a position; of what attention gives, too."""
+        return self.heads * self.head_dimension
+
+    @property
+    def keys(self) -> int:
+        """Width of all keys of a position; of all values, too."""
+        return self.key_heads * self.head_dimension
+
+    @property
+    def layer(self) -> int:
+        """Elements of a layer's matrices: queries and output, keys and values, gate, up and down."""
+        return self.hidden * (2 * self.queries + 2 * self.keys + 3 * self.intermediate)
+
+    @property
+    def vectors(self) -> int:
+        """Elements of a layer's norms and biases."""
+        return 2 * self.hidden + self.biases + 2 * self.head_dimension * self.normed_heads
+
+    @property
+    def head(self) -> int:
+        """Elements of the head's matrix; of the embedding's, too."""
+        return self.vocabulary * self.hidden
+
+    @property
+    def ends(self) -> int:
+        """Parameters outside the layers: embedding, head and last norm."""
+        return self.head * (1 if self.tied else 2) + self.hidden
+
+    @property
+    def parameters(self) -> int:
+        """All parameters."""
+        return self.layers * (self.layer + self.vectors) + self.ends
