@@ -2,6 +2,7 @@
 
 import argparse
 import itertools
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,11 @@ from position_interpolation.settings import derived, naming
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import CONF, EXPERIMENTS
 from position_interpolation.settings.schema import Config
+
+ON_DISK = (
+    "data.root", "data.kept", "model.location", "model.tokenizer", "train.resume_from", "task.folder",
+    "paths.results", "paths.runs", "paths.cache",
+)  # fmt: skip
 
 
 def prepare(arguments: list[str]) -> list[Config]:
@@ -109,6 +115,7 @@ def _is_multirun(arguments: list[str]) -> bool:
 
 def typed(config: DictConfig) -> Config:
     """The composed configuration as the dataclasses of the schema."""
+    _at_home(config)
     converted: Config = OmegaConf.to_object(config)  # type: ignore[assignment]
     mixture = converted.train.mixture
     converted.train.mixture = {name: share for name, share in mixture.items() if share}  # 0: not wanted, not read
@@ -119,6 +126,7 @@ def typed(config: DictConfig) -> Config:
 def register() -> None:
     """Make the schema, and each experiments/<name>/sweep.yaml as `experiment=<name>`, known to Hydra."""
     registry.register()
+    OmegaConf.register_new_resolver("at_home", os.path.expanduser, replace=True)
     OmegaConf.register_new_resolver("own_name", naming.of, replace=True)
     OmegaConf.register_new_resolver("own_window", lambda *place: checkpoint.window(*place), replace=True)
     for path in sorted(EXPERIMENTS.glob("*/sweep.yaml")):
@@ -140,6 +148,7 @@ def composed(arguments: list[str], with_hydra: bool = False) -> DictConfig:
         with _loader(parsed.config_dir):
             config = compose("config", parsed.overrides, return_hydra_config=with_hydra)
         if not with_hydra:
+            _at_home(config)
             OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             _refuse_strangers(config)
         return config
@@ -149,7 +158,7 @@ def composed(arguments: list[str], with_hydra: bool = False) -> DictConfig:
 
 @contextmanager
 def _loader(own: str | None) -> Iterator[ConfigLoader]:
-    """What finds choices: in conf/, and before that in a folder of one's own, as Hydra has it with --config-dir."""
+    """What finds choices: in conf/, and in a folder of one's own, as Hydra has it with --config-dir."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         if own is not None:
             path = create_config_search_path(str(CONF))
@@ -157,6 +166,14 @@ def _loader(own: str | None) -> Iterator[ConfigLoader]:
             GlobalHydra.instance().clear()
             Hydra.create_main_hydra2("own", path)
         yield GlobalHydra.instance().config_loader()
+
+
+def _at_home(config: DictConfig) -> None:
+    """Read ~ in every place on disk as shells do."""
+    for key in ON_DISK:
+        place = OmegaConf.select(config, key)
+        if isinstance(place, str) and place.startswith("~"):
+            OmegaConf.update(config, key, os.path.expanduser(place))
 
 
 def _refuse_strangers(node: DictConfig, path: str = "") -> None:
