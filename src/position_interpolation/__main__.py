@@ -29,25 +29,34 @@ def job(config: DictConfig) -> float | None:
 
 
 def main() -> None:
-    """Check every job's configuration, let Hydra run them, then render what they recorded."""
+    """Carry out the command line; whatever keeps it from its end is one line, and the exit status says that it was."""
     try:
-        configs = launch.prepare(sys.argv[1:])
-        sys.argv += apart.overrides(configs)
-        if configs:
-            tracking.check(configs[0])
-        at_a_time = launch.side_by_side(sys.argv[1:], configs)
-        if at_a_time > 1:
-            side_by_side.carry_out(launch.command_lines(sys.argv[1:]), configs, at_a_time)
-        else:
-            job()
-        launch.finish(configs)
-        distributed.leave()
+        carry_out(sys.argv[1:])
+        return
     except (UsageError, OSError) as error:
-        # Every process refuses the same command line; one says why.
-        sys.exit(told(error) if distributed.is_first() else 1)
+        said, status = told(error), 1
     except KeyboardInterrupt:
-        print(f"\nstopped: {GO_ON}", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        said, status = f"stopped: {GO_ON}", INTERRUPTED
+    # Here, past the handlers, what was being done is gone, and its progress bar with it.
+    if distributed.is_first():  # every process refuses the same command line; one says why
+        print(said, file=sys.stderr)
+    sys.exit(status)
+
+
+def carry_out(arguments: list[str]) -> None:
+    """Check every job's configuration, let Hydra run them, then render what they recorded."""
+    configs = launch.prepare(arguments)
+    arguments += apart.overrides(configs)
+    if configs:
+        tracking.check(configs[0])
+    at_a_time = launch.side_by_side(arguments, configs)
+    if at_a_time > 1:
+        side_by_side.carry_out(launch.command_lines(arguments), configs, at_a_time)
+    else:
+        sys.argv[1:] = arguments
+        job()
+    launch.finish(configs)
+    distributed.leave()
 
 
 if __name__ == "__main__":

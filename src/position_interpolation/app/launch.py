@@ -1,13 +1,19 @@
 """Before and after Hydra: make the configuration known, refuse bad input in one line, render when a sweep has ended."""
 
-import difflib
+import argparse
 import itertools
-import re
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
-from hydra._internal.utils import get_args_parser
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
@@ -15,14 +21,20 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from position_interpolation.app import apart, checks, registry
+from position_interpolation.app.messages import meant, one_line, unreadable
 from position_interpolation.app.side_by_side import workers_at_a_time
 from position_interpolation.app.tracking import Tracker
 from position_interpolation.models import checkpoint
 from position_interpolation.planning.config import PlanTask
-from position_interpolation.settings import derived, naming, schema
+from position_interpolation.settings import derived, naming
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import CONF, EXPERIMENTS
 from position_interpolation.settings.schema import Config
+
+ON_DISK = (
+    "data.root", "data.kept", "model.location", "model.tokenizer", "train.resume_from", "task.folder",
+    "paths.results", "paths.runs", "paths.cache",
+)  # fmt: skip
 
 
 def prepare(arguments: list[str]) -> list[Config]:
@@ -35,13 +47,15 @@ def prepare(arguments: list[str]) -> list[Config]:
         UsageError: one line for whatever is wrong, before anything is computed.
     """
     register()
-    parsed = get_args_parser().parse_args(arguments)
-    if parsed.help or parsed.hydra_help or parsed.cfg or parsed.info is not None:
+    parsed = read(arguments)
+    if parsed.help or parsed.hydra_help or parsed.shell_completion:
         return []
-    swept = [text for text in parsed.overrides if _choices(text)]
-    if swept and not parsed.multirun and not _is_multirun(parsed.overrides):
+    swept = [text for text in parsed.overrides if _parsed(text).is_sweep_override()]
+    if swept and not parsed.multirun and not _is_multirun(arguments):
         raise UsageError(f"{swept[0]} is a sweep: add --multirun to run one job for each choice")
-    configs = [typed(composed(overrides)) for overrides in jobs(parsed.overrides)]
+    configs = [typed(composed(line)) for line in command_lines(arguments)]
+    if parsed.cfg or parsed.info is not None:
+        return []
     sized = [text for text in parsed.overrides if text.startswith("train.batch_size=")]
     for config in configs:
         checks.check(config)
@@ -55,27 +69,53 @@ def prepare(arguments: list[str]) -> list[Config]:
     return configs
 
 
+def read(arguments: list[str]) -> argparse.Namespace:
+    """Hydra's options and the overrides of a command line.
+
+    Raises:
+        UsageError: an option that is not known or not ours to take, or a folder of choices that is not there.
+    """
+    parser = get_args_parser()
+    parser.error = _refuse  # type: ignore[method-assign, assignment]
+    parsed = parser.parse_args(arguments)
+    if parsed.config_name or parsed.config_path:
+        raise UsageError(
+            "--config-name and --config-path would replace the configuration that everything rests on: put choices of "
+            "your own into <folder>/model/<name>.yaml and so on, and add --config-dir=<folder>"
+        )
+    if parsed.config_dir is not None and not Path(parsed.config_dir).is_dir():
+        raise UsageError(f"--config-dir={parsed.config_dir} is no folder: expected one with <group>/<choice>.yaml")
+    return parsed
+
+
+def _refuse(message: str) -> None:
+    raise UsageError(f"{message}: expected options such as --multirun first, then key=value; see --help")
+
+
 def command_lines(arguments: list[str]) -> list[list[str]]:
-    """The overrides of each job that `prepare` made a configuration of."""
-    return jobs(get_args_parser().parse_args(arguments).overrides)
+    """The command line of each job: the folder of own choices if there is one, then what `jobs` says."""
+    parsed = read(arguments)
+    own = [] if parsed.config_dir is None else [f"--config-dir={Path(parsed.config_dir).resolve()}"]
+    return [[*own, *overrides] for overrides in jobs([*own, *parsed.overrides])]
 
 
 def side_by_side(arguments: list[str], configs: list[Config]) -> int:
     """How many workers carry out the jobs: one where Hydra is to do it, in this process or by another launcher."""
-    parsed = get_args_parser().parse_args(arguments)
+    parsed = read(arguments)
     if len(configs) < 2 or any(text.startswith(("hydra/launcher=", "hydra/sweeper=")) for text in parsed.overrides):
         return 1
     return workers_at_a_time(configs[0])
 
 
-def _is_multirun(overrides: list[str]) -> bool:
+def _is_multirun(arguments: list[str]) -> bool:
     """Whether the experiment itself is a sweep."""
-    full = composed([text for text in overrides if not _choices(text)], with_hydra=True)
+    full = composed(_without_sweeps(arguments), with_hydra=True)
     return full.hydra.mode is not None and full.hydra.mode.name == "MULTIRUN"
 
 
 def typed(config: DictConfig) -> Config:
     """The composed configuration as the dataclasses of the schema."""
+    _at_home(config)
     converted: Config = OmegaConf.to_object(config)  # type: ignore[assignment]
     mixture = converted.train.mixture
     converted.train.mixture = {name: share for name, share in mixture.items() if share}  # 0: not wanted, not read
@@ -86,6 +126,7 @@ def typed(config: DictConfig) -> Config:
 def register() -> None:
     """Make the schema, and each experiments/<name>/sweep.yaml as `experiment=<name>`, known to Hydra."""
     registry.register()
+    OmegaConf.register_new_resolver("at_home", os.path.expanduser, replace=True)
     OmegaConf.register_new_resolver("own_name", naming.of, replace=True)
     OmegaConf.register_new_resolver("own_window", lambda *place: checkpoint.window(*place), replace=True)
     for path in sorted(EXPERIMENTS.glob("*/sweep.yaml")):
@@ -94,21 +135,45 @@ def register() -> None:
         )
 
 
-def composed(overrides: list[str], with_hydra: bool = False) -> DictConfig:
-    """The configuration of one job.
+def composed(arguments: list[str], with_hydra: bool = False) -> DictConfig:
+    """The configuration of one job, from its command line.
 
     Raises:
         UsageError: a misspelt key, a wrong type or an unknown choice.
     """
+    parsed = read(arguments)
+    for text in parsed.overrides:
+        _parsed(text)
     try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            config = compose("config", overrides, return_hydra_config=with_hydra)
+        with _loader(parsed.config_dir):
+            config = compose("config", parsed.overrides, return_hydra_config=with_hydra)
         if not with_hydra:
+            _at_home(config)
             OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             _refuse_strangers(config)
         return config
     except (HydraException, OmegaConfBaseException, ValueError) as error:  # Hydra raises the last for group=3
-        raise UsageError(_one_line(error)) from error
+        raise UsageError(one_line(error)) from error
+
+
+@contextmanager
+def _loader(own: str | None) -> Iterator[ConfigLoader]:
+    """What finds choices: in conf/, and in a folder of one's own, as Hydra has it with --config-dir."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        if own is not None:
+            path = create_config_search_path(str(CONF))
+            path.prepend("command-line", f"file://{Path(own).resolve()}", SearchPathQuery(provider="schema"))
+            GlobalHydra.instance().clear()
+            Hydra.create_main_hydra2("own", path)
+        yield GlobalHydra.instance().config_loader()
+
+
+def _at_home(config: DictConfig) -> None:
+    """Read ~ in every place on disk as shells do."""
+    for key in ON_DISK:
+        place = OmegaConf.select(config, key)
+        if isinstance(place, str) and place.startswith("~"):
+            OmegaConf.update(config, key, os.path.expanduser(place))
 
 
 def _refuse_strangers(node: DictConfig, path: str = "") -> None:
@@ -116,22 +181,28 @@ def _refuse_strangers(node: DictConfig, path: str = "") -> None:
     known = getattr(OmegaConf.get_type(node), "__dataclass_fields__", None)
     for name in map(str, node):
         if known is not None and name not in known:
-            raise UsageError(f"there is no key '{path}{name}'" + _meant(f"{path}{name}"))
+            raise UsageError(f"there is no key '{path}{name}'" + meant(f"{path}{name}"))
         if isinstance(node[name], DictConfig):
             _refuse_strangers(node[name], f"{path}{name}.")
 
 
-def jobs(overrides: list[str]) -> list[list[str]]:
-    """The command lines of all jobs: the overrides themselves, times the sweep of their experiment.
+def jobs(arguments: list[str]) -> list[list[str]]:
+    """The overrides of all jobs: those of the command line, times the sweep of their experiment.
 
     A key given on the command line takes the place of the experiment's choices for it, as in Hydra's sweepers.
     """
-    plain = [text for text in overrides if not _choices(text)]
-    full = composed(plain, with_hydra=True)
+    parsed = read(arguments)
+    full = composed(_without_sweeps(arguments), with_hydra=True)
     swept = [f"{key}={value}" for key, value in (full.hydra.sweeper.get("params") or {}).items()]
-    _refuse_rivals(swept, overrides)
-    texts = {_parsed(text).get_key_element(): text for text in [*swept, *overrides]}
-    return [[*combination] for combination in itertools.product(*(_choices(text) or [text] for text in texts.values()))]
+    _refuse_rivals(swept, parsed.overrides)
+    texts = {_parsed(text).get_key_element(): text for text in [*swept, *parsed.overrides]}
+    with _loader(parsed.config_dir) as loader:
+        choices = [_choices(text, loader) for text in texts.values()]
+    return [[*combination] for combination in itertools.product(*choices)]
+
+
+def _without_sweeps(arguments: list[str]) -> list[str]:
+    return [text for text in arguments if text.startswith("-") or not _parsed(text).is_sweep_override()]
 
 
 def _refuse_rivals(swept: list[str], overrides: list[str]) -> None:
@@ -145,68 +216,32 @@ def _refuse_rivals(swept: list[str], overrides: list[str]) -> None:
         )
 
 
-def _choices(override: str) -> list[str]:
-    """The single overrides that a sweep such as `context=x2,x4` stands for; none if it is no sweep.
+def _choices(override: str, loader: ConfigLoader) -> list[str]:
+    """The single overrides that a sweep such as `context=x2,x4` stands for; what is no sweep stands for itself.
 
     Of an interval, which only a searching sweeper such as Optuna can take, both ends: what lies between is as valid.
+
+    Raises:
+        UsageError: it stands for none.
     """
     parsed = _parsed(override)
     if not parsed.is_sweep_override():
-        return []
+        return [override]
+    parsed.config_loader = loader  # for glob(...), which is of the choices that there are
     value = parsed.value()
     if isinstance(value, IntervalSweep):
         return [f"{parsed.get_key_element()}={end}" for end in (value.start, value.end)]
-    return [f"{parsed.get_key_element()}={value}" for value in parsed.sweep_string_iterator()]
+    found = [f"{parsed.get_key_element()}={value}" for value in parsed.sweep_string_iterator()]
+    if not found:
+        raise UsageError(f"{override} stands for no choice: see conf/ for what there is")
+    return found
 
 
 def _parsed(override: str) -> Override:
     try:
         return OverridesParser.create().parse_override(override)
-    except HydraException as error:
-        raise UsageError(_one_line(error)) from error
-
-
-def _one_line(error: Exception) -> str:
-    """Hydra's message on one line, with the key or choice that was probably meant."""
-    message = re.sub("^UsageError raised while resolving interpolation: ", "", str(error))
-    key = re.search(r"Could not override '([^']+)'", message)
-    if key is not None and error.__cause__ is not None and re.search("not in (struct|')", str(error.__cause__)):
-        return f"there is no key '{key.group(1)}'" + _meant(key.group(1))
-    choice = re.search(
-        r"Could not find '([^']+)/([^']+)'\s*Available options in '[^']+':\s*(.*?)\s*Config search",
-        message,
-        re.S,
-    )
-    if choice is not None:
-        group, name, options = choice.group(1), choice.group(2), choice.group(3).split()
-        close = difflib.get_close_matches(name, options, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
-        return f"there is no {group}={name}: choose one of {', '.join(options)}{hint}"
-    kind = re.search(r"Could not load 'task/(\w+)_schema'", message)
-    if kind is not None:
-        return f"task kind '{kind.group(1)}' is not registered: add its line to TASKS in tasks/registry.py"
-    number = re.search(r"Config group override must be a string or a list. Got (int|float)", message)
-    if number is not None:
-        return "a group's choice is a word, not a number: write context=x4, not context=4"
-    lines = f"{message}\n{error.__cause__ or ''}".splitlines()
-    return "; ".join(line.strip() for line in lines if line.strip() and "_type" not in line and "full_key" not in line)
-
-
-def _meant(key: str) -> str:
-    """The key that was probably meant, as it has to be written: one of the group that was named, if one is close."""
-    groups = {name: [item.type] for name, item in schema.Config.__dataclass_fields__.items() if name != "task"}
-    full = {name: name for name in (*groups, "task")}
-    own: dict[str, str] = {}  # of the group that was named
-    above, _, name = key.rpartition(".")
-    for group, nodes in {**groups, "task": registry.kinds().values()}.items():
-        for node in nodes:
-            known = {field: f"{group}.{field}" for field in getattr(node, "__dataclass_fields__", {})}
-            full = known | full
-            own |= known if group == above else {}
-    for names, cutoff in ((own, 0.6), ({one: one for one in groups}, 0.75), (full, 0.6)):
-        if close := difflib.get_close_matches(name, names, n=1, cutoff=cutoff):
-            return f"; did you mean '{names[close[0]]}'?"
-    return "; see conf/ for what there is"
+    except (HydraException, RecursionError) as error:
+        raise UsageError(unreadable(override)) from error
 
 
 def finish(configs: list[Config]) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from position_interpolation.machine import files
-from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.errors import UsageError, told
 
 EXPERIMENTS = ("theory", "quickstart", "quickstart_smollm2")
 PUBLISHED = Path("results")
@@ -47,6 +47,6 @@ if __name__ == "__main__":
             raise UsageError("expected a results folder: python -m position_interpolation.app.main_job <folder>")
         sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
     except (UsageError, OSError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(told(error))
     except KeyboardInterrupt:
         sys.exit(130)

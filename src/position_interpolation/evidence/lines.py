@@ -7,6 +7,7 @@ from typing import Any, get_args, get_origin
 
 NAMES = ("experiment", "rung", "model", "task")  # of folders and files
 NAME = re.compile(r"\w[\w.+@=-]*")
+EXTENSION = ("method", "factor", "window", "steps")  # which no part of theory has
 LEAST = {
     "factor": 1, "window": 1, "steps": 0, "eval_window": 1, "stride": 1, "at": 0, "n_documents": 1, "n_tokens": 0,
     "base_tokens": 1,
@@ -53,6 +54,9 @@ def parsed(line: str, hints: dict[str, Any], optional: dict[str, None]) -> dict[
 def _check_meaning(row: dict[str, Any]) -> None:
     """What the fields say together."""
     value, metric, data = row["value"], row["metric"], row["data"]
+    extended = [row[name] is not None for name in EXTENSION]
+    if (any(extended) and not all(extended)) or ("perplexity" in metric and not all(extended)):
+        raise ValueError(f"it has not all of {', '.join(EXTENSION)}")
     ends = [end for end in (row["ci_low"], row["ci_high"]) if end is not None]
     if ends != sorted(ends):
         raise ValueError("its ci_low is above its ci_high")

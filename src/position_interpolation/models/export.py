@@ -1,7 +1,6 @@
 """An extension as a plain folder that other programs read."""
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,7 +59,7 @@ def export(
             path.unlink(missing_ok=True)
         # The configuration comes last: without it nothing takes the folder for a model.
         for path in sorted(partial.iterdir(), key=lambda path: path.name == CONFIG):
-            os.replace(path, place / path.name)
+            path.replace(place / path.name)
         partial.rmdir()
 
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from position_interpolation.evidence.records import ROWS
-from position_interpolation.report import pages
+from position_interpolation.report import folders, pages
 from position_interpolation.settings.errors import UsageError, told
 
 
@@ -12,17 +12,22 @@ def main(results: Path) -> None:
     """Render each folder that has records, then the page over all of them, and say where each page lies.
 
     Raises:
-        UsageError: no folder has records.
+        UsageError: no folder has records, or some could not be rendered; the others then are.
     """
-    folders = [rows.parent for rows in sorted(results.glob(f"*/*/{ROWS}"))]
-    if not folders:
+    found, faults = folders.found(results), list[str]()
+    if not found:
         raise UsageError(f"no records in {results}: expected <experiment>/<rung>/{ROWS} below it")
-    for folder in folders:
-        pages.save(folder)
+    rendered: list[Path] = []
+    for folder in found:
+        with folders.named(folder, faults):
+            pages.save(folder)
+            rendered.append(folder)
     place = pages.render_index(results)
-    for folder in folders:
+    for folder in rendered:
         print(folder / "README.md")
     print(place)
+    if faults:
+        raise UsageError(f"{len(faults)} of {len(found)} folders were not rendered: {'; '.join(faults)}")
 
 
 if __name__ == "__main__":

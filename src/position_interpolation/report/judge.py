@@ -15,7 +15,8 @@ from position_interpolation.comparisons.steps import claims as steps
 from position_interpolation.evidence import paper
 from position_interpolation.evidence.evidence import EXPERIMENTS, Evidence
 from position_interpolation.evidence.judging import Case, Claim, Outcome, claims, outcome, weakest
-from position_interpolation.evidence.records import ROWS, Record, read
+from position_interpolation.evidence.records import Record
+from position_interpolation.report import folders
 from position_interpolation.tasks.registry import parts
 from position_interpolation.tasks.theory import claims as theory
 
@@ -107,8 +108,8 @@ def check(claim: Claim) -> Callable[..., Iterator[Case]]:
 
 def beside(folder: Path) -> list[Entry]:
     """Every claim against the records of a results folder and of all others of its rung."""
-    rows = [record for path in sorted(folder.parent.parent.glob(f"*/{folder.name}/{ROWS}")) for record in read(path)]
-    return judge({folder.name: rows})
+    rows = folders.readable(folders.found(folder.parent.parent, folder.name), [])
+    return judge({folder.name: [record for of_one in rows.values() for record in of_one]})
 
 
 def on_page(records: Sequence[Record], entries: Sequence[Entry], rung: str) -> list[Seen]:

@@ -8,7 +8,7 @@ from position_interpolation.display.section import Section
 from position_interpolation.evidence.extensions import ordered
 from position_interpolation.evidence.records import ROWS, Record, read
 from position_interpolation.machine import files
-from position_interpolation.report import judge, ledger, provenance
+from position_interpolation.report import folders, judge, ledger, provenance
 from position_interpolation.report.judge import Seen
 from position_interpolation.report.parts import sections, trial
 from position_interpolation.settings.errors import UsageError
@@ -64,24 +64,25 @@ def render_index(results: Path) -> Path:
     """Write results/README.md: each experiment's first table and figure, what holds, where to read on.
 
     The ledger of claims is written beside it, and every page anew: the records of one experiment may decide what the
-    page of another says.
+    page of another says. A folder that is damaged is left out, and told of on the terminal.
     """
-    folders = sorted(
-        (path.parent for path in results.glob(f"*/*/{ROWS}") if path.parent.parent.name != UNNAMED), key=_place
-    )
-    records = {folder: read(folder / ROWS) for folder in folders}
+    faults: list[str] = []
+    named = (folder for folder in folders.found(results) if folder.parent.name != UNNAMED)
+    records = folders.readable(sorted(named, key=_place), faults)
     rungs: dict[str, list[Record]] = {}
     for folder, rows in records.items():
         rungs.setdefault(folder.name, []).extend(rows)
     judged = judge.judge(rungs)
     contents, entries = [], []
     for folder, rows in records.items():
-        shown, found = sections(rows), judge.on_page(rows, judged, folder.name)
-        if shown:
-            relative = folder.relative_to(results).as_posix()
-            contents.append(f"[{title(rows)}]({relative}/README.md)")
-            entries.append(_entry(folder, relative, rows, shown[0], found))
-            files.write_text(folder / "README.md", page(rows, shown, found))
+        with folders.named(folder, faults):
+            shown, found = sections(rows), judge.on_page(rows, judged, folder.name)
+            if shown:
+                relative = folder.relative_to(results).as_posix()
+                entries.append(_entry(folder, relative, rows, shown[0], found))
+                contents.append(f"[{title(rows)}]({relative}/README.md)")
+                files.write_text(folder / "README.md", page(rows, shown, found))
+    folders.tell(faults)
     contents += [
         f"[{path.parent.name}]({path.parent.name}/README.md)" for path in sorted(results.glob("benchmark*/README.md"))
     ]

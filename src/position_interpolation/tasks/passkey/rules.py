@@ -37,6 +37,8 @@ def passkeys(records: Iterable[Record]) -> dict[select.Group, list[Record]]:
 
     The prompts' fingerprint is ignored, as they differ by window.
     """
-    asked = [record for record in records if record.task in TASKS and select.plain(record)]
+    asked = [
+        record for record in records if record.task in TASKS and record.protocol in SENTENCES and select.plain(record)
+    ]
     found = select.grouped(asked, "rule")
     return dict(sorted(found.items(), key=lambda item: list(SENTENCES).index(str(item[0].rule))))

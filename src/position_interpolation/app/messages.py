@@ -1,0 +1,75 @@
+"""What Hydra has to say about a command line, in one line that says what to write."""
+
+import difflib
+import re
+import shlex
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from position_interpolation.app import registry
+from position_interpolation.settings import schema
+
+
+def unreadable(override: str) -> str:
+    """What is said of a word of the command line that Hydra's grammar does not read."""
+    key, equals, value = override.partition("=")
+    if not equals:
+        return f"'{override}' sets nothing: expected key=value, such as context=x4"
+    quoted = f"{key}='" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    try:
+        OverridesParser.create().parse_override(quoted)
+    except HydraException:
+        return f"'{override}' sets nothing: expected key=value, and '{key}' is no key"
+    shown = shlex.quote(quoted) if re.search(r"[\"$`\\!]|'.*'.*'", quoted) else f'"{quoted}"'
+    return f"{override} holds signs that mean something else to Hydra: write {shown}; a list is [a,b], a map {{a: b}}"
+
+
+def one_line(error: Exception) -> str:
+    """Hydra's message on one line, with the key or choice that was probably meant."""
+    message = re.sub("^UsageError raised while resolving interpolation: ", "", str(error))
+    key = re.search(r"Could not override '([^']+)'", message)
+    if key is not None and error.__cause__ is not None and re.search("not in (struct|')", str(error.__cause__)):
+        return f"there is no key '{key.group(1)}'" + meant(key.group(1))
+    choice = re.search(
+        r"Could not find '([^']+)/([^']*)'\s*Available options in '[^']+':\s*(.*?)\s*Config search",
+        message,
+        re.S,
+    )
+    if choice is not None:
+        group, name, options = choice.group(1), choice.group(2), choice.group(3).split()
+        close = difflib.get_close_matches(name, options, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        return f"there is no {group}={name}: choose one of {', '.join(options)}{hint}"
+    kind = re.search(r"Could not load 'task/(\w+)_schema'", message)
+    if kind is not None:
+        return f"task kind '{kind.group(1)}' is not registered: add its line to TASKS in tasks/registry.py"
+    number = re.search(r"Config group override must be a string or a list. Got (int|float)", message)
+    if number is not None:
+        return "a group's choice is a word, not a number: write context=x4, not context=4"
+    lines = f"{message}\n{error.__cause__ or ''}".splitlines()
+    return "; ".join(line.strip() for line in lines if line.strip() and "_type" not in line and "full_key" not in line)
+
+
+def meant(key: str) -> str:
+    """The key that was probably meant, as it has to be written: one of the group that was named, if one is close."""
+    groups = {name: [item.type] for name, item in schema.Config.__dataclass_fields__.items() if name != "task"}
+    full = {name: name for name in (*groups, "task")}
+    own: dict[str, str] = {}  # of the group that was named
+    above, _, name = key.rpartition(".")
+    if owners := _kinds_with(name) if above == "task" else []:
+        return f" of this task, only of {', '.join(owners)}: where several tasks are swept, set what all of them have"
+    for group, nodes in {**groups, "task": registry.kinds().values()}.items():
+        for node in nodes:
+            known = {field: f"{group}.{field}" for field in getattr(node, "__dataclass_fields__", {})}
+            full = known | full
+            own |= known if group == above else {}
+    for names, cutoff in ((own, 0.6), ({one: one for one in groups}, 0.75), (full, 0.6)):
+        if close := difflib.get_close_matches(name, names, n=1, cutoff=cutoff):
+            return f"; did you mean '{names[close[0]]}'?"
+    return "; see conf/ for what there is"
+
+
+def _kinds_with(name: str) -> list[str]:
+    """Kinds of tasks that have a key."""
+    return [kind for kind, node in registry.kinds().items() if name in node.__dataclass_fields__]

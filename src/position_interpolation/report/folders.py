@@ -1,0 +1,45 @@
+"""Results folders, of which one that is damaged is named and keeps no other from its page."""
+
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from position_interpolation.evidence.records import ROWS, Record, read
+from position_interpolation.settings.errors import UsageError
+
+
+def found(results: Path, rung: str = "*") -> list[Path]:
+    """Folders results/<experiment>/<rung> that have records, in the order of their names."""
+    return [rows.parent for rows in sorted(results.glob(f"*/{rung}/{ROWS}"))]
+
+
+def readable(folders: Iterable[Path], faults: list[str]) -> dict[Path, list[Record]]:
+    """The records of each folder; one whose records cannot be read is left out, and why is added to `faults`."""
+    records = {}
+    for folder in folders:
+        with named(folder, faults):
+            records[folder] = read(folder / ROWS)
+    return {folder: rows for folder, rows in records.items() if rows}
+
+
+@contextmanager
+def named(folder: Path, faults: list[str]) -> Iterator[None]:
+    """Add to `faults` what goes wrong with a folder, be it a mistake in its records or one in the code."""
+    try:
+        yield
+    except UsageError as error:
+        faults.append(str(error))
+    except OSError:
+        raise
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__}: {error}, {Path(place.filename).name}:{place.lineno}"
+        faults.append(f"{folder} cannot be rendered ({what}): report it with its {ROWS}")
+
+
+def tell(faults: Iterable[str]) -> None:
+    """Say on the terminal what was left out."""
+    for fault in faults:
+        print(f"note: left out of the pages: {fault}", file=sys.stderr)

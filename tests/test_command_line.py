@@ -1,0 +1,121 @@
+"""Hydra as people know it: choices of one's own, glob, completion, ~; and one line for what it cannot read."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from position_interpolation.app import launch
+from position_interpolation.settings.errors import UsageError
+
+RUN = ["method=none", "context=x1", "train=untuned", "data.source=made_up", "wandb=disabled"]
+
+
+@pytest.fixture(autouse=True)
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder, in which Hydra's own folder may be made."""
+    launch.register()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def own(at_home: Path) -> Path:
+    """A folder of choices: a model and an experiment."""
+    for group, name, text in (
+        ("model", "mine", "defaults: [smoke]\nname: mine"),
+        ("experiment", "ours", "# @package _global_\nexperiment_name: ours\nseed: 7"),
+    ):
+        (at_home / "own" / group).mkdir(parents=True, exist_ok=True)
+        (at_home / "own" / group / f"{name}.yaml").write_text(text)
+    return at_home / "own"
+
+
+# Choices of one's own
+
+
+def test_choices_of_ones_own_are_found(own: Path) -> None:
+    for option in ([f"--config-dir={own}"], ["--config-dir", "own"]):
+        (config,) = launch.prepare([*option, "model=mine", "experiment=ours", *RUN])
+        assert (config.model.name, config.experiment_name, config.seed) == ("mine", "ours", 7)
+
+
+def test_workers_of_a_sweep_are_told_where_they_are(own: Path) -> None:
+    lines = launch.command_lines(["--multirun", f"--config-dir={own}", "model=mine,smoke", *RUN])
+    assert [launch.composed(line).model.name for line in lines] == ["mine", "smoke"]
+
+
+def test_glob_takes_every_choice_that_matches_own_ones_too(own: Path) -> None:
+    lines = launch.command_lines(["--multirun", f"--config-dir={own}", "model=glob([mi*,smo*],exclude=smollm2*)", *RUN])
+    assert [line[1] for line in lines] == ["model=mine", "model=smoke"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--config-dir=/nowhere"], "--config-dir=/nowhere is no folder: expected one with <group>/<choice>.yaml"),
+        (["--config-name=mine"], "put choices of your own into <folder>/model/<name>.yaml"),
+        (["context=x2", "--multirun", "seed=1"], "expected options such as --multirun first"),
+        (["--wandb"], "unrecognized arguments: --wandb"),
+        (["--multirun", "context=glob(y*)"], "context=glob(y*) stands for no choice"),
+        (["--cfg", "job", "train.stpes=3"], "did you mean 'train.steps'?"),
+        (["task=passkey", "task.truncate_factor=2"], "no key 'task.truncate_factor' of this task, only of perplexity"),
+        (["model="], "there is no model=: choose one of "),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(arguments: list[str], said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        launch.prepare(arguments)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("option", [["--shell-completion", "query=bash"], ["--help"], ["--cfg", "job"]])
+def test_what_only_shows_something_makes_nothing(option: list[str], at_home: Path) -> None:
+    assert launch.prepare([*option]) == []
+    assert not list(at_home.iterdir())
+
+
+# Places on disk
+
+
+def test_home_is_where_the_shell_says_it_is(at_home: Path) -> None:
+    (at_home / "texts" / "pg19").mkdir(parents=True)
+    (at_home / "texts" / "pg19" / "test.jsonl.gz").write_bytes(b"")
+    asked = [text for text in RUN if not text.startswith("data")]
+    (config,) = launch.prepare([*asked, "data=local", "data.root='~/texts'", "paths.runs='~/r'", "paths.cache='~'"])
+    assert config.data.root == str(at_home / "texts")
+    assert (config.paths.runs, config.paths.cache) == (str(at_home / "r"), str(at_home))
+    shown = launch.composed(["paths.runs='~/r'"], with_hydra=True)
+    assert shown.hydra.run.dir == f"{at_home}/r/hydra", "a folder named ~ would be made"
+
+
+# What Hydra's grammar has another meaning for
+
+ODD = [
+    "~/texts", "/data/a=b", "/data/run=3 of 4", "übung", "/home/été", "it's", 'so "called"', "#1", "100%!", "a&b",
+    "[draft", "x;y", "<folder>", "{half", "$HOME'", "a'b'c",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_the_line_says_how_to_quote_and_that_is_read_as_it_was_meant(value: str) -> None:
+    """Whoever pastes it into a shell gets the value that was typed."""
+    with pytest.raises(UsageError) as refused:
+        launch.prepare([f"data.root={value}"])
+    told = re.search(r": write (.+); a list is ", str(refused.value))
+    assert told is not None
+    (word,) = shlex.split(told.group(1))
+    assert launch.composed([word]).data.root == value.replace("~", str(Path.home()))
+
+
+@pytest.mark.parametrize(
+    "word", ["foo", "fo o=3", "", "[", "task.windows", "~~a=1", "[" * 3000 + "=1", "a=" + "[" * 3000]
+)
+def test_no_exception_of_a_parser_reaches_the_reader(word: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        launch.prepare([word])
+    assert not re.search("Exception|viable|EOF|mismatched|extraneous|EQUAL", str(refused.value))
+    assert "\n" not in str(refused.value)
