@@ -33,8 +33,9 @@ from position_interpolation.settings.schema import Config
 
 ON_DISK = (
     "data.root", "data.kept", "model.location", "model.tokenizer", "train.resume_from", "task.folder",
-    "paths.results", "paths.runs", "paths.cache",
+    "task.evaluator", "paths.results", "paths.runs", "paths.cache",
 )  # fmt: skip
+HYDRAS_OWN = "hydra._internal."  # launcher and sweeper, in whose place jobs can run side by side
 
 
 def prepare(arguments: list[str]) -> list[Config]:
@@ -101,10 +102,11 @@ def command_lines(arguments: list[str]) -> list[list[str]]:
 
 def side_by_side(arguments: list[str], configs: list[Config]) -> int:
     """How many workers carry out the jobs: one where Hydra is to do it, in this process or by another launcher."""
-    parsed = read(arguments)
-    if len(configs) < 2 or any(text.startswith(("hydra/launcher=", "hydra/sweeper=")) for text in parsed.overrides):
+    if len(configs) < 2:
         return 1
-    return workers_at_a_time(configs[0])
+    plugins = composed(_without_sweeps(arguments), with_hydra=True).hydra
+    ours = all(plugins[name]._target_.startswith(HYDRAS_OWN) for name in ("launcher", "sweeper"))
+    return workers_at_a_time(configs[0]) if ours else 1
 
 
 def _is_multirun(arguments: list[str]) -> bool:
