@@ -30,15 +30,10 @@ def opening(configs: Sequence[Config], at_a_time: int) -> list[str]:
         if derived.extension(config).steps:
             key = derived.training(config)
             longest[key] = max(longest.get(key, config), config, key=lambda one: one.train.steps)
-    tokens = sum(one.train.steps * one.train.batch_size * _sequence(one) for one in longest.values())
+    tokens = sum(one.train.steps * one.train.batch_size * derived.sequence(one) for one in longest.values())
     tuned = f"{plural(len(longest), 'training')}, {tokens / 1e6:.1f} million tokens" if longest else "nothing"
     return [
         f"{first.experiment_name} on {first.model.name}: {plural(len(measuring), 'job')}{beside}; tasks: {tasks}",
         f"to tune: {tuned} (less what {first.paths.runs} holds already)",
         f"records, tables, figures and a page: {Path(first.paths.results) / first.experiment_name / first.model.rung}",
     ]
-
-
-def _sequence(config: Config) -> int:
-    """Tokens of a sequence that is tuned on: a chunk of L' where positions skip, else L'."""
-    return config.train.chunk or derived.extension(config).window
