@@ -9,7 +9,8 @@ from tqdm import tqdm
 from position_interpolation.machine import distributed
 
 SOON, AT_MOST = 5.0, 60.0  # seconds between two lines of a log: at first, and in the end
-LINE = "{desc}: {percentage:3.0f} % of {total_fmt}{unit}, {rate_fmt}, {remaining} left{postfix}"
+LINE = "{desc}: {percentage:3.0f} % of {total_fmt}{unit}, {rate_noinv_fmt}, {remaining} left{postfix}"
+BAR = "{l_bar}{bar}| {n_fmt} of {total_fmt}{unit}, {rate_noinv_fmt}, {remaining} left{postfix}"
 
 
 class Progress:
@@ -22,7 +23,7 @@ class Progress:
         self.terminal = sys.stderr.isatty()
         look: dict[str, Any]
         if self.terminal:
-            look = {"mininterval": 0.5, "dynamic_ncols": True}
+            look = {"mininterval": 0.5, "dynamic_ncols": True, "bar_format": BAR}
         else:
             look = {"mininterval": SOON, "maxinterval": AT_MOST, "bar_format": LINE, "file": _Lines()}
         self.bar = tqdm(
