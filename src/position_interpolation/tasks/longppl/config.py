@@ -66,11 +66,16 @@ def check(config: Config, task: LongPPLTask) -> None:
             f"no model says which tokens are key: set task.evaluator=<folder>, one that reads {wanted.long} tokens, "
             "such as an extension that task=export wrote"
         )
-    if not (Path(task.evaluator) / checkpoint.CONFIG).is_file():
-        raise UsageError(f"no model in {task.evaluator}: expected a folder with config.json; set task.evaluator")
-    reads = checkpoint.window("path", task.evaluator, None)
-    if reads < wanted.long:
+    check_evaluator(task.evaluator, wanted.long)
+
+
+def check_evaluator(place: str, tokens: int) -> None:
+    """Refuse a folder without a model, and a model that does not read so many tokens."""
+    if not (Path(place) / checkpoint.CONFIG).is_file():
+        raise UsageError(f"no model in {place}: expected a folder with config.json; set task.evaluator")
+    reads = checkpoint.window("path", place, None)
+    if reads < tokens:
         raise UsageError(
-            f"task.evaluator={task.evaluator} was made for {reads} tokens, the long context has {wanted.long}: choose "
+            f"task.evaluator={place} was made for {reads} tokens, the long context has {tokens}: choose "
             "a model that reads as many, or lower task.window"
         )
