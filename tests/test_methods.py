@@ -89,7 +89,7 @@ def test_longropes_rises_are_ways_from_the_divisor_before_to_s() -> None:
         np.testing.assert_allclose(found, same(D64, 16.0).frequencies, rtol=1e-12)
 
 
-@given(st.lists(st.floats(0, 100), min_size=2, max_size=32), st.floats(1, 64))
+@given(st.lists(st.floats(-50, 150), min_size=2, max_size=32), st.floats(1, 64))
 def test_whatever_the_rises_divisors_never_fall_and_never_pass_s(rises: list[float], factor: float) -> None:
     divisors = D64.frequencies / methods.longrope(D64, factor, rises=rises).frequencies
     assert (np.diff(divisors) >= -1e-9 * factor).all()
@@ -310,8 +310,7 @@ def test_a_method_cannot_change_the_bases_frequencies_by_accident() -> None:
         (Method("longrope", options={"factors": [1.0, 0.0]}), r"expected two divisors above 0 or more"),
         (Method("longrope", options={"factors": [1.0] * 33}), r"33 divisors, the base 32 frequencies"),
         (Method("longrope", options={"factors": 4.0}), r"method.options.factors=4.0: expected list"),
-        (Method("longrope", options={"rises": [0.0, 101.0]}), r"rises=\[0.0, 101.0\]: expected 0 to 100 per cent each"),
-        (Method("longrope", options={"rises": [0, 100], "factors": [1, 4]}), r"and factors=null beside"),
+        (Method("longrope", options={"rises": [0, 100], "factors": [1, 4]}), r"rises stands in the place of factors"),
         (Method("p_rope", options={"kept": 1.5}), r"kept=1.5: expected a share from 0 to 1"),
         (Method("bands", options={"first": 9, "last": 40}), r"expected 0 <= first <= last <= 31"),
         (Method("bands", options={"first": 1.5}), r"method.options.first=1.5: expected int"),

@@ -109,7 +109,7 @@ def test_longropes_search_proposes_one_job_after_another_and_ends_with_options_t
         *(f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")),
     ]  # fmt: skip
     ends = launch.prepare(command)
-    assert [config.method.options["rises"] for config in ends] == [[0] * 8 + [100], [100] * 9]
+    assert [config.method.options["rises"] for config in ends] == [[-50] * 8 + [100], [150] * 8 + [100]]
     assert launch.side_by_side(command, ends) == 1
     subprocess.run([sys.executable, "-m", "position_interpolation", *command], check=True, capture_output=True)
     rows = records.read(tmp_path / "results" / "longrope_search" / "smoke" / "rows.jsonl")

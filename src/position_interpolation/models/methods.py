@@ -106,14 +106,15 @@ def longrope(
         factor: s; attention is scaled by sqrt(1 + ln s / ln L).
         factors: divisors at points that lie evenly over the frequencies, fastest first, geometric between them: d / 2
             of them name each. None: from 1 to s.
-        rises: in place of `factors`, what a search can vary freely, for it never falls and never passes s: each
-            point's divisor goes so many per cent of the way, in logarithms, from the one before it (at first 1) to s.
+        rises: in place of `factors`, what a search can vary freely, for divisors then never fall and never pass s:
+            each point's goes so many per cent of the way, in logarithms, from the one before it (at first 1) to s. Less
+            than 0 counts as 0, more than 100 as 100: where the best lies at an end, a search can step over it.
     """
     given = [1.0, factor] if factors is None else list(factors)
     if rises is not None:
-        if factors is not None or not all(0 <= rise <= 100 for rise in rises):
-            raise UsageError(f"method.options.rises={rises}: expected 0 to 100 per cent each, and factors=null beside")
-        given = (factor ** (1 - np.cumprod(1 - np.asarray(rises) / 100))).tolist()
+        if factors is not None:
+            raise UsageError("method.options.rises stands in the place of factors: set one of the two to null")
+        given = (factor ** (1 - np.cumprod(1 - np.clip(rises, 0, 100) / 100))).tolist()
     if len(given) < 2 or min(given) <= 0:
         raise UsageError(f"method.options.factors={given}: expected two divisors above 0 or more")
     if len(given) > base.head_dimension // 2:
