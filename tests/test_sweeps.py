@@ -104,7 +104,7 @@ def test_both_ends_of_an_interval_are_checked() -> None:
 def test_longropes_search_proposes_one_job_after_another_and_ends_with_options_to_type(tmp_path: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     command = [
-        "experiment=longrope_search", "model=smoke", "data.source=made_up", "task.corpus=pg19", "task.documents=1",
+        "experiment=longrope_search", "model=tiny", "data=embedded", "task.corpus=pg19", "task.documents=1",
         "task.truncate_factor=4", "hydra.sweeper.n_trials=2", "wandb=disabled",
         *(f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")),
     ]  # fmt: skip
@@ -112,7 +112,7 @@ def test_longropes_search_proposes_one_job_after_another_and_ends_with_options_t
     assert [config.method.options["rises"] for config in ends] == [[-50] * 8 + [100], [150] * 8 + [100]]
     assert launch.side_by_side(command, ends) == 1
     subprocess.run([sys.executable, "-m", "position_interpolation", *command], check=True, capture_output=True)
-    rows = records.read(tmp_path / "results" / "longrope_search" / "smoke" / "rows.jsonl")
+    rows = records.read(tmp_path / "results" / "longrope_search" / "tiny" / "rows.jsonl")
     tried = {(row.settings or {})["method.options.rises"]: row.value for row in rows if row.metric == "perplexity"}
     assert len(tried) == 2
     found = OmegaConf.load(tmp_path / "runs" / "hydra" / "optimization_results.yaml")
