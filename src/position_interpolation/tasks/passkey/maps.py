@@ -36,7 +36,7 @@ def map_figure(rows: Sequence[Record], rule: str) -> Figure:
     """One group of `rules.passkeys` in which `mapped` finds some: one panel an extension."""
     maps = mapped(rows)
     called = names(list(maps))
-    figure, panels = drawing.panels(*[2.1] * len(maps))
+    figure, panels = drawing.panels(*[1.7] * len(maps))
     for axes, (extension, lengths) in zip(panels, maps.items(), strict=True):
         for place, length in enumerate(lengths):
             _draw_column(axes, place, length, select.by_distance(rows, extension, length))

@@ -47,7 +47,7 @@ def _panels(records: Sequence[Record], metric: str) -> tuple[Figure, list[tuple[
     for one in questions(records):
         kinds.setdefault(one.name, []).append(one)
     called = names(ordered(records))
-    figure, axes = drawing.grid(len(kinds), 1.3)
+    figure, axes = drawing.grid(len(kinds), 1.15)
     panels = list(zip(axes, kinds.values(), strict=True))
     for panel, asked in panels:
         panel.set_title(asked[0].name)
