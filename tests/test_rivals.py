@@ -99,6 +99,14 @@ class TestFrontier:
         shown = [looks[name] for name in ("none", "PI", "YaRN")]
         assert len({marker for marker, _ in shown}) == len({shade for _, shade in shown}) == 3
 
+    def test_few_documents_are_dots(self) -> None:
+        three = [row for row in ROWS if (row.data["ids"] or [""])[0] in ("kjv-01", "kjv-02", "kjv-03")]
+        rows = [row for row in ROWS if row.metric != "document_loss"]
+        rows += [row for row in three if row.metric == "document_loss"]
+        axes, *_ = frontier_figure(rows).axes
+        dots = [line for line in axes.lines if line.get_marker() == "." and len(line.get_xdata())]
+        assert {len(line.get_xdata()) for line in dots} == {3}
+
     def test_what_lies_close_to_the_base_is_drawn_again_where_others_lie_far(self) -> None:
         whole, close = frontier_figure(ROWS).axes
         assert whole.get_ylim()[1] > math.exp(7.3 - 3.2) > close.get_ylim()[1]

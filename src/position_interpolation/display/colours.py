@@ -33,7 +33,10 @@ LOOKS: dict[str, tuple[str, str, Any]] = {
 }
 OTHER = (GREY, "-", "*")  # of a method that is not listed
 MARKERS = {1: "o", 2: "v", 4: "D", 8: "s", 16: "^"}  # by factor
-DASHES = {8: (0, (5, 1, 1, 1)), 16: (0, (1.5, 1))}  # by factor, of Position Interpolation where it has several
+DASHES: dict[int, Any] = {
+    8: (0, (5, 1, 1, 1)),
+    16: (0, (1.5, 1)),
+}  # by factor, of Position Interpolation where it has several
 HALVES = ("left", "bottom", "right", "top")  # of a marker that are filled, by ascending steps of what is tuned further
 
 

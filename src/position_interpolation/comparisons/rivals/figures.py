@@ -45,12 +45,12 @@ def frontier_figure(rows: Sequence[Record]) -> Figure:
         axes.minorticks_off()
     panels[-1].set_xlabel("perplexity at L / the base's at L")
     documents = max(place.documents for places in found.values() for place in places)
-    bars = "95 % intervals, paired by document" if documents >= drawing.FEW else "none, of so few documents"
+    bars = "bars: 95 %, paired by document" if documents >= drawing.FEW else "small dots: single documents"
     first = next(iter(found))
     drawing.finish(
         figure,
         f"{first.base}, s = {factor:g}, {drawing.count(rows, 'document')} ({rows[0].data.get('source')} text): to the "
-        f"left is less lost, further down more gained; hollow: untuned, filled: tuned, joined by steps; bars: {bars}",
+        f"left is less lost, further down more gained; hollow: untuned, filled: tuned, joined by steps; {bars}",
     )
     return figure
 
@@ -68,6 +68,8 @@ def _draw(axes: Axes, own: dict[Extension, Place], among: Sequence[Extension]) -
         look["markerfacecolor"] = _shade(item) if item.steps else "white"
         at = inside.value, past.value
         axes.plot(*at, label=_name(item), **look, zorder=3)
+        if inside.documents == past.documents < drawing.FEW:
+            axes.plot(inside.each, past.each, ".", color=_shade(item), alpha=0.6, markersize=3)
         for ends, still, across in ((inside, past, True), (past, inside, False)):
             if ends.low is not None and ends.high is not None and ends.documents >= drawing.FEW:
                 bar, point = (ends.low, ends.high), (still.value, still.value)

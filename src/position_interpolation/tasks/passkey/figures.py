@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -64,7 +65,7 @@ def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
     figure, (axes,) = drawing.panels(2.2)
     for extension, window in select.asked(records):
         found = select.by_distance(records, extension, window, "key_log_likelihood")
-        look = {"label": f"{called[extension]}, prompt {window}", "markevery": max(1, len(found) // 8)}
+        look: dict[str, Any] = {"label": f"{called[extension]}, prompt {window}", "markevery": max(1, len(found) // 8)}
         drawing.line(axes, found, extension, called, **look)
     guess = math.log(1 / 10)
     axes.axhline(guess, color=GREY, linestyle="--", label=f"guessing a digit: ln(1/10) = {guess:.2f}")

@@ -57,7 +57,7 @@ def _draw_column(axes: Axes, place: int, length: int, rates: dict[int, Record]) 
     nearer = 0
     for distance, record in rates.items():
         height, top, shade = (distance - nearer) / length, 1 - distance / length, SHADES(record.value)
-        axes.bar(place, height, 1, bottom=top, color=shade, edgecolor="white", linewidth=0.5)
+        axes.bar(place, height, 1, bottom=top, color=shade, edgecolor="white", linewidth=0.2)
         nearer = distance
 
 

@@ -54,8 +54,7 @@ def _ratios(records: Sequence[Record], shown: Sequence[Record]) -> Ratios:
     found: dict[Extension, dict[int, Effect]] = {}
     for record in sorted(shown, key=lambda record: record.eval_window or 0):
         extension, window = extension_of(record), record.eval_window or 0
-        effect = extension and seeds.over_base(records, extension, window)
-        if extension is not None and effect is not None:
+        if extension is not None and (effect := seeds.over_base(records, extension, window)) is not None:
             found.setdefault(extension, {})[window] = effect
     return {extension: found[extension] for extension in ordered(shown) if extension in found}
 

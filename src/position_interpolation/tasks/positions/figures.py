@@ -1,6 +1,7 @@
 """Perplexity by position inside one long forward: the base's own, and that of the others over it, block by block."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -31,23 +32,25 @@ def positions_figure(records: Sequence[Record]) -> Figure:
     }
     edge, end = max(item.base_window for item in called), max(stop for curve in curves.values() for _, stop in curve)
     parts = _parts(ratios, edge, end)
-    layout = [["whole"] * max(1, len(parts)), *([[*parts]] if parts else [])]
+    layout: list[Any] = [["whole"] * max(1, len(parts)), *([[*parts]] if parts else [])]
     heights = (1.4, 1.7)[: len(layout)]
     figure = Figure(figsize=(drawing.WIDTH, sum(heights)))
     panels = figure.subplot_mosaic(layout, height_ratios=heights)
     for extension, curve in curves.items():
         drawing.line(panels["whole"], _by_middle(curve), extension, called, bars=False)
-    drawing.mark(panels["whole"], edge)
+    if edge < end:
+        drawing.mark(panels["whole"], edge)
     drawing.perplexity_axis(panels["whole"])
     _ticks(panels["whole"], 0, end)
     for part, (shown, start, stop) in parts.items():
-        for extension, found in shown.items():
-            drawing.line(panels[part], _by_middle(found), extension, called)
+        for extension, effects in shown.items():
+            drawing.line(panels[part], _by_middle(effects), extension, called)
         ends = [effect for found in shown.values() for effect in found.values()]
         drawing.ratio_axis(panels[part], ends)
         _ticks(panels[part], start, stop)
         panels[part].set_title(part)
-    panels[next(iter(parts), "whole")].set_ylabel("perplexity / the base's" if parts else "perplexity")
+    for first in [*parts][:1]:
+        panels[first].set_ylabel("perplexity / the base's")
     for lowest in layout[-1]:
         panels[lowest].set_xlabel("position (tokens)")
     _finish(figure, rows, ratios, curves, end)

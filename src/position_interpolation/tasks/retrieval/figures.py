@@ -63,6 +63,6 @@ def _finish(figure: Figure, records: Sequence[Record], label: str, bars: str) ->
     trials = drawing.count([row for row in records if row.metric == "retrieved"], "trial")
     edges = ", ".join(map(str, sorted({extension.base_window for extension in ordered(records)})))
     for lowest in figure.axes[-2:]:
-        lowest.set_xlabel("length of the prompt (tokens)")
+        lowest.set_xlabel("prompt (tokens)")
     figure.supylabel(label, fontsize="medium")
     drawing.finish(figure, f"{trials} each, the same prompts for every line; L = {edges}; {bars}")
