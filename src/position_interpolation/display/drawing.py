@@ -93,7 +93,7 @@ def count(records: Iterable[Record], noun: str) -> str:
     return plural(max(record.n_documents or 0 for record in records), noun)
 
 
-def spread(own: Iterable[Point], bars: str = "bars: 95 %, paired by document") -> str:
+def spread(own: Iterable[Point], bars: str = "bars: 95 % over paired documents and, of what is tuned, seeds") -> str:
     """What a caption says of the intervals of some numbers: `bars`, or that dots stand in their place."""
     shown = list(own)
     if any(map(_few, shown)):
