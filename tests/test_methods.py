@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from transformers import AutoModelForCausalLM, LlamaConfig
 
@@ -77,6 +79,21 @@ def test_longrope_takes_a_divisor_for_every_frequency_or_a_few_to_draw_a_line_th
     few = D64.frequencies / methods.longrope(D64, 4.0, factors=[1, 1, 4]).frequencies
     assert few[[0, 15, 31]] == pytest.approx([1, 1, 4])
     assert few[23] == pytest.approx(4 ** ((23 / 31 - 0.5) * 2))
+
+
+def test_longropes_rises_are_ways_from_the_divisor_before_to_s() -> None:
+    divided = D64.frequencies / methods.longrope(D64, 16.0, rises=[50, 0, 50]).frequencies
+    assert divided[[0, -1]] == pytest.approx([4, 8])  # half the way from 1 to 16, none, half the way from 4 to 16
+    for rises, same in (([100, 0, 0, 100], methods.interpolated), ([0, 25, 100 / 3, 50, 100], methods.ntk)):
+        found = methods.longrope(D64, 16.0, rises=rises).frequencies
+        np.testing.assert_allclose(found, same(D64, 16.0).frequencies, rtol=1e-12)
+
+
+@given(st.lists(st.floats(0, 100), min_size=2, max_size=32), st.floats(1, 64))
+def test_whatever_the_rises_divisors_never_fall_and_never_pass_s(rises: list[float], factor: float) -> None:
+    divisors = D64.frequencies / methods.longrope(D64, factor, rises=rises).frequencies
+    assert (np.diff(divisors) >= -1e-9 * factor).all()
+    assert 1 - 1e-9 <= divisors.min() <= divisors.max() <= factor * (1 + 1e-9)
 
 
 def test_p_rope_stops_the_slow_frequencies_and_bands_interpolates_a_few() -> None:
@@ -293,6 +310,8 @@ def test_a_method_cannot_change_the_bases_frequencies_by_accident() -> None:
         (Method("longrope", options={"factors": [1.0, 0.0]}), r"expected two divisors above 0 or more"),
         (Method("longrope", options={"factors": [1.0] * 33}), r"33 divisors, the base 32 frequencies"),
         (Method("longrope", options={"factors": 4.0}), r"method.options.factors=4.0: expected list"),
+        (Method("longrope", options={"rises": [0.0, 101.0]}), r"rises=\[0.0, 101.0\]: expected 0 to 100 per cent each"),
+        (Method("longrope", options={"rises": [0, 100], "factors": [1, 4]}), r"and factors=null beside"),
         (Method("p_rope", options={"kept": 1.5}), r"kept=1.5: expected a share from 0 to 1"),
         (Method("bands", options={"first": 9, "last": 40}), r"expected 0 <= first <= last <= 31"),
         (Method("bands", options={"first": 1.5}), r"method.options.first=1.5: expected int"),

@@ -13,6 +13,7 @@ from conftest import covering
 from position_interpolation.app import checks, launch
 from position_interpolation.evidence.records import Record, read
 from position_interpolation.models import checkpoint, loading
+from position_interpolation.tasks.longppl import config as longppl
 
 HOME = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -40,6 +41,7 @@ TARGETS = [(page, line) for page in PAGES for line in commands(page) if line.sta
 def test_every_shown_run_composes(page: Path, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks.corpora, "require", lambda data, name: data.corpora[name])
     monkeypatch.setattr(checks, "_check_places", lambda config: None)  # the reader's own folders
+    monkeypatch.setattr(longppl, "check_evaluator", lambda *_: None)
     monkeypatch.setattr(checkpoint, "window", lambda *_: 256)  # the reader's own model
     if processes := re.search(r"--nproc-per-node (\d+)", line):
         monkeypatch.setenv("WORLD_SIZE", processes.group(1))

@@ -1,6 +1,7 @@
 """Methods compared with the paper's own: paired with the base, told apart, and no evidence for the paper's claims."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,10 +138,11 @@ class TestPages:
 
 
 FIRST, LAST, SLOPE = "method.options.first", "method.options.last", "method.attention_slope"
+RISES = "method.options.rises"
 BANDS = replace(UNTUNED, method="bands")
 
 
-def under(settings: dict[str, float | None], losses: dict[Extension, tuple[float, ...]]) -> list[Record]:
+def under(settings: Mapping[str, float | str | None], losses: dict[Extension, tuple[float, ...]]) -> list[Record]:
     found = perplexities(losses, spread=0, settings=settings)
     return [*found, *(replace(row, settings=settings) for row in passkeys({item: lambda k: 0.5 for item in losses}))]
 
@@ -193,6 +195,15 @@ class TestSettings:
         assert [*line.get_xdata()] == [0, 0.1, 0.2]
         assert [*line.get_ydata()] == sorted(line.get_ydata(), reverse=True)
         assert keys.get_ylabel() == "keys found"
+
+    def test_of_a_search_the_best_stands_first_and_nothing_is_drawn(self) -> None:
+        searched = replace(UNTUNED, method="longrope")
+        tried = {"0, 50, 100": 3.6, "0, 70, 100": 3.4, "10, 60, 100": 3.5}
+        rows = [row for text, loss in tried.items() for row in under({RISES: text}, {searched: (3.3, 3.3, loss)})]
+        table = grids.grid_table(grid(rows))
+        assert [row[4].value for row in table.rows] == ["0, 70, 100", "10, 60, 100", "0, 50, 100"]
+        assert f"The lowest at L' first; {RISES}=[...] takes a row's numbers." in table.caption
+        assert not [*maps.drawings(grid(rows))]
 
     def test_page(self, tmp_path: Path) -> None:
         written = {path.name for path in render(write(tmp_path / "bands" / "tiny", SWEPT))}

@@ -1,10 +1,13 @@
 """Sweeps as users run them: what a command line replaces, what a search minimises, what tuning leaves as records."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 from test_report import BASE, perplexities
 
 from position_interpolation.app import launch
@@ -96,6 +99,25 @@ def test_both_ends_of_an_interval_are_checked() -> None:
     single = ["extension=pi_x4", "train.steps=200", "train.schedule=constant", "task=heldout_extended"]
     found = launch.jobs([RATES, *single, interval])
     assert [job[1] for job in found] == ["train.learning_rate=0.0001", "train.learning_rate=0.01"]
+
+
+def test_longropes_search_proposes_one_job_after_another_and_ends_with_options_to_type(tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    command = [
+        "experiment=longrope_search", "model=smoke", "data.source=made_up", "task.corpus=pg19", "task.documents=1",
+        "task.truncate_factor=4", "hydra.sweeper.n_trials=2", "wandb=disabled",
+        *(f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")),
+    ]  # fmt: skip
+    ends = launch.prepare(command)
+    assert [config.method.options["rises"] for config in ends] == [[0] * 8 + [100], [100] * 9]
+    assert launch.side_by_side(command, ends) == 1
+    subprocess.run([sys.executable, "-m", "position_interpolation", *command], check=True, capture_output=True)
+    rows = records.read(tmp_path / "results" / "longrope_search" / "smoke" / "rows.jsonl")
+    tried = {(row.settings or {})["method.options.rises"]: row.value for row in rows if row.metric == "perplexity"}
+    assert len(tried) == 2
+    found = OmegaConf.load(tmp_path / "runs" / "hydra" / "optimization_results.yaml")
+    best = ", ".join(map(str, [*found.best_params.values(), 100]))
+    assert found.best_value == tried[best] == min(tried.values())
 
 
 @pytest.mark.parametrize("plugin", ["hydra/launcher=joblib", "hydra/launcher=submitit_slurm", "hydra/sweeper=optuna"])

@@ -33,8 +33,9 @@ from position_interpolation.settings.schema import Config
 
 ON_DISK = (
     "data.root", "data.kept", "model.location", "model.tokenizer", "train.resume_from", "task.folder",
-    "paths.results", "paths.runs", "paths.cache",
+    "task.evaluator", "paths.results", "paths.runs", "paths.cache",
 )  # fmt: skip
+HYDRAS_OWN = "hydra._internal."  # launcher and sweeper, in whose place jobs can run side by side
 
 
 def prepare(arguments: list[str]) -> list[Config]:
@@ -101,10 +102,11 @@ def command_lines(arguments: list[str]) -> list[list[str]]:
 
 def side_by_side(arguments: list[str], configs: list[Config]) -> int:
     """How many workers carry out the jobs: one where Hydra is to do it, in this process or by another launcher."""
-    parsed = read(arguments)
-    if len(configs) < 2 or any(text.startswith(("hydra/launcher=", "hydra/sweeper=")) for text in parsed.overrides):
+    if len(configs) < 2:
         return 1
-    return workers_at_a_time(configs[0])
+    plugins = composed(_without_sweeps(arguments), with_hydra=True).hydra
+    ours = all(plugins[name]._target_.startswith(HYDRAS_OWN) for name in ("launcher", "sweeper"))
+    return workers_at_a_time(configs[0]) if ours else 1
 
 
 def _is_multirun(arguments: list[str]) -> bool:
@@ -189,7 +191,8 @@ def _refuse_strangers(node: DictConfig, path: str = "") -> None:
 def jobs(arguments: list[str]) -> list[list[str]]:
     """The overrides of all jobs: those of the command line, times the sweep of their experiment.
 
-    A key given on the command line takes the place of the experiment's choices for it, as in Hydra's sweepers.
+    A key given on the command line takes the place of the experiment's choices for it, as in Hydra's sweepers. Where
+    intervals are searched, these are the jobs at all lower ends and at all upper ends: what lies between is as valid.
     """
     parsed = read(arguments)
     full = composed(_without_sweeps(arguments), with_hydra=True)
@@ -197,8 +200,12 @@ def jobs(arguments: list[str]) -> list[list[str]]:
     _refuse_rivals(swept, parsed.overrides)
     texts = {_parsed(text).get_key_element(): text for text in [*swept, *parsed.overrides]}
     with _loader(parsed.config_dir) as loader:
-        choices = [_choices(text, loader) for text in texts.values()]
-    return [[*combination] for combination in itertools.product(*choices)]
+        found = (
+            combination
+            for upper in (False, True)
+            for combination in itertools.product(*(_choices(text, loader, upper) for text in texts.values()))
+        )
+        return [[*combination] for combination in dict.fromkeys(found)]
 
 
 def _without_sweeps(arguments: list[str]) -> list[str]:
@@ -216,10 +223,10 @@ def _refuse_rivals(swept: list[str], overrides: list[str]) -> None:
         )
 
 
-def _choices(override: str, loader: ConfigLoader) -> list[str]:
+def _choices(override: str, loader: ConfigLoader, upper: bool) -> list[str]:
     """The single overrides that a sweep such as `context=x2,x4` stands for; what is no sweep stands for itself.
 
-    Of an interval, which only a searching sweeper such as Optuna can take, both ends: what lies between is as valid.
+    Of an interval, which only a searching sweeper such as Optuna can take, the lower or the upper end.
 
     Raises:
         UsageError: it stands for none.
@@ -230,7 +237,7 @@ def _choices(override: str, loader: ConfigLoader) -> list[str]:
     parsed.config_loader = loader  # for glob(...), which is of the choices that there are
     value = parsed.value()
     if isinstance(value, IntervalSweep):
-        return [f"{parsed.get_key_element()}={end}" for end in (value.start, value.end)]
+        return [f"{parsed.get_key_element()}={value.end if upper else value.start}"]
     found = [f"{parsed.get_key_element()}={value}" for value in parsed.sweep_string_iterator()]
     if not found:
         raise UsageError(f"{override} stands for no choice: see conf/ for what there is")

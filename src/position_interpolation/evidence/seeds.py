@@ -16,7 +16,8 @@ from position_interpolation.evidence.extensions import Extension, extension_of
 from position_interpolation.evidence.intervals import Estimate, k_max, student, wilson
 from position_interpolation.evidence.records import Record
 
-LOGARITHMIC = ("perplexity", select.BLOCK_PERPLEXITY, select.OF_ALL_WINDOWS)  # their means are of logarithms
+# Their means are of logarithms.
+LOGARITHMIC = ("perplexity", select.BLOCK_PERPLEXITY, select.OF_ALL_WINDOWS, "key_perplexity", "all_perplexity")
 SUCCESS, LONGEST = "success", "k_max"
 # Standard deviation over seeds of the logarithm of a ratio of perplexities of two models, one or both of them tuned:
 # from eight pairs of seeds of PI against extrapolation after 80 steps (results/base_tokens/tiny).

@@ -96,7 +96,9 @@ def abf(base: Geometry, factor: float, *, theta: float = 500_000.0) -> Rotation:
     return Rotation(inverse_frequencies(base.head_dimension, theta))
 
 
-def longrope(base: Geometry, factor: float, *, factors: list[float] | None = None) -> Rotation:
+def longrope(
+    base: Geometry, factor: float, *, factors: list[float] | None = None, rises: list[float] | None = None
+) -> Rotation:
     """LongRoPE (arXiv:2402.13753) without its unscaled first tokens: a divisor for every frequency, found by search.
 
     Args:
@@ -104,8 +106,14 @@ def longrope(base: Geometry, factor: float, *, factors: list[float] | None = Non
         factor: s; attention is scaled by sqrt(1 + ln s / ln L).
         factors: divisors at points that lie evenly over the frequencies, fastest first, geometric between them: d / 2
             of them name each. None: from 1 to s.
+        rises: in place of `factors`, what a search can vary freely, for it never falls and never passes s: each
+            point's divisor goes so many per cent of the way, in logarithms, from the one before it (at first 1) to s.
     """
     given = [1.0, factor] if factors is None else list(factors)
+    if rises is not None:
+        if factors is not None or not all(0 <= rise <= 100 for rise in rises):
+            raise UsageError(f"method.options.rises={rises}: expected 0 to 100 per cent each, and factors=null beside")
+        given = (factor ** (1 - np.cumprod(1 - np.asarray(rises) / 100))).tolist()
     if len(given) < 2 or min(given) <= 0:
         raise UsageError(f"method.options.factors={given}: expected two divisors above 0 or more")
     if len(given) > base.head_dimension // 2:

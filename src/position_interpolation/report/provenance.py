@@ -7,6 +7,7 @@ from position_interpolation.evidence.extensions import LABELS, extension_of, ord
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, thousands
 from position_interpolation.tasks.benchmarks.tables import by_sample
+from position_interpolation.tasks.longppl import tables as longppl
 from position_interpolation.tasks.passkey import rules
 from position_interpolation.tasks.tuning_curve import page
 
@@ -142,6 +143,8 @@ def deviations(records: Sequence[Record]) -> list[str]:
         lines.append("Queries and keys of real heads are measured nowhere in the paper.")
     if any(record.task == "retrieval" for record in records):
         lines.append("Harder retrieval than the passkey's is no experiment of the paper.")
+    if any(record.metric == longppl.KEY for record in records):
+        lines.append("LongPPL (arXiv:2410.23771) is no measure of the paper.")
     return [f"- {line}" for line in dict.fromkeys(lines)]
 
 

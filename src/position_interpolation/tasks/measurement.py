@@ -70,7 +70,7 @@ def common(prepared: Prepared, documents: Documents | None) -> dict[str, Any]:
     }
 
 
-def text(documents: Documents, ids: tuple[str, ...], **cut: int | bool | None) -> dict[str, Any]:
+def text(documents: Documents, ids: tuple[str, ...], **cut: float | str | None) -> dict[str, Any]:
     """What a record says about its data: `ids` were measured, after `cut` (such as truncate=4096) had its way.
 
     The fingerprint covers the documents and the cut, so that numbers of whole and of shortened documents are never

@@ -11,6 +11,7 @@ from position_interpolation.settings.schema import Config, Task
 from position_interpolation.tasks.benchmarks import config as benchmarks
 from position_interpolation.tasks.govreport import config as govreport
 from position_interpolation.tasks.heads import config as heads
+from position_interpolation.tasks.longppl import config as longppl
 from position_interpolation.tasks.passkey import config as passkey
 from position_interpolation.tasks.perplexity import config as perplexity
 from position_interpolation.tasks.positions import config as positions
@@ -38,6 +39,7 @@ class Entry:
 # In the order of a page.
 TASKS: dict[str, Entry] = {
     "perplexity": Entry(perplexity.PerplexityTask, perplexity.check, f"{HERE}.perplexity"),
+    "longppl": Entry(longppl.LongPPLTask, longppl.check, f"{HERE}.longppl"),
     "passkey": Entry(passkey.PasskeyTask, passkey.check, f"{HERE}.passkey"),
     "retrieval": Entry(retrieval.RetrievalTask, retrieval.check, f"{HERE}.retrieval"),
     "positions": Entry(positions.PositionsTask, positions.check, f"{HERE}.positions"),

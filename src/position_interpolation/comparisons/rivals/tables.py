@@ -16,7 +16,7 @@ NAMED = (
     *(Column(column.name, lambda one, *_, of=column.of: of(one.extension)) for column in EXTENSION[2:]),
 )
 NUMBERS = (
-    Column("at L", lambda one, *_: one.perplexity(True), perplexity_text, measured=True),
+    Column("at L", lambda one, *_: one.perplexity(True), perplexity_text, measured=True, optional=True),
     Column("at L'", lambda one, *_: one.perplexity(False), perplexity_text, measured=True),
     Column("at L / base at L", lambda one, *_: _ratio(one, True), "{:.3f}".format, measured=True, optional=True),
     Column("at L' / base at L", lambda one, *_: _ratio(one, False), "{:.3f}".format, measured=True, optional=True),

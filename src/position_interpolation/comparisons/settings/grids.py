@@ -1,5 +1,6 @@
 """Settings of a method compared, such as the band that it interpolates: what each costs and brings, as for rivals."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -42,7 +43,7 @@ class Grid:
 
 
 def is_grid(rows: Sequence[Record]) -> bool:
-    """Whether these records compare settings of methods and nothing else, each a number."""
+    """Whether these records compare settings of methods and nothing else."""
     return all(key.startswith(OF_METHODS) for setting in settings(rows) for key, _ in setting)
 
 
@@ -53,15 +54,22 @@ def number(setting: Setting, name: str) -> float | None:
 
 
 def grid_table(grid: Grid) -> Table:
-    """One row an extension and setting."""
+    """One row an extension and setting; of a search the best first."""
     columns = (
         *NAMED,
         *each(
-            grid.names, lambda name: key_text(name).capitalize(), lambda name, _, setting: number(setting, name), _plain
+            grid.names,
+            lambda name: key_text(name).capitalize(),
+            lambda name, _, setting: dict(setting).get(name),
+            _plain,
         ),
         *NUMBERS,
     )
-    return fill(grid.lines, columns, caption(grid.rows, grid.keys))
+    lines, said = grid.lines, caption(grid.rows, grid.keys)
+    if not any(grid.values(name) for name in grid.names):  # a search over lists of numbers, which have no order
+        lines.sort(key=lambda line: found.value if (found := line[0].perplexity(False)) is not None else math.inf)
+        said += f" The lowest at L' first; {', '.join(f'{name}=[...]' for name in grid.names)} takes a row's numbers."
+    return fill(lines, columns, said)
 
 
 def _plain(value: float) -> str:

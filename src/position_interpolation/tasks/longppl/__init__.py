@@ -1,0 +1,1 @@
+"""LongPPL: perplexity over the tokens that a long context makes predictable, and no others."""

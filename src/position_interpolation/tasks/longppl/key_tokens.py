@@ -1,0 +1,32 @@
+"""Which tokens are key, and the perplexity over them (arXiv:2410.23771, equations 4 to 6)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from position_interpolation.evidence.intervals import Estimate, Floats
+from position_interpolation.tasks.perplexity.windows import Scored, perplexity
+
+Marks = NDArray[np.bool_]
+
+
+def key(long: Floats, short: Floats, alpha: float, beta: float) -> Marks:
+    """Whether a long context tells each token what a short one does not, and tells it clearly.
+
+    Args:
+        long: (n,) losses of an evaluator that has the long context, in nats.
+        short: (n,) losses of the same tokens from the short context.
+        alpha: what the long context must gain (their LSD, long-short difference).
+        beta: the log-probability that it must give (their LCL, long-context likelihood).
+    """
+    return (short - long > alpha) & (-long > beta)
+
+
+def over(documents: Sequence[Floats], marks: Sequence[Marks], samples: int) -> Estimate:
+    """Perplexity over the marked tokens, each alike, with an interval over the documents that have some.
+
+    At least one document has.
+    """
+    found = [losses[own] for losses, own in zip(documents, marks, strict=True) if own.any()]
+    return perplexity([Scored(losses, np.array([len(losses)])) for losses in found], "token", samples)

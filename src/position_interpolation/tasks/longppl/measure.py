@@ -1,0 +1,93 @@
+"""LongPPL measured on an extension."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from position_interpolation.evidence.intervals import Floats
+from position_interpolation.models import checkpoint
+from position_interpolation.settings import naming
+from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Method
+from position_interpolation.tasks.longppl import key_tokens
+from position_interpolation.tasks.longppl.config import LongPPLTask, contexts
+from position_interpolation.tasks.longppl.tables import ALL, KEY
+from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text, unseen
+from position_interpolation.tasks.perplexity import losses
+from position_interpolation.tasks.perplexity.measure import token_losses
+from position_interpolation.text import corpora
+from position_interpolation.text.encoding import tokenizer_sha256
+from position_interpolation.tuning.extension import Prepared, prepare
+
+SAMPLES = 1000  # of the bootstrap
+
+
+def measurements(prepared: Prepared, task: LongPPLTask) -> Iterator[Measurement]:
+    """Perplexity over key tokens, and over all.
+
+    Both contexts are the sliding windows of `tasks/perplexity/windows.py`, which score every token once, so that losses
+    of two windows are losses of the same tokens. In the first short window both are the same, and nothing is key.
+    """
+    wanted, evaluator = contexts(prepared.config, task), _evaluator(prepared, str(task.evaluator))
+    bos = bos_of(prepared, True)
+    cut = {"minimum": wanted.long - (bos is not None), "truncate": task.truncate_factor * prepared.config.model.window}
+    everything = corpora.load(prepared.config.data, task.corpus, ids=task.ids)
+    documents = losses.long_enough(everything, prepared.tokenizer, cut["minimum"], task.documents)
+    unseen(prepared, documents)
+    corpus = losses.tokenise(documents, prepared.tokenizer, **cut)
+    judged = {
+        "evaluator": evaluator.config.model.name, "evaluator_sha256": evaluator.weights_sha256,
+        "alpha": task.alpha, "beta": task.beta, **asdict(wanted),
+    }  # fmt: skip
+    data = {**text(documents, corpus.ids, **cut, bos=bos is not None, **judged), **judged}
+
+    def losses_of(reader: Prepared, window: int) -> dict[str, Any]:
+        whole = {**common(reader, documents), "perplexity": 1, "window": window, "stride": wanted.block}
+        return {**whole, "bos": bos, **cut}
+
+    def scored(reader: Prepared, window: int) -> list[Floats]:
+        return [one.losses for one in token_losses(reader, corpus, losses_of(reader, window), overlapping=False)]
+
+    def measure() -> list[Measured]:
+        long, short = scored(evaluator, wanted.long), scored(evaluator, wanted.short)
+        own = scored(prepared, wanted.long)
+        keys = [key_tokens.key(*pair, task.alpha, task.beta) for pair in zip(long, short, strict=True)]
+        found = []
+        for metric, marks in ((KEY, keys), (ALL, [np.ones_like(each) for each in keys])):
+            tokens, read = sum(int(each.sum()) for each in marks), sum(bool(each.any()) for each in marks)
+            if not tokens:
+                raise UsageError(
+                    f"task.evaluator={task.evaluator} finds no key token in {len(own)} documents: read more text "
+                    "(task.documents, task.truncate_factor), lower task.alpha or task.beta, or set another"
+                )
+            estimate = key_tokens.over(own, marks, SAMPLES)
+            found.append(Measured(metric, estimate, data, read, tokens, wanted.long, wanted.block))
+        return found
+
+    parts = {**losses_of(prepared, wanted.long), "longppl": 1, "judge": common(evaluator, None), **judged}
+    yield Measurement(parts, measure)
+
+
+def _evaluator(prepared: Prepared, place: str) -> Prepared:
+    """The model that says which tokens are key, as a base of its own.
+
+    Raises:
+        UsageError: its tokenizer is another.
+    """
+    config = prepared.config
+    model = replace(
+        config.model,
+        name=naming.of(place, "evaluator"),
+        source="path",
+        location=place,
+        window=checkpoint.window("path", place, None),
+        architecture=None,
+    )
+    found = prepare(replace(config, model=model, method=Method("none")), lambda _: None)
+    if tokenizer_sha256(found.tokenizer) != tokenizer_sha256(prepared.tokenizer):
+        raise UsageError(
+            f"task.evaluator={place} has another tokenizer than {config.model.name}: choose one of its own"
+        )
+    return found
