@@ -104,6 +104,10 @@ def test_a_full_disk_has_a_name_whatever_the_library_says(error: Exception, said
     assert "\n" not in line
 
 
+def test_a_reader_that_went_away_is_no_full_disk() -> None:
+    assert told(BrokenPipeError(errno.EPIPE, "Broken pipe")).startswith("stopped, as nobody reads on what it prints: ")
+
+
 def test_an_error_that_has_a_place_keeps_it(tmp_path: Path) -> None:
     files.write_text(tmp_path / "file", "in the way")
     with pytest.raises(OSError, match=r"file'$") as refused:
@@ -154,6 +158,7 @@ def test_an_interrupted_export_is_repeated_by_the_same_command(
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"config.json", "model.safetensors", "README.md", "tokenizer.json"} <= written
     assert files.PARTIAL not in written
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in (tmp_path / "out").iterdir()), "others read it too"
 
 
 def test_an_export_over_an_earlier_one_leaves_what_is_not_its_own(tmp_path: Path) -> None:
