@@ -198,6 +198,7 @@ def read(place: str | Path, reading: Callable[[], Any]) -> Any:
         return reading()
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        first = f"nothing is known of {first}" if isinstance(error, KeyError) else first
         raise UsageError(
             f"{place} cannot be read as a model ({first}): expected config.json, *.safetensors and tokenizer files; "
             "remove the folder if a run made it, else correct model.location"
