@@ -8,7 +8,6 @@ import gzip
 import io
 import json
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,8 +19,8 @@ from typing import Any
 
 from hub_server import Repository
 from omegaconf import OmegaConf
+from small_runs import TASKS, UNTUNED, asked, carried_out, measured, of_base, tuning
 
-from position_interpolation import __main__ as entry
 from position_interpolation.app import launch
 from position_interpolation.display import formats
 from position_interpolation.evidence import records
@@ -44,14 +43,6 @@ VALUES = [
     "\ud800", "é", [], [1], ["a"], {}, {"a": 1}, {"train.learning_rate": "x"}, "pi", "token", "k_max", "perplexity",
     "document_loss", "training_loss", "passkey", "theory", "heads", "boolq", "rouge1", "block_perplexity",
 ]  # fmt: skip
-TASKS = {
-    "pg19_short": ["task.documents=1", "task.minimum_factor=null", "task.truncate_factor=2", "task.bootstrap=10",
-                   "task.window_factors=[1,2]"],
-    "passkey_short": [], "plan": [], "rotation": [], "positions": ["task.documents=1"], "export": ["task.folder=out"],
-}  # fmt: skip
-USUAL = ["data.source=made_up", "wandb=disabled", "compute.threads=1", "compute.dtype=float32"]
-UNTUNED = ["method=none", "context=x1", "train=untuned"]
-PLACES = [f"paths.{name}={name}" for name in ("results", "runs", "cache")]
 WORDS = ["the", "river", "stone", "king", "garden", "letter", "bread", "horse", "road", "said", "over"]
 
 
@@ -61,41 +52,9 @@ class Trial:
 
     kind: str
     name: str
-    act: Callable[[], Any]
+    act: Callable[[], Any] = lambda: None
     must: str = "either"  # "refuse", "same", or "either"
     truth: Any = None
-
-
-def asked(*overrides: str, task: str = "pg19_short", model: str = "smoke") -> list[str]:
-    """The command line of a run of about a second, on random words and weights."""
-    return [f"model={model}", f"task={task}", *USUAL, *TASKS[task], *PLACES, *overrides]
-
-
-def tuning(*more: str, task: str = "pg19_short") -> list[str]:
-    """A run that tunes, saves on the way, measures and renders."""
-    recipe = ["train.steps=4", "train.save_every=2", "train.batch_size=2"]
-    return asked("method=pi", "context=x2", *recipe, *more, task=task)
-
-
-def of_base() -> list[str]:
-    """A run of the checkpoint in the folder `base`."""
-    return asked("model.location=base", "method=pi", "context=x2", "train=untuned", model="path")
-
-
-def carried_out(arguments: list[str]) -> dict[str, Any]:
-    """What a command measures: of each record what it is, its signature and its value."""
-    sys.argv[1:] = arguments
-    entry.main()
-    return measured(Path())
-
-
-def measured(folder: Path) -> dict[str, Any]:
-    """Records below a folder's results."""
-    found = {}
-    for path in sorted(folder.glob(f"results/*/*/{records.ROWS}")):
-        place = path.parent.relative_to(folder)
-        found |= {f"{place} {row.identity}": [row.signature, row.value] for row in records.read(path)}
-    return found
 
 
 # Command lines
@@ -264,6 +223,7 @@ def caches(chance: Random, good: Path) -> Iterator[Trial]:
             shutil.rmtree("runs/records")
         path.unlink(missing_ok=True)
         if content is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         return carried_out(tuning())
 

@@ -19,7 +19,7 @@ SCRIPT = Path(__file__).with_name("trials.py")
 
 
 def test_no_bad_input_no_kill_and_no_full_disk_costs_a_number() -> None:
-    asked = ["--inputs", "40", "--kills", "3", "--disks", "2", "--pairs", "1"]
+    asked = ["--inputs", "30", "--kills", "2", "--disks", "2", "--pairs", "1"]
     done = subprocess.run([sys.executable, str(SCRIPT), *asked], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -46,7 +46,7 @@ def test_no_bad_input_no_kill_and_no_full_disk_costs_a_number() -> None:
 )
 def test_what_is_counted_as_what(outcome: Outcome, must: str, counted: str) -> None:
     truth = {"row": ["signature", 1.0]}
-    assert verdict(Trial("kind", "name", lambda: None, must, truth), outcome) == counted  # type: ignore[arg-type]
+    assert verdict(Trial("kind", "name", must=must, truth=truth), outcome) == counted
 
 
 def refusing() -> None:

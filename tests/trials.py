@@ -31,6 +31,9 @@ import bad_inputs
 from bad_inputs import Trial
 from hub_server import Hub, served
 from processes import Outcome, forked
+from small_runs import UNTUNED, asked, carried_out, measured, of_base, tuning
+
+from position_interpolation.machine import files
 
 # What a run reads only when it needs it, and what every trial would read anew.
 HEAVY = (
@@ -46,6 +49,7 @@ REMEDY = re.compile(
     r"\b(expected|set|choose|check|correct|remove|make|run|add|write|lower|raise|copy|wait|mend|did you mean|see|take|"
     r"put|name|accept|repair|stopped)\b"
 )
+ANSWERS = 60  # repositories that the hub has
 SERVED = "TRIALS_HUB_IS_SERVED"
 
 
@@ -118,25 +122,16 @@ def bad(chance: Random, good: Path, kinds: list[str], tries: int) -> Iterator[Tr
         "hub": lambda: bad_inputs.hub(Random(0), ANSWERS),
     }
     for kind in kinds:
-        yield from islice(sources[kind](), round(tries * SHARES[kind]) or 1)
-
-
-ANSWERS = 60  # repositories that the hub has
+        yield from islice(sources[kind](), max(round(tries * SHARES[kind]), min(tries, 1)))
 
 
 def killed(chance: Random, good: Path, folder: Path, command: list[str], seconds: float) -> tuple[Trial, Outcome]:
     """A run that is killed at a random moment, then carried out by the same command."""
     after = chance.uniform(0.02, 0.98) * seconds
-    first = forked(lambda: bad_inputs.carried_out(command), folder, lambda: signal.setitimer(signal.ITIMER_PROF, after))
+    first = forked(lambda: carried_out(command), folder, lambda: signal.setitimer(signal.ITIMER_PROF, after))
     stopped = first.ended().status == -signal.SIGPROF
-    trial = Trial(
-        "kill" if stopped else "kill, too late",
-        f"after {after:.2f} s: {command}",
-        lambda: None,
-        "same",
-        truth(good, command),
-    )
-    return trial, again(folder, command)
+    kind, name = "kill" if stopped else "kill, too late", f"after {after:.2f} s: {command}"
+    return Trial(kind, name, must="same", truth=written(good / "run", command)), again(folder, command)
 
 
 def full(chance: Random, good: Path, folder: Path, command: list[str], largest: int) -> list[tuple[Trial, Outcome]]:
@@ -146,42 +141,35 @@ def full(chance: Random, good: Path, folder: Path, command: list[str], largest: 
     """
     most = int(largest ** chance.uniform(0.3, 1.0))
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))  # noqa: E731
-    outcome = forked(lambda: bad_inputs.carried_out(command), folder, limit).ended()
-    name, expected = f"of {most} bytes: {command}", truth(good, command)
+    outcome = forked(lambda: carried_out(command), folder, limit).ended()
+    name, truth = f"of {most} bytes: {command}", written(good / "run", command)
     return [
-        (Trial("full disk", name, lambda: None, truth=expected), outcome),
-        (Trial("full disk, again", name, lambda: None, "same", expected), again(folder, command)),
+        (Trial("full disk", name), outcome),
+        (Trial("full disk, again", name, must="same", truth=truth), again(folder, command)),
     ]
 
 
 def pair(good: Path, folder: Path) -> tuple[Trial, Outcome]:
     """Two processes, each with a part of the numbers, in the same folders at the same time."""
-    commands = [bad_inputs.tuning(f"task.window_factors=[{factor}]") for factor in (1, 2)]
-    both = [forked(lambda command=command: bad_inputs.carried_out(command), folder) for command in commands]
+    commands = [tuning(f"task.window_factors=[{factor}]") for factor in (1, 2)]
+    both = [forked(lambda command=command: carried_out(command), folder) for command in commands]
     ends = [process.ended() for process in both]
     worst = max(ends, key=lambda outcome: abs(outcome.status))
-    found = bad_inputs.measured(folder)
-    trial = Trial("two at once", "the same folders", lambda: None, "same", bad_inputs.measured(good / "run"))
+    found = measured(folder)
+    trial = Trial("two at once", "the same folders", must="same", truth=measured(good / "run"))
     return trial, Outcome(worst.status, worst.said, found)
 
 
 def again(folder: Path, command: list[str]) -> Outcome:
     """The same command once more, to its end."""
-    outcome = forked(lambda: bad_inputs.carried_out(command), folder).ended()
+    outcome = forked(lambda: carried_out(command), folder).ended()
     return Outcome(outcome.status, outcome.said, written(folder, command))
-
-
-def truth(good: Path, command: list[str]) -> Any:
-    """What an undisturbed run leaves."""
-    return written(good / "run", command)
 
 
 def written(folder: Path, command: list[str]) -> Any:
     """Rows, or the hashes of an export's files; its card tells when it was made."""
     if "task=export" not in command:
-        return bad_inputs.measured(folder)
-    from position_interpolation.machine import files
-
+        return measured(folder)
     return {path.name: files.sha256(path) for path in sorted((folder / "out").glob("*")) if path.suffix != ".md"}
 
 
@@ -192,39 +180,39 @@ def prepared(good: Path) -> float:
     """Make what the trials damage and are held against; how many seconds of a processor a run takes."""
 
     def carry_out(command: list[str], folder: Path) -> Any:
-        ended = forked(partial(bad_inputs.carried_out, command), folder).ended()
+        ended = forked(partial(carried_out, command), folder).ended()
         assert ended.status == 0, ended.said
         return ended.found
 
-    carry_out(bad_inputs.tuning(), good / "run")
+    carry_out(tuning(), good / "run")
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    carry_out(bad_inputs.tuning(task="export"), good / "run")
-    carry_out(bad_inputs.asked("task.folder=base", *bad_inputs.UNTUNED, task="export"), good)
+    carry_out(tuning(task="export"), good / "run")
+    carry_out(asked("task.folder=base", *UNTUNED, task="export"), good)
     shutil.copytree(good / "base", good / "of_base" / "base")
-    found = carry_out(bad_inputs.of_base(), good / "of_base")
+    found = carry_out(of_base(), good / "of_base")
     (good / "of_base.json").write_text(json.dumps(found))
     return spent.ru_utime + spent.ru_stime
 
 
-def carry_out(asked: argparse.Namespace, place: Path, count: Count) -> None:
+def try_all(options: argparse.Namespace, place: Path, count: Count) -> None:
     """All trials, each in a folder of its own that goes when it ends."""
     for name in HEAVY:
         importlib.import_module(name)
-    good, chance = place / "good", Random(asked.seed)
+    good, chance = place / "good", Random(options.seed)
     seconds = prepared(good)
-    for trial in bad(chance, good, asked.kinds, asked.inputs):
+    for trial in bad(chance, good, options.kinds, options.inputs):
         count.add(trial, forked(trial.act, place / "trial").ended())
         shutil.rmtree(place / "trial")
-    commands = [bad_inputs.tuning(), bad_inputs.tuning(task="export")]
+    commands = [tuning(), tuning(task="export")]
     largest = max(path.stat().st_size for path in (good / "run").rglob("*"))
-    for number in range(asked.kills):
+    for number in range(options.kills):
         count.add(*killed(chance, good, place / "trial", commands[number % 2], seconds))
         shutil.rmtree(place / "trial")
-    for number in range(asked.disks):
+    for number in range(options.disks):
         for tried in full(chance, good, place / "trial", commands[number % 2], largest):
             count.add(*tried)
         shutil.rmtree(place / "trial")
-    for _ in range(asked.pairs):
+    for _ in range(options.pairs):
         count.add(*pair(good, place / "trial"))
         shutil.rmtree(place / "trial")
 
@@ -235,7 +223,7 @@ def main() -> None:
     for name in ("inputs", "kills", "disks", "pairs", "seed"):
         parser.add_argument(f"--{name}", type=int, default=0)
     parser.add_argument("--kinds", nargs="*", choices=SHARES, default=[*SHARES])
-    asked = parser.parse_args()
+    options = parser.parse_args()
     if SERVED not in os.environ:
         shelf = {name: repository for name, (repository, _) in bad_inputs.answers(Random(0), ANSWERS).items()}
         with served(Hub(shelf, shelf)) as hub, tempfile.TemporaryDirectory() as home:
@@ -244,7 +232,7 @@ def main() -> None:
     count = Count()
     try:
         with tempfile.TemporaryDirectory() as place:
-            carry_out(asked, Path(place), count)
+            try_all(options, Path(place), count)
     finally:
         print(count.table())
     sys.exit(bool(count.faults))
