@@ -38,9 +38,11 @@ def check_choice(override: Override) -> None:
     """Refuse what is no choice of a group: Hydra has messages for some, and stumbles over others.
 
     Raises:
-        UsageError: it takes a group away, or sets it to something else than a word.
+        UsageError: it names no key, takes a group away, or sets it to something else than a word.
     """
     group, said = override.key_or_group, override.input_line
+    if not group:
+        raise UsageError(f"'{said}' sets nothing: expected key=value, such as context=x4")
     if group not in GROUPS or override.is_sweep_override():
         return
     value = override.value()
