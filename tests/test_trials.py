@@ -1,6 +1,6 @@
 """Bad inputs, kills and full disks, a few of each: nothing ends in a traceback, a wrong number or a lost row.
 
-By hand, and with all of them: `python tests/trials.py --inputs 500 --kills 100 --disks 20 --pairs 10`.
+`make trials` has hundreds of each.
 """
 
 import subprocess

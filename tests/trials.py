@@ -1,6 +1,6 @@
 """Counts what becomes of bad inputs, kills and full disks.
 
-By hand: `python tests/trials.py --inputs 500 --kills 100 --disks 20 --pairs 10`.
+`make trials` has hundreds of each, the tests a few.
 
 Each trial is a process of its own, forked from this one once all libraries are read. Counted are inputs refused in one
 line, read as if nothing were wrong, and read as what they are, under another signature or fingerprint; and faults:
@@ -91,6 +91,7 @@ class Count:
         """Count one trial."""
         found = verdict(trial, outcome)
         self.counts.setdefault(trial.kind, Counter())[found] += 1
+        print(end=".", file=sys.stderr, flush=True)
         if found in FAULTS:
             said = "\n    ".join(outcome.said.strip().splitlines()[-12:])[-1500:]
             self.faults += 1
