@@ -151,8 +151,10 @@ def _mean(rows: Sequence[Record]) -> Record:
 
 
 def _retrieved(longest: Record, successes: Sequence[Record]) -> Record:
-    """k_max of all seeds' trials together, as if they were of one."""
+    """k_max of all seeds' trials together, as if they were of one; their mean where no trials are there."""
     own = [one for one in successes if one.measurement == longest.measurement]
+    if not own:
+        return longest
     trials = own[0].n_documents or 0
     wins = {one.at or 0: round(one.value * trials) for one in own}
     found: Estimate = k_max(wins, trials, longest.data.get("threshold", THRESHOLD))
