@@ -6,7 +6,7 @@ MAIN_JOB := $(VENV)/bin/python -m position_interpolation.app.main_job
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce publish smollm2 smollm2-extend smoke test lint benchmark artefacts clean
+.PHONY: help install reproduce publish smollm2 smollm2-extend smoke test trials lint benchmark artefacts clean
 
 help:  ## Show what there is to make.
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,9 @@ smoke: install  ## The main job's path in about three minutes; results in runs/s
 
 test: install  ## The tests, without network or GPU.
 	$(VENV)/bin/python -m pytest -n auto --dist worksteal
+
+trials: install  ## Bad inputs, kills and full disks by the hundred, and what became of them: an hour.
+	$(VENV)/bin/python tests/trials.py --inputs 500 --kills 100 --disks 20 --pairs 10
 
 lint: install  ## Format, lint and types.
 	$(VENV)/bin/ruff format --check .

@@ -27,6 +27,7 @@ class Repository:
 
     commits: list[Files]
     gated: bool = False
+    status: int | None = None  # of every answer, where the server is at fault
 
     @staticmethod
     def sha(number: int) -> str:
@@ -87,6 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
         repository = shelf.get(asked["name"]) if asked else None
         if asked is None or repository is None:
             return self._refuse(404, "RepoNotFound")
+        if repository.status is not None:
+            return self._refuse(repository.status, "Fault")
         if repository.gated:
             return self._refuse(403 if "Authorization" in self.headers else 401, "GatedRepo")
         commit = repository.at(asked["revision"] or "main")

@@ -63,6 +63,16 @@ def test_glob_takes_every_choice_that_matches_own_ones_too(own: Path) -> None:
         (["--cfg", "job", "train.stpes=3"], "did you mean 'train.steps'?"),
         (["task=passkey", "task.truncate_factor=2"], "no key 'task.truncate_factor' of this task, only of perplexity"),
         (["model="], "there is no model=: choose one of "),
+        (["model=[1]"], "model=[1]: a group's choice is a word: write context=x4"),
+        (["train={steps: 3}"], "a key in it is set by train.<key>=<value>"),
+        (["data=null"], "data=null: a group's choice is a word"),
+        (["~task"], "~task takes away what every run needs: choose another by task=<choice>"),
+        (["train.clip=/dev/null"], "train.clip=/dev/null cannot be set (Value '/dev/null' of type 'str' could not be"),
+        (["train.clip=x"], "could not be converted to Float): expected a number"),
+        (["compute.recompute=x"], "(Value 'x' is not a valid bool (type str)): expected true or false"),
+        (["experiment_name=[1]"], "(Cannot convert 'list' to string: '[1]'): expected text"),
+        (["task.kind=null"], "is not Optional): expected a value, not null"),
+        (["task.protocols=1.5"], "expected a list, [a,b]"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(arguments: list[str], said: str) -> None:

@@ -146,8 +146,8 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["model=smoke", "model.architecture.rope_theta=nan"], "rope_theta=nan makes no sense"),
         (["paths.runs=/proc/nowhere"], "/proc/nowhere cannot be made"),
         (["task=plan", "compute.context_parallel=3"], "compute.context_parallel=3 processes cannot share"),
-        (["=3"], "is a word, not a number"),
-        (["method=3"], "is a word, not a number"),
+        (["=3"], "'=3' sets nothing: expected key=value"),
+        (["method=3"], "a group's choice is a word: write context=x4"),
     ],
 )
 def test_bad_input_is_one_clear_line(overrides: list[str], expected: str) -> None:

@@ -1,48 +1,126 @@
 """How every figure looks: readable when printed small, and honest about few documents."""
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.text import Text
-from test_report import BASE, CURVES, LOSSES, PI, SMOL, UNTUNED, perplexities, positions, record
+from matplotlib.lines import Line2D
+from test_report import BASE, LOSSES, PI, SMOL, SMOL_PI, UNTUNED, L, perplexities, positions
 
+from position_interpolation.display import drawing
 from position_interpolation.display.colours import LOOKS, style
-from position_interpolation.evidence.extensions import LABELS
+from position_interpolation.evidence.extensions import LABELS, Extension
+from position_interpolation.evidence.records import Record
+from position_interpolation.report.parts import sections
 from position_interpolation.settings.places import CONF
 from position_interpolation.tasks.perplexity.figures import perplexity_figure
 from position_interpolation.tasks.positions.figures import positions_figure
 
+BY_BLOCK = {
+    SMOL: (20.0, 22.0, 18.0, 19.0, 25.0, 400.0),
+    replace(SMOL_PI, steps=80): (22.0, 23.0, 20.0, 20.5, 26.0, 24.0),
+}
 
-def test_text_has_six_points_where_a_figure_is_printed_eight_centimetres_wide() -> None:
-    for figure in (positions_figure(positions(CURVES)), perplexity_figure(perplexities(LOSSES))):
-        shrunk = 8 / (2.54 * figure.get_figwidth())
-        assert min(text.get_fontsize() for text in figure.findobj(Text)) * shrunk >= 6
+
+def with_losses(curves: Mapping[Extension, Iterable[float]], documents: int) -> list[Record]:
+    """Perplexity by block, and the losses of so many documents about it, whose level both sides share."""
+    rows = positions(curves)
+    levels = np.linspace(-0.5, 0.5, documents)
+    losses = [
+        replace(
+            row, metric="document_block_loss", value=math.log(row.value) + level, n_documents=1,
+            data={**row.data, "ids": [f"book {level}"]},
+        )
+        for row in rows
+        for level in levels
+    ]  # fmt: skip
+    return [replace(row, n_documents=documents) for row in rows] + losses
+
+
+def drawn(axes: Axes, label: str) -> Line2D:
+    (line,) = (line for line in axes.lines if line.get_label() == label)
+    return line
+
+
+class TestRatios:
+    def test_blocks_are_shown_over_the_base_in_the_same_block(self) -> None:
+        _, inside, past = positions_figure(with_losses(BY_BLOCK, 6)).axes
+        ratios = [ours / base for base, ours in zip(*BY_BLOCK.values(), strict=True)]
+        own = [list(drawn(axes, "PI x2, tuned 80 steps").get_ydata()) for axes in (inside, past)]
+        assert own == [pytest.approx(ratios[:4]), pytest.approx(ratios[4:])]
+
+    def test_what_makes_a_document_hard_is_not_in_the_bars(self) -> None:
+        _, inside, _ = positions_figure(with_losses(BY_BLOCK, 6)).axes
+        bars = [line.get_ydata() for line in inside.lines if line.get_marker() == "_"]
+        assert len(bars) == 4
+        assert all(high / low < 1.05 for low, high in bars), "documents differ by a factor of e"
+
+    def test_windows_are_shown_over_the_base_at_l_and_so_are_the_papers(self) -> None:
+        rows = perplexities(LOSSES)
+        shown = [row for row in rows if (row.metric, row.protocol) == ("perplexity", "token")]
+        value = {(row.method, row.steps, row.eval_window): row.value for row in shown}
+        every, tuned, paper = perplexity_figure(rows).axes
+        for axes in (every, tuned):
+            expected = [value["pi", 100, window] / value["none", 0, L] for window in (L, 2 * L, 4 * L)]
+            assert list(drawn(axes, "PI x4, tuned 100 steps").get_ydata()) == pytest.approx(expected)
+        assert drawn(every, "none (L = 256)")
+        assert not [line for line in tuned.lines if line.get_label() in ("none (L = 256)", "PI x4, untuned")]
+        printed = [number / 7.20 for number in (7.13, 6.96, 6.95)]
+        assert list(drawn(paper, "PI x4, tuned 100 steps").get_ydata()) == pytest.approx(printed)
+
+    def test_without_a_base_perplexity_itself_is_drawn(self) -> None:
+        (axes,) = perplexity_figure(perplexities({PI: LOSSES[PI]})).axes
+        assert axes.get_ylabel() == "perplexity"
+
+    def test_a_single_number_needs_no_picture(self) -> None:
+        (section,) = sections(perplexities({BASE: LOSSES[BASE][:1]}))
+        assert not section.drawings
+
+    @pytest.mark.parametrize("ends", [(0.94, 1.06), (0.4, 4.3), (0.02, 2.5), (0.9, 30.0)])
+    def test_ticks_stand_at_1_and_at_others_that_have_room(self, ends: tuple[float, float]) -> None:
+        ticks = drawing.ratio_ticks(*ends, most=6)
+        assert 1 in ticks
+        assert 3 <= len(ticks) <= 7
+        assert min(math.log(high / low) for low, high in pairwise(ticks)) >= math.log(ends[1] / ends[0]) / 6
 
 
 def test_few_documents_are_dots_and_not_a_bar() -> None:
-    losses = [
-        record(SMOL, "document_block_loss", math.log(value), at=0, task="positions", eval_window=6 * 2048)
-        for value in (20, 22)
-    ]
-    (axes,) = positions_figure(positions(CURVES) + losses).axes
-    assert not [line for line in axes.lines if line.get_marker() == "_"]
-    (dots,) = [line for line in axes.lines if line.get_marker() == "." and len(line.get_xdata())]
-    assert [round(value, 6) for value in dots.get_ydata()] == [20, 22]
+    _, inside, _ = positions_figure(with_losses(BY_BLOCK, 2)).axes
+    assert not [line for line in inside.lines if line.get_marker() == "_"]
+    dots = [line for line in inside.lines if line.get_marker() == "."]
+    assert [len(line.get_xdata()) for line in dots] == [2] * 4
 
 
 def test_nothing_is_drawn_below_a_perplexity_of_one() -> None:
-    (axes,) = positions_figure(positions({SMOL: (1.02, 1.5, 90.0)})).axes
+    axes, *_ = positions_figure(positions({SMOL: (1.02, 1.5, 90.0)})).axes
     assert axes.get_ylim()[0] >= 1
 
 
 def test_extensions_differ_in_print_without_colour() -> None:
     among = [BASE, UNTUNED, PI]
-    looks = [style(extension, among) for extension in among]
-    assert len({(look["marker"], look["linestyle"], look["markerfacecolor"] == "white") for look in looks}) == 3
+    assert len({in_print(style(extension, among)) for extension in among}) == 3
+
+
+def in_print(look: dict[str, Any]) -> tuple[object, ...]:
+    """What of a look does not need colour."""
+    return look["marker"], look["linestyle"], look["markerfacecolor"] == "white", look["fillstyle"]
+
+
+def test_factors_differ_in_print_by_marker_and_by_dashes() -> None:
+    far = [replace(PI, factor=float(factor), window=factor * L) for factor in (4, 8, 16)]
+    looks = [style(extension, [BASE, *far]) for extension in far]
+    assert len({look["marker"] for look in looks}) == len({look["linestyle"] for look in looks}) == 3
+
+
+def test_steps_differ_in_print_by_how_full_a_marker_is() -> None:
+    among = [replace(PI, steps=steps) for steps in (0, 20, 40, 80)]
+    assert len({in_print(style(extension, among)) for extension in among}) == 4
 
 
 def test_every_method_has_a_name_and_a_look_of_its_own_with_colour_and_without() -> None:

@@ -18,7 +18,7 @@ from position_interpolation.app import launch
 from position_interpolation.app.run import run
 from position_interpolation.machine import files
 from position_interpolation.models import export
-from position_interpolation.settings.errors import told
+from position_interpolation.settings.errors import UsageError, told
 
 PLACES = ("results", "runs", "cache")
 KILLED = """
@@ -104,6 +104,10 @@ def test_a_full_disk_has_a_name_whatever_the_library_says(error: Exception, said
     assert "\n" not in line
 
 
+def test_a_reader_that_went_away_is_no_full_disk() -> None:
+    assert told(BrokenPipeError(errno.EPIPE, "Broken pipe")).startswith("stopped, as nobody reads on what it prints: ")
+
+
 def test_an_error_that_has_a_place_keeps_it(tmp_path: Path) -> None:
     files.write_text(tmp_path / "file", "in the way")
     with pytest.raises(OSError, match=r"file'$") as refused:
@@ -154,6 +158,7 @@ def test_an_interrupted_export_is_repeated_by_the_same_command(
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"config.json", "model.safetensors", "README.md", "tokenizer.json"} <= written
     assert files.PARTIAL not in written
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in (tmp_path / "out").iterdir()), "others read it too"
 
 
 def test_an_export_over_an_earlier_one_leaves_what_is_not_its_own(tmp_path: Path) -> None:
@@ -164,6 +169,17 @@ def test_an_export_over_an_earlier_one_leaves_what_is_not_its_own(tmp_path: Path
     assert (tmp_path / "out" / "model.gguf").read_text() == "made of it"
     assert not (tmp_path / "out" / "model-00002-of-00002.safetensors").exists()
     assert json.loads((tmp_path / "out" / "config.json").read_text())["max_position_embeddings"] == 256
+
+
+# Memory
+
+
+@pytest.mark.parametrize("train", ["tune", "untuned"])
+def test_what_memory_cannot_hold_is_one_line(train: str, tmp_path: Path) -> None:
+    """Embeddings of more bytes than a process has addresses."""
+    asked = command(tmp_path, f"train={train}", "task=pg19_short", "model.architecture.vocab_size=100000000000000")
+    with pytest.raises(UsageError, match=r"memory does not do \(.*\): set a lower compute.tokens_per_forward"):
+        carry_out(asked)
 
 
 # Ctrl-C

@@ -1,15 +1,43 @@
 """What a model must be for a run to mean what it says, found out before it is trained."""
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import LlamaConfig, MistralConfig, Qwen2Config
 
 from position_interpolation.models import extending, loading
 from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.places import ASSETS
 from position_interpolation.settings.schema import Method, Model
 
 TINY = Model(name="tiny", rung="tiny", source="packaged", location="tiny", window=256)
+
+
+OLD = {"rope_parameters": None, "rope_theta": 50.0}  # as configurations before transformers 5 have it
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        (
+            {"rope_parameters": {"rope_type": "default", "rope_theta": 50.0, "partial_rotary_factor": 0.5}},
+            "only a part",
+        ),
+        ({**OLD, "partial_rotary_factor": 0.5}, "rotates only a part of each head: expected a model that rotates all"),
+        ({**OLD, "rope_scaling": {"type": "su", "factor": 2.0}}, "nothing is known of 'su'.: expected config.json"),
+        ({**OLD, "rope_scaling": {"rope_type": "spiral"}}, "nothing is known of 'spiral'"),
+    ],
+)
+def test_a_rotation_that_is_not_ours_is_refused(stated: dict[str, Any], message: str, tmp_path: Path) -> None:
+    config = shutil.copytree(ASSETS / "tiny", tmp_path / "base") / "config.json"
+    written = {**json.loads(config.read_text()), **stated}
+    config.write_text(json.dumps({key: value for key, value in written.items() if value is not None}))
+    base = Model(name="base", rung="smoke", source="path", location=str(tmp_path / "base"), window=256)
+    with pytest.raises(UsageError, match=message):
+        extending.build(base, tmp_path, Method("none"), 1.0, seed=0)
 
 
 @pytest.mark.parametrize(

@@ -276,7 +276,6 @@ class TestTables:
         assert f"{cell.value}" in formats.to_csv(table)
         assert f"{cell.value:.2f}" not in formats.to_markdown(table)
         assert "> 10^3" in formats.to_markdown(table)
-        assert "$> 10^3$" in formats.to_latex(table)
 
     def test_passkey_beside_the_paper_as_a_share_of_the_window(self) -> None:
         table = passkey_table(passkeys(PASSKEYS), "key")
@@ -307,16 +306,6 @@ class TestTables:
         table = passkey_table(likelihoods({PI: lambda k: -0.25}), "key")
         assert column(table, 0, "Log-likelihood").value == -0.25
         assert "guessing a digit gives -2.30" in table.caption
-
-    def test_latex_is_escaped(self) -> None:
-        assert formats.escape(r"50 % of a_b & {c} \ $ # ~ <") == (
-            r"50 \% of a\_b \& \{c\} \textbackslash{} \$ \# \textasciitilde{} \textless{}"
-        )
-        table = tables.fill(["a & b"], [tables.Column("k_max", str)], "100 %")
-        written = formats.to_latex(table)
-        assert r"k\_max \\" in written
-        assert r"a \& b \\" in written
-        assert r"\caption{100 \%}" in written
 
 
 class TestPaired:

@@ -10,7 +10,6 @@ from matplotlib.patches import Rectangle
 from test_report import BASE, DOCUMENTS, PI, UNTUNED, L, column, passkeys, perplexities, positions, write
 
 from position_interpolation.comparisons.rivals.figures import frontier, frontier_figure
-from position_interpolation.comparisons.rivals.measured import against_base
 from position_interpolation.comparisons.rivals.tables import rivals_table
 from position_interpolation.comparisons.settings import grids, maps
 from position_interpolation.comparisons.settings.grids import Grid
@@ -18,7 +17,7 @@ from position_interpolation.evidence import select
 from position_interpolation.evidence.evidence import EXPERIMENTS
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.seeds import KNOWN_SPREAD
+from position_interpolation.evidence.seeds import KNOWN_SPREAD, over_base
 from position_interpolation.report import judge
 from position_interpolation.report.pages import render
 from position_interpolation.report.parts import sections
@@ -61,7 +60,7 @@ class TestTable:
         assert "Keys found" not in first.table.header
 
     def test_what_makes_a_document_hard_cancels(self) -> None:
-        found = against_base(ROWS, YARN, 4 * L)
+        found = over_base(ROWS, YARN, 4 * L)
         assert found is not None
         assert (found.low, found.high, found.documents) == (
             pytest.approx(found.value),
@@ -70,12 +69,12 @@ class TestTable:
         )
 
     def test_one_seed_of_tuning_is_widened_and_several_speak_for_themselves(self) -> None:
-        alone = against_base(ROWS, TUNED, 4 * L)
+        alone = over_base(ROWS, TUNED, 4 * L)
         assert alone is not None
         assert alone.low == pytest.approx(alone.value * math.exp(-1.96 * KNOWN_SPREAD))
         others = [replace(row, seed=seed, value=row.value + 0.1 * seed) for row in ROWS if row.steps for seed in (1, 2)]
         losses = [row for row in others if row.metric == "document_loss"]
-        both = against_base(ROWS + losses, TUNED, 4 * L)
+        both = over_base(ROWS + losses, TUNED, 4 * L)
         assert both is not None
         assert both.value == pytest.approx(math.exp(3.0 + 0.1 - 3.2))
         assert both.high is not None
@@ -100,6 +99,14 @@ class TestFrontier:
         looks = {line.get_label(): (line.get_marker(), line.get_color()) for line in axes.lines}
         shown = [looks[name] for name in ("none", "PI", "YaRN")]
         assert len({marker for marker, _ in shown}) == len({shade for _, shade in shown}) == 3
+
+    def test_few_documents_are_dots(self) -> None:
+        three = [row for row in ROWS if (row.data["ids"] or [""])[0] in ("kjv-01", "kjv-02", "kjv-03")]
+        rows = [row for row in ROWS if row.metric != "document_loss"]
+        rows += [row for row in three if row.metric == "document_loss"]
+        axes, *_ = frontier_figure(rows).axes
+        dots = [line for line in axes.lines if line.get_marker() == "." and len(line.get_xdata())]
+        assert {len(line.get_xdata()) for line in dots} == {3}
 
     def test_what_lies_close_to_the_base_is_drawn_again_where_others_lie_far(self) -> None:
         whole, close = frontier_figure(ROWS).axes

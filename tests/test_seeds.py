@@ -92,6 +92,12 @@ def test_trials_of_all_seeds_are_counted_together() -> None:
     assert (shown.value, shown.ci_low, shown.ci_high) == (longest.value, longest.low, longest.high)
 
 
+def test_k_max_without_its_trials_is_the_mean_over_seeds() -> None:
+    rows = [*retrieved({256: 10, 512: 0}, 0), *retrieved({256: 10, 512: 10}, 1)]
+    (shown,) = seeds.pooled([row for row in rows if row.metric == "k_max"])
+    assert (shown.value, shown.seed, shown.data["seeds"]) == (384, None, [0, 1])
+
+
 def test_seeds_that_differ_widen_a_rate_beyond_its_trials() -> None:
     rows = [row for seed, won in enumerate((1, 5, 9)) for row in retrieved({256: won}, seed)]
     found = next(row for row in seeds.pooled(rows) if row.metric == "success")

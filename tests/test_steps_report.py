@@ -116,8 +116,23 @@ class TestFigures:
         ours, theirs = steps_figures.perplexity_steps_figure(rows).axes
         line = ours.lines[0]
         assert list(line.get_xdata()) == [0, 200, 400]
-        assert list(line.get_ydata()) == [cell.value for cell in steps_tables.perplexity_steps_table(rows).rows[0][3:6]]
-        assert list(theirs.lines[0].get_ydata()) == [16.10, 7.12, 7.10, 7.02, 6.99, 6.95]
+        (base,) = (
+            row.value
+            for row in rows
+            if (row.metric, row.protocol, row.method, row.eval_window) == ("perplexity", "token", "none", L)
+        )
+        measured = [cell.value for cell in steps_tables.perplexity_steps_table(rows).rows[0][3:6]]
+        assert list(line.get_ydata()) == pytest.approx([value / base for value in measured])
+        printed = [16.10, 7.12, 7.10, 7.02, 6.99, 6.95]
+        assert list(theirs.lines[0].get_ydata()) == pytest.approx([value / 7.20 for value in printed])
+        assert "untuned: 2.24 (PI x4)" in theirs.get_title(loc="left")
+        assert line.get_ydata()[0] > ours.get_ylim()[1], "the untuned would hide what the tuned differ by"
+
+    def test_without_a_base_perplexity_itself_is_drawn(self) -> None:
+        rows = [row for row in perplexities(STEPS) if row.method == "pi"]
+        (axes,) = steps_figures.perplexity_steps_figure(rows).axes
+        measured = [cell.value for cell in steps_tables.perplexity_steps_table(rows).rows[0][3:6]]
+        assert list(axes.lines[0].get_ydata()) == measured
 
     def test_k_max_is_a_share_of_the_window(self) -> None:
         (axes,) = steps_figures.passkey_steps_figure(passkeys(RETRIEVED), "key").axes

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
 from test_report import outcome, verdict
 
 from position_interpolation.app import launch
@@ -73,8 +72,9 @@ def test_figure_1_colours_trained_unseen_and_half_way_indices() -> None:
     close = figure_1().axes[1::2]
     dots: list[dict[float, str]] = []
     for axes in close:
-        places, colours = axes.collections[0].get_offsets()[:, 0], axes.collections[0].get_facecolors()
-        dots.append({float(place): to_hex(shade).upper() for place, shade in zip(places, colours, strict=True)})
+        kinds = [line for line in axes.lines if "index" in line.get_label() or "indices" in line.get_label()]
+        assert len({line.get_marker() for line in kinds}) == 3, "told apart without colour"
+        dots.append({float(place): line.get_color() for line in kinds for place in line.get_xdata()})
     assert dots[0] == dict.fromkeys((2044.0, 2045.0, 2046.0, 2047.0), BLUE)
     assert dots[1] == dots[0] | dict.fromkeys((2048.0, 2049.0, 2050.0, 2051.0, 2052.0), VERMILION)
     assert dots[2] == dots[0] | dict.fromkeys((2043.5, 2044.5, 2045.5, 2046.5, 2047.5), GREEN)

@@ -2,7 +2,6 @@
 
 import json
 import statistics
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,7 +136,6 @@ SHARES = (
 def growth(found: list[Measured], part: str, peaks: dict[str, float], results: Path) -> str:
     """Seconds against window, and what its FLOPs give at one rate for all windows, the mean of theirs."""
     rate = statistics.geometric_mean([row["flops"] / row["seconds"] for row in found])
-    windows = [row["window"] for row in found]
     cells = [
         [
             f"{row['window']}", f"{row['seconds']:.3g}", f"{row['flops'] / 1e12:.3g}",
@@ -145,19 +143,24 @@ def growth(found: list[Measured], part: str, peaks: dict[str, float], results: P
         ]
         for row in found
     ]  # fmt: skip
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
+    drawing.save(growth_figure(found, rate), results / "growth")
+    header = ["W", "s", "TFLOP", "GFLOP/s", "time against the FLOPs at one rate"]
+    return f"## Cost against window\n\n![Seconds of a forward against its window](growth.png)\n\n{table(header, cells)}"
+
+
+@drawing.styled
+def growth_figure(found: list[Measured], rate: float) -> Figure:
+    """Seconds against window, and what the FLOPs take at `rate` a second."""
+    windows = [row["window"] for row in found]
+    figure, (axes,) = drawing.panels(2)
     axes.plot(windows, [row["seconds"] for row in found], "o", color=COLOURS["ours"], label="measured")
     expected = [row["flops"] / rate for row in found]
     axes.plot(windows, expected, "--", color="black", label=f"FLOPs at {rate / 1e9:.0f} GFLOP/s")
-    axes.set(xscale="log", yscale="log", xlabel="evaluation window W, tokens", ylabel="one forward, s")
-    axes.set_xticks(windows, [f"{window:,}" for window in windows])
-    axes.minorticks_off()
-    axes.set_title("SmolLM2-135M, last 256 tokens scored")
-    axes.legend()
-    drawing.save(figure, results / "growth")
-    header = ["W", "s", "TFLOP", "GFLOP/s", "time against the FLOPs at one rate"]
-    return f"## Cost against window\n\n![Seconds of a forward against its window](growth.png)\n\n{table(header, cells)}"
+    drawing.log_ticks(axes, windows)
+    drawing.log_axis(axes)
+    axes.set(xlabel="evaluation window W (tokens)", ylabel="one forward (s)")
+    drawing.finish(figure, "SmolLM2-135M, last 256 tokens scored")
+    return figure
 
 
 def memory(found: list[Measured], part: str, peaks: dict[str, float], results: Path) -> str:
@@ -168,23 +171,14 @@ def memory(found: list[Measured], part: str, peaks: dict[str, float], results: P
         "tuning, recomputed": "activations made again in the backward pass",
     }
     kinds = {kind: what for kind, what in kinds.items() if any(row["kind"] == kind for row in found)}
-    figure = Figure(figsize=(4 * len(kinds), 4.5), layout="constrained")
+    peaks_of: dict[str, dict[str, dict[int, int | None]]] = {}
     tables = []
-    for axes, (kind, what) in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds.items(), strict=True):
-        peak: dict[str, dict[int, int | None]] = {}
+    for kind, what in kinds.items():
+        peak = peaks_of.setdefault(kind, {})
         for row in found:
             if row["kind"] == kind:
                 peak.setdefault(row["side"], {})[row["window"]] = row["bytes"]
         windows = sorted({window for sizes in peak.values() for window in sizes})
-        for side in peak:
-            own = {window: size / GIB for window, size in peak[side].items() if size is not None}
-            colour = COLOURS[side.split(",")[0]]
-            axes.plot(list(own), list(own.values()), STYLES[side], color=colour, label=LABELS[side])
-        axes.set(xscale="log", ylim=(0, None), xlabel="window, tokens", ylabel="peak, GiB")
-        axes.set_title(textwrap.fill(f"{kind} ({what})", 48), fontsize="small")
-        axes.set_xticks(windows, [f"{window:,}" for window in windows])
-        axes.minorticks_off()
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), fontsize="small")  # below: it would hide points
         rows = [[f"{window}", *(lower(peak, side, window) for side in peak)] for window in windows]
         reach = {side: longest(sizes) for side, sizes in peak.items()}
         farthest = ", ".join(f"{tokens:,} tokens ({LABELS[side]})" for side, tokens in reach.items() if tokens)
@@ -193,8 +187,24 @@ def memory(found: list[Measured], part: str, peaks: dict[str, float], results: P
             f"{table(['window', *(LABELS[side] for side in peak)], rows)}\n\n"
             f"Longest window in 24 GiB, by the line through the last two: {farthest or 'not known'}."
         )
-    drawing.save(figure, results / "memory")
+    drawing.save(memory_figure(peaks_of), results / "memory")
     return "## Peak memory, SmolLM2-135M\n\n![Peak memory against window](memory.png)\n\n" + "\n\n".join(tables)
+
+
+@drawing.styled
+def memory_figure(peaks: dict[str, dict[str, dict[int, int | None]]]) -> Figure:
+    """A panel a kind of work: bytes by side and window."""
+    figure, panels = drawing.panels(*[1.6] * len(peaks))
+    for axes, (kind, peak) in zip(panels, peaks.items(), strict=True):
+        for side, sizes in peak.items():
+            own = {window: size / GIB for window, size in sizes.items() if size is not None}
+            colour = COLOURS[side.split(",")[0]]
+            axes.plot(list(own), list(own.values()), STYLES[side], color=colour, label=LABELS[side])
+        drawing.log_ticks(axes, sorted({window for sizes in peak.values() for window in sizes}))
+        axes.set(ylim=(0, None), ylabel="peak (GiB)", title=kind)
+    panels[-1].set_xlabel("window (tokens)")
+    drawing.finish(figure, "SmolLM2-135M: evaluation above the loaded model, tuning with weights and moments")
+    return figure
 
 
 def longest(peak: dict[int, int | None]) -> int | None:

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from position_interpolation.app import apart, checks, registry
-from position_interpolation.app.messages import meant, one_line, unreadable
+from position_interpolation.app.messages import check_choice, meant, one_line, unreadable
 from position_interpolation.app.side_by_side import workers_at_a_time
 from position_interpolation.app.tracking import Tracker
 from position_interpolation.models import checkpoint
@@ -145,7 +145,7 @@ def composed(arguments: list[str], with_hydra: bool = False) -> DictConfig:
     """
     parsed = read(arguments)
     for text in parsed.overrides:
-        _parsed(text)
+        check_choice(_parsed(text))
     try:
         with _loader(parsed.config_dir):
             config = compose("config", parsed.overrides, return_hydra_config=with_hydra)
@@ -154,7 +154,7 @@ def composed(arguments: list[str], with_hydra: bool = False) -> DictConfig:
             OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             _refuse_strangers(config)
         return config
-    except (HydraException, OmegaConfBaseException, ValueError) as error:  # Hydra raises the last for group=3
+    except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(one_line(error)) from error
 
 

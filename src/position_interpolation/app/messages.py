@@ -5,10 +5,19 @@ import re
 import shlex
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from position_interpolation.app import registry
 from position_interpolation.settings import schema
+from position_interpolation.settings.errors import UsageError
+
+GROUPS = ("model", "context", "method", "train", "task", "data", "compute", "wandb", "extension", "experiment")
+OPTIONAL = ("extension", "experiment")
+EXPECTED = {  # by what omegaconf says of a value of another type
+    "to Float": "a number", "to Integer": "a whole number", "valid bool": "true or false", "to string": "text",
+    "not Optional": "a value, not null", "not a ListConfig": "a list, [a,b]", "not a DictConfig": "a map, {a: b}",
+}  # fmt: skip
 
 
 def unreadable(override: str) -> str:
@@ -23,6 +32,29 @@ def unreadable(override: str) -> str:
         return f"'{override}' sets nothing: expected key=value, and '{key}' is no key"
     shown = shlex.quote(quoted) if re.search(r"[\"$`\\!]|'.*'.*'", quoted) else f'"{quoted}"'
     return f"{override} holds signs that mean something else to Hydra: write {shown}; a list is [a,b], a map {{a: b}}"
+
+
+def check_choice(override: Override) -> None:
+    """Refuse what is no choice of a group: Hydra has messages for some, and stumbles over others.
+
+    Raises:
+        UsageError: it names no key, takes a group away, or sets it to something else than a word.
+    """
+    group, said = override.key_or_group, override.input_line
+    if not group:
+        raise UsageError(f"'{said}' sets nothing: expected key=value, such as context=x4")
+    if group not in GROUPS or override.is_sweep_override():
+        return
+    value = override.value()
+    if group in OPTIONAL and (value is None or override.is_delete()):
+        return
+    if override.is_delete():
+        raise UsageError(f"{said} takes away what every run needs: choose another by {group}=<choice>")
+    if not isinstance(value, str) or "$" in value:
+        raise UsageError(
+            f"{said}: a group's choice is a word: write context=x4, not context=4; a key in it is set by "
+            f"{group}.<key>=<value>"
+        )
 
 
 def one_line(error: Exception) -> str:
@@ -44,11 +76,14 @@ def one_line(error: Exception) -> str:
     kind = re.search(r"Could not load 'task/(\w+)_schema'", message)
     if kind is not None:
         return f"task kind '{kind.group(1)}' is not registered: add its line to TASKS in tasks/registry.py"
-    number = re.search(r"Config group override must be a string or a list. Got (int|float)", message)
-    if number is not None:
-        return "a group's choice is a word, not a number: write context=x4, not context=4"
+    override = re.match(r"Error merging override (.*)", message)
+    if override is not None and error.__cause__ is not None:
+        reason = str(error.__cause__).partition("\n")[0]
+        expected = next((what for sign, what in EXPECTED.items() if sign in reason), "what conf/ has for it")
+        return f"{override.group(1)} cannot be set ({reason}): expected {expected}"
     lines = f"{message}\n{error.__cause__ or ''}".splitlines()
-    return "; ".join(line.strip() for line in lines if line.strip() and "_type" not in line and "full_key" not in line)
+    told = [line.strip() for line in lines if line.strip() and "_type" not in line and "full_key" not in line]
+    return "; ".join([*told, "see conf/ for what there is"])
 
 
 def meant(key: str) -> str:

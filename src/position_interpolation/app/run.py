@@ -21,7 +21,7 @@ def run(config: Config) -> float | None:
     """
     checks.check(config)
     compute.prepare(config.compute)
-    with Tracker(config, keep.job_name(config)) as tracker:
+    with Tracker(config, keep.job_name(config)) as tracker, compute.within_memory():
         return objective(JOBS.get(config.task.kind, _evaluate)(config, tracker))
 
 

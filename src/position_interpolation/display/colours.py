@@ -33,37 +33,51 @@ LOOKS: dict[str, tuple[str, str, Any]] = {
 }
 OTHER = (GREY, "-", "*")  # of a method that is not listed
 MARKERS = {1: "o", 2: "v", 4: "D", 8: "s", 16: "^"}  # by factor
+DASHES: dict[int, Any] = {
+    8: (0, (5, 1, 1, 1)),
+    16: (0, (1.5, 1)),
+}  # by factor, of Position Interpolation where it has several
+HALVES = ("left", "bottom", "right", "top")  # of a marker that are filled, by ascending steps of what is tuned further
 
 
 def colour(extension: Extension, among: Sequence[Extension]) -> str:
     """Colour of a method; of extensions that differ in steps alone, the longer tuned is the darker."""
     plain = GREY if extension.control else LOOKS.get(extension.method, OTHER)[0]
-    steps = sorted(
-        other.steps
-        for other in among
-        if (other.base, other.method, other.factor) == (extension.base, extension.method, extension.factor)
-    )
-    missing = 0.5 * (1 - steps.index(extension.steps) / (len(steps) - 1)) if len(steps) > 1 else 0.0
+    steps = sorted(other.steps for other in _alike(extension, among))
+    missing = 0.4 * (1 - steps.index(extension.steps) / (len(steps) - 1)) if len(steps) > 1 else 0.0
     red, green, blue = (part + (1 - part) * missing for part in to_rgb(plain))
     return to_hex((red, green, blue))
 
 
 def style(extension: Extension, among: Sequence[Extension]) -> dict[str, Any]:
-    """Colour and dashes say the method, the marker the factor; the marker of what is untuned is hollow.
+    """Colour and dashes say the method, the marker the factor; it is hollow if untuned, half full if tuned in part.
 
-    Where rivals of one factor are shown, of which there are many, the marker says the method, too.
+    Where rivals of one factor are shown, of which there are many, the marker says the method, too; where PI is shown at
+    several factors, so do its dashes.
     """
     shade = colour(extension, among)
     tuned = extension.steps > 0 or extension.method == "none"
     _, dashes, marker = LOOKS.get(extension.method, OTHER)
     if not rivals_of_one_factor(among):
         marker = MARKERS.get(round(extension.factor), "*")
+        if extension.method == "pi" and len({item.factor for item in among if item.method == "pi"}) > 1:
+            dashes = DASHES.get(round(extension.factor), dashes)
+    further = sorted({item.steps for item in _alike(extension, among) if item.steps})
+    left = further[further.index(extension.steps) + 1 :] if extension.steps in further else []
     return {
         "color": shade,
         "marker": "X" if extension.control else marker,
         "markerfacecolor": shade if tuned else "white",
-        "linestyle": dashes,
+        "markerfacecoloralt": "white",
+        "fillstyle": HALVES[(len(further) - len(left) - 1) % len(HALVES)] if left else "full",
+        "linestyle": ":" if extension.control else dashes,
     }
+
+
+def _alike(extension: Extension, among: Sequence[Extension]) -> list[Extension]:
+    """Those that differ in steps alone."""
+    same = (extension.base, extension.method, extension.factor)
+    return [other for other in among if (other.base, other.method, other.factor) == same]
 
 
 def rivals_of_one_factor(among: Sequence[Extension]) -> bool:

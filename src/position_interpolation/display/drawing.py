@@ -6,7 +6,7 @@ docs/add_a_figure.md has an example.
 
 import math
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from position_interpolation.display.colours import DARK, colour, style
-from position_interpolation.evidence.extensions import Extension, extension_of
+from position_interpolation.evidence.comparison import Effect, recorded
+from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.select import BLOCK_PERPLEXITY, DOCUMENT_BLOCK_LOSS
 from position_interpolation.evidence.words import plural, rate_text
 from position_interpolation.machine import files
 from position_interpolation.settings.places import ASSETS
@@ -26,10 +26,15 @@ from position_interpolation.settings.places import ASSETS
 # A decorator alone: it cannot stand after `with`.
 styled = rc_context(fname=ASSETS / "figures.mplstyle")
 
-WIDTH, LINE = 4.0, 0.16  # inches: of a figure, and of a line of text
-LETTERS = 66  # that fit the width
+WIDTH, LINE = 8 / 2.54, 0.14  # inches: of a figure, and of a line of text
+LETTERS = 58  # that fit the width
+# Where an axis of ratios may have ticks.
+RATIOS = (
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.01, 1.02, 1.05,
+    1.1, 1.2, 1.3, 1.5, 2, 3, 5, 7, 10, 20, 50, 100, 200, 500, 1000, 10_000, 100_000,
+)  # fmt: skip
 FEW = 5  # documents that an interval needs; of fewer, each is a dot
-LOSSES = {"perplexity": "document_loss", BLOCK_PERPLEXITY: DOCUMENT_BLOCK_LOSS}
+Point = Record | Effect  # a value with its interval
 # Dates and program versions would change the bytes of an unchanged figure.
 METADATA: dict[str, dict[str, None]] = {
     "png": {"Software": None},
@@ -57,32 +62,29 @@ def grid(count: int, height: float) -> tuple[Figure, list[Axes]]:
 
 def line(
     axes: Axes,
-    curve: Mapping[Any, Record],
+    curve: Mapping[Any, Point],
     extension: Extension,
     called: Mapping[Extension, str],
-    rows: Sequence[Record] = (),
+    bars: bool = True,
     **look: Any,
 ) -> None:
-    """One extension's values by place, with their intervals; `look` is what differs from its usual style.
-
-    `rows` have the losses of single documents, which are shown instead of intervals where there are few.
-    """
+    """One extension's values by place, with the intervals of those marked; `look` differs from its usual style."""
     among = list(called)
-    values = [record.value for record in curve.values()]
+    values = [point.value for point in curve.values()]
     axes.plot(list(curve), values, **{"label": called[extension], **style(extension, among), **look})
-    intervals(axes, curve, colour(extension, among), rows)
+    if bars:
+        marked = dict(list(curve.items())[:: look.get("markevery", 1)])
+        intervals(axes, marked, colour(extension, among))
 
 
-def intervals(
-    axes: Axes, curve: Mapping[Any, Record], shade: str, rows: Sequence[Record] = (), across: bool = False
-) -> None:
+def intervals(axes: Axes, curve: Mapping[Any, Point], shade: str, across: bool = False) -> None:
     """A bar from end to end of each interval; of fewer than five documents a small dot a document instead."""
-    for place, record in curve.items():
-        if _few(record):
-            values = _documents(rows, record)
-            axes.plot([place] * len(values), values, ".", color=shade, alpha=0.6, markersize=3)
-        elif record.ci_low is not None and record.ci_high is not None:
-            ends, still = (record.ci_low, record.ci_high), (place, place)
+    for place, point in curve.items():
+        effect = _effect(point)
+        if _few(point):
+            axes.plot([place] * len(effect.each), effect.each, ".", color=shade, alpha=0.6, markersize=3)
+        elif effect.low is not None and effect.high is not None and effect.low < effect.high:
+            ends, still = (effect.low, effect.high), (place, place)
             axes.plot(*((ends, still) if across else (still, ends)), color=shade, marker="|" if across else "_")
 
 
@@ -91,26 +93,28 @@ def count(records: Iterable[Record], noun: str) -> str:
     return plural(max(record.n_documents or 0 for record in records), noun)
 
 
-def spread(own: Iterable[Record], bars: str) -> str:
-    """What a caption says of the intervals of some records: `bars`, or that dots stand in their place."""
-    return "small dots: single documents" if any(map(_few, own)) else bars
+def spread(own: Iterable[Point], bars: str = "bars: 95 % over paired documents and, of what is tuned, seeds") -> str:
+    """What a caption says of the intervals of some numbers: `bars`, or that dots stand in their place."""
+    shown = list(own)
+    if any(map(_few, shown)):
+        several = any(_effect(point).documents > 1 for point in shown)
+        return "small dots: single documents" if several else "one document, which has no interval"
+    return bars if any(_effect(point).low is not None for point in shown) else "no intervals were recorded"
 
 
-def _few(record: Record) -> bool:
-    return record.n_documents is not None and record.n_documents < FEW
+def _few(point: Point) -> bool:
+    return 0 < _effect(point).documents < FEW
 
 
-def _documents(rows: Sequence[Record], record: Record) -> list[float]:
-    """The perplexities of the single documents behind one."""
-    place = (LOSSES.get(record.metric), record.at, record.eval_window, extension_of(record))
-    return [math.exp(row.value) for row in rows if (row.metric, row.at, row.eval_window, extension_of(row)) == place]
+def _effect(point: Point) -> Effect:
+    return recorded(point) if isinstance(point, Record) else point
 
 
 def log_ticks(axes: Axes, places: Sequence[int], labels: Sequence[str] | None = None) -> None:
     """A horizontal axis on which every doubling is as wide, with ticks at these places alone, such as windows."""
     axes.set_xscale("log", base=2)
     axes.set_xticks(places, list(map(str, places)) if labels is None else labels)
-    axes.minorticks_off()
+    axes.xaxis.minorticks_off()
 
 
 def log_axis(axes: Axes) -> None:
@@ -120,6 +124,41 @@ def log_axis(axes: Axes) -> None:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(tick)
         axes.yaxis.set_minor_formatter(tick)
+
+
+def ratio_axis(axes: Axes, ends: Sequence[Point] = (), name: str = "the base itself") -> None:
+    """A logarithmic axis of ratios with a named line at 1; what leaves the range of `ends` is cut off."""
+    axes.axhline(1, color=DARK, linewidth=0.8, zorder=0, label=name)
+    axes.set_yscale("log")
+    if ends:
+        values = [1.0, *(value for point in ends for value in _drawn(point))]
+        room = max(1.001, (max(values) / min(values)) ** 0.08)
+        axes.set_ylim(min(values) / room, max(values) * room)
+    axes.set_yticks(ratio_ticks(*axes.get_ylim(), most=6), map(plain, ratio_ticks(*axes.get_ylim(), most=6)))
+    axes.yaxis.minorticks_off()
+
+
+def _drawn(point: Point) -> Iterator[float]:
+    effect = _effect(point)
+    yield effect.value
+    if _few(point):
+        yield from effect.each
+    elif effect.low is not None and effect.high is not None:
+        yield from (effect.low, effect.high)
+
+
+def ratio_ticks(low: float, high: float, most: int = 9) -> list[float]:
+    """1, and what stands far enough from it and from each other, on a logarithmic axis from `low` to `high`."""
+    apart, kept = math.log(high / low) / most, [1.0]
+    for value in sorted(RATIOS, key=lambda value: (round(abs(math.log(value)), 2), value)):
+        if low <= value <= high and all(abs(math.log(value / other)) >= apart for other in kept):
+            kept.append(value)
+    return sorted(value for value in kept if low <= value <= high)
+
+
+def plain(value: float) -> str:
+    """The label of a tick at a ratio."""
+    return f"{value:,g}"
 
 
 def perplexity_axis(axes: Axes, label: str = "perplexity") -> None:
@@ -140,10 +179,11 @@ def percent(value: float, _: float) -> str:
     return rate_text(value).replace(".0", "")
 
 
-def mark(axes: Axes, window: int, name: str = "L") -> None:
-    """A dashed line at the end of a window, with its name above the panel."""
-    axes.axvline(window, color=DARK, linestyle="--", linewidth=1, zorder=0)
-    axes.text(window, 1.02, f"{name} = {window}", ha="center", color=DARK, transform=axes.get_xaxis_transform())
+def mark(axes: Axes, window: int, name: str | None = None) -> None:
+    """A dashed line at the end of a window, with its name above the panel, `L = 256` if none is given."""
+    axes.axvline(window, color=DARK, linestyle="--", linewidth=0.8, zorder=0)
+    shown = f"L = {window}" if name is None else name
+    axes.text(window, 1.04, shown, ha="center", color=DARK, transform=axes.get_xaxis_transform())
 
 
 def cells(axes: Axes) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from position_interpolation.evidence.extensions import LABELS, Extension
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import whole
+from position_interpolation.evidence.words import BEYOND, whole
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,16 @@ class Cell:
     low: float | None = None
     high: float | None = None
     n: int | None = None
+
+    def shown(self, column: "Column") -> str:
+        """The value alone, for readers; empty if there is none."""
+        return (self.value or "") if self.value is None or isinstance(self.value, str) else column.show(self.value)
+
+    def interval(self, column: "Column") -> str:
+        """`[1.2, 3.4]`, or empty; above 10^3 the interval is left out with the number itself."""
+        if self.low is None or self.high is None or self.shown(column) in ("", BEYOND):
+            return ""
+        return f"[{column.show(self.low)}, {column.show(self.high)}]"
 
 
 Found = Cell | Record | float | str | None
@@ -58,6 +68,10 @@ class Table:
     def compared(self) -> bool:
         """Whether the paper's numbers stand beside ours."""
         return any(name.startswith("paper") for name in self.header)
+
+    def numeric(self, place: int) -> bool:
+        """Whether a column holds numbers alone."""
+        return not any(isinstance(row[place].value, str) for row in self.rows)
 
 
 # The first columns of most tables; a row is about an extension, and perhaps more.

@@ -28,11 +28,13 @@ class Effect:
     documents: int = 0
     sources: tuple[str, ...] = ()  # the experiments, or the paper's tables
     detail: str = ""  # the numbers behind it, and on how much they rest
+    each: tuple[float, ...] = ()  # of every single document, where documents are paired
 
     def scaled(self, factor: float) -> "Effect":
         """The same in another unit."""
         low, high = (None if end is None else factor * end for end in (self.low, self.high))
-        return replace(self, value=factor * self.value, low=low, high=high)
+        each = tuple(factor * one for one in self.each)
+        return replace(self, value=factor * self.value, low=low, high=high, each=each)
 
 
 def exact(value: float, source: str, detail: str = "") -> Effect:
@@ -107,7 +109,8 @@ def products(over: Sequence[Losses], under: Sequence[Losses], same_tokens: bool 
 
     found = bootstrap(logarithm, len(common), SAMPLES)
     low, high = (None if bound is None else math.exp(bound) for bound in (found.low, found.high))
-    return Effect(math.exp(found.value), low, high, len(common))
+    each = tuple(np.exp(logarithm(np.eye(len(common)))).tolist())
+    return Effect(math.exp(found.value), low, high, len(common), each=each)
 
 
 def _mean_loss(losses: Losses, documents: Sequence[str], weights: Floats) -> Floats:
@@ -152,6 +155,11 @@ def worst_block(records: Sequence[Record], extension: Extension) -> Stretch:
     _, past = stretches(records, extension)
     highest = sorted(past.blocks, key=lambda record: record.value)[-1:]
     return _stretch(records, extension, {record.at for record in highest})
+
+
+def in_block(records: Sequence[Record], extension: Extension, block: select.Block) -> Losses:
+    """The losses of each document at a block of positions."""
+    return _stretch(records, extension, {block[0]}).documents
 
 
 def _stretch(records: Sequence[Record], extension: Extension, starts: Set[int | None]) -> Stretch:

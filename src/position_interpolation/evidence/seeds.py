@@ -12,6 +12,7 @@ import numpy as np
 
 from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.comparison import Effect, Losses
+from position_interpolation.evidence.extensions import Extension, extension_of
 from position_interpolation.evidence.intervals import Estimate, k_max, student, wilson
 from position_interpolation.evidence.records import Record
 
@@ -87,6 +88,40 @@ def of_one_seed(effect: Effect) -> Effect:
     return replace(effect, low=math.exp(low), high=math.exp(high))
 
 
+def over_base(rows: Sequence[Record], item: Extension, window: int) -> Effect | None:
+    """Perplexity at a window over that of the base at L; None if no document was read by both.
+
+    What rests on one seed of tuning is widened by what seeds are known to differ.
+    """
+    by_seed: dict[int | None, list[Record]] = {}
+    for row in rows:
+        if row.metric == "document_loss" and extension_of(row) in (item, item.untouched):
+            by_seed.setdefault(row.seed, []).append(row)
+    base = (comparison.document_losses(own, item.untouched, item.base_window) for own in by_seed.values())
+    under = next((losses for losses in base if losses), {})  # untuned: the same under every seed
+    measured = [losses for own in by_seed.values() if (losses := comparison.document_losses(own, item, window))]
+    if not item.steps:
+        measured = measured[:1]
+    found = products([([over], [under]) for over in measured], same_tokens=window == item.base_window)
+    return of_one_seed(found) if found is not None and item.steps and len(measured) == 1 else found
+
+
+def over_base_by_block(rows: Sequence[Record], item: Extension) -> dict[select.Block, Effect]:
+    """Perplexity in each block of positions over that of the base there, without an interval if no document has both.
+
+    The rows are one group of `select.positions`; blocks that the base was not measured in are left out.
+    """
+    base, found = select.by_block(rows, item.untouched), {}
+    for block, record in select.by_block(rows, item).items():
+        if block in base:
+            over, under = (comparison.in_block(rows, one, block) for one in (item, item.untouched))
+            effect = comparison.paired(over, under)
+            if effect is None:
+                effect = Effect(record.value / base[block].value, None, None, record.n_documents or 0)
+            found[block] = of_one_seed(effect) if item.steps else effect
+    return found
+
+
 def _mean(rows: Sequence[Record]) -> Record:
     """The mean of one number over its seeds."""
     to, back = (math.log, math.exp) if rows[0].metric in LOGARITHMIC else (float, float)
@@ -116,8 +151,10 @@ def _mean(rows: Sequence[Record]) -> Record:
 
 
 def _retrieved(longest: Record, successes: Sequence[Record]) -> Record:
-    """k_max of all seeds' trials together, as if they were of one."""
+    """k_max of all seeds' trials together, as if they were of one; their mean where no trials are there."""
     own = [one for one in successes if one.measurement == longest.measurement]
+    if not own:
+        return longest
     trials = own[0].n_documents or 0
     wins = {one.at or 0: round(one.value * trials) for one in own}
     found: Estimate = k_max(wins, trials, longest.data.get("threshold", THRESHOLD))

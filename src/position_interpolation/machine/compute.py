@@ -5,6 +5,8 @@ import os
 import shutil
 import sys
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,30 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(M_MMAP_MAX, 0)  # large blocks from the heap like small ones
         mallopt(M_TRIM_THRESHOLD, -1)  # whose end stays
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a GPU, or the machine itself, had no room, which torch says of the latter in words alone."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+@contextmanager
+def within_memory() -> Iterator[None]:
+    """Say in one line that memory does not do.
+
+    Raises:
+        UsageError: it does not.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UsageError(
+            f"memory does not do ({reason}): set a lower compute.tokens_per_forward, in tuning compute.recompute=true, "
+            "a shorter context or a smaller model; task=plan says what a run needs"
+        ) from error
 
 
 def compiles_on_cpu() -> bool:

@@ -59,6 +59,7 @@ def export(
             path.unlink(missing_ok=True)
         # The configuration comes last: without it nothing takes the folder for a model.
         for path in sorted(partial.iterdir(), key=lambda path: path.name == CONFIG):
+            path.chmod(0o644)  # safetensors writes for its user alone
             path.replace(place / path.name)
         partial.rmdir()
 

@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, Lla
 from transformers.distributed import DistributedConfig
 from transformers.utils import logging
 
-from position_interpolation.machine import files
+from position_interpolation.machine import compute, files
 from position_interpolation.models import attention, checkpoint, tokenizing
 from position_interpolation.models.wheel import smollm2_folder
 from position_interpolation.settings.errors import UsageError
@@ -197,7 +197,10 @@ def read(place: str | Path, reading: Callable[[], Any]) -> Any:
     try:
         return reading()
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        if compute.out_of_memory(error):
+            raise
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        first = f"nothing is known of {first}" if isinstance(error, KeyError) else first
         raise UsageError(
             f"{place} cannot be read as a model ({first}): expected config.json, *.safetensors and tokenizer files; "
             "remove the folder if a run made it, else correct model.location"

@@ -20,5 +20,7 @@ def told(error: UsageError | OSError) -> str:
     """The one line that a user reads; of a full disk or a folder that cannot be written, with the place."""
     if isinstance(error, UsageError):
         return f"error: {error}"
+    if isinstance(error, BrokenPipeError):
+        return f"stopped, as nobody reads on what it prints: {GO_ON}"
     where = "" if error.filename is None else f"{error.filename}: "
     return f"error: {where}{error.strerror or error}; mend that or choose another place: {GO_ON}"

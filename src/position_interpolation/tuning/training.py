@@ -211,11 +211,7 @@ def tune(
             f"compute.compile=true failed ({str(error).splitlines()[0]}): mend the compiler or leave it out"
         ) from error
     except (ValueError, KeyError, RuntimeError, CheckpointException) as error:
-        if (
-            isinstance(error, torch.OutOfMemoryError)
-            or start is None
-            or trainer.state.global_step > int(start.name.split("-")[1])
-        ):
+        if compute.out_of_memory(error) or start is None or trainer.state.global_step > int(start.name.split("-")[1]):
             raise
         raise UsageError(
             f"{start} cannot be continued ({str(error).splitlines()[0]}): expected a checkpoint of the same model and "

@@ -13,15 +13,15 @@ from position_interpolation.tasks.passkey import rules
 def sections(records: Sequence[Record]) -> Iterator[Section]:
     """Bases stopped after growing numbers of tokens, all seeds together."""
     for group, rows in select.stopped(records).items():
-        draw = partial(figures.base_tokens_figure, rows)
+        drawings = (("base_tokens", partial(figures.perplexity_figure, rows)),) if figures.ratios(rows) else ()
         title = f"Perplexity by training tokens of the base: {group.task}, {group.source} text"
-        yield Section(title, "base_tokens", tables.base_tokens_table(rows), (("base_tokens", draw),))
+        yield Section(title, "base_tokens", tables.base_tokens_table(rows), drawings)
     found = [row for row in records if row.metric == "k_max" and row.base_tokens is not None]
     for rule in rules.SENTENCES:
         retrieved = [row for row in found if row.protocol == rule]
         if not retrieved:
             continue
-        draw = partial(figures.base_tokens_figure, retrieved, "k_max")
+        draw = partial(figures.k_max_figure, retrieved)
         title = f"Passkey retrieval by training tokens of the base, rule {rule}"
         table = tables.base_tokens_table(retrieved, "k_max")
         yield Section(title, "base_tokens_passkey", table, (("base_tokens_passkey", draw),))

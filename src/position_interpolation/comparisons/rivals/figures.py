@@ -1,6 +1,5 @@
 """The frontier: what a method loses at L against what it gains at L', before and after tuning."""
 
-import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -17,10 +16,6 @@ Place = tuple[Effect, Effect]  # perplexity at L and at L', each over that of th
 
 CLOSE = 1.5  # times the base's perplexity: what lies within on both axes is drawn again, larger
 FEWEST = 3  # points that are worth it
-TICKS = (
-    0.2, 0.5, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.4, 1.5, 2, 3, 5, 7, 10, 20, 50, 100, 200, 500, 1000, 10_000,
-    100_000,
-)  # fmt: skip
 
 
 @drawing.styled
@@ -32,7 +27,7 @@ def frontier_figure(rows: Sequence[Record]) -> Figure:
     """
     found = frontier(rows)
     near = [max(inside.value, past.value) <= CLOSE for inside, past in found.values()]
-    figure, panels = drawing.panels(*(3.0, 3.0) if sum(near) >= FEWEST and not all(near) else (3.4,))
+    figure, panels = drawing.panels(*(2.4, 2.4) if sum(near) >= FEWEST and not all(near) else (2.7,))
     factor = max(item.factor for item in found)
     for axes in panels:
         for name in dict.fromkeys(map(_name, found)):
@@ -45,17 +40,17 @@ def frontier_figure(rows: Sequence[Record]) -> Figure:
         axes.set(xlim=(min(1.0, axes.get_xlim()[0]) * 0.99, CLOSE), ylim=(min(1.0, axes.get_ylim()[0]) * 0.99, CLOSE))
         axes.set_title("the same, close to the base")
     for axes in panels:
-        axes.set_xticks(_ticks(*axes.get_xlim()), map(_plain, _ticks(*axes.get_xlim())))
-        axes.set_yticks(_ticks(*axes.get_ylim()), map(_plain, _ticks(*axes.get_ylim())))
+        for ends, put in ((axes.get_xlim(), axes.set_xticks), (axes.get_ylim(), axes.set_yticks)):
+            put(drawing.ratio_ticks(*ends), map(drawing.plain, drawing.ratio_ticks(*ends)))
         axes.minorticks_off()
     panels[-1].set_xlabel("perplexity at L / the base's at L")
     documents = max(place.documents for places in found.values() for place in places)
-    bars = "95 % intervals, paired by document" if documents >= drawing.FEW else "none, of so few documents"
+    bars = "bars: 95 %, paired by document" if documents >= drawing.FEW else "small dots: single documents"
     first = next(iter(found))
     drawing.finish(
         figure,
         f"{first.base}, s = {factor:g}, {drawing.count(rows, 'document')} ({rows[0].data.get('source')} text): to the "
-        f"left is less lost, further down more gained; hollow: untuned, filled: tuned, joined by steps; bars: {bars}",
+        f"left is less lost, further down more gained; hollow: untuned, filled: tuned, joined by steps; {bars}",
     )
     return figure
 
@@ -73,6 +68,8 @@ def _draw(axes: Axes, own: dict[Extension, Place], among: Sequence[Extension]) -
         look["markerfacecolor"] = _shade(item) if item.steps else "white"
         at = inside.value, past.value
         axes.plot(*at, label=_name(item), **look, zorder=3)
+        if inside.documents == past.documents < drawing.FEW:
+            axes.plot(inside.each, past.each, ".", color=_shade(item), alpha=0.6, markersize=3)
         for ends, still, across in ((inside, past, True), (past, inside, False)):
             if ends.low is not None and ends.high is not None and ends.documents >= drawing.FEW:
                 bar, point = (ends.low, ends.high), (still.value, still.value)
@@ -88,16 +85,3 @@ def _name(item: Extension) -> str:
 
 def _shade(item: Extension) -> str:
     return DARK if item.control else LOOKS.get(item.method, OTHER)[0]
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """1, and what stands far enough from it and from each other."""
-    apart, kept = math.log(high / low) / 9, [1.0]
-    for tick in sorted(TICKS, key=lambda tick: abs(math.log(tick))):
-        if low <= tick <= high and all(abs(math.log(tick / other)) >= apart for other in kept):
-            kept.append(tick)
-    return sorted(tick for tick in kept if low <= tick <= high)
-
-
-def _plain(tick: float) -> str:
-    return f"{tick:,g}"

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from position_interpolation.evidence import comparison, seeds, select
+from position_interpolation.evidence import seeds, select
 from position_interpolation.evidence.comparison import Effect
-from position_interpolation.evidence.extensions import PAPERS, Extension, extension_of, ordered
+from position_interpolation.evidence.extensions import PAPERS, Extension, ordered
 from position_interpolation.evidence.records import Record
 
 
@@ -29,7 +29,7 @@ class Compared:
 
     def ratio(self, inside: bool) -> Effect | None:
         """Perplexity at L or L' over that of the base at L, paired by document and over all seeds of tuning."""
-        return against_base(self.rows, self.extension, self.window(inside))
+        return seeds.over_base(self.rows, self.extension, self.window(inside))
 
     def passkey(self, metric: str) -> Record | None:
         """Success or k_max in prompts of L'."""
@@ -55,21 +55,3 @@ def compared(rows: Sequence[Record], keys: Sequence[Record]) -> list[Compared]:
         for item in known
         if item.factor == 1 or item.window == reach
     ]
-
-
-def against_base(rows: Sequence[Record], item: Extension, window: int) -> Effect | None:
-    """Perplexity at a window over that of the base at L; None if no document was read by both.
-
-    What rests on one seed of tuning is widened by what seeds are known to differ.
-    """
-    by_seed: dict[int | None, list[Record]] = {}
-    for row in rows:
-        if row.metric == "document_loss" and extension_of(row) in (item, item.untouched):
-            by_seed.setdefault(row.seed, []).append(row)
-    base = (comparison.document_losses(own, item.untouched, item.base_window) for own in by_seed.values())
-    under = next((losses for losses in base if losses), {})  # untuned: the same under every seed
-    measured = [losses for own in by_seed.values() if (losses := comparison.document_losses(own, item, window))]
-    if not item.steps:
-        measured = measured[:1]
-    found = seeds.products([([over], [under]) for over in measured], same_tokens=window == item.base_window)
-    return seeds.of_one_seed(found) if found is not None and item.steps and len(measured) == 1 else found

@@ -22,7 +22,7 @@ def sweep_figure(rows: Sequence[Record]) -> Figure:
     The rows are one group of `select.compared` for which `tables.is_sweep` holds.
     """
     families = swept(rows)
-    figure, panels = drawing.panels(*[0.6 + 0.3 * len(by_rate(rows))] * len(families))
+    figure, panels = drawing.panels(*[0.5 + 0.24 * len(by_rate(rows))] * len(families))
     for axes, family in zip(panels, families, strict=True):
         _panel(axes, rows, family)
     documents = drawing.count(rows, "document")

@@ -62,7 +62,7 @@ def map_figure(grid: Grid, what: Number) -> Figure:
         if found is not None and place[0] is not None and place[1] is not None:
             panel = cells.setdefault(_title(one.extension, setting, more), {})
             panel[rows.index(place[0]), columns.index(place[1])] = found.value
-    figure, panels = drawing.panels(*[0.7 + 0.24 * len(rows)] * len(cells))
+    figure, panels = drawing.panels(*[0.55 + 0.2 * len(rows)] * len(cells))
     ends = [value for known in cells.values() for value in known.values()] if what.lower else [0.0, 1.0]
     for axes, (title, known) in zip(panels, cells.items(), strict=True):
         heat(axes, known, (len(rows), len(columns)), what.show, what.lower, (min(ends), max(ends)))
@@ -81,7 +81,7 @@ def map_figure(grid: Grid, what: Number) -> Figure:
 def lines_figure(grid: Grid, known: Sequence[Number]) -> Figure:
     """A panel a number, a line an extension over the values of the single key; the base is a dashed line."""
     (name,) = grid.names
-    figure, panels = drawing.panels(*[1.9] * len(known))
+    figure, panels = drawing.panels(*[1.5] * len(known))
     among = [item for item in ordered(grid.rows) if item.method != "none"]
     called = names(among)
     for axes, what in zip(panels, known, strict=True):

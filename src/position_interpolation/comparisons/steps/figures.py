@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 
 from position_interpolation.comparisons.steps.tables import after, printed_after
 from position_interpolation.display import drawing
-from position_interpolation.display.colours import GREY, style
-from position_interpolation.evidence import paper, select, step_counts
+from position_interpolation.display.colours import style
+from position_interpolation.evidence import paper, seeds, select, step_counts
+from position_interpolation.evidence.comparison import Effect, exact
 from position_interpolation.evidence.extensions import Extension, method_label, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.tasks.tuning_curve import page
@@ -16,24 +17,40 @@ from position_interpolation.tasks.tuning_curve import page
 
 @drawing.styled
 def perplexity_steps_figure(rows: Sequence[Record]) -> Figure:
-    """Perplexity at the extension's own window against steps (Table 3), with the base at L as a band.
+    """Perplexity at the extension's own window against steps over the base's at L (Table 3), and the paper's.
 
-    The rows are one group of `select.perplexities` in which `step_counts.families` finds some.
+    The panels reach over what is tuned; where the lines start, untuned, is in their titles. The rows are one group of
+    `select.perplexities` in which `step_counts.families` finds some; without a base at L no ratio is drawn.
     """
     families = step_counts.families(rows)
-    printed = {family[-1]: _printed(family[-1], rows[0].task, "perplexity") for family in families}
-    known = {last: points for last, points in printed.items() if points}
-    figure, (ours, *theirs) = drawing.panels(*(2.4, 2.4) if known else (2.4,))
-    _draw(ours, rows, families, "perplexity", "token")
-    _draw_base(ours, rows)
-    ours.set_title(f"{families[0][0].model}, {rows[0].task}")
-    for axes in theirs:
-        for last, points in known.items():
-            axes.plot(*zip(*points, strict=True), **style(last, [last]))
-        axes.set_title("The paper: LLaMA 7B, Table 3")
-    for axes in figure.axes:
-        drawing.perplexity_axis(axes, "perplexity at the own window L'")
-        axes.set_xlabel("tuning steps")
+    ours = {family[-1]: _ratios(rows, family) for family in families}
+    printed = {family[-1]: _printed_ratios(family[-1], rows[0].task) for family in families}
+    named = {f"{families[0][0].base}, {rows[0].task}": ours, "The paper: LLaMA 7B, Table 3": printed}
+    known = {title: lines for title, lines in named.items() if any(lines.values())}
+    if not any(ours.values()):
+        return _perplexity_by_steps(rows, families)
+    figure, panels = drawing.panels(*[1.7] * len(known))
+    called = {last: method_label(last) for last in ours}
+    for axes, (title, lines) in zip(panels, known.items(), strict=True):
+        for last, curve in lines.items():
+            drawing.line(axes, curve, last, called)
+        tuned = [effect for curve in lines.values() for steps, effect in curve.items() if steps]
+        drawing.ratio_axis(axes, tuned, "1: the base at L")
+        starts = [f"{curve[0].value:.3g} ({called[last]})" for last, curve in lines.items() if 0 in curve]
+        axes.set_title("\n".join([title, *([f"untuned: {', '.join(starts)}"] if starts else [])]))
+    panels[-1].set_xlabel("tuning steps")
+    figure.supylabel("perplexity at L' / the base's at L", fontsize="medium")
+    effects = [effect for curve in ours.values() for effect in curve.values()]
+    documents = drawing.count(rows, "document")
+    drawing.finish(figure, f"{documents}, protocol token; {drawing.spread(effects)}")
+    return figure
+
+
+def _perplexity_by_steps(rows: Sequence[Record], families: Sequence[list[Extension]]) -> Figure:
+    figure, (axes,) = drawing.panels(1.9)
+    _draw(axes, rows, families, "perplexity", "token")
+    drawing.perplexity_axis(axes, "perplexity at the own window L'")
+    axes.set(title=f"{families[0][0].base}, {rows[0].task}", xlabel="tuning steps")
     documents = drawing.count(rows, "document")
     drawing.finish(figure, f"{documents}, protocol token; bars: 95 % bootstrap over documents")
     return figure
@@ -46,7 +63,7 @@ def passkey_steps_figure(rows: Sequence[Record], rule: str) -> Figure:
     The rows are one group of `rules.passkeys`, judged by `rule`, in which `step_counts.families` finds some.
     """
     families = step_counts.families(rows)
-    figure, (axes,) = drawing.panels(2.6)
+    figure, (axes,) = drawing.panels(2.1)
     _draw(axes, rows, families, "k_max", None)
     farthest = max(extension.steps for family in families for extension in family)
     for last in (family[-1] for family in families):
@@ -55,7 +72,7 @@ def passkey_steps_figure(rows: Sequence[Record], rule: str) -> Figure:
         points = [(count, longest / window) for count, longest in printed if count <= farthest]
         if points:
             axes.plot(*zip(*points, strict=True), **style(last, [last]), linewidth=0.8, alpha=0.4)
-    axes.set(xlabel="tuning steps", ylabel="k_max as a share of the own window L'", ylim=(-0.03, 1.05))
+    axes.set(xlabel="tuning steps", ylabel="k_max / own window L'", ylim=(-0.03, 1.05))
     axes.yaxis.set_major_formatter(drawing.percent)
     drawing.finish(
         figure,
@@ -69,7 +86,7 @@ def curves_figure(rows: Sequence[Record]) -> Figure:
     """One group of `tuning_curve.page.curves`: training loss against step, one line an extension."""
     several = len({extension.model for extension in ordered(rows)}) > 1
     called = {item: method_label(item) + (f" ({item.model})" if several else "") for item in ordered(rows)}
-    figure, (axes,) = drawing.panels(2.6)
+    figure, (axes,) = drawing.panels(2.1)
     for extension in called:
         curve = select.along(rows, extension, select.TRAINING_LOSS)
         drawing.line(axes, curve, extension, called, markevery=max(1, len(curve) // 8))
@@ -87,17 +104,19 @@ def _draw(
         found = [(item.steps, select.find(rows, item, metric, item.window, protocol)) for item in family]
         unit = 1.0 if metric == "perplexity" else 1 / family[-1].window
         curve = {steps: page.scaled(record, unit) for steps, record in found if record is not None}
-        drawing.line(axes, curve, family[-1], called, rows)
+        drawing.line(axes, curve, family[-1], called)
 
 
-def _draw_base(axes: Axes, rows: Sequence[Record]) -> None:
-    """The base at its own window: what tuning has to win back."""
-    for base in [item for item in ordered(rows) if item.method == "none"]:
-        inside = select.find(rows, base, "perplexity", base.window, "token")
-        if inside is not None:
-            axes.axhline(inside.value, color=GREY, linestyle="--", label=f"{base.label}, at L")
-            if inside.ci_low is not None and inside.ci_high is not None:
-                axes.axhspan(inside.ci_low, inside.ci_high, color=GREY, alpha=0.15, linewidth=0)
+def _ratios(rows: Sequence[Record], family: Sequence[Extension]) -> dict[int, Effect]:
+    """By steps, at the own window."""
+    found = {item.steps: seeds.over_base(rows, item, item.window) for item in family}
+    return {steps: effect for steps, effect in found.items() if effect is not None}
+
+
+def _printed_ratios(extension: Extension, task: str) -> dict[int, Effect]:
+    base = paper.beside(extension.untouched, task, "perplexity", extension.base_window)
+    points = _printed(extension, task, "perplexity") if base is not None else []
+    return {steps: exact(value / base.value, base.experiment) for steps, value in points if base is not None}
 
 
 def _printed(extension: Extension, task: str, metric: str) -> list[tuple[int, float]]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import GREY, VERMILION, colour, style
@@ -20,7 +21,7 @@ def changes_figure(records: Sequence[Record]) -> Figure:
     """One table of `tables.by_sample`: change of accuracy and of the margin by set, one marker an extension."""
     sets = asked(records)
     compared = ordered(record for record in records if record.metric == "accuracy_change")
-    height = 0.6 + 0.13 * len(sets) * (1 + len(compared))
+    height = 0.5 + 0.11 * len(sets) * max(3, 1 + len(compared))
     figure, (accuracy, margin) = drawing.panels(height, height)
     _panel(accuracy, records, compared, "accuracy_change", 100)
     _panel(margin, records, compared, "margin_change", 1)
@@ -54,6 +55,7 @@ def _panel(axes: Axes, records: Sequence[Record], compared: Sequence[Extension],
         axes.plot([record.value for record in found.values()], [*found], label=called[extension], **look)
         drawing.intervals(axes, found, colour(extension, compared), across=True)
     counts = [drawing.count([record for record in records if record.task == name], "question") for name in sets]
+    axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.set_yticks(range(len(sets)), [f"{TITLES[name]}\n{count}" for name, count in zip(sets, counts, strict=True)])
     axes.set_ylim(len(sets) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)

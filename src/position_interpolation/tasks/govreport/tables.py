@@ -47,6 +47,15 @@ def score(records: Sequence[Record], writer: Writer, metric: str) -> Record | No
     return next((record for record in records if record.metric == metric and writer_of(record) == writer), None)
 
 
+def by_report(records: Sequence[Record], metric: str, writer: Writer) -> dict[str, float]:
+    """ROUGE of every report's summary, by id."""
+    return {
+        str(record.data["ids"][0]): record.value
+        for record in records
+        if record.metric == f"document_{metric}" and writer_of(record) == writer
+    }
+
+
 def govreport_table(records: Sequence[Record]) -> Table:
     """Writers by ROUGE, the paper's rows below, of one group of `select.summaries`."""
     window = next((record.eval_window for record in records if record.eval_window is not None), None)

@@ -31,7 +31,7 @@ def heads_figure(records: Sequence[Record]) -> Figure:
     found = {record.metric: record for record in records if record.at is None}
     extension = ordered(records)[0]
     by_span = scores_by_span(records, extension)
-    figure, (scores, errors, ratio) = drawing.panels(2.2, 2.2, 2.2)
+    figure, (scores, errors, ratio) = drawing.panels(1.7, 1.7, 1.7)
     for name in ("p95", "median"):
         _quantile(scores, {sum(span) / 2: levels[name] for span, levels in by_span.items() if name in levels}, name)
     scores.set_ylabel("largest |a(s)| / √d\nin a block of spans (no unit)")
@@ -43,6 +43,7 @@ def heads_figure(records: Sequence[Record]) -> Figure:
     for axes in (scores, ratio):
         drawing.mark(axes, extension.base_window)
         axes.set_xlabel("span s (tokens)")
+        axes.xaxis.set_major_locator(MaxNLocator(5))
     first = found["error_median"]
     drawing.finish(
         figure,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -11,23 +12,28 @@ from matplotlib.figure import Figure
 
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import GREY, VERMILION
-from position_interpolation.evidence import select
+from position_interpolation.evidence import select, step_counts
 from position_interpolation.evidence.extensions import names, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import whole
 
 SHADES = colormaps["cividis"]  # of success; made to read the same with colour blindness
-DISTANCE = "distance k of the passkey from the end of the prompt (tokens)"
+DISTANCE = "distance k of the key from the prompt's end (tokens)"
 
 
 @drawing.styled
 def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
-    """One group of `rules.passkeys`: success rate by extension (rows) and distance k of the passkey (columns)."""
+    """One group of `rules.passkeys`: success rate by extension (rows) and distance k of the passkey (columns).
+
+    Of extensions that differ in their steps alone the longest tuned is drawn, and the untuned: Table 4's own figure has
+    the others.
+    """
+    records = step_counts.ends(records)
     asked = select.asked(records)
     called = names([extension for extension, _ in asked])
     several = len(asked) > len(called)  # the same extension asked in prompts of several lengths
     farthest = max(window for _, window in asked)
-    figure, (axes,) = drawing.panels(1.0 + 0.36 * len(asked))
+    figure, (axes,) = drawing.panels(0.9 + 0.34 * len(asked))
     for row, (extension, window) in enumerate(asked):
         rates = select.by_distance(records, extension, window)
         starts = [0, *rates][:-1]
@@ -35,7 +41,7 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
         shades = [SHADES(record.value) for record in rates.values()]
         axes.barh([row] * len(rates), widths, 0.5, starts, color=shades, linewidth=0)
         axes.vlines(extension.base_window, row - 0.25, row + 0.25, color=VERMILION, linestyle=":")
-        axes.text(0, row - 0.28, called[extension] + (f", prompt {window}" if several else ""), va="bottom")
+        axes.text(0, row - 0.28, called[extension] + (f", in {window}" if several else ""), va="bottom")
         _mark_longest(axes, row, select.find(records, extension, "k_max", window), farthest)
     axes.set(xlim=(0, farthest), ylim=(len(asked) - 0.6, -0.8), yticks=[], xlabel=DISTANCE)
     axes.set_xticks([farthest * part // 4 for part in range(5)])
@@ -43,10 +49,11 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
     rates_bar(figure, "success rate")
     edges = ", ".join(map(str, sorted({extension.base_window for extension in called})))
     trials = drawing.count([row for row in records if row.metric == "success" and row.at is not None], "trial")
+    prompts = "in prompts of the tokens named" if several else "in prompts as long as the bars"
     drawing.finish(
         figure,
-        f"Passkey retrieval, rule {rule}, {trials} at each distance; "
-        f"thick bars: k_max, in brackets its 95 % interval; dotted: L = {edges}",
+        f"Passkey retrieval, rule {rule}, {prompts}, {trials} at each distance; "
+        f"thick marks: k_max, in brackets its 95 % interval; dotted: L = {edges}",
     )
     return figure
 
@@ -55,10 +62,11 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
 def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
     """The key's mean log-likelihood by distance, one line an extension; it tells apart where success is 0 or 1."""
     called = names(ordered(records))
-    figure, (axes,) = drawing.panels(2.8)
+    figure, (axes,) = drawing.panels(2.2)
     for extension, window in select.asked(records):
         found = select.by_distance(records, extension, window, "key_log_likelihood")
-        drawing.line(axes, found, extension, called, label=f"{called[extension]}, prompt {window}")
+        look: dict[str, Any] = {"label": f"{called[extension]}, prompt {window}", "markevery": max(1, len(found) // 8)}
+        drawing.line(axes, found, extension, called, **look)
     guess = math.log(1 / 10)
     axes.axhline(guess, color=GREY, linestyle="--", label=f"guessing a digit: ln(1/10) = {guess:.2f}")
     axes.set_xlim(left=0)
@@ -71,7 +79,9 @@ def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
 def rates_bar(figure: Figure, label: str) -> None:
     """What the colours of success mean, below all panels."""
     colours = ScalarMappable(Normalize(0, 1), SHADES)
-    bar = figure.colorbar(colours, ax=figure.axes, location="bottom", fraction=0.04, aspect=30, label=label)
+    bar = figure.colorbar(
+        colours, ax=figure.axes, location="bottom", fraction=0.04, aspect=30, label=label, ticks=[0, 0.5, 1]
+    )
     bar.ax.xaxis.set_major_formatter(drawing.percent)
 
 
@@ -80,5 +90,5 @@ def _mark_longest(axes: Axes, row: int, longest: Record | None, farthest: int) -
     if longest is not None:
         low, high = longest.ci_low, longest.ci_high
         interval = "" if low is None or high is None else f" [{whole(low)}, {whole(high)}]"
-        axes.text(farthest, row - 0.28, f"k_max = {whole(longest.value)}{interval}", ha="right", va="bottom")
+        axes.text(farthest, row - 0.28, f"k_max {whole(longest.value)}{interval}", ha="right", va="bottom")
         axes.vlines(longest.value, row - 0.3, row + 0.3, color=VERMILION, linewidth=2.5, clip_on=False)

@@ -36,7 +36,7 @@ def map_figure(rows: Sequence[Record], rule: str) -> Figure:
     """One group of `rules.passkeys` in which `mapped` finds some: one panel an extension."""
     maps = mapped(rows)
     called = names(list(maps))
-    figure, panels = drawing.panels(*[2.1] * len(maps))
+    figure, panels = drawing.panels(*[1.7] * len(maps))
     for axes, (extension, lengths) in zip(panels, maps.items(), strict=True):
         for place, length in enumerate(lengths):
             _draw_column(axes, place, length, select.by_distance(rows, extension, length))
@@ -57,7 +57,7 @@ def _draw_column(axes: Axes, place: int, length: int, rates: dict[int, Record]) 
     nearer = 0
     for distance, record in rates.items():
         height, top, shade = (distance - nearer) / length, 1 - distance / length, SHADES(record.value)
-        axes.bar(place, height, 1, bottom=top, color=shade, edgecolor="white", linewidth=0.5)
+        axes.bar(place, height, 1, bottom=top, color=shade, edgecolor="white", linewidth=0.2)
         nearer = distance
 
 

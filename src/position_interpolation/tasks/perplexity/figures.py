@@ -1,49 +1,108 @@
-"""Perplexity against evaluation window, beside what the paper prints."""
+"""Perplexity by evaluation window over that of the base at L, beside what the paper prints."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from position_interpolation.display import drawing
-from position_interpolation.display.colours import colour, style
-from position_interpolation.evidence import paper, select, step_counts
+from position_interpolation.evidence import paper, seeds, select, step_counts
+from position_interpolation.evidence.comparison import Effect, exact
 from position_interpolation.evidence.extensions import Extension, extension_of, names, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import UNREADABLE, plural
+from position_interpolation.evidence.words import plural
 
-UP = r"$\uparrow$"
+Ratios = Mapping[Extension, Mapping[int, Effect]]  # by evaluation window
+RATIO = "perplexity / the base's at L"
 
 
 @drawing.styled
 def perplexity_figure(records: Sequence[Record], protocol: str = "token") -> Figure:
-    """One group of `select.perplexities` in one aggregation: a line an extension, above what the paper prints.
+    """One group of `select.perplexities` in one aggregation, each perplexity over the base's at L where it is known.
 
+    Above all, what the windows do to the base and to what is untuned; below, what is tuned, closer; then the paper's.
     Of extensions that differ in their steps alone the longest tuned is drawn, and the untuned.
     """
     shown = [record for record in records if (record.metric, record.protocol) == ("perplexity", protocol)]
     shown = step_counts.ends(shown)
-    called, printed, first = names(ordered(shown)), _printed_lines(shown), shown[0]
-    extensions = [*called]
-    figure, (ours, *theirs) = drawing.panels(*(2.4, 2.4) if printed else (2.4,))
-    for extension in extensions:
-        own = sorted((row for row in shown if extension_of(row) == extension), key=lambda row: row.eval_window or 0)
-        curve = {_beside(record.eval_window or 0, extension, extensions): record for record in own}
-        drawing.line(ours, curve, extension, called, records)
-    ours.set_title(f"{', '.join(sorted({item.model for item in extensions}))}, {first.task}", pad=16)
-    _axes(ours, select.windows(shown), extensions[0].base_window, {item.window for item in extensions})
-    for axes in theirs:
-        _draw_printed(axes, printed, extensions)
-        table = f"The paper, LLaMA {paper.size(extensions[0].model)}, {paper.TITLES[first.task]}"
-        axes.set_title(f"{table} (PI 1000 steps, FT 10000)", pad=16)
+    found = _ratios(records, shown) if protocol == "token" else {}
+    printed = _printed(shown) if any(extension.steps for extension in found) else {}
+    if not any(extension.steps for extension in printed):  # the base alone
+        printed = {}
+    figure = _relative(found, printed, shown) if found else _absolute(shown)
     tokens = plural(max(record.n_tokens or 0 for record in shown), "scored token")
+    points: list[drawing.Point] = [point for curve in found.values() for point in curve.values()]
+    bars = drawing.spread(points) if found else drawing.spread(shown, "bars: 95 % bootstrap over documents")
+    first = shown[0]
     drawing.finish(
         figure,
-        f"{drawing.count(shown, 'document')} ({first.data.get('source')} text), {tokens}, "
-        f"stride {first.stride}, protocol {protocol}; {drawing.spread(shown, 'bars: 95 % bootstrap over documents')}; "
-        "points of one window stand side by side",
+        f"{', '.join(sorted({item.base for item in ordered(shown)}))} on {select.text(shown)}: {tokens}, "
+        f"stride {first.stride}, protocol {protocol}; {bars}"
+        + ("; the paper's PI after 1000 steps, its FT after 10000, its base above 1,000 past L" if printed else ""),
     )
+    return figure
+
+
+def compares(records: Sequence[Record], protocol: str) -> bool:
+    """Whether there is more than one number, which needs no picture."""
+    return sum((record.metric, record.protocol) == ("perplexity", protocol) for record in records) > 1
+
+
+def _ratios(records: Sequence[Record], shown: Sequence[Record]) -> Ratios:
+    """Of every perplexity that shares documents with the base at L."""
+    found: dict[Extension, dict[int, Effect]] = {}
+    for record in sorted(shown, key=lambda record: record.eval_window or 0):
+        extension, window = extension_of(record), record.eval_window or 0
+        if extension is not None and (effect := seeds.over_base(records, extension, window)) is not None:
+            found.setdefault(extension, {})[window] = effect
+    return {extension: found[extension] for extension in ordered(shown) if extension in found}
+
+
+def _relative(found: Ratios, printed: Ratios, shown: Sequence[Record]) -> Figure:
+    tuned = {extension: curve for extension, curve in found.items() if extension.steps}
+    theirs = {extension: curve for extension, curve in printed.items() if extension.steps}
+    moved = [item for item in found if item not in tuned and (item.factor > 1 or len(found[item]) > 1)]
+    kinds = [kind for kind, there in (("all", moved or not tuned), ("tuned", tuned), ("paper", theirs)) if there]
+    figure, panels = drawing.panels(*[1.45] * len(kinds))
+    windows, called = select.windows(shown), names([*found])
+    for axes, kind in zip(panels, kinds, strict=True):
+        curves = {"all": found, "tuned": tuned, "paper": theirs}[kind]
+        for extension, curve in curves.items():
+            places = {_beside(window, extension, [*curves]): point for window, point in curve.items()}
+            drawing.line(axes, places, extension, called)
+        drawing.ratio_axis(axes, name="1: the base at L")
+        if kind == "paper":
+            edges = {
+                paper.window(edge, item.base_window) for item in theirs for edge in (item.base_window, item.window)
+            }
+            _windows(axes, sorted({window for curve in theirs.values() for window in curve}), edges)
+        else:
+            edges = {edge for item in found for edge in (item.base_window, item.window)}
+            _windows(axes, windows, edges)
+        axes.set_title(_title(kind, shown), pad=14)
+    panels[-1].set_xlabel("evaluation window (tokens)")
+    figure.supylabel(RATIO, fontsize="medium")
+    return figure
+
+
+def _title(kind: str, shown: Sequence[Record]) -> str:
+    first, base = shown[0], ordered(shown)[0]
+    theirs = f"The paper, LLaMA {paper.size(base.model)}, {paper.TITLES.get(first.task)}"
+    return {"all": "All", "tuned": "What is tuned, closer", "paper": theirs}[kind]
+
+
+def _absolute(shown: Sequence[Record]) -> Figure:
+    """Where no base was read at L, or the documents' own losses are not kept."""
+    called = names(ordered(shown))
+    figure, (axes,) = drawing.panels(1.9)
+    for extension in called:
+        own = sorted((row for row in shown if extension_of(row) == extension), key=lambda row: row.eval_window or 0)
+        curve = {_beside(record.eval_window or 0, extension, [*called]): record for record in own}
+        drawing.line(axes, curve, extension, called)
+    drawing.perplexity_axis(axes)
+    _windows(axes, select.windows(shown), {edge for item in called for edge in (item.base_window, item.window)})
+    axes.set_xlabel("evaluation window (tokens)")
     return figure
 
 
@@ -52,37 +111,24 @@ def _beside(window: int, extension: Extension, among: Sequence[Extension]) -> fl
     return float(window * 2 ** (0.05 * (among.index(extension) - (len(among) - 1) / 2)))
 
 
-def _axes(axes: Axes, windows: Sequence[int], trained: int, extended: Iterable[int]) -> None:
-    """Axes of windows and perplexities, with dashed lines at L and every L' shown."""
+def _windows(axes: Axes, windows: Sequence[int], edges: set[int]) -> None:
+    """An axis of windows with dashed lines at L, the least of the edges, and at every L' shown."""
     drawing.log_ticks(axes, windows)
-    axes.set_xlabel("evaluation window (tokens)")
-    drawing.perplexity_axis(axes)
-    drawing.mark(axes, trained)
-    for window in sorted({window for window in extended if trained < window <= max(windows)}):
-        drawing.mark(axes, window, "L'")
+    axes.set_xlim(windows[0] / 2**0.2, windows[-1] * 2**0.2)
+    for window in sorted(edges):
+        if windows[0] <= window <= windows[-1]:
+            drawing.mark(axes, window, "L" if window == min(edges) else "L'")
 
 
-def _printed_lines(records: Sequence[Record]) -> dict[Extension, list[tuple[int, float]]]:
-    """(window, perplexity) that the paper prints for the extensions and windows that we measured."""
-    lines: dict[Extension, list[tuple[int, float]]] = {}
-    for extension in ordered(records):
-        for window in select.windows(records):
-            printed = paper.beside(extension, records[0].task, "perplexity", window)
-            if printed is not None:
-                lines.setdefault(extension, []).append((printed.eval_window or 0, printed.value))
+def _printed(shown: Sequence[Record]) -> Ratios:
+    """What the paper prints for the extensions and windows that we measured, over its base at L; finite ones alone."""
+    lines: dict[Extension, dict[int, Effect]] = {}
+    for extension in ordered(shown):
+        task = shown[0].task
+        base = paper.beside(extension.untouched, task, "perplexity", extension.base_window)
+        for window in select.windows(shown):
+            printed = paper.beside(extension, task, "perplexity", window)
+            if base is not None and printed is not None and math.isfinite(printed.value):
+                ratio = exact(printed.value / base.value, printed.experiment)
+                lines.setdefault(extension, {})[printed.eval_window or 0] = ratio
     return lines
-
-
-def _draw_printed(axes: Axes, lines: dict[Extension, list[tuple[int, float]]], among: Sequence[Extension]) -> None:
-    """The paper's numbers in our styles; what it prints as > 10^3 is an arrow leaving the top."""
-    for extension, points in lines.items():
-        known = [point for point in points if math.isfinite(point[1])]
-        axes.plot([window for window, _ in known], [value for _, value in known], **style(extension, among))
-        beyond = [window for window, value in points if math.isinf(value)]
-        if beyond:
-            shade, ends = colour(extension, among), [*known[-1:], (beyond[0], UNREADABLE)]
-            axes.plot(*zip(*ends, strict=True), color=shade, linestyle="--", linewidth=1)
-            axes.scatter(beyond, [UNREADABLE] * len(beyond), 80, shade, marker=UP, label="above 1,000 (paper)")
-    windows = sorted({window for points in lines.values() for window, _ in points})
-    edges = {paper.window(item.window, item.base_window) for item in lines}
-    _axes(axes, windows, paper.printed()["paper"]["original_window"], edges)

@@ -23,6 +23,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             tuple(
                 (f"perplexity{suffix}{end}", partial(figures.perplexity_figure, own, main))
                 for end, own in select.parted(rows).items()
+                if figures.compares(own, main)
             ),
             tuple((f"protocol {protocol}", tables.perplexity_table(rows, protocol)) for protocol in others),
         )

@@ -1,35 +1,87 @@
-"""Perplexity by position inside one long forward."""
+"""Perplexity by position inside one long forward: the base's own, and that of the others over it, block by block."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from position_interpolation.display import drawing
-from position_interpolation.evidence import select
-from position_interpolation.evidence.extensions import names, ordered
+from position_interpolation.evidence import seeds, select, step_counts
+from position_interpolation.evidence.comparison import Effect
+from position_interpolation.evidence.extensions import Extension, names, ordered
 from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.select import Block
+
+Ratios = Mapping[Extension, Mapping[Block, Effect]]
 
 
 @drawing.styled
 def positions_figure(records: Sequence[Record]) -> Figure:
-    """One group of `select.positions`: a line an extension through the blocks, with the end of the trained window."""
-    called = names(ordered(records))
-    curves = {extension: select.by_block(records, extension) for extension in called}
-    figure, (axes,) = drawing.panels(2.6)
+    """One group of `select.positions`: a line an extension through the blocks, with the end of the trained window.
+
+    Below, where the base was measured, what each extension does to it in the same block: inside the window L that of
+    what is tuned, if any is, whose price is small; past it that of all. Of extensions that differ in their steps alone
+    the longest tuned is drawn, and the untuned.
+    """
+    rows = step_counts.ends(records)
+    called = names(ordered(rows))
+    curves = {extension: select.by_block(rows, extension) for extension in called}
+    ratios = {
+        item: found for item in called if item != item.untouched and (found := seeds.over_base_by_block(rows, item))
+    }
+    edge, end = max(item.base_window for item in called), max(stop for curve in curves.values() for _, stop in curve)
+    parts = _parts(ratios, edge, end)
+    layout: list[Any] = [["whole"] * max(1, len(parts)), *([[*parts]] if parts else [])]
+    heights = (1.4, 1.7)[: len(layout)]
+    figure = Figure(figsize=(drawing.WIDTH, sum(heights)))
+    panels = figure.subplot_mosaic(layout, height_ratios=heights)
     for extension, curve in curves.items():
-        by_middle = {(start + stop) / 2: record for (start, stop), record in curve.items()}
-        drawing.line(axes, by_middle, extension, called, records)
-    for window in sorted({extension.base_window for extension in called}):
-        drawing.mark(axes, window)
-    edges = sorted({edge for curve in curves.values() for block in curve for edge in block})
-    axes.set(xlabel="position (tokens)", xticks=edges[:: math.ceil(len(edges) / 6)])
-    drawing.perplexity_axis(axes)
+        drawing.line(panels["whole"], _by_middle(curve), extension, called, bars=False)
+    if edge < end:
+        drawing.mark(panels["whole"], edge)
+    drawing.perplexity_axis(panels["whole"])
+    _ticks(panels["whole"], 0, end)
+    for part, (shown, start, stop) in parts.items():
+        for extension, effects in shown.items():
+            drawing.line(panels[part], _by_middle(effects), extension, called)
+        ends = [effect for found in shown.values() for effect in found.values()]
+        drawing.ratio_axis(panels[part], ends)
+        _ticks(panels[part], start, stop)
+        panels[part].set_title(part)
+    for first in [*parts][:1]:
+        panels[first].set_ylabel("perplexity / the base's")
+    for lowest in layout[-1]:
+        panels[lowest].set_xlabel("position (tokens)")
+    _finish(figure, rows, ratios, curves, end)
+    return figure
+
+
+def _parts(ratios: Ratios, edge: int, end: int) -> dict[str, tuple[Ratios, int, int]]:
+    """What the panels of ratios show, by their titles, and from which position to which."""
+    tuned = {item: found for item, found in ratios.items() if item.steps} or ratios
+    inside = {item: {block: one for block, one in found.items() if block[0] < edge} for item, found in tuned.items()}
+    past = {item: {block: one for block, one in found.items() if block[0] >= edge} for item, found in ratios.items()}
+    parts = {"inside L": (inside, 0, min(edge, end)), "past L": (past, edge, end)}
+    return {title: part for title, part in parts.items() if any(part[0].values())}
+
+
+def _by_middle(curve: Mapping[Block, drawing.Point]) -> dict[float, drawing.Point]:
+    return {(start + stop) / 2: point for (start, stop), point in curve.items()}
+
+
+def _ticks(axes: Axes, start: int, stop: int) -> None:
+    axes.set(xlim=(start, stop), xticks=[start, (start + stop) // 2, stop])
+
+
+def _finish(
+    figure: Figure, rows: Sequence[Record], ratios: Ratios, curves: Mapping[Extension, Mapping[Block, Record]], end: int
+) -> None:
     shown = [record for curve in curves.values() for record in curve.values()]
+    effects = [effect for found in ratios.values() for effect in found.values()]
     drawing.finish(
         figure,
-        f"{', '.join(dict.fromkeys(item.base for item in called))}: one forward of {edges[-1]} tokens, "
-        f"{drawing.count(shown, 'document')} ({shown[0].data.get('source')} text); "
-        + drawing.spread(shown, "bars: 95 % intervals"),
+        f"{', '.join(dict.fromkeys(item.base for item in curves))}: one forward of {end} tokens, "
+        f"{drawing.count(shown, 'document')} ({rows[0].data.get('source')} text)"
+        + (f"; {drawing.spread(effects)}" if effects else ""),
     )
-    return figure

@@ -47,7 +47,7 @@ def _panels(records: Sequence[Record], metric: str) -> tuple[Figure, list[tuple[
     for one in questions(records):
         kinds.setdefault(one.name, []).append(one)
     called = names(ordered(records))
-    figure, axes = drawing.grid(len(kinds), 1.3)
+    figure, axes = drawing.grid(len(kinds), 1.15)
     panels = list(zip(axes, kinds.values(), strict=True))
     for panel, asked in panels:
         panel.set_title(asked[0].name)
@@ -63,6 +63,6 @@ def _finish(figure: Figure, records: Sequence[Record], label: str, bars: str) ->
     trials = drawing.count([row for row in records if row.metric == "retrieved"], "trial")
     edges = ", ".join(map(str, sorted({extension.base_window for extension in ordered(records)})))
     for lowest in figure.axes[-2:]:
-        lowest.set_xlabel("length of the prompt (tokens)")
+        lowest.set_xlabel("prompt (tokens)")
     figure.supylabel(label, fontsize="medium")
     drawing.finish(figure, f"{trials} each, the same prompts for every line; L = {edges}; {bars}")

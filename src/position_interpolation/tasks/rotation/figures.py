@@ -24,7 +24,7 @@ def rotation_figure(records: Sequence[Record]) -> Figure:
     """
     found, among = rotated(records), ordered(records)
     factor = max(extension.factor for extension in among)
-    figure, (axes,) = drawing.panels(2.8)
+    figure, (axes,) = drawing.panels(2.2)
     for alike in _alike(found):
         wavelengths, ratios = found[alike[0]].wavelengths, found[alike[0]].ratios
         every = max(1, len(ratios) // 8)

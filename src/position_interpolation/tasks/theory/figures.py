@@ -24,7 +24,7 @@ def figure_1(window: int = 2048, *, head_dim: int = 128, base: float = BASE) -> 
     Rows: the window as trained, extrapolation, Position Interpolation. Left: the whole text, each dot on the cosine of
     one slowly turning pair; right: around the end of the window, every index drawn.
     """
-    figure = Figure(figsize=(drawing.WIDTH, 3.9))
+    figure = Figure(figsize=(drawing.WIDTH, 3.2))
     rows = figure.subplots(3, 2, width_ratios=[2, 1], sharey=True)
     theta = frequencies(head_dim, base)
     slow = theta[np.abs(2 * np.pi / theta - 2.5 * window).argmin()]  # does not finish a turn inside the window
@@ -45,12 +45,23 @@ def figure_1(window: int = 2048, *, head_dim: int = 128, base: float = BASE) -> 
 
 
 def _indices(axes: Axes, indices: np.ndarray, slow: float, window: int) -> None:
-    """Dots on the cosine, and where the window ends."""
+    """Marks on the cosine, and where the window ends."""
     unseen, between = indices >= window, (indices % 1 != 0) & (indices < window)
-    colours = np.where(unseen, VERMILION, np.where(between, GREEN, BLUE))
-    axes.scatter(indices, np.cos(slow * indices), s=9, c=colours)
-    for colour, name in ((BLUE, "trained index"), (VERMILION, "unseen index"), (GREEN, "between two trained indices")):
-        axes.plot([], [], "o", color=colour, label=name)
+    kinds = (
+        (~(unseen | between), BLUE, "o", "trained index"),
+        (unseen, VERMILION, "s", "unseen index"),
+        (between, GREEN, "d", "between two trained indices"),
+    )
+    for own, colour, marker, name in kinds:
+        axes.plot(
+            indices[own],
+            np.cos(slow * indices[own]),
+            marker,
+            color=colour,
+            markersize=3,
+            fillstyle="none" if own is between else "full",
+            label=name,
+        )
     axes.axvline(window - 0.25, color=VERMILION, linestyle="--", linewidth=1, label="end of the window")
 
 
@@ -73,7 +84,7 @@ def figure_2(
     rows = random_fit_rows(solver, fits)
     fit, draw = fits[solver], fits[solver].typical
     scores = fit.extrapolated[draw]
-    figure, (fitted, extrapolated, interpolated) = drawing.panels(1.9, 1.9, 1.9)
+    figure, (fitted, extrapolated, interpolated) = drawing.panels(1.5, 1.5, 1.5)
 
     fitted.plot(fit.targets[draw], ".", color=GREY, markersize=1.5, label="targets: standard normal noise")
     fitted.plot(scores[:window], color=BLUE, label="least-squares fit a(s)")
@@ -112,7 +123,7 @@ def figure_5(head_dim: int = 128, *, base: float = BASE, spans: int = 4096) -> F
     """
     rows = figure_5_rows(head_dim, base=base, spans=spans)
     span, ratio = rows["smallest_ratio_span"], rows["smallest_ratio"]
-    figure, (axes,) = drawing.panels(2.4)
+    figure, (axes,) = drawing.panels(1.9)
     axes.plot(partial_sum_magnitude(np.arange(spans), head_dim, base) / head_dim, color=BLUE, linewidth=0.6)
     axes.axhline(1, color=VERMILION, linestyle="--", label="B(s) / d = 1: the least that the factor of 600 allows")
     axes.plot(span, ratio, "o", color=VERMILION, label=f"minimum {ratio:.4f} at s = {span:.0f}")

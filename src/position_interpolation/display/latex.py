@@ -1,0 +1,119 @@
+"""Tables for papers: booktabs, set so small and cut so narrow that each part fits a column of 8 cm."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from position_interpolation.display.tables import EXTENSION, Cell, Column, Table
+from position_interpolation.evidence.words import BEYOND
+
+COLUMN, GAP = 227.0, 4.0  # points: 8 cm, and the space between two columns of a table
+WIDE, NARROW, NARROWS = 4.0, 2.2, frozenset(".,:;'|![]()-ijlt ")  # points a character takes, of a font of 7
+PAPER = "paper "
+# What a caption says of intervals goes where they go.
+INTERVALS = re.compile(r" ?In brackets[^.]*\.|; in brackets[^.;]*")
+HEAD = r"""% Needs \usepackage{booktabs}. Each part is as wide as a column of 8 cm, without the intervals;
+% with them, for a wider page: \newcommand{\intervals}[1]{#1} before \input.
+\providecommand{\intervals}[1]{}
+\begin{table}
+\centering"""
+ESCAPES = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
+    letter: rf"\text{name}{{}}"
+    for letter, name in (
+        ("\\", "backslash"),
+        ("~", "asciitilde"),
+        ("^", "asciicircum"),
+        ("<", "less"),
+        (">", "greater"),
+    )
+}
+Part = Sequence[int]  # places of columns
+
+
+def to_latex(table: Table, label: str = "table") -> str:
+    """A table ready for \\input: one tabular a part, ours first, then the paper's; a single model is in the caption.
+
+    Args:
+        table: what to write.
+        label: for \\ref, behind `tab:`.
+    """
+    models = {str(row[0].value) for row in table.rows} if table.header[0] == "Model" else set()
+    single = f"{models.pop()}: " if len(models) == 1 and len(table.header) > 1 else ""
+    lines = [HEAD, rf"\caption{{{_caption(single + table.caption)}}}", rf"\label{{tab:{label}}}"]
+    lines += [r"\scriptsize", r"\setlength{\tabcolsep}{2pt}"]
+    blocks = ["\n".join(_tabular(table, part)) for part in parts(table, 1 if single else 0)]
+    return "\n".join([*lines, "\n\\par\\smallskip\n".join(blocks), r"\end{table}"]) + "\n"
+
+
+def parts(table: Table, first: int = 0) -> list[Part]:
+    """The columns of each tabular: what the rows are about, and as many numbers as fit beside it.
+
+    Args:
+        table: all columns.
+        first: the first of them to be shown.
+    """
+    known = [column.name for column in EXTENSION]
+    keys = [place for place, name in enumerate(table.header[: len(known)]) if name in known and place >= first]
+    keys = keys or [first]
+    rest = [place for place in range(first, len(table.columns)) if place not in keys]
+    ours = [place for place in rest if not table.header[place].startswith(PAPER)]
+    found: list[list[int]] = []
+    for kind in (ours, [place for place in rest if place not in ours]):
+        room = 0.0
+        for place in kind:
+            room -= _width(table, place) + GAP
+            if room < 0:
+                found.append([*keys])
+                room = COLUMN + GAP - sum(_width(table, one) + GAP for one in found[-1] + [place])
+            found[-1].append(place)
+    return list(found) or [keys]
+
+
+def escape(plain: str) -> str:
+    """Text that LaTeX sets as it stands; powers of ten are set as mathematics."""
+    pieces = plain.split(BEYOND)
+    return "$> 10^3$".join("".join(ESCAPES.get(letter, letter) for letter in piece) for piece in pieces)
+
+
+def _tabular(table: Table, part: Part) -> Iterator[str]:
+    """Rows that have a number there, or all if no column holds any."""
+    yield rf"\begin{{tabular}}{{@{{}}{''.join('r' if table.numeric(place) else 'l' for place in part)}@{{}}}}"
+    yield r"\toprule"
+    if any(table.header[place].startswith(PAPER) for place in part):
+        yield rf"\multicolumn{{{len(part)}}}{{@{{}}l@{{}}}}{{The paper}} \\"
+    yield " & ".join(_heading(table.header[place]) for place in part) + r" \\"
+    yield r"\midrule"
+    numbers = [place for place in part if table.header[place] not in {column.name for column in EXTENSION}]
+    for row in table.rows:
+        if not numbers or any(row[place].value is not None for place in numbers):
+            yield " & ".join(_cell(row[place], table.columns[place]) for place in part) + r" \\"
+    yield r"\bottomrule"
+    yield r"\end{tabular}"
+
+
+def _heading(name: str) -> str:
+    return "$L'$" if name == "Window L'" else escape(name.removeprefix(PAPER))
+
+
+def _cell(cell: Cell, column: Column) -> str:
+    interval = f"\\intervals{{ {escape(cell.interval(column))}}}" if cell.interval(column) else ""
+    return escape(cell.shown(column)) + interval
+
+
+def _caption(text: str) -> str:
+    """The sentence on intervals is shown with them."""
+    found, start = [], 0
+    for match in INTERVALS.finditer(text):
+        found += [escape(text[start : match.start()]), f"\\intervals{{{escape(match[0])}}}"]
+        start = match.end()
+    return "".join([*found, escape(text[start:])])
+
+
+def _width(table: Table, place: int) -> float:
+    """Of a column, in points, without intervals."""
+    column = table.columns[place]
+    name = "L'" if column.name == "Window L'" else column.name.removeprefix(PAPER)
+    return max(map(_letters, (name, *(row[place].shown(column) for row in table.rows))))
+
+
+def _letters(text: str) -> float:
+    return sum(NARROW if letter in NARROWS else WIDE for letter in text)
