@@ -1,6 +1,5 @@
 """What is done in a process of its own, forked from this one: how it ends, what it says, what it finds."""
 
-import contextlib
 import json
 import os
 import resource
@@ -47,6 +46,7 @@ def forked(act: Callable[[], Any], folder: Path, limits: Callable[[], None] = la
     os.dup2(writing, 2)
     os.dup2(os.open(os.devnull, os.O_RDWR), 1)
     os.dup2(1, 0)
+    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115  (pytest has put another in its place)
     os.chdir(folder)
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
     resource.setrlimit(resource.RLIMIT_AS, (GIGABYTES << 30,) * 2)
@@ -68,8 +68,7 @@ def _carried_out(act: Callable[[], Any], pipe: int) -> int:
     except BaseException:
         traceback.print_exc()
         return 2
-    with contextlib.suppress(OSError):
-        sys.stderr.flush()
+    sys.stderr.flush()
     os.write(pipe, SEPARATOR)
     view = memoryview(json.dumps(found).encode())
     while view:

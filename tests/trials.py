@@ -128,7 +128,7 @@ def bad(chance: Random, good: Path, kinds: list[str], tries: int) -> Iterator[Tr
 
 def killed(chance: Random, good: Path, folder: Path, command: list[str], seconds: float) -> tuple[Trial, Outcome]:
     """A run that is killed at a random moment, then carried out by the same command."""
-    after = chance.uniform(0.02, 0.98) * seconds
+    after = chance.uniform(0.02, 0.8) * seconds
     first = forked(lambda: carried_out(command), folder, lambda: signal.setitimer(signal.ITIMER_PROF, after))
     stopped = first.ended().status == -signal.SIGPROF
     kind, name = "kill" if stopped else "kill, too late", f"after {after:.2f} s: {command}"
