@@ -52,7 +52,7 @@ def carry_out(arguments: list[str]) -> None:
         tracking.check(configs[0])
     at_a_time = launch.side_by_side(arguments, configs)
     if distributed.is_first():
-        print(*opening(configs, at_a_time), sep="\n", flush=True)
+        print(*opening(configs, at_a_time, bool(configs) and launch.searched(arguments)), sep="\n", flush=True)
     if at_a_time > 1:
         side_by_side.carry_out(launch.command_lines(arguments), configs, at_a_time)
     else:

@@ -102,11 +102,19 @@ def command_lines(arguments: list[str]) -> list[list[str]]:
 
 def side_by_side(arguments: list[str], configs: list[Config]) -> int:
     """How many workers carry out the jobs: one where Hydra is to do it, in this process or by another launcher."""
-    if len(configs) < 2:
+    if len(configs) < 2 or searched(arguments) or not _is_hydras(arguments, "launcher"):
         return 1
+    return workers_at_a_time(configs[0])
+
+
+def searched(arguments: list[str]) -> bool:
+    """Whether a sweeper such as Optuna proposes the jobs: those that were checked are the ends of its intervals."""
+    return not _is_hydras(arguments, "sweeper")
+
+
+def _is_hydras(arguments: list[str], plugin: str) -> bool:
     plugins = composed(_without_sweeps(arguments), with_hydra=True).hydra
-    ours = all(plugins[name]._target_.startswith(HYDRAS_OWN) for name in ("launcher", "sweeper"))
-    return workers_at_a_time(configs[0]) if ours else 1
+    return str(plugins[plugin]._target_).startswith(HYDRAS_OWN)
 
 
 def _is_multirun(arguments: list[str]) -> bool:
