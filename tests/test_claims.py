@@ -471,6 +471,21 @@ class TestPasskey:
         fast = longest("extrapolation", 4, 0.9, 1000)
         assert verdict("passkey_extrapolation_slow", [fast, longest("pi", 4, 1.0, 1000)]).verdict == FAILS
 
+    def test_more_keys_rest_on_all_trials(self) -> None:
+        """Newcombe's interval by hand: 0.6 [0.5, 0.7] less 0.3 [0.2, 0.4] is 0.3 ± 0.1 sqrt 2."""
+        shared = {"task": "passkey", "experiment": "table4_passkey", "protocol": "key", "eval_window": 4 * L}
+        sides = [
+            row("success", rate, **extended(method, 4, 1000), **shared, ci_low=rate - 0.1, ci_high=rate + 0.1)
+            for method, rate in (("pi", 0.6), ("extrapolation", 0.3))
+        ]  # fmt: skip
+        found = verdict("passkey_more", sides)
+        assert found.verdict == HOLDS
+        assert found.worst is not None
+        assert found.worst.effect is not None
+        assert (found.worst.effect.low, found.worst.effect.high) == pytest.approx((0.1586, 0.4414), abs=1e-4)
+        at_one_distance = [replace(one, at=64) for one in sides]
+        assert verdict("passkey_more", at_one_distance).verdict == UNKNOWN
+
 
 class TestOtherTables:
     def change(self, test: str, factor: int, share: float) -> Record:

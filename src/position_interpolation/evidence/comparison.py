@@ -56,6 +56,15 @@ def apart(left: Effect, right: Effect) -> Effect:
     return Effect(left.value - right.value, low, high, left.documents, sources, detail)
 
 
+def independent(left: Effect, right: Effect) -> Effect:
+    """Left minus right, of two rates of independent trials: Newcombe's interval, which adds the squares."""
+    effect = apart(left, right)
+    if None in (left.low, left.high, right.low, right.high):
+        return effect
+    below, above = (left.value - left.low, right.high - right.value), (left.high - left.value, right.value - right.low)
+    return replace(effect, low=effect.value - math.hypot(*below), high=effect.value + math.hypot(*above))
+
+
 def document_losses(
     records: Sequence[Record], extension: Extension, eval_window: int, metric: str = "document_loss"
 ) -> Losses:

@@ -20,6 +20,7 @@ SUBJECTS = {
     "theory": "Theory (section 2, appendix A, Figures 2 and 5)",
     "tables": "Ours: beside the paper's tables",
     "quickstart": "Ours: the quick start, which tunes for 100 steps and reads another text",
+    "plain_text": "Ours: tuning text that asks for no keys, as the paper's",
     "positions": "Ours: perplexity by position inside one long text",
     "heads": "Ours: the bounds at other head dimensions, and on real heads",
     "base_tokens": "Ours: bases that were stopped early",

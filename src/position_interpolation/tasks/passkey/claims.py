@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from position_interpolation.evidence.comparison import Effect, apart, recorded
+from position_interpolation.evidence.comparison import Effect, apart, independent, recorded
 from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.judging import Bar, Case, share, times
 from position_interpolation.evidence.paper import at_steps
@@ -13,11 +13,23 @@ from position_interpolation.tasks.passkey import rules
 
 
 def k_max(evidence: Evidence, model: str, method: str, factor: int, steps: int | None = None) -> Effect | None:
-    """The longest distance from which the key is retrieved, as a share of L'.
+    """The longest distance from which the key is retrieved, as a share of L'."""
+    effect = _read(evidence, model, ("k_max", method, factor), steps)
+    return None if effect is None else effect.scaled(1 / evidence.window(model, factor))
+
+
+def keys_found(evidence: Evidence, model: str, method: str, factor: int, steps: int | None = None) -> Effect | None:
+    """The share of all keys that are found in prompts of L'."""
+    return _read(evidence, model, ("success", method, factor), steps)
+
+
+def _read(evidence: Evidence, model: str, wanted: tuple[str, str, int], steps: int | None) -> Effect | None:
+    """One metric of an extension, given as (metric, method, factor), over all distances of prompts of L'.
 
     By one rule for all that is said of a model: the key alone, unless no row was judged so. None as well if a base
     retrieves nothing in its own window: then nothing is learnt of extensions.
     """
+    metric, method, factor = wanted
     asked = list(evidence.of("passkey", model))
     rule = rules.believed(row for rows in asked for row in rows)
     for judged in asked:
@@ -25,14 +37,15 @@ def k_max(evidence: Evidence, model: str, method: str, factor: int, steps: int |
         known = {
             record.steps: record
             for record in rows
-            if (record.metric, record.method, record.factor) == ("k_max", method, factor)
+            if (record.metric, record.method, record.factor) == wanted
+            and record.at is None
             and record.eval_window == record.window
         }
         found = at_steps(known, method, steps)
         if found is not None and not any(map(_blind, rows)):
-            window = evidence.window(model, factor)
-            detail = f"{found.value:.0f} of {window}, {plural(found.steps or 0, 'step')}{rules.remark(rule)}"
-            return recorded(found, detail).scaled(1 / window)
+            of = f" of {evidence.window(model, factor)}" if metric == "k_max" else ""
+            value = f"{found.value:.0f}{of}" if metric == "k_max" else share(found.value)
+            return recorded(found, f"{value}, {plural(found.steps or 0, 'step')}{rules.remark(rule)}")
     return None
 
 
@@ -77,6 +90,16 @@ def farther(evidence: Evidence, factor: int) -> Iterator[Case]:
         ours, other = (k_max(evidence, model, method, own) for method in ("pi", "extrapolation"))
         name = f"{model}: k_max of PI x{own} less that of FT, as a share of {evidence.window(model, own)}"
         found = None if ours is None or other is None else apart(ours, other)
+        yield Case(name, found, Bar("above", 0.0), share)
+
+
+def more(evidence: Evidence, factor: int) -> Iterator[Case]:
+    """The share of keys that PI finds in prompts of L', less FT's: all trials decide, not those at one distance."""
+    for model in evidence.models:
+        own = evidence.factor(model, factor)
+        ours, other = (keys_found(evidence, model, method, own) for method in ("pi", "extrapolation"))
+        name = f"{model}: keys found in prompts of {evidence.window(model, own)} by PI x{own} less those by FT"
+        found = None if ours is None or other is None else independent(ours, other)
         yield Case(name, found, Bar("above", 0.0), share)
 
 
