@@ -1,31 +1,63 @@
-"""One progress bar for long work: rate and time left, quiet where nobody looks."""
+"""How far long work is, with its rate and the time left: a bar in a terminal, lines in a log."""
 
 import sys
 from types import TracebackType
+from typing import Any
 
 from tqdm import tqdm
 
 from position_interpolation.machine import distributed
 
+SOON, AT_MOST = 5.0, 60.0  # seconds between two lines of a log: at first, and in the end
+LINE = "{desc}: {percentage:3.0f} % of {total_fmt}{unit}, {rate_fmt}, {remaining} left{postfix}"
+
 
 class Progress:
-    """A bar with a rate and the time left; prints only sparse lines when the output is no terminal."""
+    """Counts units that are done.
 
-    def __init__(self, label: str, total: int, unit: str) -> None:
-        interval = 0.5 if sys.stderr.isatty() else 30.0
+    Where the output is no terminal, it writes whole lines: at first after seconds, in the end one a minute.
+    """
+
+    def __init__(self, label: str, total: int, unit: str, done: int = 0) -> None:
+        self.terminal = sys.stderr.isatty()
+        look: dict[str, Any]
+        if self.terminal:
+            look = {"mininterval": 0.5, "dynamic_ncols": True}
+        else:
+            look = {"mininterval": SOON, "maxinterval": AT_MOST, "bar_format": LINE, "file": _Lines()}
         self.bar = tqdm(
-            total=total, desc=label, unit=f" {unit}", unit_scale=True, mininterval=interval, leave=False,
-            disable=not distributed.is_first(),
+            total=total, initial=done, desc=label, unit=f" {unit}", unit_scale=True, leave=False,
+            disable=not distributed.is_first(), **look,
         )  # fmt: skip
 
     def __enter__(self) -> "Progress":
         return self
 
-    def __call__(self, amount: int) -> None:
-        """Count `amount` more units as done."""
-        self.bar.update(amount)
+    def __call__(self, amount: int, note: str = "") -> None:
+        """Count `amount` more units as done; `note` stands behind the time left from the next line on."""
+        if note:
+            self.bar.set_postfix_str(note, refresh=False)
+        if self.bar.update(amount) and not self.terminal:
+            self.bar.mininterval = min(AT_MOST, 2 * self.bar.mininterval)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self.bar.close()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.bar.close()
+        self.close()
+
+
+class _Lines:
+    """A stream that makes each state that tqdm writes a line of its own, and leaves out what would wipe the last."""
+
+    def write(self, text: str) -> None:
+        """Write one state."""
+        if state := text.strip("\r\n "):
+            print(state, file=sys.stderr)
+
+    def flush(self) -> None:
+        """Show it at once."""
+        sys.stderr.flush()

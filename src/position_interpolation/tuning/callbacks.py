@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
-from transformers.trainer_callback import ProgressCallback
 
 from position_interpolation.machine import distributed
+from position_interpolation.machine.progress import Progress
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Train
 from position_interpolation.tuning import checkpoints
@@ -63,14 +63,22 @@ class Forward(TrainerCallback):
             self.listener({**{f"train/{key}": value for key, value in logs.items()}, "step": state.global_step})
 
 
-class Bar(ProgressCallback):
-    """The Trainer's progress bar, which writes out every `every`-th log."""
+class Steps(TrainerCallback):
+    """Show how far tuning is, with the loss of the last step."""
 
-    def __init__(self, every: int) -> None:
-        super().__init__()
-        self.every = every
+    def __init__(self) -> None:
+        self.progress: Progress | None = None
 
-    def on_log(self, arguments: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
-        """Write what is due."""
-        if state.global_step % self.every == 0 or "loss" not in (logs or {}):
-            super().on_log(arguments, state, control, logs=logs, **rest)
+    def on_train_begin(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
+        """Begin at the step that is resumed from."""
+        self.progress = Progress("tuning", state.max_steps, "steps", done=state.global_step)
+
+    def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
+        """Count a step; the Trainer logs each."""
+        if self.progress is not None and "loss" in logs:
+            self.progress(1, f"loss {logs['loss']:.3f}")
+
+    def on_train_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
+        """Take the bar away."""
+        if self.progress is not None:
+            self.progress.close()

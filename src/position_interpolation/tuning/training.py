@@ -24,7 +24,7 @@ from position_interpolation.models.context_parallel import Group
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Train
 from position_interpolation.tuning import checkpoints, loss, optimizer_state
-from position_interpolation.tuning.callbacks import Bar, Checkpoints, Finite, Forward
+from position_interpolation.tuning.callbacks import Checkpoints, Finite, Forward, Steps
 from position_interpolation.tuning.optimizers import MuonWithAdamW
 
 OPTIMIZER = "optimizer"  # folder of its state inside a checkpoint
@@ -203,7 +203,7 @@ def tune(
     )
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
-    trainer.add_callback(Bar(told_every))
+    trainer.add_callback(Steps())
     try:
         trainer.train(resume_from_checkpoint=None if start is None else str(start))
     except BackendCompilerFailed as error:
