@@ -59,7 +59,7 @@ def apart(left: Effect, right: Effect) -> Effect:
 def independent(left: Effect, right: Effect) -> Effect:
     """Left minus right, of two rates of independent trials: Newcombe's interval, which adds the squares."""
     effect = apart(left, right)
-    if None in (left.low, left.high, right.low, right.high):
+    if left.low is None or left.high is None or right.low is None or right.high is None:
         return effect
     below, above = (left.value - left.low, right.high - right.value), (left.high - left.value, right.value - right.low)
     return replace(effect, low=effect.value - math.hypot(*below), high=effect.value + math.hypot(*above))
