@@ -14,6 +14,7 @@ import pytest
 from position_interpolation.app import launch, side_by_side
 from position_interpolation.app.run import run
 from position_interpolation.evidence.records import read
+from position_interpolation.planning.opening import opening
 from position_interpolation.settings.errors import UsageError
 
 SWEEP = [
@@ -119,3 +120,26 @@ def test_no_process_is_left(how: signal.Signals, tmp_path: Path) -> None:
         assert gone(tmp_path, 30)
     finally:
         parent.kill()
+
+
+def test_the_opening_counts_each_training_once_at_its_most_steps() -> None:
+    """Table 4 by hand: four extensions of 1000 steps of 4096 tokens; 200 to 800 steps are on the way."""
+    configs = launch.prepare(["experiment=table4_passkey", "model=tiny", "data.source=made_up", "paths.results=out"])
+    first, second, third = opening(configs, at_a_time=2)
+    assert first == "table4_passkey on tiny: 25 jobs, 2 at a time; tasks: passkey"
+    assert second.startswith("to tune: 4 trainings, 16.4 million tokens")
+    assert third == "records, tables, figures and a page: out/table4_passkey/tiny"
+
+
+@pytest.mark.parametrize(("options", "expected"), [(["train.schedule=constant"], 1), (["train.schedule=wsd"], 5)])
+def test_a_falling_rate_makes_every_number_of_steps_a_training(options: list[str], expected: int) -> None:
+    command = ["experiment=table4_passkey", "model=smoke", "data.source=made_up", "extension=pi_x4", *options]
+    assert len(side_by_side._grouped(launch.command_lines(command), launch.prepare(command))) == expected
+
+
+def test_untuned_methods_need_nothing_of_each_other() -> None:
+    """Every band of frequencies is an extension of its own."""
+    command = ["experiment=bands", "model=smoke", "data.source=made_up"]
+    command += ["method.options={first:0,last:3},{first:0,last:7}", "method.attention_slope=0.0,0.1"]
+    workers = side_by_side._grouped(launch.command_lines(command), launch.prepare(command))
+    assert [len(worker.jobs) for worker in workers] == [2, 2, 2, 2], "two tasks each"

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from position_interpolation.app import apart, launch, side_by_side, tracking
 from position_interpolation.machine import distributed
+from position_interpolation.planning.opening import opening
 from position_interpolation.settings.errors import GO_ON, UsageError, told
 from position_interpolation.settings.places import CONF
 
@@ -50,6 +51,8 @@ def carry_out(arguments: list[str]) -> None:
     if configs:
         tracking.check(configs[0])
     at_a_time = launch.side_by_side(arguments, configs)
+    if distributed.is_first():
+        print(*opening(configs, at_a_time), sep="\n", flush=True)
     if at_a_time > 1:
         side_by_side.carry_out(launch.command_lines(arguments), configs, at_a_time)
     else:

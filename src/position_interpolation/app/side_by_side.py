@@ -162,8 +162,7 @@ def _grouped(jobs: Sequence[list[str]], configs: Sequence[Config]) -> list[Worke
     workers: dict[str, Worker] = {}
     for job, config in zip(jobs, configs, strict=True):
         wanted = derived.extension(config)
-        recipe = {name: value for name, value in vars(config.train).items() if name not in ("steps", "checkpoints")}
-        key = repr([config.model, wanted.method, wanted.factor, bool(wanted.steps) and recipe, config.seed])
+        key = derived.training(config)
         if key not in workers:
             tuned = "tuned" if wanted.steps else "untuned"
             name = f"{config.model.name} {wanted.method} x{wanted.factor:g} {tuned}, seed {config.seed}"

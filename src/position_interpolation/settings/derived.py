@@ -1,10 +1,10 @@
 """From a composed configuration to the numbers a run uses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.schema import RECALL, Config
+from position_interpolation.settings.schema import RECALL, Config, Method
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,22 @@ def reach(config: Config) -> int:
     if config.context.window is not None:
         return config.context.window
     return round(config.model.window * config.context.factor)
+
+
+def tuned(method: Method) -> Method:
+    """The method as it is while weights are trained."""
+    return method if method.scaled_in_tuning else replace(method, attention_slope=0.0)
+
+
+def training(config: Config) -> str:
+    """What is tuned for a job, as a key. At a constant rate fewer steps are a checkpoint of the same training."""
+    wanted, train = extension(config), config.train
+    if not wanted.steps:
+        return repr([config.model, config.method, wanted.factor, config.seed])
+    free = ("steps", "checkpoints") if train.schedule == "constant" else ("checkpoints",)
+    recipe = {name: value for name, value in vars(train).items() if name not in free}
+    method = replace(tuned(config.method), name=config.method.function or config.method.name)
+    return repr([config.model, method, wanted.factor, recipe, config.seed])
 
 
 class Windows(Protocol):

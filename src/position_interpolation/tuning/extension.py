@@ -6,7 +6,7 @@ forward. What was measured under a name before needs no weights at all.
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +19,7 @@ from position_interpolation.machine import compute, distributed, files
 from position_interpolation.models import extending, loading, rope
 from position_interpolation.settings import derived
 from position_interpolation.settings.derived import Extension
-from position_interpolation.settings.schema import RECALL, RUNNING, Config, Method
+from position_interpolation.settings.schema import RECALL, RUNNING, Config
 from position_interpolation.text import corpora, encoding, overlap, packing
 from position_interpolation.text.recall import RecallWindows
 from position_interpolation.text.skipping import SkippedPositions
@@ -104,7 +104,7 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
     }
     if wanted.steps == 0:
         return Prepared(wanted, parts, lambda: base, config)
-    extended = extending.extended_config(config.model, cache, tuned(config.method), wanted.factor)
+    extended = extending.extended_config(config.model, cache, derived.tuned(config.method), wanted.factor)
     if config.compute.context_parallel > 1:
         loading.check_full_attention(extended)
     if config.train.resume_from is not None:
@@ -112,7 +112,7 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
     streams, data, seen = _training_text(config, tokenizer, cache)
     parts["training"] = _recipe(config, data, encoding.tokenizer_sha256(tokenizer))
     # Scaling that comes after tuning changes what is measured, not what is trained.
-    architecture = extending.architecture_sha256(config.model, cache, tuned(config.method), wanted.factor)
+    architecture = extending.architecture_sha256(config.model, cache, derived.tuned(config.method), wanted.factor)
     folder = Path(config.paths.runs) / "training" / records.signature({**parts, "architecture": architecture})
     parts["steps"] = wanted.steps
     train = config.train
@@ -127,11 +127,6 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
     dataset = windows if train.chunk is None else SkippedPositions(windows, wanted.window, config.seed)
     tune = partial(_tune, config, wanted, dataset, folder, listener)
     return Prepared(wanted, parts, tune, config, checkpoints.at(folder, wanted.steps), seen)
-
-
-def tuned(method: Method) -> Method:
-    """The method as it is while weights are trained."""
-    return method if method.scaled_in_tuning else replace(method, attention_slope=0.0)
 
 
 def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict[str, Any]:
@@ -186,7 +181,12 @@ def _tune(
     readers = processes // chosen.context_parallel  # groups that read other sequences than each other
     stretch = derived.sequence(config) // chosen.context_parallel
     build = partial(
-        extending.build, config.model, Path(config.paths.cache), tuned(config.method), wanted.factor, config.seed
+        extending.build,
+        config.model,
+        Path(config.paths.cache),
+        derived.tuned(config.method),
+        wanted.factor,
+        config.seed,
     )
     # Jobs of a parallel sweep may ask for different steps of one training; of one job's processes the first speaks.
     with files.locked(folder / "training") if distributed.is_first() else nullcontext():

@@ -12,13 +12,14 @@ from typing import Any
 from position_interpolation.evidence import records
 from position_interpolation.machine import compute, distributed
 from position_interpolation.models import extending
+from position_interpolation.settings import derived
 from position_interpolation.settings.schema import Train
 from position_interpolation.tasks.govreport.config import GovReportTask
 from position_interpolation.tasks.govreport.pairs import Pairs
 from position_interpolation.tasks.govreport.summaries import Examples, Lengths
 from position_interpolation.text import encoding
 from position_interpolation.tuning import training
-from position_interpolation.tuning.extension import Prepared, tuned
+from position_interpolation.tuning.extension import Prepared
 
 
 def steps(task: GovReportTask, pairs: int) -> int:
@@ -43,7 +44,7 @@ def tuned_on_summaries(prepared: Prepared, task: GovReportTask, pairs: Pairs, le
         """The extension in float32, whatever the precision it is evaluated in; or a checkpoint of this stage."""
         wanted, start = prepared.extension, start or prepared.place
         shards = distributed.processes()
-        method = tuned(config.method)
+        method = derived.tuned(config.method)
         return extending.build(config.model, prepared.cache, method, wanted.factor, config.seed, start, shards)
 
     def tune() -> Path:
