@@ -12,6 +12,7 @@ from conftest import covering
 
 from position_interpolation.app import checks, launch
 from position_interpolation.evidence.records import Record, read
+from position_interpolation.evidence.seeds import pooled
 from position_interpolation.models import checkpoint, loading
 from position_interpolation.tasks.longppl import config as longppl
 
@@ -110,6 +111,23 @@ def test_perplexities_of_the_readme_are_those_of_the_records(
 def test_the_passkeys_of_the_readme_are_those_of_the_records(method: str) -> None:
     rate, low, high = quoted(QUICK, "success", 1024, 0, method=method, steps=100)
     assert f"{rate} % [{low}, {high}]" in " ".join((HOME / "README.md").read_text().split())
+
+
+def test_the_seeds_of_the_readme_are_those_of_the_records() -> None:
+    text = " ".join((HOME / "README.md").read_text().split())
+    rows = [row for row in pooled(rows_of("table4_passkey/tiny_78m")) if (row.steps, row.at) == (1000, None)]
+    found = {(row.metric, row.method): row for row in rows if row.eval_window == 1024}
+    assert found["k_max", "pi"].data["seeds"] == [0, 1, 2]
+    k_max = [round(found["k_max", method].value) for method in ("pi", "extrapolation")]
+    assert f"PI's k_max is {k_max[0]} of 1024, extrapolation's {k_max[1]};" in text
+    keys = [round(100 * found["success", method].value) for method in ("pi", "extrapolation")]
+    assert f"PI finds {keys[0]} % of keys, extrapolation {keys[1]} %." in text
+
+
+def test_plain_text_brings_as_few_keys_as_the_readme_says() -> None:
+    rows = [row for row in rows_of("plain_text/tiny_78m") if (row.metric, row.at, row.factor) == ("success", None, 4)]
+    assert {row.method for row in rows} == {"pi", "extrapolation"}
+    assert max(row.value for row in rows) < 0.15
 
 
 def test_the_readme_is_finished_in_ten_minutes() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from position_interpolation.evidence import comparison, seeds
 from position_interpolation.evidence.intervals import k_max, student, wilson
 from position_interpolation.evidence.records import Record, read
+from position_interpolation.report.parts import sections
 from position_interpolation.settings.places import HOME
 
 
@@ -150,3 +151,12 @@ def test_a_pooled_number_has_no_seed_of_its_own() -> None:
     (found,) = seeds.pooled(rows)
     assert (found.value, found.ci_low, found.n_documents) == (3.0, None, 8)
     assert replace(rows[0], seed=None).identity == found.identity
+
+
+def test_a_table_says_which_rows_are_means_over_seeds() -> None:
+    shown = sections(read(HOME / "results/table4_passkey/tiny_78m/rows.jsonl"))
+    passkeys = next(one for one in shown if one.stem == "passkey")
+    note = passkeys.table.caption.split(" Means over seeds ")[1]
+    assert note.startswith("0, 1, 2 of tuning")
+    assert "PI x4, tuned 1000 steps" in note
+    assert "tuned 400 steps" not in note, "measured under one seed"

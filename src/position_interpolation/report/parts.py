@@ -9,6 +9,7 @@ from position_interpolation.comparisons.settings import page as settings
 from position_interpolation.comparisons.steps import page as steps
 from position_interpolation.display.section import Section
 from position_interpolation.evidence import seeds
+from position_interpolation.evidence.extensions import extension_of
 from position_interpolation.evidence.records import Record
 from position_interpolation.tasks.registry import parts
 
@@ -24,6 +25,7 @@ def sections(records: Sequence[Record]) -> list[Section]:
     Several seeds of a number are shown as one (`evidence/seeds.py`), but where seeds are compared.
     """
     pooled = seeds.pooled(records)
+    note = _repeated(pooled)
     found: list[Section] = []
     taken: set[str] = set()
     tasks = (page.sections for page in parts("page").values())
@@ -33,8 +35,24 @@ def sections(records: Sequence[Record]) -> list[Section]:
             drawings = tuple((_free(stem, taken), draw) for stem, draw in section.drawings)
             stem = _free(section.stem, taken)
             taken |= {stem, *(name for name, _ in drawings)}
-            found.append(replace(section, stem=stem, drawings=drawings))
+            caption = section.table.caption + ("" if build in (rivals.sections, steps.tuning_curves) else note)
+            table = replace(section.table, caption=caption)
+            found.append(replace(section, table=table, stem=stem, drawings=drawings))
     return found
+
+
+def _repeated(pooled: Sequence[Record]) -> str:
+    """What a caption says of rows that stand for several seeds; nothing if there are none."""
+    rows: dict[str, list[str]] = {}
+    for record in pooled:
+        extension = extension_of(record)
+        if record.seed is None and "seeds" in record.data and extension is not None:
+            labels = rows.setdefault(", ".join(map(str, record.data["seeds"])), [])
+            labels += [] if extension.label in labels else [extension.label]
+    return "".join(
+        f" Means over seeds {numbers} of tuning, with intervals that cover the seeds, too: {'; '.join(labels)}."
+        for numbers, labels in rows.items()
+    )
 
 
 def trial(records: Sequence[Record]) -> bool:
