@@ -249,6 +249,7 @@ def test_a_corpus_without_documents_is_refused(local: Data) -> None:
         (gzip.compress(b'{"id": 1, "text": "cut off"}\n')[:-9], "EOFError"),
         (b'{"id": 1, "text": "not compressed"}\n', "gzip"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "bytes",  # gzip writes the time: no name for a test
 )
 def test_a_damaged_file_is_named_with_what_is_wrong(local: Data, content: bytes, reason: str) -> None:
     place = Path(str(local.root)) / "books" / "three.jsonl.gz"
