@@ -90,9 +90,12 @@ def quoted(folder: str, metric: str, eval_window: int, digits: int, **what: obje
 
 
 QUICK, BOOKS, SMOL = "quickstart/tiny", "table1_pg19/tiny", "table1_pg19/smollm2"
+RIVALS = "rivals/tiny_78m"
 PERPLEXITIES = [
     (QUICK, 256, 2, {"method": "none"}), (QUICK, 1024, 2, {"method": "none"}),
     (QUICK, 1024, 2, {"method": "pi", "steps": 100}),
+    (RIVALS, 256, 2, {"method": "none"}), (RIVALS, 1024, 2, {"method": "llama3_scaled"}),
+    (RIVALS, 1024, 2, {"method": "pi"}),
     (BOOKS, 1024, 2, {"method": "pi", "factor": 4}), (BOOKS, 1024, 2, {"method": "extrapolation"}),
     *((SMOL, window, 1, {"method": method, "factor": factor, "steps": steps}) for window in (8192, 16384)
       for method, factor, steps in (("pi", 2, 80), ("extrapolation", 2, 80), ("none", 1, 0))),

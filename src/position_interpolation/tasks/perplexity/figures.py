@@ -107,8 +107,12 @@ def _absolute(shown: Sequence[Record]) -> Figure:
 
 
 def _beside(window: int, extension: Extension, among: Sequence[Extension]) -> float:
-    """The window moved by hundredths of an octave, so that the bars of close extensions can be told apart."""
-    return float(window * 2 ** (0.05 * (among.index(extension) - (len(among) - 1) / 2)))
+    """The window moved by hundredths of an octave, so that the bars of close extensions can be told apart.
+
+    However many there are, none is moved past the ends of the axis.
+    """
+    step = min(0.05, 0.3 / max(1, len(among) - 1))
+    return float(window * 2 ** (step * (among.index(extension) - (len(among) - 1) / 2)))
 
 
 def _windows(axes: Axes, windows: Sequence[int], edges: set[int]) -> None:
