@@ -29,7 +29,7 @@ MODEL, TEST, TRAIN = "me/llama", "me/pg19-test", "me/pg19"
 
 
 def book(number: int) -> dict[str, Any]:
-    words = " ".join(f"{(7 * number + step) % 97} apples" for step in range(150))
+    words = " ".join(f"{(7919 * number + step**3) % 99_991} apples" for step in range(150))
     return {"url": f"http://www.gutenberg.org/ebooks/{number}.txt", "text": f"Book {number}. {words}", "year": 1900}
 
 

@@ -12,7 +12,7 @@ from position_interpolation.models import loading
 from position_interpolation.models.wheel import smollm2_folder
 from position_interpolation.planning.shape import Shape
 from position_interpolation.settings.places import ASSETS
-from position_interpolation.settings.schema import Architecture, Compute
+from position_interpolation.settings.schema import Compute
 from position_interpolation.text.embedded import king_james
 
 TOKENS_PER_FORWARD = compute.tokens_per_forward(Compute(device="cpu"))  # of evaluation
@@ -51,13 +51,8 @@ def base(name: str, cache: Path) -> Base:
     place = ASSETS / "tiny" if name == "tiny" else smollm2_folder(cache)
     tokenizer = AutoTokenizer.from_pretrained(place)
     text = dict(king_james())[DOCUMENT]
-    config = AutoConfig.from_pretrained(place)
-    architecture = Architecture(
-        **{key: getattr(config, key) for key in Architecture.__dataclass_fields__ if key != "rope_theta"},
-        rope_theta=config.rope_parameters["rope_theta"],
-    )
     tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return Base(name, place, tokenizer, tokens, Shape.of(architecture))
+    return Base(name, place, tokenizer, tokens, Shape.of(AutoConfig.from_pretrained(place)))
 
 
 def precisions() -> list[str]:

@@ -9,7 +9,6 @@ from position_interpolation.evidence.judging import Outcome, Verdict
 from position_interpolation.report.judge import PAPER, Entry, papers
 
 SHOWN = ("tiny", "smollm2")  # rungs with a column even before anything is measured
-LATER = ("llama",)  # rungs with a column once they have records
 ORDER: tuple[Verdict, ...] = ("holds", "does not hold", "no difference", "within noise", "not measured")
 SUBJECTS = {
     "perplexity": "Perplexity by evaluation window (Tables 1 and 2)",
@@ -61,8 +60,9 @@ claims alone that name them. The claims, with the limits that they are held to, 
 
 
 def render(entries: Sequence[Entry]) -> str:
-    """The page as markdown; a rung without records is shown as not measured."""
-    rungs = [*SHOWN, *(name for name in LATER if any(name in entry.outcomes for entry in entries))]
+    """The page as markdown; of the rungs in `SHOWN` one without records is shown as not measured."""
+    measured = {name for entry in entries for name, found in entry.outcomes.items() if found.measured}
+    rungs = [*SHOWN, *sorted(measured - {PAPER, *SHOWN})]
     titles = {PAPER: papers().title, **{name: name for name in rungs}}
     ledger = [Entry(entry.claim, _columns(entry, rungs)) for entry in entries]
     theirs, ours = ([entry for entry in ledger if entry.claim.ours == own] for own in (False, True))
