@@ -60,12 +60,17 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
 
 @drawing.styled
 def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
-    """The key's mean log-likelihood by distance, one line an extension; it tells apart where success is 0 or 1."""
+    """The key's mean log-likelihood by distance, one line an extension; it tells apart where success is 0 or 1.
+
+    Of an extension that was asked in prompts of several lengths all but the longest are dotted.
+    """
     called = names(ordered(records))
+    longest = {extension: max(w for one, w in select.asked(records) if one == extension) for extension in called}
     figure, (axes,) = drawing.panels(2.2)
     for extension, window in select.asked(records):
         found = select.by_distance(records, extension, window, "key_log_likelihood")
         look: dict[str, Any] = {"label": f"{called[extension]}, prompt {window}", "markevery": max(1, len(found) // 8)}
+        look |= {} if window == longest[extension] else {"linestyle": ":"}
         drawing.line(axes, found, extension, called, **look)
     guess = math.log(1 / 10)
     axes.axhline(guess, color=GREY, linestyle="--", label=f"guessing a digit: ln(1/10) = {guess:.2f}")
