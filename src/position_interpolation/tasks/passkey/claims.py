@@ -1,6 +1,6 @@
 """Checks of section 3.3, Table 4: from how far a passkey is retrieved."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
 from position_interpolation.evidence.comparison import Effect, apart, independent, recorded
@@ -85,22 +85,29 @@ def extrapolation_slow(evidence: Evidence, factor: int, most: float) -> Iterator
 
 def farther(evidence: Evidence, factor: int) -> Iterator[Case]:
     """PI's k_max less FT's, as a share of L'."""
-    for model in evidence.models:
-        own = evidence.factor(model, factor)
-        ours, other = (k_max(evidence, model, method, own) for method in ("pi", "extrapolation"))
-        name = f"{model}: k_max of PI x{own} less that of FT, as a share of {evidence.window(model, own)}"
-        found = None if ours is None or other is None else apart(ours, other)
-        yield Case(name, found, Bar("above", 0.0), share)
+    yield from _ahead(evidence, factor, k_max, apart, "k_max of PI x{own} less that of FT, as a share of {window}")
 
 
 def more(evidence: Evidence, factor: int) -> Iterator[Case]:
     """The share of keys that PI finds in prompts of L', less FT's: all trials decide, not those at one distance."""
+    name = "keys found in prompts of {window} by PI x{own} less those by FT"
+    yield from _ahead(evidence, factor, keys_found, independent, name)
+
+
+def _ahead(
+    evidence: Evidence,
+    factor: int,
+    reading: Callable[[Evidence, str, str, int], Effect | None],
+    difference: Callable[[Effect, Effect], Effect],
+    name: str,
+) -> Iterator[Case]:
+    """Whether PI is ahead of FT by a reading of each, after the longest tuning of each."""
     for model in evidence.models:
         own = evidence.factor(model, factor)
-        ours, other = (keys_found(evidence, model, method, own) for method in ("pi", "extrapolation"))
-        name = f"{model}: keys found in prompts of {evidence.window(model, own)} by PI x{own} less those by FT"
-        found = None if ours is None or other is None else independent(ours, other)
-        yield Case(name, found, Bar("above", 0.0), share)
+        ours, other = (reading(evidence, model, method, own) for method in ("pi", "extrapolation"))
+        found = None if ours is None or other is None else difference(ours, other)
+        shown = name.format(own=own, window=evidence.window(model, own))
+        yield Case(f"{model}: {shown}", found, Bar("above", 0.0), share)
 
 
 def _blind(record: Record) -> bool:
