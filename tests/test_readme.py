@@ -90,7 +90,7 @@ def quoted(folder: str, metric: str, eval_window: int, digits: int, **what: obje
 
 
 QUICK, BOOKS, SMOL = "quickstart/tiny", "table1_pg19/tiny", "table1_pg19/smollm2"
-RIVALS = "rivals/tiny_78m"
+RIVALS = "rivals/tiny"
 PERPLEXITIES = [
     (QUICK, 256, 2, {"method": "none"}), (QUICK, 1024, 2, {"method": "none"}),
     (QUICK, 1024, 2, {"method": "pi", "steps": 100}),
@@ -118,7 +118,7 @@ def test_the_passkeys_of_the_readme_are_those_of_the_records(method: str) -> Non
 
 def test_the_seeds_of_the_readme_are_those_of_the_records() -> None:
     text = " ".join((HOME / "README.md").read_text().split())
-    rows = [row for row in pooled(rows_of("table4_passkey/tiny_78m")) if (row.steps, row.at) == (1000, None)]
+    rows = [row for row in pooled(rows_of("table4_passkey/tiny")) if (row.steps, row.at) == (1000, None)]
     found = {(row.metric, row.method): row for row in rows if row.eval_window == 1024}
     assert found["k_max", "pi"].data["seeds"] == [0, 1, 2]
     k_max = [round(found["k_max", method].value) for method in ("pi", "extrapolation")]
@@ -128,7 +128,7 @@ def test_the_seeds_of_the_readme_are_those_of_the_records() -> None:
 
 
 def test_plain_text_brings_as_few_keys_as_the_readme_says() -> None:
-    rows = [row for row in rows_of("plain_text/tiny_78m") if (row.metric, row.at, row.factor) == ("success", None, 4)]
+    rows = [row for row in rows_of("plain_text/tiny") if (row.metric, row.at, row.factor) == ("success", None, 4)]
     assert {row.method for row in rows} == {"pi", "extrapolation"}
     assert max(row.value for row in rows) < 0.15
 
