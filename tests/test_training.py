@@ -19,7 +19,8 @@ from position_interpolation.settings.schema import Method, Train
 from position_interpolation.text.packing import PackedWindows
 from position_interpolation.tuning.checkpoints import at as checkpoint
 from position_interpolation.tuning.checkpoints import finished_steps, loss_curve
-from position_interpolation.tuning.training import learning_rate_factor, tune
+from position_interpolation.tuning.trainer import learning_rate_factor
+from position_interpolation.tuning.training import tune
 
 BATCH, WINDOW, VOCABULARY = 4, 32, 256
 Build = Callable[[], Any]

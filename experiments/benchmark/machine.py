@@ -13,7 +13,7 @@ from torch.profiler import ProfilerActivity, profile
 from position_interpolation.machine import compute
 from position_interpolation.models.scoring import scored_losses
 from position_interpolation.planning.formulas import forward_flops, training_flops
-from position_interpolation.tuning import training
+from position_interpolation.tuning import trainer
 
 from .inputs import TOKENS_PER_FORWARD, Base, base, engines, precisions
 
@@ -108,7 +108,7 @@ def step(own: Base, window: int, engine: str = "") -> Share:
 
 def stepping(own: Base, ids: torch.Tensor, engine: str = "") -> Callable[[], None]:
     """A tuning step on a batch: forward, backward, clipping and AdamW, without the Trainer around them."""
-    model = training.ready(own.ours("float32"), compiled=engines(precisions()[0])[engine])
+    model = trainer.ready(own.ours("float32"), compiled=engines(precisions()[0])[engine])
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True)
     cast = precisions()[0] == "bfloat16"
 

@@ -19,6 +19,7 @@ from position_interpolation.planning.formulas import training_flops
 from position_interpolation.settings.schema import Compute, Train
 from position_interpolation.tuning import training
 from position_interpolation.tuning.callbacks import Forward
+from position_interpolation.tuning.trainer import learning_rate_factor
 
 from .inputs import Base, base, engines, precisions
 from .rounds import Row, Timed, middle, take_turns_apart
@@ -110,7 +111,7 @@ def trainer(
         plain = Trainer(model=model, args=arguments, train_dataset=data, callbacks=[Forward(told, 1)])
         plain.remove_callback(PrinterCallback)
         plain.create_optimizer()
-        plain.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(plain.optimizer, training.learning_rate_factor(recipe))
+        plain.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(plain.optimizer, learning_rate_factor(recipe))
         plain.train()
 
 

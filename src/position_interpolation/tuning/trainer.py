@@ -1,0 +1,150 @@
+"""The Trainer that tunes: our schedule, optimisers and checkpoints, and a loss that never holds all logits."""
+
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from types import MethodType
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.fsdp import register_fsdp_forward_method
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import Trainer
+from transformers.trainer import OPTIMIZER_NAME
+
+from position_interpolation.machine import compute, distributed, files
+from position_interpolation.models import context_parallel
+from position_interpolation.models.context_parallel import Group
+from position_interpolation.settings.schema import Train
+from position_interpolation.tuning import checkpoints, loss, optimizer_state
+from position_interpolation.tuning.optimizers import MuonWithAdamW
+
+OPTIMIZER = "optimizer"  # folder of its state inside a checkpoint
+DECAY_SHARE = 0.2  # of all steps, for the schedule wsd
+# What one process saves any number can go on from, and the other way round: no reason to warn.
+warnings.filterwarnings("ignore", message="torch.distributed is disabled, unavailable or uninitialized")
+
+
+def learning_rate_factor(train: Train) -> Callable[[int], float]:
+    """Share of the peak learning rate at each step (section 3.1: linear warm-up over 20 steps from 10 %).
+
+    The paper does not say what follows the warm-up: `constant` here, so that a run's checkpoint at step k is the run of
+    k steps; `wsd` (warm-up, stable, decay) falls linearly to zero over the last fifth.
+    """
+    decay_steps = max(1, round(train.steps * DECAY_SHARE))
+
+    def factor(step: int) -> float:
+        if step < train.warmup_steps:
+            return train.warmup_start + (1 - train.warmup_start) * step / train.warmup_steps
+        if train.schedule == "wsd":
+            return min(1.0, max(0.0, (train.steps - step) / decay_steps))
+        return 1.0
+
+    return factor
+
+
+def mean_loss(
+    model: Any, inputs: dict[str, torch.Tensor], autocast: Callable[[], Any], context_group: Group | None
+) -> torch.Tensor:
+    """Mean next-token loss of (B, T) ids, labels and positions, without holding all logits.
+
+    Of a stretch of a shared window: its share of the window's mean, times the processes that share it. Its labels have
+    one token more, the target of its last position.
+    """
+    read = {key: value for key, value in inputs.items() if key != "labels"}
+    shared = {} if context_group is None else {"context_group": context_group}  # read by attention.py
+    with autocast():  # the decoder is called on its own, past the wrapper that would autocast it
+        hidden = model.model(**read, **shared, use_cache=False).last_hidden_state
+        dtype = _products(hidden)
+    labels = inputs["labels"][:, 1:]
+    states = hidden[:, : labels.shape[1]].flatten(0, 1)
+    total = loss.total_loss(states, model.lm_head.weight, labels.flatten(), dtype)
+    return total / context_parallel.mean((labels != loss.IGNORED).sum(), context_group)
+
+
+def _products(hidden: torch.Tensor) -> torch.dtype:
+    """What matrix products are computed in here."""
+    kind = hidden.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
+
+
+class ChunkedLossTrainer(Trainer):
+    """A Trainer whose head and loss work on a few positions at a time, on one process or on shares of the weights."""
+
+    def __init__(self, *arguments: Any, recipe: Train, context_group: Group | None, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.recipe, self.context_group = recipe, context_group
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Mean next-token loss; with accumulation, this micro-batch's share of it. (B, T) ids, labels, positions."""
+        # The Trainer counts labels before the shift; every sequence loses its first one.
+        plain = self.accelerator.unwrap_model(model)
+        mean = plain.mean_loss(inputs, self.accelerator.autocast, self.context_group)
+        share = mean / self.current_gradient_accumulation_steps
+        return (share, None) if return_outputs else share
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Nothing is left to load: the model was built from the checkpoint."""
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """With the place, if it cannot be saved."""
+        place = checkpoints.at(Path(self.args.output_dir), self.state.global_step)
+        with files.writing(place, SafetensorError, RuntimeError, CheckpointException):
+            super()._save_checkpoint(model, trial)
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        """In a form that any number of processes can go on from."""
+        if self.recipe.optimizer == "muon":
+            super()._save_optimizer_and_scheduler(output_dir)
+        else:
+            optimizer_state.save(self.model, self.optimizer, Path(output_dir) / OPTIMIZER)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """The schedule is a function of the step, which the Trainer knows."""
+        if checkpoint is None:
+            return
+        if self.recipe.optimizer == "muon":
+            if not (Path(checkpoint) / OPTIMIZER_NAME).is_file():
+                raise ValueError("it holds no state of muon")
+            super()._load_optimizer_and_scheduler(checkpoint)
+            return
+        optimizer_state.load(self.model, self.optimizer, Path(checkpoint) / OPTIMIZER)
+        self.lr_scheduler.last_epoch = self.state.global_step - 1
+        self.lr_scheduler.step()
+
+    def _defer_fsdp_gradient_reduction(self) -> AbstractContextManager[None]:
+        """Put gradients off to no later micro-batch: whole ones do not fit where whole weights do not."""
+        return nullcontext()
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """The recipe's optimiser; AdamW is the Trainer's own."""
+        if self.recipe.optimizer == "adamw":
+            return super().create_optimizer(model)  # type: ignore[no-any-return]
+        self.optimizer = MuonWithAdamW(model or self.model, self.recipe)
+        return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
+        """The schedule of `learning_rate_factor`."""
+        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, learning_rate_factor(self.recipe))
+        return self.lr_scheduler
+
+
+def ready(model: Any, *, compiled: bool = False, recomputed: bool = False) -> Any:
+    """The model with the loss that it is tuned on, as the Trainer takes it."""
+    model.mean_loss = MethodType(mean_loss, model)
+    if distributed.processes() > 1:
+        register_fsdp_forward_method(model, "mean_loss")  # gathers and frees weights as a forward does
+    if recomputed:
+        model.activation_checkpointing_enable()
+    if compiled:
+        compute.compile_layers(model)
+    return model
