@@ -111,23 +111,18 @@ def test_no_page_differs_from_the_ledger_on_a_claim() -> None:
 # them. An experiment that is measured again has other numbers: its line goes.
 DIGESTS = {
     "base_tokens/tiny": "c055515426fcd22e",
-    "choices/tiny": "c674ab8dd30738bd",
+    "choices/tiny_50m": "c674ab8dd30738bd",
     "heads/smollm2": "52449df59d133a71",
-    "heads/tiny": "f22bf62bc8dc275c",
     "positions/smollm2": "bf26aeed2e466e0e",
-    "positions/tiny": "787a9d08ce1a1630",
     "quickstart_smollm2/smollm2": "c9ea908b2d52f8c1",
     "smollm2_extend/smollm2": "d9569faaeb3c9645",
-    "sweep_learning_rate/tiny": "bad9519fe3b89a27",
     "table1_pg19/smollm2": "c43f9b4ee88c7645",
-    "table1_pg19/tiny": "801e123fbf24760d",
-    "table2_proof_pile/tiny": "12731783c20353c6",
-    "table3_steps/tiny": "993a2714024fac89",
+    "table2_proof_pile/tiny_50m": "12731783c20353c6",
+    "table3_steps/tiny_50m": "993a2714024fac89",
     "table4_passkey/smollm2": "aeeff869d090d414",
-    "table4_passkey/tiny": "98b4d504a64147ac",
     "table5_benchmarks/smollm2": "ff8d46764fb8040c",
-    "table5_benchmarks/tiny": "4022251b79ee5175",
-    "table6_govreport/tiny": "bf9b3ed64b1285bb",
+    "table5_benchmarks/tiny_50m": "4022251b79ee5175",
+    "table6_govreport/tiny_50m": "bf9b3ed64b1285bb",
     "theory/tiny": "25b3ed079f5822cf",
 }
 

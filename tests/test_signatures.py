@@ -185,7 +185,7 @@ KEPT = [
     ("method=pi context=x4 train=untuned task=pg19_short", "99467a28e1c62e41"),
     ("method=pi context=x8 train=untuned task=positions task.documents=2", "7673718c115b7959"),
     ("method=none context=x1 train=untuned task=heads task.corpus=pg19", "c4977d299cd483af"),
-    ("method=extrapolation context=x4 train=tune BOOKS task=pg19_short", "b3389e0e1f4b717d"),
+    ("method=extrapolation context=x4 train=tune train.schedule=constant BOOKS task=pg19_short", "b3389e0e1f4b717d"),
     ("method=pi context=x4 train=pose train.chunk=64 task=pg19_short", "297123626a412b53"),
     (
         "method=pi context=x4 train=tune_long BOOKS train.schedule=wsd task=heldout_extended task.corpus=pg19",
