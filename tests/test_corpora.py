@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Corpus, Data
+from position_interpolation.text import embedded as embedded_text
 from position_interpolation.text import hub
 from position_interpolation.text.corpora import Document, Documents, in_test_part, load
 
@@ -178,7 +179,8 @@ def test_a_fingerprint_does_not_depend_on_the_source() -> None:
 def test_the_king_james_bible_is_66_books_with_stable_ids(embedded: Data) -> None:
     documents = load(embedded, "king_james")
     assert ids(documents) == [f"kjv-{number:02d}" for number in range(1, 67)]
-    texts = {document.id: document.text for document in documents.items}
+    assert max(len(line) for document in documents.items for line in document.text.split("\n")) == embedded_text.LINE
+    texts = {document.id: " ".join(document.text.split()) for document in documents.items}
     assert texts["kjv-01"].startswith("In the beginning")
     assert texts["kjv-01"].endswith("in a coffin in Egypt.")
     assert texts["kjv-02"].startswith("Now these [are] the names of the children of Israel")

