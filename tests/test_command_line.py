@@ -66,6 +66,8 @@ def test_glob_takes_every_choice_that_matches_own_ones_too(own: Path) -> None:
         (["model=[1]"], "model=[1]: a group's choice is a word: write context=x4"),
         (["train={steps: 3}"], "a key in it is set by train.<key>=<value>"),
         (["data=null"], "data=null: a group's choice is a word"),
+        (["extension=null"], "extension=null chooses nothing: leave it out, or name one"),
+        (["experiment=null"], "experiment=null chooses nothing"),
         (["~task"], "~task takes away what every run needs: choose another by task=<choice>"),
         (["train.clip=/dev/null"], "train.clip=/dev/null cannot be set (Value '/dev/null' of type 'str' could not be"),
         (["train.clip=x"], "could not be converted to Float): expected a number"),

