@@ -79,7 +79,8 @@ DAMAGE: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
     "a name with a folder": ("can name no file", lambda row: row | {"model": "../tiny"}),
     "half an extension": ("it has not all of method, factor", lambda row: row | {"steps": None}),
     "a loss of no document": ("of document None", lambda row: row | {"metric": "document_loss", "data": {}}),
-    "a number for an id": ("no list of texts", lambda row: row | {"data": {"ids": [4300]}}),
+    "a number for an id": ("no list of texts", lambda row: row | {"data": row["data"] | {"ids": [4300]}}),
+    "a text without a name": ("name and source of its data", lambda row: row | {"data": {"source": "local"}}),
     "half of a letter": ("surrogates", lambda row: row | {"device": "\ud800"}),
     "a number": ("no JSON object", lambda row: 3),
 }

@@ -72,9 +72,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_record_comes_back_as_it_was_written(path: Path) -> None:
-    other = replace(
-        RECORD, metric="key_log_likelihood", method=None, factor=None, window=None, steps=None, data={}, value=-0.5
-    )
+    other = replace(RECORD, metric="key_log_likelihood", method=None, factor=None, window=None, steps=None, value=-0.5)
     write(path, [RECORD, other])
     assert read(path) == [RECORD, other]
 

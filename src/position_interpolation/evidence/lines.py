@@ -64,8 +64,10 @@ def _check_meaning(row: dict[str, Any]) -> None:
         raise ValueError("its perplexity is not above 0")
     if metric.startswith("document_") and (not data.get("ids") or abs(value) > LARGEST_LOSS):
         raise ValueError(f"its {metric} is {value} of document {data.get('ids')}")
-    if not all(isinstance(data.get(name), str | None) for name in ("name", "source", "sha256")):
-        raise ValueError("name, source and sha256 of its data are not text")
+    if not all(isinstance(data.get(name), str) for name in ("name", "source")):
+        raise ValueError("name and source of its data are not text")
+    if not isinstance(data.get("sha256"), str | None):
+        raise ValueError("sha256 of its data is not text")
     if not isinstance(data.get("ids"), list | None) or not all(isinstance(one, str) for one in data.get("ids") or []):
         raise ValueError("ids of its data are no list of texts")
 
