@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -10,7 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from processes import forked
 from safetensors import SafetensorError
 
 from position_interpolation import __main__ as entry
@@ -102,6 +105,20 @@ def test_a_full_disk_has_a_name_whatever_the_library_says(error: Exception, said
     assert said in line
     assert "the same command goes on" in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize("size", [1, 100, 4000, 100_000])
+@pytest.mark.parametrize("short", [1, 3, 127])
+def test_an_array_that_misses_its_last_bytes_is_never_kept(size: int, short: int, tmp_path: Path) -> None:
+    """numpy writes through a buffer of C's; where the last of it does not fit, nobody is told."""
+    path, array = tmp_path / "tokens.npy", np.arange(size, dtype=np.uint32)
+    files.write_array(path, array)
+    most = path.stat().st_size - short
+    path.unlink()
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))  # noqa: E731
+    outcome = forked(lambda: files.write_array(path, array), tmp_path, limit).ended()
+    assert (outcome.status, path.exists(), files.intact(path)) == (1, False, False)
+    assert "File too large" in outcome.said
 
 
 def test_a_reader_that_went_away_is_no_full_disk() -> None:

@@ -77,10 +77,10 @@ def rows_of(folder: str) -> list[Record]:
 
 
 def quoted(folder: str, metric: str, eval_window: int, digits: int, **what: object) -> tuple[str, ...]:
-    """A record's value and interval as the README writes them; a share in per cent."""
+    """A number, over its seeds, and its interval as the README writes them; a share in per cent."""
     (found,) = [
         record
-        for record in rows_of(folder)
+        for record in pooled(rows_of(folder))
         if (record.metric, record.eval_window, record.at) == (metric, eval_window, None)
         and record.protocol in ("token", "key")
         and all(getattr(record, name) == value for name, value in what.items())
@@ -92,8 +92,7 @@ def quoted(folder: str, metric: str, eval_window: int, digits: int, **what: obje
 QUICK, BOOKS, SMOL = "quickstart/tiny", "table1_pg19/tiny", "table1_pg19/smollm2"
 RIVALS = "rivals/tiny"
 PERPLEXITIES = [
-    (QUICK, 256, 2, {"method": "none"}), (QUICK, 1024, 2, {"method": "none"}),
-    (QUICK, 1024, 2, {"method": "pi", "steps": 100}),
+    (BOOKS, 256, 2, {"method": "none"}), (BOOKS, 1024, 2, {"method": "none"}),
     (RIVALS, 256, 2, {"method": "none"}), (RIVALS, 1024, 2, {"method": "llama3_scaled"}),
     (RIVALS, 1024, 2, {"method": "pi"}),
     (BOOKS, 1024, 2, {"method": "pi", "factor": 4}), (BOOKS, 1024, 2, {"method": "extrapolation"}),
@@ -108,6 +107,19 @@ def test_perplexities_of_the_readme_are_those_of_the_records(
 ) -> None:
     value, _, _ = quoted(folder, "perplexity", window, digits, **what)
     assert value in (HOME / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("page", "claim", "after"),
+    [(QUICK, "quickstart_pi_beats_extrapolation", "leads at 4 L"), (BOOKS, "pi_beats_extrapolation", "PI does")],
+)
+def test_who_leads_and_by_how_much_is_what_the_pages_say(page: str, claim: str, after: str) -> None:
+    shown = re.search(rf"\n- .*#{claim}\).*", (HOME / "results" / page / "README.md").read_text())
+    assert shown is not None
+    lead, *ends = re.findall(r"[-+][\d.]+(?= %)", shown[0])[:3]
+    low, high = sorted(end[1:] for end in ends)
+    text = " ".join((HOME / "README.md").read_text().split())
+    assert f"by {lead[1:]} % [{low}, {high}]" in text[text.index(after) :][:80]
 
 
 @pytest.mark.parametrize("method", ["pi", "extrapolation"])

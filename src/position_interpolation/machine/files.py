@@ -4,12 +4,17 @@ import errno
 import fcntl
 import glob
 import hashlib
+import io
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from position_interpolation.settings.errors import UsageError
 
@@ -85,6 +90,16 @@ def write_hashed(path: Path, writer: Callable[[Path], object], suffix: str = "")
     """As `write`, with a fingerprint of the bytes in a file beside it."""
     write(path, writer, suffix)
     write_text(_fingerprint(path), sha256(path))
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write a .npy file, with the fingerprint of its bytes.
+
+    By way of memory: where numpy writes to a file itself, it does not notice that the last few kB met a full disk.
+    """
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    write_hashed(path, lambda temporary: temporary.write_bytes(buffer.getbuffer()))
 
 
 def intact(path: Path) -> bool:

@@ -43,7 +43,7 @@ def pieces(corpus: Documents, cache: Path) -> Pieces:
         found = [cut(document.text) for document in corpus.items]
         owners = [np.full(len(hashes), number, np.uint64) for number, (hashes, _) in enumerate(found)]
         columns = [np.concatenate(parts).astype(np.uint64) for parts in (*zip(*found, strict=True), owners)]
-        files.write_hashed(path, lambda place: np.save(place, np.stack(columns)), suffix=".npy")
+        files.write_array(path, np.stack(columns))
     hashes, sizes, owners = np.load(path)
     names = tuple(f"{document.id} of {corpus.name}" for document in corpus.items)
     return Pieces(names, hashes, sizes.astype(np.int64), owners.astype(np.int64))

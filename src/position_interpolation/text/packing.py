@@ -29,7 +29,7 @@ def stream(documents: Documents, tokenizer: Any, cache: Path) -> NDArray[np.uint
         ids = [
             np.asarray([*encode(tokenizer, document.text), *end(tokenizer)], np.uint32) for document in documents.items
         ]
-        files.write_hashed(path, lambda temporary: np.save(temporary, np.concatenate(ids)), suffix=".npy")
+        files.write_array(path, np.concatenate(ids))
     tokens: NDArray[np.uint32] = np.load(path, mmap_mode="r")
     return tokens
 
