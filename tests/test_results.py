@@ -114,7 +114,6 @@ DIGESTS = {
     "choices/tiny_50m": "c674ab8dd30738bd",
     "heads/smollm2": "52449df59d133a71",
     "positions/smollm2": "bf26aeed2e466e0e",
-    "quickstart_smollm2/smollm2": "c9ea908b2d52f8c1",
     "smollm2_extend/smollm2": "d9569faaeb3c9645",
     "table1_pg19/smollm2": "c43f9b4ee88c7645",
     "table2_proof_pile/tiny_50m": "12731783c20353c6",
