@@ -81,6 +81,12 @@ def completed(*processes: BaseProcess, said: Path) -> None:
     assert not any(process.exitcode for process in processes), said.read_text()
 
 
+def children(process: int | None) -> list[int]:
+    """The processes that this one has started and not yet waited for; Linux alone says so."""
+    found = [path.read_text().split() for path in Path(f"/proc/{process}/task").glob("*/children")]
+    return [int(each) for part in found for each in part]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a process ended, what it said, what it found."""

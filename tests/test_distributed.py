@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import begun, beside_each_other, completed
+from processes import begun, beside_each_other, children, completed
 
 from position_interpolation.tuning.checkpoints import loss_curve
 
@@ -119,17 +119,11 @@ def test_one_process_killed_ends_all_and_the_same_command_goes_on(alone: Path, t
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline, "the run did not get far enough in time"
         time.sleep(0.002)
-    os.kill(children(process.pid)[1], signal.SIGKILL)
+    os.kill(sorted(children(process.pid))[1], signal.SIGKILL)
     process.communicate(timeout=60)
     assert process.returncode != 0, "torchrun ends the others"
     run(2, tmp_path)
     assert losses(tmp_path) == pytest.approx(losses(alone), abs=1e-4)
-
-
-def children(process: int) -> list[int]:
-    """The processes that torchrun started, by rank."""
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True, check=True)
-    return sorted(map(int, listed.stdout.split()))
 
 
 def test_a_refused_command_line_is_one_line(tmp_path: Path) -> None:
