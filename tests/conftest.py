@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from compositions import parsed_once
 from hypothesis import settings
 
 from position_interpolation.models import extending, loading
@@ -20,19 +21,17 @@ settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
 torch.set_num_threads(1)  # the tensors are too small to share
+os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # each further one is a process that reads torch
 # Tests run side by side, and what torch.compile keeps is not safe with several processes that write it.
 os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(
     Path(tempfile.gettempdir()) / f"inductor-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 )
 
 
-def covering(jobs: list[list[str]]) -> Iterator[list[str]]:
-    """As many of a sweep's jobs as it takes to see each choice once."""
-    seen: set[str] = set()
-    for job in jobs:
-        if not set(job) <= seen:
-            seen |= set(job)
-            yield job
+@pytest.fixture(scope="session", autouse=True)
+def quick_compositions() -> Iterator[None]:
+    with parsed_once():
+        yield
 
 
 def base(window: int = WINDOW, **shape: Any) -> Model:

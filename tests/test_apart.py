@@ -1,11 +1,11 @@
 """No job of a sweep takes the place of another's rows or W&B run; only what would collide gets names of its own."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import covering
 
-from position_interpolation.app import apart, launch
+from position_interpolation.app import apart, checks, launch
 from position_interpolation.app.keep import job_name
 from position_interpolation.settings import derived
 from position_interpolation.settings.places import EXPERIMENTS
@@ -23,6 +23,15 @@ def swept(*overrides: str) -> list[Config]:
     configs = [launch.typed(launch.composed(job)) for job in launch.jobs(list(overrides))]
     apart.tell_apart(configs)
     return configs
+
+
+def covering(jobs: list[list[str]]) -> Iterator[list[str]]:
+    """As many of a sweep's jobs as it takes to see each choice once, the others as they were."""
+    seen: set[str] = set()
+    for job in jobs:
+        if not set(job) <= seen:
+            seen |= set(job)
+            yield job
 
 
 SOON = 30  # jobs are composed in seconds
@@ -71,10 +80,13 @@ def test_rows_that_stand_beside_each_other_anyway_stay_as_they_are(overrides: li
 
 
 @pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*/sweep.yaml")), ids=lambda path: path.parent.name)
-def test_no_experiment_of_ours_needs_more_than_it_says(path: Path) -> None:
+def test_every_experiment_of_ours_can_run_and_needs_no_more_than_it_says(path: Path) -> None:
     jobs = launch.jobs([f"experiment={path.parent.name}"])
     jobs = jobs if len(jobs) <= SOON else list(covering(jobs))
     configs = [launch.typed(launch.composed(job)) for job in jobs]
+    assert configs
+    for config in configs:
+        checks.check(config)
     said = [config.varied for config in configs]
     apart.tell_apart(configs)
     assert [config.varied for config in configs] == said

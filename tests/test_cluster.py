@@ -3,8 +3,10 @@
 import os
 import shlex
 import subprocess
-import sys
 from pathlib import Path
+
+import pytest
+from processes import begun, beside_each_other, completed
 
 from position_interpolation.app import launch
 
@@ -36,15 +38,14 @@ def test_the_job_starts_torchrun_on_every_machine(tmp_path: Path) -> None:
     assert started[13:] == ["-m", "position_interpolation", *asked]
 
 
-def test_two_processes_walk_through_a_dry_run(tmp_path: Path) -> None:
+def test_two_processes_walk_through_a_dry_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the page shows for a machine without a GPU, on one row."""
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m",
-        "position_interpolation", "experiment=table1_pg19", "model=llama_7b", "train=paper", "data=hub", "compute=dry",
-        "extension=pi_x4", "task.documents=2", "compute.threads=1",
+    monkeypatch.chdir(tmp_path)
+    asked = [
+        "experiment=table1_pg19", "model=llama_7b", "train=paper", "data=hub", "compute=dry", "extension=pi_x4",
+        "task.documents=2", "compute.threads=1",
     ]  # fmt: skip
-    done = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    said = [tmp_path / f"said-{rank}" for rank in range(2)]
+    started = [begun(asked, log, **own) for log, own in zip(said, beside_each_other(2), strict=True)]
+    completed(*started, said=said[0])
     assert (tmp_path / "runs/dry/results/table1_pg19/smoke/README.md").is_file()

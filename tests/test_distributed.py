@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import begun, beside_each_other, children, completed
 
 from position_interpolation.tuning.checkpoints import loss_curve
 
@@ -20,20 +21,28 @@ TUNED = [
     "data.source=made_up", "train.steps=6", "train.batch_size=4", "train.checkpoints=[3]", "train.save_every=1",
     "compute.tokens_per_forward=256", "compute.threads=1", "compute.dtype=float32", "wandb=disabled",
 ]  # fmt: skip
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
-def command(processes: int, folder: Path, *changes: str) -> list[str]:
-    places = [f"paths.{name}={folder / name}" for name in ("results", "runs", "cache")]
-    many = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    start = many if processes > 1 else []
-    return [sys.executable, *start, "-m", "position_interpolation", *TUNED, *places, *changes]
+def arguments(folder: Path, *changes: str) -> list[str]:
+    return [*TUNED, *(f"paths.{name}={folder / name}" for name in ("results", "runs", "cache")), *changes]
 
 
-def run(processes: int, folder: Path, *changes: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command(processes, folder, *changes), capture_output=True, text=True, check=False, env=environment
-    )
+def torchrun(processes: int, folder: Path, *changes: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    return subprocess.Popen(
+        [*command, "-m", "position_interpolation", *arguments(folder, *changes)], env={**os.environ, **ONE_THREAD},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def run(processes: int, folder: Path, *changes: str) -> None:
+    """As torchrun does, which would have each process read all libraries anew."""
+    several = beside_each_other(processes) if processes > 1 else [{}]
+    said = [folder / f"said-{rank}" for rank in range(processes)]
+    begin = zip(said, several, strict=True)
+    started = [begun(arguments(folder, *changes), log, **ONE_THREAD, **own) for log, own in begin]
+    completed(*started, said=said[0])
 
 
 def losses(folder: Path) -> list[float]:
@@ -59,17 +68,17 @@ def numbers(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("alone")
-    done = run(1, folder)
-    assert done.returncode == 0, done.stderr
+    run(1, folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("two")
-    done = run(2, folder, "compute.recompute=true")  # which changes no number either
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Page, tables and figures:") == 1, "one process speaks"
+    started = torchrun(2, folder, "compute.recompute=true")  # which changes no number either
+    told, said = started.communicate()
+    assert started.returncode == 0, said
+    assert told.count("Page, tables and figures:") == 1, "one process speaks"
     return folder
 
 
@@ -86,8 +95,7 @@ def test_two_processes_write_the_records_of_one(alone: Path, two: Path) -> None:
 @pytest.mark.parametrize("processes", [2, 4])
 def test_processes_that_share_a_window_have_the_losses_of_one(processes: int, alone: Path, tmp_path: Path) -> None:
     """Two share each window; of four, two others share another. Evaluation is not shared in this way."""
-    done = run(processes, tmp_path, "compute.context_parallel=2", "compute.recompute=true")
-    assert done.returncode == 0, done.stderr
+    run(processes, tmp_path, "compute.context_parallel=2", "compute.recompute=true")
     assert losses(tmp_path) == pytest.approx(losses(alone), abs=1e-4)
     assert gradient_norms(tmp_path) == pytest.approx(gradient_norms(alone), rel=1e-4)
     assert numbers(tmp_path) == pytest.approx(numbers(alone), rel=1e-4)
@@ -98,37 +106,28 @@ def test_what_two_saved_any_number_goes_on_from(processes: int, alone: Path, two
     shutil.copytree(two / "runs" / "training", tmp_path / "runs" / "training")
     (training,) = (tmp_path / "runs" / "training").iterdir()
     shutil.rmtree(training / "checkpoint-6")
-    done = run(processes, tmp_path)
-    assert done.returncode == 0, done.stderr
+    run(processes, tmp_path)
     assert "checkpoint-6" in {path.name for path in training.iterdir()}
     assert losses(tmp_path) == pytest.approx(losses(alone), abs=1e-4)
     assert numbers(tmp_path) == pytest.approx(numbers(alone), rel=1e-4)
 
 
 def test_one_process_killed_ends_all_and_the_same_command_goes_on(alone: Path, tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        command(2, tmp_path, "train.checkpoints=[1,2,3]"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1"}, start_new_session=True,
-    )  # fmt: skip
+    process = torchrun(2, tmp_path, "train.checkpoints=[1,2,3]")
     deadline = time.monotonic() + 120
     while not any(tmp_path.glob("runs/training/*/checkpoint-1/complete")):
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline, "the run did not get far enough in time"
         time.sleep(0.002)
-    os.kill(children(process.pid)[1], signal.SIGKILL)
-    assert process.wait(timeout=60) != 0, "torchrun ends the others"
-    done = run(2, tmp_path)
-    assert done.returncode == 0, done.stderr
+    os.kill(sorted(children(process.pid))[1], signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert process.returncode != 0, "torchrun ends the others"
+    run(2, tmp_path)
     assert losses(tmp_path) == pytest.approx(losses(alone), abs=1e-4)
 
 
-def children(process: int) -> list[int]:
-    """The processes that torchrun started, by rank."""
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True, check=True)
-    return sorted(map(int, listed.stdout.split()))
-
-
 def test_a_refused_command_line_is_one_line(tmp_path: Path) -> None:
-    refused = run(2, tmp_path, "train.batch_size=3")
+    refused = torchrun(2, tmp_path, "train.batch_size=3")
+    _, said = refused.communicate()
     assert refused.returncode != 0
-    assert refused.stderr.count("error: train.batch_size=3 sequences do not divide among 2 processes") == 1
+    assert said.count("error: train.batch_size=3 sequences do not divide among 2 processes") == 1

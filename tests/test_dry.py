@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from compositions import shortest
 
-from position_interpolation.app import launch
+from position_interpolation.app import checks, launch
 from position_interpolation.app.run import run
 from position_interpolation.evidence.records import read
 
@@ -14,7 +15,10 @@ CLUSTER = ["model=llama_7b", "data=hub", "train=paper", "compute=dry", "compute.
 @pytest.mark.parametrize("name", ["table1_pg19", "table2_proof_pile", "table3_steps", "table4_passkey"])
 @pytest.mark.parametrize("model", ["llama_7b", "llama_65b"])
 def test_every_table_can_be_walked_through_for_every_size(name: str, model: str) -> None:
-    for config in launch.prepare([f"experiment={name}", *CLUSTER, f"model={model}"]):
+    launch.register()
+    for job in shortest(launch.jobs([f"experiment={name}", *CLUSTER, f"model={model}"])):
+        config = launch.typed(launch.composed(job))
+        checks.check(config)
         assert (config.model.source, config.model.window, config.data.source) == ("random", 64, "made_up")
         assert config.paths.results == "runs/dry/results"
 

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -152,10 +153,20 @@ def test_a_checkpoint_that_cannot_be_saved_is_one_error_with_its_place(
 # Exports
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a run kept that has tuned what is exported."""
+    folder = tmp_path_factory.mktemp("trained")
+    carry_out(exporting(folder))
+    shutil.rmtree(folder / "out")
+    return folder
+
+
 @pytest.mark.parametrize("moved", [0, 1, 3])
 def test_an_interrupted_export_is_repeated_by_the_same_command(
-    moved: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    moved: int, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     left = [moved]
 
     def stopped(*arguments: Any) -> None:
@@ -178,7 +189,8 @@ def test_an_interrupted_export_is_repeated_by_the_same_command(
     assert all(path.stat().st_mode & 0o044 == 0o044 for path in (tmp_path / "out").iterdir()), "others read it too"
 
 
-def test_an_export_over_an_earlier_one_leaves_what_is_not_its_own(tmp_path: Path) -> None:
+def test_an_export_over_an_earlier_one_leaves_what_is_not_its_own(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     carry_out(exporting(tmp_path))
     (tmp_path / "out" / "model.gguf").write_text("made of it")
     (tmp_path / "out" / "model-00002-of-00002.safetensors").write_text("of a larger one")

@@ -52,9 +52,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of a run of each method on a model of random weights."""
     place = tmp_path_factory.mktemp("rotation")
     shared = ["model=smoke", "train=untuned", "task=rotation", "context=x4", "wandb=disabled", "compute.threads=1"]
+    launch.register()
     for method in SWEPT:
-        (config,) = launch.prepare([*shared, f"method={method}", f"paths.results={place}", f"paths.runs={place}/runs"])
-        run(config)
+        asked = [*shared, f"method={method}", f"paths.results={place}", f"paths.runs={place}/runs"]
+        run(launch.typed(launch.composed(asked)))
     return place / "single" / "smoke"
 
 

@@ -24,6 +24,7 @@ TUNED = [
     "model=tiny", "method=pi", "train=tune", "train.schedule=constant", "data.corpora.mathematics.documents=1",
     "wandb=disabled",
 ]  # fmt: skip
+PASSKEYS = [*UNTUNED[:3], "task=passkey_short", "wandb=disabled"]
 
 
 @cache
@@ -45,17 +46,21 @@ def measured(overrides: list[str], folder: Path) -> list[str]:
     return [records.signature(item.parts) for item in measurements(prepared(overrides, folder))]
 
 
-@pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+@cache
+def usual(*overrides: str) -> list[str]:
+    """The same of a run that several tests change, in a place of its own."""
+    return measured([*overrides], Path(shared_cache()) / "usual")
+
+
+@cache
+def trained(*overrides: str) -> str:
     """The name of the training that a run asks for; nothing is trained."""
-
-    def name(*overrides: str) -> str:
-        asked: list[Path] = []
-        monkeypatch.setattr(training, "tune", lambda build, data, train, folder, **_: asked.append(folder) or folder)
-        assert prepared([*TUNED, *overrides], tmp_path).place is not None  # where tuning is asked for
-        return asked[0].name
-
-    return name
+    asked: list[Path] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(training, "tune", lambda build, data, train, folder, **_: asked.append(folder) or folder)
+        run = prepared([*TUNED, *overrides], Path(shared_cache()) / "trained")
+        assert run.place is not None  # where tuning is asked for
+    return asked[0].name
 
 
 @pytest.mark.parametrize(
@@ -67,9 +72,8 @@ def trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     ],
 )  # fmt: skip
 def test_what_changes_an_evaluation_changes_its_name(change: str, tmp_path: Path) -> None:
-    usual = measured([*UNTUNED, "compute.dtype=float32"], tmp_path)
     other = measured([*UNTUNED, "compute.dtype=float32", change.replace("CHANGED", "bfloat16")], tmp_path)
-    assert not set(usual) & set(other)
+    assert not set(usual(*UNTUNED, "compute.dtype=float32")) & set(other)
 
 
 @pytest.mark.parametrize(
@@ -80,33 +84,28 @@ def test_what_changes_an_evaluation_changes_its_name(change: str, tmp_path: Path
     ],
 )  # fmt: skip
 def test_what_changes_no_number_keeps_the_name(change: str, tmp_path: Path) -> None:
-    assert measured([*UNTUNED, change], tmp_path) == measured(UNTUNED, tmp_path / "elsewhere")
+    assert measured([*UNTUNED, change], tmp_path) == usual(*UNTUNED)
 
 
 def test_the_seed_draws_passkeys(tmp_path: Path) -> None:
-    passkeys = [*UNTUNED[:3], "task=passkey_short", "wandb=disabled"]
-    assert measured([*passkeys, "seed=1"], tmp_path) != measured(passkeys, tmp_path)
+    assert measured([*PASSKEYS, "seed=1"], tmp_path) != usual(*PASSKEYS)
 
 
 @pytest.mark.parametrize("change", ["match=strict", "window=256", "lengths=[0.5]", "trials=3", "digits=4"])
 def test_what_is_asked_of_passkeys_changes_their_name(change: str, tmp_path: Path) -> None:
-    passkeys = [*UNTUNED[:3], "task=passkey_short", "wandb=disabled"]
-    assert measured([*passkeys, f"task.{change}"], tmp_path) != measured(passkeys, tmp_path)
+    assert measured([*PASSKEYS, f"task.{change}"], tmp_path) != usual(*PASSKEYS)
 
 
 def test_keys_of_a_seed_of_their_own_are_those_of_a_run_under_it(tmp_path: Path) -> None:
-    passkeys = [*UNTUNED[:3], "task=passkey_short", "wandb=disabled"]
-    own = measured([*passkeys, "task.prompts_seed=1000"], tmp_path)
-    assert own == measured([*passkeys, "seed=1000"], tmp_path)
-    assert own != measured(passkeys, tmp_path)
+    own = measured([*PASSKEYS, "task.prompts_seed=1000"], tmp_path)
+    assert own == measured([*PASSKEYS, "seed=1000"], tmp_path)
+    assert own != usual(*PASSKEYS)
 
 
 def test_a_passkey_is_the_same_however_it_is_read_kept_or_asked_beside_others(tmp_path: Path) -> None:
-    passkeys = [*UNTUNED[:3], "task=passkey_short", "wandb=disabled"]
-    usual = measured(passkeys, tmp_path)
     for change in ("generate=true", "keep_answers=true", "lengths=[1]", "window=1024"):
-        assert measured([*passkeys, f"task.{change}"], tmp_path) == usual
-    assert measured([*passkeys, "task.lengths=[0.5,1]"], tmp_path)[1:] == usual
+        assert measured([*PASSKEYS, f"task.{change}"], tmp_path) == usual(*PASSKEYS)
+    assert measured([*PASSKEYS, "task.lengths=[0.5,1]"], tmp_path)[1:] == usual(*PASSKEYS)
 
 
 def test_the_same_weights_under_another_configuration_are_another_base(tmp_path: Path) -> None:
@@ -117,11 +116,11 @@ def test_the_same_weights_under_another_configuration_are_another_base(tmp_path:
     for path in (ASSETS / "tiny").iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
     copied = [*UNTUNED, "model.source=path", f"model.location={folder}"]
-    assert measured(copied, tmp_path) == measured(UNTUNED, tmp_path)
+    assert measured(copied, tmp_path) == usual(*UNTUNED)
     config = json.loads((folder / "config.json").read_text())
     config["rope_parameters"]["rope_theta"] = 50.0
     (folder / "config.json").write_text(json.dumps(config))
-    assert measured(copied, tmp_path) != measured(UNTUNED, tmp_path)
+    assert measured(copied, tmp_path) != usual(*UNTUNED)
 
 
 @pytest.mark.parametrize(
@@ -133,18 +132,18 @@ def test_the_same_weights_under_another_configuration_are_another_base(tmp_path:
         "train.optimizer=muon",
     ],
 )  # fmt: skip
-def test_what_changes_a_training_changes_its_name(change: str, trained: Any) -> None:
+def test_what_changes_a_training_changes_its_name(change: str) -> None:
     assert trained(change) != trained()
 
 
-def test_scaling_that_comes_after_tuning_is_measured_apart_and_trained_once(trained: Any, tmp_path: Path) -> None:
+def test_scaling_that_comes_after_tuning_is_measured_apart_and_trained_once(tmp_path: Path) -> None:
     sharper = ["method=drope", "method.attention_slope=0.3"]
     assert trained(*sharper) == trained("method=drope")
     assert trained(*sharper, "method.scaled_in_tuning=true") != trained("method=drope")
-    assert measured([*UNTUNED, *sharper], tmp_path) != measured([*UNTUNED, "method=drope"], tmp_path)
+    assert measured([*UNTUNED, *sharper], tmp_path) != usual(*UNTUNED, "method=drope")
 
 
-def test_the_seed_draws_the_order_of_the_text(trained: Any) -> None:
+def test_the_seed_draws_the_order_of_the_text() -> None:
     books = ["train.mixture.books=1", "train.mixture.mathematics=0", "~train.mixture.recall"]
     assert trained(*books, "seed=1") != trained(*books)
 
@@ -156,7 +155,7 @@ def test_the_seed_draws_the_order_of_the_text(trained: Any) -> None:
         "varied=[train.clip]", "model.base_tokens=8000000",
     ],
 )  # fmt: skip
-def test_steps_and_bookkeeping_share_one_training(change: str, trained: Any) -> None:
+def test_steps_and_bookkeeping_share_one_training(change: str) -> None:
     """With a constant rate the first k steps of a run are the run of k steps."""
     assert trained(change) == trained()
 

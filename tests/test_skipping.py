@@ -96,7 +96,9 @@ def test_the_loss_that_is_tuned_is_that_of_the_skipped_positions(
 
 def test_the_signature_tells_chunks_from_whole_windows() -> None:
     def parts(*overrides: str) -> Any:
-        (config,) = launch.prepare(["model=smoke", "task=pg19_short", "extension=pi_x4", *overrides])
+        (config,) = launch.prepare(
+            ["model=smoke", "data.source=made_up", "task=pg19_short", "extension=pi_x4", *overrides]
+        )
         return prepare(config, lambda _: None).parts["training"]
 
     assert "chunk" not in parts("train=tune")["recipe"]

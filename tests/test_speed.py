@@ -2,12 +2,9 @@
 
 import json
 import multiprocessing
-import os
 import platform
 import re
-import resource
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -18,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sides
 import torch
+from processes import children, forked
 
 from experiments.benchmark import __main__ as benchmark
 from experiments.benchmark import inputs, machine, memory, page, perplexity, tuning
 from experiments.benchmark.peers import compiled, version
 from experiments.benchmark.rounds import Timed, take_turns, take_turns_apart
-from position_interpolation.machine import compute
 from position_interpolation.planning.formulas import forward_flops
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.schema import Compute
 
 HOME = Path(__file__).parents[1]
 CASE = perplexity.Case("tiny", 64, 16, 5)
@@ -76,46 +73,20 @@ def test_sides_take_turns_and_may_bring_their_own_clock() -> None:
     assert seconds["ours"] == [7.0, 7.0]
 
 
-def faulting(*, kept: bool) -> Callable[[], int]:
-    """Pages that the system has to clear for a tensor of 256 MiB after others of that size were freed."""
-    if kept:
-        compute.prepare(Compute(device="cpu"))
-
-    def turn() -> int:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        torch.ones(1 << 28, dtype=torch.uint8)
-        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-
-    return turn
-
-
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
 def test_a_run_keeps_freed_memory_and_a_peer_in_its_own_process_does_not() -> None:
-    _, found = take_turns_apart({kept: partial(faulting, kept=kept) for kept in (True, False)}, 4)
+    _, found = take_turns_apart({kept: partial(sides.faulting, kept=kept) for kept in (True, False)}, 4)
     assert found[True] < found[False] / 10
-
-
-def unready() -> Any:
-    raise UsageError("no clone")
 
 
 def test_a_side_that_cannot_make_ready_says_so_itself() -> None:
     with pytest.raises(UsageError, match="no clone"):
-        take_turns_apart({"theirs": unready}, 1)
-
-
-def killing() -> Callable[[], Any]:
-    return partial(os.kill, os.getpid(), signal.SIGKILL)
+        take_turns_apart({"theirs": sides.unready}, 1)
 
 
 def test_a_side_that_is_killed_is_one_line() -> None:
     with pytest.raises(UsageError, match="a side's process was killed"):
-        take_turns_apart({"theirs": killing}, 1)
-
-
-def waiting(file: Path) -> Callable[[], Any]:
-    file.write_text(str(os.getpid()))
-    return partial(time.sleep, 600)
+        take_turns_apart({"theirs": sides.killing}, 1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -124,7 +95,7 @@ def test_a_benchmark_that_is_killed_leaves_no_process(works: bool, tmp_path: Pat
     """Whether its side works by then, or has only begun to start."""
     file = tmp_path / "side"
     whole = multiprocessing.get_context("spawn").Process(
-        target=take_turns_apart, args=({"theirs": partial(waiting, file)}, 1)
+        target=take_turns_apart, args=({"theirs": partial(sides.waiting, file)}, 1)
     )
     whole.start()
     if works:
@@ -133,11 +104,6 @@ def test_a_benchmark_that_is_killed_leaves_no_process(works: bool, tmp_path: Pat
     assert started
     whole.kill()
     assert eventually(lambda: not any(map(runs, started)))
-
-
-def children(process: int | None) -> list[int]:
-    found = [path.read_text().split() for path in Path(f"/proc/{process}/task").glob("*/children")]
-    return [int(each) for part in found for each in part]
 
 
 def runs(process: int) -> bool:
@@ -199,12 +165,9 @@ def test_rows_that_differ_in_a_name_leave_each_other(name: str) -> None:
 
 
 def test_two_benchmarks_lose_nothing_of_each_other(tmp_path: Path) -> None:
-    path, spawned = tmp_path / "measured.json", multiprocessing.get_context("spawn")
-    both = [spawned.Process(target=adding, args=(path, name)) for name in ("one", "other")]
-    for process in both:
-        process.start()
-    for process in both:
-        process.join()
+    path = tmp_path / "measured.json"
+    both = [forked(partial(adding, path, name), tmp_path) for name in ("one", "other")]
+    assert [process.ended().status for process in both] == [0, 0]
     assert len(json.loads(path.read_text())["trials"]) == 40
 
 

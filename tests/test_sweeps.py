@@ -1,13 +1,12 @@
 """Sweeps as users run them: what a command line replaces, what a search minimises, what tuning leaves as records."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
+from processes import begun, completed
 from test_report import BASE, perplexities
 
 from position_interpolation.app import launch
@@ -61,8 +60,8 @@ def test_what_varies_is_read_from_the_configuration_in_its_own_types() -> None:
 def walked(folder: Path, *overrides: str) -> list[Record]:
     """The rows after one run of perplexity on a model of random weights."""
     places = [f"paths.{name}={folder / name}" for name in ("results", "runs", "cache")]
-    asked = ["model=smoke", "method=none", "task=pg19_short", "task.documents=1", "wandb=disabled", *places]
-    run(launch.typed(launch.composed([*asked, *overrides])))
+    asked = ["model=smoke", "data.source=made_up", "method=none", "task=pg19_short", "task.documents=1"]
+    run(launch.typed(launch.composed([*asked, "wandb=disabled", *places, *overrides])))
     return records.read(folder / "results" / "single" / "smoke" / "rows.jsonl")
 
 
@@ -111,7 +110,7 @@ def test_longropes_search_proposes_one_job_after_another_and_ends_with_options_t
     ends = launch.prepare(command)
     assert [config.method.options["rises"] for config in ends] == [[-50] * 8 + [100], [150] * 8 + [100]]
     assert launch.side_by_side(command, ends) == 1
-    subprocess.run([sys.executable, "-m", "position_interpolation", *command], check=True, capture_output=True)
+    completed(begun(command, tmp_path / "said"), said=tmp_path / "said")
     rows = records.read(tmp_path / "results" / "longrope_search" / "tiny" / "rows.jsonl")
     tried = {(row.settings or {})["method.options.rises"]: row.value for row in rows if row.metric == "perplexity"}
     assert len(tried) == 2

@@ -3,8 +3,6 @@
 import base64
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 import wandb
+from processes import begun
 from wandb.proto.wandb_internal_pb2 import Record as WandbRecord
 
 from position_interpolation.app import launch
@@ -147,18 +146,25 @@ def server() -> Iterator[str]:
     ids=["no key", "a wrong key", "half a key", "another's entity", "no network"],
 )
 def test_what_w_and_b_would_refuse_is_refused_before_the_work(
-    key: str | None, entity: str | None, reached: bool, line: str, server: str, tmp_path: Path
+    key: str | None,
+    entity: str | None,
+    reached: bool,
+    line: str,
+    server: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    own = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
-    env = {**own, "HOME": str(tmp_path), "WANDB_BASE_URL": server if reached else "http://127.0.0.1:9"}
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    own = {"HOME": str(tmp_path), "WANDB_BASE_URL": server if reached else "http://127.0.0.1:9"}
     if key is not None:
-        env["WANDB_API_KEY"] = key
+        own["WANDB_API_KEY"] = key
     places = [f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")]
     asked = ["model=smoke", "data.source=made_up", "wandb=online", f"wandb.entity={entity or 'null'}", *places]
-    command = [sys.executable, "-m", "position_interpolation", *asked]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    assert done.returncode == 1
-    said = done.stderr.splitlines()[-1]
+    refused = begun(asked, tmp_path / "said", **own)
+    refused.join()
+    assert refused.exitcode == 1
+    said = (tmp_path / "said").read_text().splitlines()[-1]
     assert said.startswith("error: ")
     assert line in said
     assert "wandb=offline, which wandb sync uploads later" in said

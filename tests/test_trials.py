@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from bad_inputs import Trial
 from processes import Outcome, forked
-from trials import verdict
+from trials import serving, verdict
 
 from position_interpolation.settings.errors import UsageError
 
@@ -20,7 +20,8 @@ SCRIPT = Path(__file__).with_name("trials.py")
 
 def test_no_bad_input_no_kill_and_no_full_disk_costs_a_number() -> None:
     asked = ["--inputs", "30", "--kills", "2", "--disks", "2", "--pairs", "1"]
-    done = subprocess.run([sys.executable, str(SCRIPT), *asked], capture_output=True, text=True, check=False)
+    with serving() as environment:
+        done = subprocess.run([sys.executable, str(SCRIPT), *asked], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -21,6 +21,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -29,19 +30,14 @@ from typing import Any
 
 import bad_inputs
 from bad_inputs import Trial
+from compositions import parsed_once
 from hub_server import Hub, served
-from processes import Outcome, forked
+from processes import HEAVY, Outcome, forked
 from small_runs import UNTUNED, asked, carried_out, measured, of_base, tuning
 
 from position_interpolation.machine import files
 
-# What a run reads only when it needs it, and what every trial would read anew.
-HEAVY = (
-    "datasets", "matplotlib.pyplot", "pyarrow.parquet", "transformers.models.llama.modeling_llama",
-    "transformers.trainer",
-    *(f"position_interpolation.{name}" for name in ("app.run", "report.summary", "tuning.training", "display.drawing")),
-    *(f"position_interpolation.tasks.{name}.measure" for name in ("perplexity", "passkey", "positions", "rotation")),
-)  # fmt: skip
+READ_ANEW = (*HEAVY, "datasets", "pyarrow.parquet")  # by every trial, if not by the process that it is forked from
 SHARES = {"command line": 0.24, "text": 0.24, "model": 0.16, "cache": 0.08, "rows": 0.2, "hub": 0.08}
 GOOD = ("refused", "same", "other")
 FAULTS = ("traceback", "unclear", "silent", "lost", "without end")
@@ -197,7 +193,7 @@ def prepared(good: Path) -> float:
 
 def try_all(options: argparse.Namespace, place: Path, count: Count) -> None:
     """All trials, each in a folder of its own that goes when it ends."""
-    for name in HEAVY:
+    for name in READ_ANEW:
         importlib.import_module(name)
     good, chance = place / "good", Random(options.seed)
     seconds = prepared(good)
@@ -218,6 +214,15 @@ def try_all(options: argparse.Namespace, place: Path, count: Count) -> None:
         shutil.rmtree(place / "trial")
 
 
+@contextmanager
+def serving() -> Iterator[dict[str, str]]:
+    """The environment of a process that finds the hub served."""
+    shelf = {name: repository for name, (repository, _) in bad_inputs.answers(Random(0), ANSWERS).items()}
+    with served(Hub(shelf, shelf)) as hub, tempfile.TemporaryDirectory() as home:
+        own = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": home, "OMP_NUM_THREADS": "1", SERVED: "1"}
+        yield {**os.environ, **own}
+
+
 def main() -> None:
     """Serve the hub, and carry out the trials in a process that is told where it is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -226,13 +231,11 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", choices=SHARES, default=[*SHARES])
     options = parser.parse_args()
     if SERVED not in os.environ:
-        shelf = {name: repository for name, (repository, _) in bad_inputs.answers(Random(0), ANSWERS).items()}
-        with served(Hub(shelf, shelf)) as hub, tempfile.TemporaryDirectory() as home:
-            own = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": home, "OMP_NUM_THREADS": "1", SERVED: "1"}
-            sys.exit(subprocess.run([sys.executable, *sys.argv], env={**os.environ, **own}, check=False).returncode)
+        with serving() as environment:
+            sys.exit(subprocess.run([sys.executable, *sys.argv], env=environment, check=False).returncode)
     count = Count()
     try:
-        with tempfile.TemporaryDirectory() as place:
+        with tempfile.TemporaryDirectory() as place, parsed_once():
             try_all(options, Path(place), count)
     finally:
         print(count.table())

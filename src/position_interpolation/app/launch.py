@@ -5,6 +5,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -139,6 +140,12 @@ def register() -> None:
     OmegaConf.register_new_resolver("at_home", os.path.expanduser, replace=True)
     OmegaConf.register_new_resolver("own_name", naming.of, replace=True)
     OmegaConf.register_new_resolver("own_window", lambda *place: checkpoint.window(*place), replace=True)
+    _register_experiments()
+
+
+@cache
+def _register_experiments() -> None:
+    """Once a process: to read them all takes a tenth of a second."""
     for path in sorted(EXPERIMENTS.glob("*/sweep.yaml")):
         ConfigStore.instance().store(
             group="experiment", name=path.parent.name, node=OmegaConf.load(path), package="_global_"
