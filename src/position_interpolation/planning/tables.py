@@ -3,11 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import fields
 
-from rich.console import Console
-from rich.text import Text
-
+from position_interpolation.display import terminal
 from position_interpolation.display.tables import Column, Table, fill
-from position_interpolation.display.terminal import LOG_WIDTH, grid
 from position_interpolation.evidence.extensions import LABELS
 from position_interpolation.evidence.words import rate_text, thousands
 from position_interpolation.planning.costs import Costs, Tuning
@@ -30,16 +27,13 @@ PARTS = {
 
 def print_costs(costs: Costs) -> None:
     """Print everything planned for one run."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=LOG_WIDTH)
+    console = terminal.opened()
     wanted = derived.extension(costs.config)
     method = LABELS.get(wanted.method, wanted.method)
     console.rule(f"[bold]{costs.config.model.name}, {method} x{wanted.factor:g}, L' = {wanted.window}: what it costs")
     tuned = [] if costs.tuning is None else [("Tuning", tuning(costs)), ("Memory of a GPU, GiB", memory(costs))]
     for title, table in [*tuned, ("Perplexity", evaluation(costs))]:
-        console.print(grid(table, title, console.width))
-        console.print(Text(table.caption, style="dim"), "")
+        terminal.show(console, table, title)
 
 
 def tuning(costs: Costs) -> Table:

@@ -1,4 +1,4 @@
-"""What was measured of each method that is compared: at L, at L', and against the base."""
+"""What was measured of each compared method: at L, at L', and against the base."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ class Compared:
     """An extension, or a base, compared at a window L'."""
 
     extension: Extension
-    reach: int  # L' in tokens; of a base, that of the extensions beside it
-    rows: Sequence[Record]  # of perplexity, of every seed; the base's are among them
+    reach: int  # L' in tokens; for a base, the L' of the extensions beside it
+    rows: Sequence[Record]  # perplexities of every seed, those of the base among them
     shown: Sequence[Record]  # the same with seeds pooled
-    keys: Sequence[Record]  # of passkey retrieval by one rule, seeds pooled
+    keys: Sequence[Record]  # passkey retrieval by one rule, seeds pooled
 
     def window(self, inside: bool) -> int:
         """L or L'."""
@@ -42,7 +42,7 @@ def has_rivals(rows: Sequence[Record]) -> bool:
 
 
 def compared(rows: Sequence[Record], keys: Sequence[Record]) -> list[Compared]:
-    """Every extension at its own window by ascending L'; the base, and what was tuned at L, at each of them.
+    """Every extension at its own L', ascending; the base and what was tuned at L stand at each of these L'.
 
     Args:
         rows: one group of `select.perplexities`, of every seed.

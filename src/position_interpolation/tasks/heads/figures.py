@@ -49,7 +49,7 @@ def heads_figure(records: Sequence[Record]) -> Figure:
         figure,
         f"The heads of {extension.base}: d = {whole(found['head_dim'].value)}, base {found['rope_theta'].value:g}; "
         f"{plural(round(found['pairs'].value), 'pair')} of a query and a key from "
-        f"{drawing.count([first], 'document')} ({first.data.get('source')} text); "
+        f"{select.counted([first], 'document')} ({first.data.get('source')} text); "
         "bars: 95 % bootstrap over pairs",
     )
     return figure

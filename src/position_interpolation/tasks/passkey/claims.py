@@ -5,10 +5,10 @@ from itertools import product
 
 from position_interpolation.evidence.comparison import Effect, apart, independent, recorded
 from position_interpolation.evidence.evidence import Evidence
-from position_interpolation.evidence.judging import Bar, Case, share, times
+from position_interpolation.evidence.judging import Bar, Case, times
 from position_interpolation.evidence.paper import at_steps
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import plural
+from position_interpolation.evidence.words import plural, rate_text
 from position_interpolation.tasks.passkey import rules
 
 
@@ -44,7 +44,7 @@ def _read(evidence: Evidence, model: str, wanted: tuple[str, str, int], steps: i
         found = at_steps(known, method, steps)
         if found is not None and not any(map(_blind, rows)):
             of = f" of {evidence.window(model, factor)}" if metric == "k_max" else ""
-            value = f"{found.value:.0f}{of}" if metric == "k_max" else share(found.value)
+            value = f"{found.value:.0f}{of}" if metric == "k_max" else rate_text(found.value)
             return recorded(found, f"{value}, {plural(found.steps or 0, 'step')}{rules.remark(rule)}")
     return None
 
@@ -56,7 +56,7 @@ def whole_window(
     for model in evidence.models:
         for factor, number in product(factors or evidence.factors(model), steps):
             effect = k_max(evidence, model, "pi", factor, number)
-            yield Case(_name(evidence, model, factor, number), effect, Bar("at least", 1.0), share)
+            yield Case(_name(evidence, model, factor, number), effect, Bar("at least", 1.0), rate_text)
 
 
 def stays(evidence: Evidence, factors: Sequence[int], steps: Sequence[int]) -> Iterator[Case]:
@@ -70,7 +70,7 @@ def stays(evidence: Evidence, factors: Sequence[int], steps: Sequence[int]) -> I
             effect = k_max(evidence, model, "pi", factor, number)
             reached = reached or (effect is not None and effect.value >= 1.0)
             found = effect if reached else None
-            yield Case(_name(evidence, model, factor, number), found, Bar("at least", 1.0), share)
+            yield Case(_name(evidence, model, factor, number), found, Bar("at least", 1.0), rate_text)
 
 
 def extrapolation_slow(evidence: Evidence, factor: int, most: float) -> Iterator[Case]:
@@ -107,7 +107,7 @@ def _ahead(
         ours, other = (reading(evidence, model, method, own) for method in ("pi", "extrapolation"))
         found = None if ours is None or other is None else difference(ours, other)
         shown = name.format(own=own, window=evidence.window(model, own))
-        yield Case(f"{model}: {shown}", found, Bar("above", 0.0), share)
+        yield Case(f"{model}: {shown}", found, Bar("above", 0.0), rate_text)
 
 
 def _blind(record: Record) -> bool:

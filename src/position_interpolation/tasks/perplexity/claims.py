@@ -8,7 +8,6 @@ from itertools import pairwise, product
 from position_interpolation.evidence import comparison, paper, select
 from position_interpolation.evidence.comparison import Effect, exact
 from position_interpolation.evidence.evidence import Evidence, Reading
-from position_interpolation.evidence.extensions import method_label
 from position_interpolation.evidence.judging import ALIKE, Bar, Case, Kind, number, percent, times
 from position_interpolation.evidence.words import plural
 from position_interpolation.tasks.perplexity import aggregation
@@ -152,9 +151,7 @@ def windows_alike_rise(evidence: Evidence) -> Iterator[Case]:
                     for window in (item.window, item.window // 2)
                 )
                 found = comparison.paired(largest, half)
-                name = (
-                    f"{item.model}: {method_label(item)} at {item.window} against {item.window // 2}, {protocol} alike"
-                )
+                name = f"{item.model}: {item.short_label} at {item.window} against {item.window // 2}, {protocol} alike"
                 if found is not None:
                     detail = f"{plural(found.documents, 'document')} of {rows[0].task}"
                     found = replace(found, sources=(rows[0].experiment,), detail=detail)

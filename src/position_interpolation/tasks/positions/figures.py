@@ -82,6 +82,6 @@ def _finish(
     drawing.finish(
         figure,
         f"{', '.join(dict.fromkeys(item.base for item in curves))}: one forward of {end} tokens, "
-        f"{drawing.count(shown, 'document')} ({rows[0].data.get('source')} text)"
+        f"{select.counted(shown, 'document')} ({rows[0].data.get('source')} text)"
         + (f"; {drawing.spread(effects)}" if effects else ""),
     )

@@ -60,7 +60,7 @@ def _panels(records: Sequence[Record], metric: str) -> tuple[Figure, list[tuple[
 
 
 def _finish(figure: Figure, records: Sequence[Record], label: str, bars: str) -> None:
-    trials = drawing.count([row for row in records if row.metric == "retrieved"], "trial")
+    trials = select.counted([row for row in records if row.metric == "retrieved"], "trial")
     edges = ", ".join(map(str, sorted({extension.base_window for extension in ordered(records)})))
     for lowest in figure.axes[-2:]:
         lowest.set_xlabel("prompt (tokens)")
