@@ -23,7 +23,7 @@ def rouge(evidence: Evidence, metrics: Sequence[str], rival: str = LEAD) -> Iter
 
 
 def _lead(evidence: Evidence, metric: str, rival: str) -> Effect | None:
-    """Bootstrap over the reports that both have."""
+    """The mean difference over the reports that both have, with a bootstrap over them."""
     for rows in evidence.of("govreport"):
         ours, other = (_by_document(rows, metric, protocol) for protocol in (TUNED, rival))
         found = comparison.difference(ours, other)
@@ -35,7 +35,7 @@ def _lead(evidence: Evidence, metric: str, rival: str) -> Effect | None:
 
 
 def _printed(evidence: Evidence, metric: str) -> Effect:
-    """A difference of numbers of one decimal, without the dust of binary arithmetic."""
+    """A difference of printed numbers, to their one decimal."""
     rows = [one for found in evidence.of("govreport") for one in found if one.metric == metric]
     ours = next(one.value for one in rows if one.protocol == TUNED)
     other = next(one.value for one in rows if one.model == PRINTED)
@@ -43,9 +43,9 @@ def _printed(evidence: Evidence, metric: str) -> Effect:
 
 
 def _by_document(records: Sequence[Record], metric: str, protocol: str) -> dict[str, float]:
-    """ROUGE of every report's summary, by id. Of several extensions the last is the longest tuned."""
+    """ROUGE of every report's summary, by id. Of several extensions the last counts, which is the longest tuned."""
     return {
-        str(record.data["ids"][0]): record.value
+        record.document: record.value
         for record in records
         if (record.metric, record.protocol) == (f"document_{metric}", protocol)
     }

@@ -15,13 +15,13 @@ def numbers(
     """A number of every model's heads, by itself or over another; exact for the heads that were measured.
 
     Args:
-        evidence: whose models are asked.
+        evidence: the records that are asked.
         name: what the number is.
         over: its metric.
-        kind: what it has to be.
-        limit: above, below, ...
+        kind: how it has to lie to the limit.
+        limit: the limit.
         under: the metric that it is divided by.
-        beside: metrics that are told with it.
+        beside: metrics that are stated with it.
     """
     for model in evidence.models:
         effect = evidence.number("heads", over, model)

@@ -1,4 +1,4 @@
-"""Queries and keys of a base's own heads, before RoPE, on real text: the h_j that section 2 leaves unmeasured."""
+"""Queries and keys of a base's own heads, before RoPE, on real text: the h_j, which the paper does not measure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -75,12 +75,12 @@ def require_plain_llama(config: Any) -> None:
         )
 
 
-@torch.compiler.set_stance("force_eager")  # each layer has hooks of its own
+@torch.compiler.set_stance("force_eager")  # the hooks differ from layer to layer
 @torch.inference_mode()
 def projections(
     model: Any, texts: Sequence[Sequence[int]], pairs: Pairs, progress: Callable[[int], None] = lambda _: None
 ) -> tuple[Vectors, Vectors]:
-    """Query and key vectors of the drawn pairs before RoPE; only their rows are kept.
+    """Query and key vectors of the drawn pairs before RoPE; no others are kept.
 
     Args:
         model: a Llama causal language model.

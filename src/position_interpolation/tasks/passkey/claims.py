@@ -24,10 +24,10 @@ def keys_found(evidence: Evidence, model: str, method: str, factor: int, steps: 
 
 
 def _read(evidence: Evidence, model: str, wanted: tuple[str, str, int], steps: int | None) -> Effect | None:
-    """One metric of an extension, given as (metric, method, factor), over all distances of prompts of L'.
+    """One metric of an extension, `wanted` being (metric, method, factor), over all distances in prompts of L'.
 
-    By one rule for all that is said of a model: the key alone, unless no row was judged so. None as well if a base
-    retrieves nothing in its own window: then nothing is learnt of extensions.
+    Everything that is said about a model rests on one rule: `key`, unless no row was judged by it. None as well if the
+    base retrieves nothing in its own window, which tells nothing about extensions.
     """
     metric, method, factor = wanted
     asked = list(evidence.of("passkey", model))
@@ -60,7 +60,7 @@ def whole_window(
 
 
 def stays(evidence: Evidence, factors: Sequence[int], steps: Sequence[int]) -> Iterator[Case]:
-    """PI's k_max as a share of L' from the first number of steps on after which it is the whole of it.
+    """PI's k_max as a share of L', from the first number of steps on after which it is all of L'.
 
     A model that never reaches its whole window says nothing about staying there.
     """
@@ -74,7 +74,7 @@ def stays(evidence: Evidence, factors: Sequence[int], steps: Sequence[int]) -> I
 
 
 def extrapolation_slow(evidence: Evidence, factor: int, most: float) -> Iterator[Case]:
-    """FT's k_max after its longest tuning, as a multiple of L; and whether PI reaches farther at all."""
+    """FT's k_max after its longest tuning, as a multiple of L; and whether PI reaches farther."""
     for model in evidence.models:
         own = evidence.factor(model, factor)
         found = k_max(evidence, model, "extrapolation", own)
@@ -89,7 +89,7 @@ def farther(evidence: Evidence, factor: int) -> Iterator[Case]:
 
 
 def more(evidence: Evidence, factor: int) -> Iterator[Case]:
-    """The share of keys that PI finds in prompts of L', less FT's: all trials decide, not those at one distance."""
+    """The share of keys that PI finds in prompts of L' less FT's, over the trials at all distances."""
     name = "keys found in prompts of {window} by PI x{own} less those by FT"
     yield from _ahead(evidence, factor, keys_found, independent, name)
 
@@ -101,7 +101,7 @@ def _ahead(
     difference: Callable[[Effect, Effect], Effect],
     name: str,
 ) -> Iterator[Case]:
-    """Whether PI is ahead of FT by a reading of each, after the longest tuning of each."""
+    """PI against FT by one reading, each after its longest tuning."""
     for model in evidence.models:
         own = evidence.factor(model, factor)
         ours, other = (reading(evidence, model, method, own) for method in ("pi", "extrapolation"))
@@ -111,7 +111,7 @@ def _ahead(
 
 
 def _blind(record: Record) -> bool:
-    """Whether this is a base that is not extended and retrieves nothing in its own window, at no distance."""
+    """Whether this record says that a base retrieves nothing in its own window, at any distance."""
     inside = record.factor == 1 and record.eval_window == record.window
     return inside and (record.metric, record.at, record.value) == ("success", None, 0)
 

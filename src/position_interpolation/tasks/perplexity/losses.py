@@ -70,9 +70,9 @@ def tokenise(documents: Documents, tokenizer: Any, minimum: int | None, truncate
 
 
 def scored_bytes(documents: Documents, corpus: Tokenised, tokenizer: Any, bos: int | None) -> list[int]:
-    """Bytes of UTF-8 of each document's own text that its scored tokens stand for, whatever a tokenizer makes of it.
+    """Bytes of UTF-8 of each document's own text that its scored tokens stand for; without BOS the first is not scored.
 
-    Without BOS the first token is not scored.
+    The text itself is counted, not what a tokenizer would decode it to.
     """
     texts = {document.id: document.text for document in documents.items}
     sizes = []
@@ -111,7 +111,7 @@ def token_losses(
     folder: Path,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Scored]:
-    """Losses of every scored token of every planned window; documents already in `folder` are read back.
+    """Losses of every scored token of every planned window; documents already in `folder` are read from there.
 
     Args:
         model: a causal language model, in evaluation mode.
@@ -119,8 +119,8 @@ def token_losses(
         planned: the windows of each document.
         bos: the token put in front of each window, or None.
         tokens_per_forward: how many positions one batch may hold; at least one window runs.
-        folder: keeps one file a document, so that a killed run goes on with the next one.
-        progress: is told the positions run through the model.
+        folder: has one file per document, so that a killed run goes on with the next one.
+        progress: called with the positions run through the model.
     """
     results = []
     for index, (tokens, document) in enumerate(zip(corpus.tokens, planned, strict=True)):
@@ -136,7 +136,7 @@ def token_losses(
 
 
 def positions(document: Plan, bos: int | None) -> int:
-    """Positions that a document's planned windows run through the model."""
+    """Positions that a document's planned windows take in the model."""
     return sum(span.stop - span.start + (bos is not None) for span in document.spans)
 
 
@@ -149,7 +149,7 @@ def _document_losses(
     tokens_per_forward: int,
     progress: Callable[[int], None],
 ) -> NDArray[np.float32]:
-    """Losses in window order; windows of equal shape share a forward, and nothing is read back before the end."""
+    """Losses in window order. Windows of equal shape share a forward; losses stay on the device until the end."""
     pieces: dict[int, torch.Tensor] = {}
     for number, group in enumerate(_equal_shapes(spans, tokens_per_forward)):
         if distributed.is_mine(number):
@@ -181,7 +181,7 @@ def _save(path: Path, losses: NDArray[np.float32], document: Plan) -> Scored:
 
 
 def _kept(path: Path, document: Plan) -> Scored | None:
-    """A document's losses from disk; None if they are not there, or damaged and so to be computed again."""
+    """A document's losses from disk; None if they are absent or damaged."""
     if not files.intact(path):
         return None
     with np.load(path) as saved:

@@ -31,7 +31,7 @@ def points(rows: Sequence[Record], extension: Extension) -> list[tuple[int, floa
 
 
 def curves_table(rows: Sequence[Record]) -> Table:
-    """Where each curve starts, is half-way and ends, of one group of `curves`."""
+    """The start, the middle and the end of each curve, of one group of `curves`."""
     own = {extension: points(rows, extension) for extension in ordered(rows)}
     most = max(map(len, own.values()))
     three = {extension: (found[0], found[(len(found) - 1) // 2], found[-1]) for extension, found in own.items()}
