@@ -26,7 +26,7 @@ def check(config: Config, task: BenchmarksTask) -> None:
     if not task.sets or len(set(task.sets)) < len(task.sets):
         raise UsageError(f"task.sets={task.sets}: expected one or more of {', '.join(questions.SETS)}, each named once")
     for name in task.sets:
-        known("task.sets", name, tuple(questions.SETS))
+        known("task.sets", name, questions.SETS)
     if (source := config.data.source) in corpora.TEXT_ALONE:
         raise UsageError(f"data={source} has no benchmark questions: set data=local data.root=<directory>, or data=hub")
     for name in task.sets:

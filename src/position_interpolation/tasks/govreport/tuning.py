@@ -29,7 +29,7 @@ def steps(task: GovReportTask, pairs: int) -> int:
 
 def tuned_on_summaries(prepared: Prepared, task: GovReportTask, pairs: Pairs, lengths: Lengths) -> Prepared:
     """The extension after the second stage; when it is needed, its checkpoint is reused, continued or trained."""
-    config, chosen = prepared.config, prepared.config.compute
+    config = prepared.config
     train = Train(
         steps=steps(task, len(pairs.items)),
         batch_size=task.batch_size,
@@ -54,10 +54,7 @@ def tuned_on_summaries(prepared: Prepared, task: GovReportTask, pairs: Pairs, le
             train,
             folder,
             micro_batch=1,
-            device=compute.device(chosen),
-            bf16=compute.dtype(chosen) == "bfloat16",
-            compiled=chosen.compile,
-            recomputed=chosen.recompute,
+            chosen=config.compute,
             seed=config.seed,
         )
 
