@@ -1,4 +1,4 @@
-"""Mirror a job to Weights & Biases, offline unless told otherwise. JSONL stays the truth; nothing is read back."""
+"""Mirror a job to Weights & Biases, offline unless told otherwise. rows.jsonl stays the truth; nothing is read back."""
 
 import sys
 from dataclasses import asdict
@@ -20,10 +20,10 @@ COLUMNS = (
 
 
 def check(config: Config) -> None:
-    """Ask W&B, before anything is computed, whether it takes what this run is to upload.
+    """Make sure, before anything is computed, that W&B takes what this run will upload.
 
     Raises:
-        UsageError: there is no key or a wrong one, no network, or no such entity.
+        UsageError: the key is missing or wrong, there is no network, or no such entity.
     """
     if config.wandb.mode != "online" or not distributed.is_first():
         return
@@ -45,7 +45,7 @@ def check(config: Config) -> None:
 
 
 class Tracker:
-    """One W&B run for one job, started when there is something to measure: a job that reuses its records makes none."""
+    """One W&B run for one job, started when there is something to measure; a job that reuses its records has none."""
 
     def __init__(self, config: Config, name: str) -> None:
         self.config, self.name = config, name
@@ -61,7 +61,7 @@ class Tracker:
             self.run.finish(exit_code=0 if error is None else 1)
 
     def start(self) -> None:
-        """Make the run before there is something to log, so that what is wrong with it shows before the work."""
+        """Start the run before there is something to log, so that a problem with it shows before the work."""
         self._started()
 
     def log(self, values: dict[str, float]) -> None:
@@ -79,7 +79,7 @@ class Tracker:
             at = "" if record.at is None else f"_at_{record.at}"
             where = "" if record.eval_window is None else f"@{record.eval_window}"
             protocol = "" if record.protocol is None else f"/{record.protocol}"
-            # Single documents would crowd the summary; training losses are there as a curve.
+            # Single documents would crowd the summary; training losses are logged as a curve.
             if record.metric not in (*select.OF_ONE_DOCUMENT, select.TRAINING_LOSS):
                 self.run.summary[f"{record.task}/{record.metric}{at}{where}{protocol}"] = record.value
         rows = [[asdict(record)[column] for column in COLUMNS] for record in records]
