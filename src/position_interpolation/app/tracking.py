@@ -60,18 +60,14 @@ class Tracker:
         if self.run is not None:
             self.run.finish(exit_code=0 if error is None else 1)
 
-    def start(self) -> None:
-        """Start the run before there is something to log, so that a problem with it shows before the work."""
-        self._started()
-
     def log(self, values: dict[str, float]) -> None:
         """Log the points of a curve; `step` is the curve's own axis."""
-        if self._started():
+        if self.start():
             self.run.log(values)
 
     def log_records(self, records: list[Record]) -> None:
         """Log records as summary values and as a table."""
-        if not records or not self._started():
+        if not records or not self.start():
             return
         import wandb
 
@@ -87,12 +83,16 @@ class Tracker:
 
     def log_images(self, paths: list[Path]) -> None:
         """Log rendered figures."""
-        if paths and self._started():
+        if paths and self.start():
             import wandb
 
             self.run.log({path.stem: wandb.Image(str(path)) for path in paths})
 
-    def _started(self) -> bool:
+    def start(self) -> bool:
+        """Start the run unless it has started; return whether this process has one.
+
+        Called before the work as well, so that a problem with W&B shows before it.
+        """
         chosen = self.config.wandb
         if chosen.mode == "disabled" or not distributed.is_first():
             return False

@@ -30,11 +30,9 @@ Part = Sequence[int]  # places of columns
 
 
 def to_latex(table: Table, label: str = "table") -> str:
-    """A table ready for \\input: one tabular per part, ours before the paper's; a single model stands in the caption.
+    """A table ready for \\input, and for \\ref by `tab:` and `label`: one tabular per part, ours before the paper's.
 
-    Args:
-        table: what to write.
-        label: for \\ref, behind `tab:`.
+    A single model is named in the caption, not in a column.
     """
     models = {str(row[0].value) for row in table.rows} if table.header[0] == "Model" else set()
     single = f"{models.pop()}: " if len(models) == 1 and len(table.header) > 1 else ""
@@ -47,9 +45,7 @@ def to_latex(table: Table, label: str = "table") -> str:
 def parts(table: Table, first: int = 0) -> list[Part]:
     """The columns of each tabular: those that say what a row is about, and as many numbers as fit beside them.
 
-    Args:
-        table: all columns.
-        first: place of the first column that is shown.
+    Columns before the place `first` are left out.
     """
     known = [column.name for column in EXTENSION]
     keys = [place for place, name in enumerate(table.header[: len(known)]) if name in known and place >= first]

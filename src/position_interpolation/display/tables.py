@@ -96,12 +96,9 @@ def each(
 
 
 def fill(rows: Iterable[Any], columns: Sequence[Column], caption: str = "") -> Table:
-    """The table with these columns.
+    """The table with these columns, of which optional ones without a value are left out.
 
-    Args:
-        rows: what each row is about; a tuple is handed to the columns as several arguments.
-        columns: all columns, optional ones included.
-        caption: the text below the table.
+    A row is what its cells are about; a tuple is handed to the columns as several arguments.
     """
     keys = [row if isinstance(row, tuple) else (row,) for row in rows]
     filled = [(column, [_cell(column, column.of(*key)) for key in keys]) for column in columns]

@@ -92,11 +92,8 @@ def products(over: Sequence[Losses], under: Sequence[Losses], same_tokens: bool 
     Each perplexity is exp(sum of losses / tokens), as under protocol `token`. The bootstrap draws the same documents
     for all of them. So what makes a document hard cancels, where separate intervals would count it twice.
 
-    Args:
-        over: document losses of the perplexities above the line.
-        under: those below it.
-        same_tokens: leave out documents of which not all scored as many tokens. Not wanted where two windows' samples
-            score different parts of a document.
+    Documents of which not all scored as many tokens are left out, unless `same_tokens` is false: two windows' samples
+    score different parts of a document.
 
     Returns:
         None if no document is common; an effect without interval if only one is.

@@ -31,13 +31,9 @@ class Estimate:
 def bootstrap(statistic: Callable[[Floats], Floats], count: int, samples: int, seed: int = 0) -> Estimate:
     """A statistic of `count` documents, with the interval of a bootstrap over them, widened about the value.
 
-    Documents are resampled, not tokens, because tokens of one document are alike. One document has no interval.
-
-    Args:
-        statistic: of weights (draws, count), how often each document counts; returns (draws,) values.
-        count: documents.
-        samples: bootstrap draws; fewer than two give no interval.
-        seed: of the draws.
+    Documents are resampled, not tokens, because tokens of one document are alike. One document has no interval, and
+    neither has a bootstrap of fewer than two draws (`samples`). From weights (draws, count), which say how often each
+    document counts, the statistic gives (draws,) values.
     """
     value = float(statistic(np.ones((1, count)))[0])
     if count < 2 or samples < 2:

@@ -18,12 +18,7 @@ LARGEST_LOSS = 700.0  # nats: the perplexity of a larger loss does not fit a flo
 
 
 def parsed(line: str, hints: dict[str, Any], optional: dict[str, None]) -> dict[str, Any]:
-    """The fields of one line.
-
-    Args:
-        line: JSON.
-        hints: the type of every field.
-        optional: values for fields that older lines lack.
+    """The fields of one line of JSON, with the types of `hints`; `optional` has values for those that old lines lack.
 
     Raises:
         ValueError: what is wrong, in a few words.

@@ -43,13 +43,7 @@ def pooled(records: Iterable[Record]) -> list[Record]:
 
 
 def combined(value: float, within: tuple[float, float], values: Sequence[float]) -> tuple[float, float]:
-    """Ends of an interval about the mean of some seeds' values.
-
-    Args:
-        value: the mean.
-        within: ends that cover documents or trials alone.
-        values: one a seed.
-    """
+    """Ends of an interval about `value`, the mean of some seeds' values; those `within` cover documents or trials."""
     return _widened(value, within, half_width(values))
 
 

@@ -124,9 +124,14 @@ def by_factor(records: Iterable[Record]) -> dict[float, list[Record]]:
 def parted(records: Sequence[Record]) -> dict[str, list[Record]]:
     """The records of each figure by the end of its file name; where rivals are shown, there is a figure per factor."""
     found = by_factor(records)
-    if len(found) < 2 or all(row.method in (*PAPERS, None) for row in records):
+    if len(found) < 2 or not has_rivals(records):
         return {"": list(records)}
     return {f"_x{factor:g}": own for factor, own in found.items()}
+
+
+def has_rivals(records: Iterable[Record]) -> bool:
+    """Whether a method that the paper does not have is among these."""
+    return any(record.method not in (*PAPERS, None) for record in records)
 
 
 def blocks(starts: Iterable[int], end: int) -> list[Block]:

@@ -57,16 +57,10 @@ def forward(
 def causal_attention(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None = None
 ) -> torch.Tensor:
-    """softmax(q k^T * scaling) v over the keys up to each query's own position, differentiable.
+    """softmax(q k^T * scaling) v over the keys up to each query's own position, differentiable, in bfloat16.
 
-    Args:
-        query: (B, H, T, d); computed with in bfloat16.
-        key: (B, G, T, d), G a divisor of H: query head h uses key head h // (H / G).
-        value: (B, G, T, d).
-        scaling: of the scores; default 1 / sqrt(d).
-
-    Returns:
-        (B, H, T, d) in bfloat16.
+    From (B, H, T, d) queries and (B, G, T, d) keys and values to (B, H, T, d). G is a divisor of H, and query head h
+    uses key head h // (H / G). Scores are scaled by 1 / sqrt(d) by default.
     """
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     # Rotary embeddings may have made float32 of queries and keys.

@@ -67,15 +67,8 @@ def attention(
 ) -> torch.Tensor:
     """Causal attention of one stretch on itself and all before it, differentiable on every process.
 
-    Args:
-        query: (B, H, t, d) of this process's stretch.
-        key: (B, G, t, d) of the same, G a divisor of H.
-        value: (B, G, t, d).
-        scaling: of the scores; default 1 / sqrt(d).
-        group: the processes that hold the window's other stretches, in order.
-
-    Returns:
-        (B, H, t, d).
+    From (B, H, t, d) queries and (B, G, t, d) keys and values of this process's stretch, G a divisor of H, to
+    (B, H, t, d). Scores are scaled by 1 / sqrt(d) by default. The group's processes hold the stretches in order.
     """
     seen = (group.rank() + 1) * query.shape[2]
     # Every process gathers everything, even what it does not see: the backward pass is one exchange among all.

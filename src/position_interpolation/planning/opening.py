@@ -11,12 +11,8 @@ from position_interpolation.tasks.registry import TASKS
 def opening(configs: Sequence[Config], at_a_time: int, searched: bool = False) -> list[str]:
     """What is measured, what is tuned for it, and where things go.
 
-    What earlier runs left behind is reused, so this is the most that there is to do.
-
-    Args:
-        configs: those of all jobs.
-        at_a_time: how many jobs run side by side.
-        searched: whether a sweeper proposes the jobs; those given are then the ends of its intervals.
+    What earlier runs left behind is reused, so this is the most that there is to do. `at_a_time` jobs run side by side;
+    if they are `searched`, a sweeper proposes them, and those given are the ends of its intervals.
     """
     measuring = [config for config in configs if config.task.kind in TASKS]
     if not measuring:

@@ -81,11 +81,7 @@ def papers() -> Evidence:
 
 
 def judge(records: Mapping[str, Sequence[Record]]) -> list[Entry]:
-    """Every claim against the paper and each rung.
-
-    Args:
-        records: all records by rung.
-    """
+    """Every claim against the paper and each rung, given all records by rung."""
     known: dict[tuple[str, tuple[str, ...]], Evidence] = {}
     entries = []
     for claim in claims():

@@ -113,13 +113,7 @@ def title(records: Sequence[Record]) -> str:
 
 
 def page(records: Sequence[Record], parts: Sequence[Section], found: Sequence[Seen]) -> str:
-    """The page of one results folder.
-
-    Args:
-        records: all records of the folder.
-        parts: its tables and figures.
-        found: the claims that rest on its records.
-    """
+    """The page of one results folder, with its tables and figures, and the claims that rest on its records."""
     text = [
         f"# {title(records)}\n",
         _command(records),

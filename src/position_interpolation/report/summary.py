@@ -24,12 +24,7 @@ STYLES: dict[Verdict, str] = {
 
 
 def print_summary(folders: Sequence[Path], console: Console | None = None) -> None:
-    """Print what each results folder says; folders without records are skipped.
-
-    Args:
-        folders: results/<experiment>/<rung>.
-        console: where to print; the terminal by default.
-    """
+    """Print what each results folder says; folders without records are skipped. Prints to the terminal by default."""
     console = terminal.opened(console)
     for folder in folders:
         records = read(folder / ROWS)

@@ -116,10 +116,7 @@ def select(
 def rows(data: Data, name: str, texts: tuple[str, ...] = ()) -> Iterator[Row]:
     """Rows of a corpus with all their fields and an `id`, for tasks whose data is more than one text.
 
-    Args:
-        data: the configured source; it must have more than texts.
-        name: the corpus.
-        texts: fields that must hold text.
+    The fields `texts` must hold text.
 
     Raises:
         UsageError: no such corpus, its files are missing or damaged, or the source has texts alone.

@@ -24,9 +24,7 @@ Row = dict[str, Any]
 def rows(corpus: Corpus, kept: str | None) -> Iterator[tuple[str, Row]]:
     """Yield every row of a corpus with its place (for messages) and an `id`; loading scripts are never run.
 
-    Args:
-        corpus: names the data set.
-        kept: folder for the blocks of all corpora; None keeps nothing.
+    Blocks are kept in the folder `kept`, if one is given.
 
     Raises:
         UsageError: the data set cannot be had.

@@ -75,15 +75,10 @@ def cut(text: str) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
 
 
 def refuse(measured: Pieces, seen: Pieces, remedy: str) -> None:
-    """Make sure that no document is measured that was tuned on, whole or in parts.
-
-    Args:
-        measured: pieces of the documents that are measured.
-        seen: pieces of the documents that are tuned on.
-        remedy: what the message tells the user to do.
+    """Make sure that no document is measured that was tuned on (`seen`), whole or in parts.
 
     Raises:
-        UsageError: most of a document stands in a document of the other side.
+        UsageError: most of a document stands in a document of the other side; says what to do (`remedy`).
     """
     for own, other, share, least in ((measured, seen, MEASURED, 1), (seen, measured, TUNED_ON, LEAST)):
         both = np.isin(own.hashes, other.hashes)

@@ -87,9 +87,7 @@ class Prepared:
 def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Prepared:
     """Name the extension of a run; its checkpoint is reused, or trained, when its weights are needed.
 
-    Args:
-        config: the run.
-        listener: called with training losses.
+    The listener is then called with training losses.
     """
     cache = Path(config.paths.cache)
     wanted = derived.extension(config)

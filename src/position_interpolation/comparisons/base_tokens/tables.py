@@ -63,11 +63,9 @@ def by_seed(rows: Sequence[Record], item: Extension, metric: str, window: int) -
 
 
 def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Table:
-    """One row per base and treatment, one column per seed.
+    """One row per base and treatment, one column per seed, for one metric, `perplexity` or `k_max`.
 
-    Args:
-        rows: one group of `select.stopped`, or the passkey records of such bases by one rule.
-        metric: `perplexity` or `k_max`.
+    The rows are one group of `select.stopped`, or the passkey records of such bases by one rule.
     """
     window = compared_window(rows)
     every = product(bases(rows), treatments(rows))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from position_interpolation.evidence import seeds, select
 from position_interpolation.evidence.comparison import Effect
-from position_interpolation.evidence.extensions import PAPERS, Extension, ordered
+from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.records import Record
 
 
@@ -36,17 +36,10 @@ class Compared:
         return select.find(self.keys, self.extension, metric, self.reach)
 
 
-def has_rivals(rows: Sequence[Record]) -> bool:
-    """Whether a method that the paper does not have is among these."""
-    return any(item.method not in PAPERS for item in ordered(rows))
-
-
 def compared(rows: Sequence[Record], keys: Sequence[Record]) -> list[Compared]:
     """Every extension at its own L', ascending; the base and what was tuned at L stand at each of these L'.
 
-    Args:
-        rows: one group of `select.perplexities`, of every seed.
-        keys: records of passkey retrieval by one rule, of every seed.
+    `rows` are one group of `select.perplexities`, `keys` passkey retrieval by one rule, both of every seed.
     """
     shown, found, known = seeds.pooled(rows), seeds.pooled(keys), ordered(rows)
     return [

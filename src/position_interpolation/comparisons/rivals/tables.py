@@ -28,9 +28,7 @@ NUMBERS = (
 def rivals_table(rows: Sequence[Record], keys: Sequence[Record]) -> Table:
     """One row per extension and window L': perplexity at L and L', both against the base at L, keys found, k_max.
 
-    Args:
-        rows: one group of `select.perplexities`, of every seed.
-        keys: records of passkey retrieval by rule `key`, of every seed.
+    `rows` are one group of `select.perplexities`, `keys` passkey retrieval by rule `key`, both of every seed.
     """
     return fill(compared(rows, keys), (*NAMED, *NUMBERS), caption(rows, keys))
 

@@ -26,9 +26,7 @@ def perplexity_steps_table(rows: Sequence[Record]) -> Table:
 def passkey_steps_table(rows: Sequence[Record], rule: str) -> Table:
     """The layout of Table 4: k_max by steps, one row per family.
 
-    Args:
-        rows: one group of `rules.passkeys` in which `step_counts.families` finds some.
-        rule: by which answers were judged.
+    The rows are one group of `rules.passkeys`, judged by `rule`, in which `step_counts.families` finds some.
     """
     caption = (
         "k_max in tokens after so many tuning steps, in prompts that fill the extension's own window. "

@@ -58,11 +58,9 @@ def points_changed(value: float) -> str:
 
 
 def accuracy_table(records: Sequence[Record], metric: str = "accuracy") -> Table:
-    """The layout of Table 5: extensions by sets, the paper's numbers behind ours.
+    """The layout of Table 5, for one table of `by_sample`: extensions by sets, the paper's numbers behind ours.
 
-    Args:
-        records: one table of `by_sample`.
-        metric: `accuracy`, or `accuracy_normalised`, for which the paper's numbers are not repeated.
+    The paper's numbers are not repeated beside the metric `accuracy_normalised`.
     """
     sets = asked(records)
     printed = sets if metric == "accuracy" else []

@@ -19,6 +19,7 @@ from position_interpolation.tasks.govreport.tables import (
     called,
     documents,
     score,
+    writer_of,
 )
 
 # Colour, hatching of a bar and marker.
@@ -53,10 +54,11 @@ def govreport_figure(records: Sequence[Record]) -> Figure:
 
 def _differences(axes: Axes, records: Sequence[Record], others: Sequence[Writer], last: Writer) -> None:
     axes.axhline(0, color=DARK, linewidth=0.8)
+    by_writer = {writer: [row for row in records if writer_of(row) == writer] for writer in (*others, last)}
     for writer in others:
         shade, _, marker = LOOKS[writer.protocol]
         found = {
-            place: comparison.difference(by_report(records, metric, writer), by_report(records, metric, last))
+            place: comparison.difference(*(by_report(by_writer[one], metric) for one in (writer, last)))
             for place, metric in _places(writer, others)
         }
         curve = {place: effect for place, effect in found.items() if effect is not None}

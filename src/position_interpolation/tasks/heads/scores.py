@@ -42,11 +42,7 @@ class Pairs:
 def draw(shape: tuple[int, int, int], documents: int, positions: int, seed: int) -> Pairs:
     """Draw pairs for every head: a document, then two of its positions, of which the later is the query's.
 
-    Args:
-        shape: (layers, query heads, pairs).
-        documents: how many there are to draw from.
-        positions: of every document, tokens.
-        seed: of the draws.
+    The shape is (layers, query heads, pairs); there are so many documents of so many positions each.
     """
     generator = np.random.default_rng(seed)
     chosen = generator.integers(documents, size=shape)

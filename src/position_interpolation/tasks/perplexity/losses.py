@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from position_interpolation.machine import distributed, files
-from position_interpolation.machine.progress import Progress
 from position_interpolation.models.scoring import scored_losses
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.perplexity import sampling
@@ -30,11 +29,6 @@ class Tokenised:
     ids: tuple[str, ...]
     tokens: tuple[TokenIds, ...]
 
-    @property
-    def count(self) -> int:
-        """Tokens in all documents."""
-        return sum(len(tokens) for tokens in self.tokens)
-
 
 def long_enough(documents: Documents, tokenizer: Any, minimum: int | None, count: int | None) -> Documents:
     """The first `count` documents of at least `minimum` tokens; all documents where either is None."""
@@ -45,13 +39,7 @@ def long_enough(documents: Documents, tokenizer: Any, minimum: int | None, count
 
 
 def tokenise(documents: Documents, tokenizer: Any, minimum: int | None, truncate: int | None) -> Tokenised:
-    """Token ids of each document.
-
-    Args:
-        documents: the corpus.
-        tokenizer: of the model.
-        minimum: leave out documents shorter than this many tokens.
-        truncate: keep the first so many tokens.
+    """Token ids of each document of at least `minimum` tokens, of which the first `truncate` are kept.
 
     Raises:
         UsageError: no document is long enough.
@@ -186,8 +174,3 @@ def _kept(path: Path, document: Plan) -> Scored | None:
         return None
     with np.load(path) as saved:
         return Scored(saved["losses"].astype(np.float64), saved["counts"], document.weights)
-
-
-def progress_bar(label: str, planned: list[Plan], bos: int | None) -> Progress:
-    """A bar over all positions of all planned windows, in tokens a second."""
-    return Progress(label, sum(positions(document, bos) for document in planned), "tokens")

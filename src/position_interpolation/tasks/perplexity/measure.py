@@ -10,6 +10,7 @@ from position_interpolation.evidence import records
 from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.evidence.select import OF_ALL_WINDOWS
 from position_interpolation.machine import compute
+from position_interpolation.machine.progress import Progress
 from position_interpolation.settings import derived
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, raw, text, unseen
@@ -85,7 +86,8 @@ def token_losses(prepared: Prepared, corpus: Tokenised, losses_of: dict[str, Any
     )
     key = records.signature({**losses_of, "overlapping": overlapping})
     model = prepared.model  # tuned, if need be, before the bar starts
-    with losses.progress_bar(f"perplexity at {window}", planned, bos) as bar:
+    positions = sum(losses.positions(document, bos) for document in planned)
+    with Progress(f"perplexity at {window}", positions, "tokens") as bar:
         return losses.token_losses(
             model,
             corpus,

@@ -24,12 +24,7 @@ def every_window(spans: list[Span]) -> Plan:
 def drawn(documents: list[list[Span]], windows: int, seed: int) -> list[Plan]:
     """About `windows` windows of all documents together, in addition to each document's first and last.
 
-    A document gets its share by length, but at least two, or all that it has.
-
-    Args:
-        documents: every window of each document.
-        windows: how many to draw.
-        seed: of the draws, which differ from document to document.
+    A document gets its share by length, but at least two, or all that it has. The draws of each document are its own.
     """
     between = sum(max(0, len(spans) - 2) for spans in documents)
     return [

@@ -13,9 +13,7 @@ from position_interpolation.evidence.words import OVER_DOCUMENTS, perplexity_tex
 def perplexity_table(records: Sequence[Record], protocol: str = "token") -> Table:
     """The layout of Tables 1 and 2: extensions by evaluation windows, the paper's numbers behind ours.
 
-    Args:
-        records: one group of `select.perplexities`.
-        protocol: the aggregation that is shown.
+    The records are one group of `select.perplexities`; those of one protocol are shown.
     """
     shown = [record for record in records if record.metric == "perplexity" and record.protocol == protocol]
     extensions, windows = ordered(shown), select.windows(shown)

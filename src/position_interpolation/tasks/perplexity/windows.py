@@ -114,10 +114,7 @@ def perplexity(documents: list[Scored], protocol: str, samples: int, seed: int =
 def bits_per_byte(documents: list[Scored], sizes: list[int], samples: int) -> Estimate:
     """Loss in bits per byte of scored text, which is comparable between tokenizers, as perplexity is not.
 
-    Args:
-        documents: token losses of each document.
-        sizes: bytes (UTF-8) that each document's scored tokens stand for.
-        samples: bootstrap draws over documents.
+    `sizes` are the bytes (UTF-8) of each document's scored tokens, `samples` the draws of a bootstrap over documents.
     """
     pairs = [(ratio(document, "token")[0] / np.log(2), size) for document, size in zip(documents, sizes, strict=True)]
     return ratio_of_sums(np.array(pairs, np.float64), samples)

@@ -26,12 +26,9 @@ def by_block(documents: list[Scored], window: int, block: int) -> Iterator[Block
     """Yield the blocks of positions of a window.
 
     The interval is a bootstrap over documents. With a single document it is one over its segments of 64 tokens, and
-    covers that document alone.
+    covers that document alone. The last block may be shorter than `block` positions.
 
-    Args:
-        documents: one whole window each, every token scored; the last loss is that of position `window` - 1.
-        window: positions of the forward.
-        block: positions of a block; the last one may be shorter.
+    Each document is one whole window with every token scored: its last loss is that of position `window` - 1.
     """
     for start in range(0, window, block):
         stop = min(start + block, window)

@@ -73,12 +73,8 @@ def numbers(
 ) -> Iterator[Measured]:
     """Success over all and by distance, the values' log-likelihood, and how often another number was written.
 
-    Args:
-        trials: of one kind, count and length.
-        found: how they were answered.
-        data: what the records say about them.
-        window: tokens that prompt and answer fill.
-        distances: how many equal parts of the window success is told apart by.
+    The trials are of one kind, count and length (`window`), which `data` describes. For success by distance the window
+    is divided into `distances` equal parts.
     """
 
     def measured(metric: str, estimate: Estimate, count: int, at: int | None = None) -> Measured:

@@ -45,17 +45,9 @@ def ratio(
     evidence: Evidence, name: str, over: str, under: str | None = None, kind: Kind = "at most", limit: float = 1.0,
     head_dim: int | None = None, window: int | None = None,
 ) -> Iterator[Case]:  # fmt: skip
-    """A number of section 2, by itself or over another: of a figure, or of the audit at a head dimension.
+    """A number of section 2, the metric `over`, by itself or divided by the metric `under`.
 
-    Args:
-        evidence: the records that are asked.
-        name: what the number is.
-        over: its metric.
-        under: the metric that it is divided by.
-        kind: how it has to lie to the limit.
-        limit: the limit.
-        head_dim: of the audit; None for what Figures 2 and 5 state.
-        window: spans that the audit covers, in tokens.
+    It is one that Figures 2 and 5 state or, given a head dimension, one of the audit over the spans of `window` tokens.
     """
     if under is None:
         effect = evidence.number(TASK, over, at=head_dim, window=window)
