@@ -64,10 +64,11 @@ def tune(
     start = start or _elsewhere(train)
     if sharing > 1:
         dataset = context_parallel.Stretches(dataset, sharing, micro_batch)
+    arguments = _arguments(folder, train, micro_batch, train.batch_size // forward, chosen, seed)
     told_every = max(1, min(train.log_every, train.steps // CURVE_POINTS))
     trainer = ChunkedLossTrainer(
         model=ready(build(start), compiled=chosen.compile, recomputed=chosen.recompute),
-        args=_arguments(folder, train, micro_batch, train.batch_size // forward, chosen, seed),
+        args=arguments,
         train_dataset=dataset,
         callbacks=[Finite(), Checkpoints(folder, train), Forward(listener, told_every)],
         recipe=train,

@@ -73,7 +73,7 @@ def eq_14(evidence: Evidence) -> Iterator[Case]:
 def every_dimension(
     evidence: Evidence, over: str, kind: Kind, limit: float, under: str | None = None
 ) -> Iterator[Case]:
-    """A number of the audit, by itself or over another, one case a head dimension."""
+    """A number of the audit, by itself or over another, one case per head dimension."""
     rows = [record for found in evidence.of(TASK) for record in found]
     for dimension, numbers in audited(rows).items():
         if not numbers.keys() >= {over, under or over}:
