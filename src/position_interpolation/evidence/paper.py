@@ -68,12 +68,8 @@ def window(tokens: int, base_window: int) -> int:
 def beside(extension: Extension, task: str, metric: str, eval_window: int, by_steps: bool = False) -> Record | None:
     """The paper's number of the same method, factor, W / L, task and metric, for the corresponding size of LLaMA.
 
-    Args:
-        extension: ours. Untuned ones stand beside untuned ones, tuned ones beside those that the paper tuned in full.
-        task: as in our records without settings.
-        metric: as in our records.
-        eval_window: ours, in tokens.
-        by_steps: take what Tables 3 and 4 print after exactly as many steps.
+    Untuned extensions stand beside untuned ones, tuned ones beside those that the paper tuned in full or, `by_steps`,
+    beside what Tables 3 and 4 print after exactly as many steps.
 
     Returns:
         None where nothing is printed. Infinity stands for what the paper prints as `> 10^3`.

@@ -35,12 +35,9 @@ class Group:
 
 
 def grouped(records: Iterable[Record], *by: str, of: Sequence[str] = ()) -> dict[Group, list[Record]]:
-    """Records that may share a table, because they agree in task, source and stride; in the order of rows.jsonl.
+    """Records that may share a table, in the order of rows.jsonl: they agree in task, source, stride, and fields `by`.
 
-    Args:
-        records: those of one kind of table.
-        by: further fields of `Group` in which they must agree.
-        of: the metrics that the table shows; groups without any of them are left out.
+    Groups without any of the metrics `of`, which the table shows, are left out.
     """
     groups: dict[Group, list[Record]] = {}
     for record in records:

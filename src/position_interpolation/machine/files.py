@@ -51,12 +51,8 @@ def write(path: Path, writer: Callable[[Path], object], suffix: str = "") -> Non
 def writing(place: Path, *failures: type[BaseException]) -> Iterator[None]:
     """If writing fails, name the place and the free space there: on a full disk many libraries say neither.
 
-    Args:
-        place: what is being written.
-        failures: exceptions of the writing library's own.
-
     Raises:
-        OSError: with the place as its filename.
+        OSError: with the place as its filename, also for the writing library's own exceptions (`failures`).
     """
     try:
         yield

@@ -34,14 +34,7 @@ def export(
     reads, are copied from the folder `base`.
 
     Files in the folder stay as they are until all new ones are written. Then the weights of an earlier export go.
-
-    Args:
-        model: the extension.
-        tokenizer: its tokenizer.
-        place: the folder.
-        dtype: of the weights.
-        others: further text files, by name.
-        base: the base's own folder.
+    `others` are further text files, by name.
 
     Raises:
         OSError: the folder cannot be written.

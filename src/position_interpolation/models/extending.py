@@ -82,14 +82,8 @@ def build(
 ) -> Any:
     """The model from which tuning starts, in float32 under the method's positions.
 
-    Args:
-        model: the base.
-        cache: folder of converted models.
-        method: how positions past L are treated.
-        factor: s = L' / L.
-        seed: of random weights.
-        start: a checkpoint to go on from; None starts from the base's weights.
-        shards: how many processes share the weights.
+    It has the weights of the checkpoint `start` or, given None, those of the base; the seed decides random ones.
+    `shards` processes share the weights.
     """
     config = extended_config(model, cache, method, factor)
     place = start or folder(model, cache)

@@ -56,11 +56,7 @@ def rope_parameters(own: Parameters, wanted: Rotation, base: Geometry, factor: f
     where they fit exactly. Any other rotation is written as `longrope`, whose factors are free; its two lists are the
     same, so that it never changes with the length of a text.
 
-    Args:
-        own: the base's own parameters, with `rope_theta`; of rope type `default`.
-        wanted: what the extension does.
-        base: the base's geometry.
-        factor: s = L' / L, at least 1.
+    `own` are the base's own parameters, with `rope_theta` and of rope type `default`; s is at least 1.
     """
     plain = wanted.attention_scaling == 1
     with np.errstate(divide="ignore"):

@@ -17,15 +17,9 @@ HEAD_VALUES = 1 << 24  # logits held at a time: rows x vocabulary
 
 
 def scored_losses(model: Any, ids: torch.Tensor, scored: int) -> torch.Tensor:
-    """Negative log-likelihoods of the last `scored` tokens of each sequence.
+    """Negative log-likelihoods of the last `scored` tokens of each sequence, of which there are 1 .. T - 1.
 
-    Args:
-        model: a causal language model of transformers.
-        ids: (B, T) token ids.
-        scored: how many tokens at the end count, 1 .. T - 1.
-
-    Returns:
-        (B, scored) float32 losses in nats, on the model's device.
+    From (B, T) token ids to (B, scored) float32 losses in nats, on the model's device.
     """
     hidden = _last_rows(model, ids[:, :-1], scored).flatten(0, 1)
     return _losses(model, hidden, ids[:, -scored:].reshape(-1)).view(len(ids), scored)
@@ -34,15 +28,9 @@ def scored_losses(model: Any, ids: torch.Tensor, scored: int) -> torch.Tensor:
 def marked_losses(model: Any, ids: torch.Tensor, marked: torch.Tensor) -> torch.Tensor:
     """Negative log-likelihoods of the marked tokens of sequences of different lengths, padded on the right.
 
-    No attention mask is needed: no position sees what stands behind it.
-
-    Args:
-        model: a causal language model of transformers.
-        ids: (B, T) token ids on the CPU; any id can be padding.
-        marked: (B, T) booleans on the CPU, true where a token counts, never for the first of a sequence.
-
-    Returns:
-        (N,) float32 losses in nats on the model's device, sequence after sequence.
+    No attention mask is needed, as no position sees what follows it. From (B, T) token ids on the CPU, padded with any
+    id, and (B, T) marks on the CPU, of which none is on a sequence's first token, to (N,) float32 losses in nats on the
+    model's device, sequence after sequence.
     """
     first = int(marked.any(dim=0).nonzero()[0])
     hidden = _last_rows(model, ids[:, :-1].to(model.device), ids.shape[1] - first).flatten(0, 1)
@@ -64,14 +52,7 @@ def greedy_scores(model: Any, ids: torch.Tensor, answer: int) -> tuple[torch.Ten
     """Whether each of the last `answer` tokens of each sequence is the most likely, and its loss, from one forward.
 
     Greedy decoding writes the answer exactly if every answer token is the most likely one after the true tokens before.
-
-    Args:
-        model: a causal language model of transformers.
-        ids: (B, T) token ids.
-        answer: how many tokens at the end count, 1 .. T - 1.
-
-    Returns:
-        (B, answer) booleans and (B, answer) float32 losses in nats, on the model's device.
+    From (B, T) token ids to (B, answer) booleans and (B, answer) float32 losses in nats, on the model's device.
 
     Raises:
         UsageError: the model's states are not finite.

@@ -53,13 +53,9 @@ class Documents:
 
 
 def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None = None) -> Documents:
-    """Load the corpus `name` of the configured source.
+    """Load the corpus of a role (`pg19`, `proof_pile`, `books`, `mathematics`, ...) from the configured source.
 
-    Args:
-        data: the configured source and its corpora.
-        name: the corpus, by its role (`pg19`, `proof_pile`, `books`, `mathematics`, ...).
-        limit: keep the first so many documents; None keeps all.
-        ids: keep exactly these documents, in this order; None keeps all.
+    A limit keeps the first so many documents; ids keep exactly these documents, in this order.
 
     Raises:
         UsageError: no such corpus, its files or package are missing, or an id is not in it.

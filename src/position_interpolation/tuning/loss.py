@@ -20,11 +20,8 @@ def total_loss(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor
     likely target is taken from those of all other tokens. A loss above about 87 nats counts as 87; its gradient is
     right.
 
-    Args:
-        hidden: (N, d) final states.
-        weight: (V, d) of the head.
-        targets: (N,) token ids; `IGNORED` where none counts.
-        dtype: of the matrix products.
+    From (N, d) final states, the head's (V, d) weight and (N,) target ids, `IGNORED` where none counts; `dtype` is the
+    precision of the matrix products.
     """
     counted = targets != IGNORED
     hidden = hidden.masked_fill(~counted[:, None], 0)  # so their gradient is 0, and they add none to the weight's

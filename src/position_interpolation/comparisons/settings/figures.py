@@ -53,15 +53,10 @@ def heat(
     lower: bool = True,
     ends: tuple[float, float] | None = None,
 ) -> None:
-    """Coloured cells with their numbers; dark is worse, and the best is framed.
+    """Coloured cells with their numbers, by row and column; dark is worse, and the best is framed.
 
-    Args:
-        axes: the panel.
-        known: numbers by row and column.
-        shape: rows and columns.
-        show: how a number is written.
-        lower: whether lower is better, as for perplexities, which are then coloured by their logarithm.
-        ends: range of the colours; by default the panel's own range.
+    If `lower` is better, as for perplexities, cells are coloured by the logarithm of their number. The colours reach
+    over `ends`, by default the panel's own range.
     """
     low, high = ends or (min(known.values()), max(known.values()))
     scale = math.log if lower else float

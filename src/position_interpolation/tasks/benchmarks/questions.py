@@ -74,13 +74,10 @@ class Questions:
 
 
 def load(data: Data, name: str, limit: int | None = None) -> Questions:
-    """Load one set of the configured source.
+    """Load one of `SETS` from the configured source, `local` or `hub`.
 
-    Args:
-        data: the configured source, `local` or `hub`.
-        name: one of `SETS`.
-        limit: draw so many; None keeps all, in the order of the source. A hash of each id decides the draw, so it is
-            the same on every machine and under every seed, and larger samples contain smaller ones.
+    Without a limit all questions are kept, in the order of the source. Otherwise a hash of each id decides which are
+    drawn. So the draw is the same on every machine and under every seed, and larger samples contain smaller ones.
 
     Raises:
         UsageError: the set is missing, or a row of it is no question.

@@ -82,11 +82,8 @@ def log_likelihoods(
 ) -> Floats:
     """Summed log-likelihood of each prompt's choice, in nats; prompts of similar length share a forward.
 
-    Args:
-        model: a causal language model, in evaluation mode.
-        asked: the prompts.
-        tokens_per_forward: how many positions, padding included, one batch may hold; at least one prompt runs.
-        progress: called with the positions run through the model, without padding.
+    A batch holds at most `tokens_per_forward` positions, padding included, but at least one prompt. `progress` is
+    called with the positions that have run through the model, without padding.
     """
     order: list[int] = []
     sums: list[torch.Tensor] = []

@@ -107,12 +107,7 @@ class Sampling:
 def write(model: Any, ids: Sequence[int], eos: int | None, sampling: Sampling, identifier: str) -> list[int]:
     """Tokens that the model writes after a prompt, without EOS.
 
-    Args:
-        model: a causal language model, in evaluation mode.
-        ids: the prompt.
-        eos: the token that ends a summary; None if there is none.
-        sampling: temperature, nucleus, length and seed.
-        identifier: of the document. Its random numbers are its own, whatever was written before it.
+    The document's identifier and the seed decide the random numbers, whatever was written before.
     """
     prompts = torch.tensor([list(ids)], device=model.device)
     drawn = GenerationConfig(

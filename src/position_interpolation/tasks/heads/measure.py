@@ -82,14 +82,8 @@ def projections(
 ) -> tuple[Vectors, Vectors]:
     """Query and key vectors of the drawn pairs before RoPE; no others are kept.
 
-    Args:
-        model: a Llama causal language model.
-        texts: token ids of each document, BOS included.
-        pairs: documents and positions, (layers, query heads, pairs).
-        progress: is told the positions run through the model.
-
-    Returns:
-        Queries and keys, (layers, query heads, pairs, d) each, in Hugging Face's half-split layout.
+    From the token ids of each document, BOS included, to queries and keys of shape (layers, query heads, pairs, d) in
+    Hugging Face's half-split layout. `progress` is called with the positions that have run through the model.
     """
     shape = (*pairs.documents.shape, model.config.head_dim)
     queries, keys = np.empty(shape, np.float32), np.empty(shape, np.float32)

@@ -14,11 +14,8 @@ Marks = NDArray[np.bool_]
 def key(long: Floats, short: Floats, alpha: float, beta: float) -> Marks:
     """Whether each token is key: much likelier from a long context than from a short one, and likely from it.
 
-    Args:
-        long: (n,) losses of an evaluator that has the long context, in nats.
-        short: (n,) losses of the same tokens from the short context.
-        alpha: what the long context must gain (LSD in the paper, long-short difference).
-        beta: the log-probability that it must give (LCL in the paper, long-context likelihood).
+    From an evaluator's (n,) losses in nats with either context. `alpha` is the least gain of the long context (LSD in
+    the paper, long-short difference), `beta` its least log-probability (LCL, long-context likelihood).
     """
     return (short - long > alpha) & (-long > beta)
 

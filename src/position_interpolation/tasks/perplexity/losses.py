@@ -74,15 +74,10 @@ def scored_bytes(documents: Documents, corpus: Tokenised, tokenizer: Any, bos: i
 def plans(
     corpus: Tokenised, window: int, stride: int, *, bos: bool, overlapping: bool = False, sample: tuple[int, int] | None
 ) -> list[Plan]:
-    """The windows of each document that are run.
+    """The windows of each document that are run: of W positions, BOS included, that start every `stride` tokens.
 
-    Args:
-        corpus: the documents.
-        window: W, positions of a forward, BOS included.
-        stride: S, tokens between window starts.
-        bos: whether a token is put in front of each window.
-        overlapping: score every token of every window (protocol `overlapping`).
-        sample: about how many windows to draw from all documents, and the seed; None runs every window.
+    With `overlapping` every token of every window is scored. `sample` is about how many windows to draw from all
+    documents, and the seed; None runs every window.
     """
     planner = plan_overlapping if overlapping else plan
     spans = [planner(len(tokens), window, stride, bos) for tokens in corpus.tokens]
@@ -99,16 +94,11 @@ def token_losses(
     folder: Path,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Scored]:
-    """Losses of every scored token of every planned window; documents already in `folder` are read from there.
+    """Losses of every scored token of every planned window.
 
-    Args:
-        model: a causal language model, in evaluation mode.
-        corpus: the documents.
-        planned: the windows of each document.
-        bos: the token put in front of each window, or None.
-        tokens_per_forward: how many positions one batch may hold; at least one window runs.
-        folder: has one file per document, so that a killed run goes on with the next one.
-        progress: called with the positions run through the model.
+    Each document's losses are kept in a file in `folder`, so that a killed run goes on with the next document. A batch
+    holds at most `tokens_per_forward` positions, but at least one window. `progress` is called with the positions that
+    have run through the model, which is in evaluation mode.
     """
     results = []
     for index, (tokens, document) in enumerate(zip(corpus.tokens, planned, strict=True)):
