@@ -301,7 +301,7 @@ def test_no_loss_curve_before_the_first_checkpoint(tmp_path: Path) -> None:
 
 
 def test_recomputed_activations_change_no_loss(build: Build, straight: Path, tmp_path: Path) -> None:
-    run(build, recipe(6), tmp_path, recomputed=True)
+    run(build, recipe(6), tmp_path, chosen=Compute("cpu", "float32", recompute=True))
     assert losses(tmp_path) == pytest.approx(losses(straight), rel=1e-6)
 
 
