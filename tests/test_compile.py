@@ -65,10 +65,10 @@ def test_tuning_has_the_losses_of_layers_as_they_are(llama: Any, tmp_path: Path,
     curves = []
     for compiled in (False, True):
         counters.clear()
+        chosen = Compute("cpu", "bfloat16" if bf16 else "float32", compile=compiled, recompute=recomputed)
         training.tune(
-            lambda _: copy.deepcopy(llama), data, recipe, tmp_path / str(compiled), micro_batch=2, device="cpu",
-            bf16=bf16, compiled=compiled, recomputed=recomputed, seed=0,
-        )  # fmt: skip
+            lambda _: copy.deepcopy(llama), data, recipe, tmp_path / str(compiled), micro_batch=2, chosen=chosen, seed=0
+        )
         curves.append([row["loss"] for row in loss_curve(tmp_path / str(compiled))])
 
     assert counters["stats"]["unique_graphs"] >= 1  # the second really was compiled
@@ -85,7 +85,7 @@ def test_a_compiled_tuning_goes_on_where_it_stopped(llama: Any, tmp_path: Path) 
             training.tune(
                 lambda start: loading.load(start) if start else copy.deepcopy(llama), data,
                 Train(steps=steps, batch_size=2, learning_rate=1e-2, warmup_steps=0, log_every=1), tmp_path / name,
-                micro_batch=2, device="cpu", bf16=False, compiled=True, seed=0,
+                micro_batch=2, chosen=Compute("cpu", "float32", compile=True), seed=0,
             )  # fmt: skip
         curves.append([row["loss"] for row in loss_curve(tmp_path / name)])
 

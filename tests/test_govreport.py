@@ -19,7 +19,7 @@ from position_interpolation.app.run import run
 from position_interpolation.evidence import records
 from position_interpolation.evidence.records import Record
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.schema import Train
+from position_interpolation.settings.schema import Compute, Train
 from position_interpolation.tasks.govreport import config as govreport_config
 from position_interpolation.tasks.govreport import rouge, summaries
 from position_interpolation.tasks.govreport import tables as govreport_tables
@@ -102,8 +102,8 @@ def test_the_loss_tuned_on_is_the_mean_over_summary_tokens(
             logits = build_llama("pi", 2.0)(input_ids=item["input_ids"][None]).logits[0]
         expected.append(float(cross_entropy(logits[start - 1 : -1].float(), item["input_ids"][start:])))
     train = Train(steps=1, batch_size=2, log_every=1)
-    options = {"micro_batch": 1, "device": "cpu", "bf16": False, "compiled": False, "seed": 0}
-    tune(lambda _: build_llama("pi", 2.0), data, train, tmp_path, **options)
+    chosen = Compute("cpu", "float32")
+    tune(lambda _: build_llama("pi", 2.0), data, train, tmp_path, micro_batch=1, chosen=chosen, seed=0)
     assert loss_curve(tmp_path)[0]["loss"] == pytest.approx(sum(expected) / 2, rel=1e-3)
 
 

@@ -77,7 +77,7 @@ def test_a_task_is_added_as_the_page_says(
         (folder / f"{name}.py").write_text(code)
     monkeypatch.setattr(tasks, "__path__", [*tasks.__path__, str(tmp_path)])  # as if it stood among the others
     settings = importlib.import_module("position_interpolation.tasks.guesses.config")
-    space = {"Entry": Entry, "guesses": settings, "HERE": tasks.__name__}
+    space = {"Entry": Entry, "guesses": settings}
     ((kind, entry),) = eval("{" + line + "}", space).items()
     monkeypatch.setitem(registry.TASKS, kind, entry)
     choose("task", kind, "add_a_task.md")

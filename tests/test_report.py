@@ -345,7 +345,7 @@ class TestPaired:
     def test_two_samples_of_the_same_documents(self) -> None:
         left, right = {"a": (2.0, 100), "b": (4.0, 300)}, {"a": (1.0, 50), "b": (3.0, 50)}
         assert comparison.paired(left, right) is None
-        ratio = comparison.paired(left, right, same_tokens=False)
+        ratio = comparison.products([left], [right], same_tokens=False)
         assert ratio is not None
         assert ratio.value == pytest.approx(math.exp(3.5 - 2.0))  # 1400 / 400 against 200 / 100
 

@@ -10,7 +10,7 @@ import torch
 
 from position_interpolation.app import launch
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.schema import Train
+from position_interpolation.settings.schema import Compute, Train
 from position_interpolation.text.packing import PackedWindows
 from position_interpolation.text.skipping import SkippedPositions
 from position_interpolation.tuning.checkpoints import loss_curve
@@ -80,8 +80,7 @@ def test_the_loss_that_is_tuned_is_that_of_the_skipped_positions(
 
     recipe = Train(steps=1, batch_size=2, mixture={"books": 1.0}, learning_rate=1e-3)
     data = chunks(2)
-    options: dict[str, Any] = {"micro_batch": 2, "device": "cpu", "bf16": False, "compiled": False, "seed": 0}
-    tune(lambda _: build(), data, recipe, tmp_path, **options)
+    tune(lambda _: build(), data, recipe, tmp_path, micro_batch=2, chosen=Compute("cpu", "float32"), seed=0)
     model, causal = build(), torch.ones(CHUNK, CHUNK, dtype=torch.bool).tril()[None, None]
     with torch.inference_mode():
         by_hand = [

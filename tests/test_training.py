@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from position_interpolation.models import extending, loading
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.schema import Method, Train
+from position_interpolation.settings.schema import Compute, Method, Train
 from position_interpolation.text.packing import PackedWindows
 from position_interpolation.tuning.checkpoints import at as checkpoint
 from position_interpolation.tuning.checkpoints import finished_steps, loss_curve
@@ -47,7 +47,7 @@ def dataset(steps: int) -> PackedWindows:
 
 
 def run(build: Build, train: Train, folder: Path, data: Any = None, **options: Any) -> Path:
-    usual = {"micro_batch": BATCH, "device": "cpu", "bf16": False, "compiled": False, "seed": 0}
+    usual = {"micro_batch": BATCH, "chosen": Compute("cpu", "float32"), "seed": 0}
 
     def built(start: Path | None) -> Any:
         return build() if start is None else loading.load(start)
@@ -195,7 +195,7 @@ def test_matrix_products_run_in_the_precision_asked_for_and_weights_stay_float32
         projection.register_forward_hook(lambda module, _, output: seen.append((output.dtype, module.weight.dtype)))
         return model
 
-    run(watched, recipe(2), tmp_path, bf16=bf16)
+    run(watched, recipe(2), tmp_path, chosen=Compute("cpu", "bfloat16" if bf16 else "float32"))
     assert set(seen) == {(dtype, torch.float32)}
     assert losses(tmp_path) == pytest.approx(plain_loop(build(), recipe(2)), rel=1e-2 if bf16 else 1e-5)
 
@@ -301,7 +301,7 @@ def test_no_loss_curve_before_the_first_checkpoint(tmp_path: Path) -> None:
 
 
 def test_recomputed_activations_change_no_loss(build: Build, straight: Path, tmp_path: Path) -> None:
-    run(build, recipe(6), tmp_path, recomputed=True)
+    run(build, recipe(6), tmp_path, chosen=Compute("cpu", "float32", recompute=True))
     assert losses(tmp_path) == pytest.approx(losses(straight), rel=1e-6)
 
 

@@ -120,9 +120,10 @@ def tuned(
     recompute: bool = False, compiled: bool = False,
 ) -> None:  # fmt: skip
     """The same through `training.tune`, after what a run does first."""
+    chosen = Compute("cpu", precision, compile=compiled, recompute=recompute)
     compute.prepare(Compute(device="cpu"))
     with tempfile.TemporaryDirectory() as folder:
         training.tune(
             lambda _: loading.load(own.place), sequences(own, window, recipe), recipe, Path(folder), micro_batch=micro,
-            device="cpu", bf16=precision == "bfloat16", compiled=compiled, recomputed=recompute, seed=0, listener=told,
+            chosen=chosen, seed=0, listener=told,
         )  # fmt: skip

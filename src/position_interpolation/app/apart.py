@@ -1,7 +1,7 @@
-"""What tells the jobs of a sweep apart: their records, and their W&B runs.
+"""What tells the records and the W&B runs of a sweep's jobs apart.
 
-All jobs are known before the first is run. Those whose records would take each other's place carry the values of the
-keys in which they differ, as if the experiment had named these keys in `varied`.
+All jobs are known before the first one runs. If records of some would replace each other, these jobs carry the values
+of the keys in which they differ, as if the experiment had named these keys in `varied`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +13,7 @@ from position_interpolation.settings.schema import RUNNING, Config
 from position_interpolation.tasks.registry import TASKS
 
 Values = dict[str, Any]  # by key of the configuration
-# Change no number; the method's name and the window are in every record.
+# Keys that change no number, or whose values are in every record, such as the method's name and the window.
 SILENT = (
     "experiment_name", "measure_again", "varied", "swept", "paths", "wandb", "method.name", "context",
     "data.kept",
@@ -22,7 +22,7 @@ NUMERIC = "compute.dtype"  # the one key of its group that can change a number
 
 
 def tell_apart(configs: Sequence[Config]) -> None:
-    """Put into `varied` and `swept` of all jobs the keys that it takes to tell records and W&B runs apart."""
+    """Put the keys that tell records and W&B runs apart into `varied` and `swept` of all jobs."""
     measuring = [config for config in configs if config.task.kind in TASKS]
     varied, swept = separating(measuring, _shown), separating(measuring, _named)
     for config in measuring:
@@ -31,13 +31,13 @@ def tell_apart(configs: Sequence[Config]) -> None:
 
 
 def overrides(configs: Sequence[Config]) -> list[str]:
-    """The same for Hydra's command line."""
+    """The keys in `varied` and `swept` as overrides for Hydra."""
     keys = {"varied": configs[0].varied, "swept": configs[0].swept} if configs else {}
     return [f"{name}=[{','.join(values)}]" for name, values in keys.items() if values]
 
 
 def separating(configs: Iterable[Config], told: Callable[[Config], Values]) -> list[str]:
-    """Keys whose values differ between jobs that would be called the same; of keys that differ alike, the first."""
+    """Keys whose values differ between jobs for which `told` is the same; of keys that separate alike, the first."""
     groups: dict[str, list[Values]] = {}
     for config in configs:
         groups.setdefault(repr(told(config)), []).append(_settings(config))
@@ -68,7 +68,7 @@ def _shown(config: Config) -> Values:
 
 
 def _named(config: Config) -> Values:
-    """What the name of a W&B run shows, whatever is swept: `keep.job_name`."""
+    """What the name of a W&B run always shows (`keep.job_name`)."""
     model, extension = config.model, derived.extension(config)
     return {"model": model.name, "tokens": model.base_tokens, "extension": extension, "task": config.task.name}
 

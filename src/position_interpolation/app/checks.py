@@ -59,7 +59,7 @@ def check(config: Config) -> None:
 
 
 def _check_names(config: Config) -> None:
-    """What names files and folders of results is one plain word."""
+    """Refuse names of files and folders of results that are not one plain word."""
     named = {
         "experiment_name": config.experiment_name,
         "model.rung": config.model.rung,
@@ -76,7 +76,7 @@ def _check_names(config: Config) -> None:
 
 
 def _check_places(config: Config) -> None:
-    """Folders that the run starts from exist."""
+    """Refuse folders that the run starts from and that do not exist."""
     if config.model.source in ("path", "hub") and not config.model.location:
         raise UsageError(f"model.source={config.model.source} needs model.location=<folder, or id on the hub>")
     if config.model.source == "path" and not (Path(str(config.model.location)) / "config.json").is_file():
@@ -102,7 +102,7 @@ def _check_task(config: Config) -> None:
         planning.check(config, task)
     elif isinstance(task, ExportTask):
         _check_export(config, task)
-    if extension(config).steps and not isinstance(task, PlanTask):  # which reads no text
+    if extension(config).steps and not isinstance(task, PlanTask):  # a plan reads no text
         corpus = getattr(task, "corpus", None)
         if config.train.mixture.get(str(corpus)):
             raise UsageError(f"train.mixture has {corpus}, on which task={task.name} is measured: take it out")

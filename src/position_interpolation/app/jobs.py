@@ -1,7 +1,6 @@
 """What a run can do beside measuring an extension: section 2's numbers, export, a tokenizer, pages, a plan."""
 
 import sys
-import time
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -15,9 +14,11 @@ from position_interpolation.models import export, loading
 from position_interpolation.planning.costs import costs
 from position_interpolation.planning.shape import Shape
 from position_interpolation.planning.tables import print_costs
+from position_interpolation.settings.derived import results_folder
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.jobs import ExportTask, TokenizerTask
 from position_interpolation.settings.schema import RECALL, Config
+from position_interpolation.tasks.measurement import Measurement
 from position_interpolation.tasks.theory import measure as theory
 from position_interpolation.text import corpora, tokenizer
 from position_interpolation.tuning import card
@@ -61,9 +62,9 @@ def _tokenizer(config: Config, _: Tracker) -> list[Record]:
 
 
 def _report(config: Config, _: Tracker) -> list[Record]:
-    """Make sure that there is something to render: rendering is how every run ends."""
-    if not (keep.results_folder(config) / ROWS).is_file():
-        raise UsageError(f"{keep.results_folder(config) / ROWS} holds no records: run the experiment first")
+    """Make sure that there are records to render, as every run does at its end."""
+    if not (rows := results_folder(config) / ROWS).is_file():
+        raise UsageError(f"{rows} holds no records: run the experiment first")
     return []
 
 
@@ -74,22 +75,17 @@ def _plan(config: Config, _: Tracker) -> list[Record]:
     return []
 
 
-THEORY_DTYPE = "float32 and float64"  # which one, the metric says
+THEORY_DTYPE = "float32 and float64"  # the metric says which of them
 
 
 def _theory(config: Config, _: Tracker) -> list[Record]:
     """The numbers that Figures 2 and 5 state, and the audit of the bounds by head dimension."""
     keep.check_folders(config)
-    signature = records.signature({"theory": 4, "versions": records.versions()})
+    measurement = Measurement({"theory": 4, "versions": records.versions()}, theory.measured, dtype=THEORY_DTYPE)
+    signature = records.signature(measurement.parts)
     found = keep.recall(config, signature, config.task.name)
     if found is None:
-        started = time.perf_counter()
-        measured = theory.measured()
-        seconds = time.perf_counter() - started
-        found = [
-            keep.record(config, value, signature, seconds, None, THEORY_DTYPE, config.task.name) for value in measured
-        ]
-        keep.keep(config, signature, found)
+        found = keep.measure(config, None, signature, measurement)
     keep.merge(config, signature, found)
     return found
 

@@ -11,29 +11,26 @@ from typing import Any
 
 from position_interpolation.evidence import records
 from position_interpolation.evidence.extensions import base_name
+from position_interpolation.evidence.lines import EXTENSION
 from position_interpolation.evidence.records import BY_BASE_TOKENS, ROWS, Record
 from position_interpolation.machine import compute, distributed, files
 from position_interpolation.settings import derived
+from position_interpolation.settings.derived import results_folder
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Config
 from position_interpolation.tasks.measurement import Measured, Measurement
 from position_interpolation.tuning.extension import Prepared
 
-PLAIN_DTYPE = "float64"  # of numbers that no model has a part in
-
-
-def results_folder(config: Config) -> Path:
-    """Where the records, tables and figures of this run's experiment and rung are kept."""
-    return Path(config.paths.results) / config.experiment_name / config.model.rung
+PLAIN_DTYPE = "float64"  # of numbers that are measured without a model
 
 
 def check_folders(config: Config) -> None:
-    """Find out before computing whether what is computed can be kept."""
+    """Make sure, before anything is computed, that the results can be kept."""
     kept = {"results": results_folder(config), "runs": Path(config.paths.runs), "cache": Path(config.paths.cache)}
     for key, folder in kept.items():
         try:
             files.write_text(folder / ".writable", "")
-            (folder / ".writable").unlink(missing_ok=True)  # a job beside this one may have asked, too
+            (folder / ".writable").unlink(missing_ok=True)  # a job beside this one may have removed it
         except OSError as error:
             raise UsageError(f"{folder} cannot be written ({error.strerror}): set paths.{key}") from error
     records.read(kept["results"] / ROWS)
@@ -50,9 +47,8 @@ def job_name(config: Config) -> str:
     return f"{base}-{wanted.method}-x{wanted.factor:g}-{tuned}-{config.task.name}{settings}"
 
 
-def measure(prepared: Prepared, signature: str, measurement: Measurement) -> list[Record]:
-    """Measure, turn into records and keep them under their signature."""
-    config = prepared.config
+def measure(config: Config, prepared: Prepared | None, signature: str, measurement: Measurement) -> list[Record]:
+    """Measure on an extension, or without a model, turn the numbers into records and keep these."""
     started = time.perf_counter()
     measured = measurement.measure()
     seconds = time.perf_counter() - started
@@ -62,7 +58,7 @@ def measure(prepared: Prepared, signature: str, measurement: Measurement) -> lis
             f"{broken[0]} is not a finite number: the model's losses are NaN or infinite; lower train.learning_rate or "
             "correct the model"
         )
-    subject = measurement.subject(prepared)
+    subject = None if prepared is None else measurement.subject(prepared)
     dtype = measurement.dtype or (PLAIN_DTYPE if subject is None else compute.dtype(config.compute))
     task = measurement.task or config.task.name
     found = [record(config, value, signature, seconds, subject, dtype, task) for value in measured]
@@ -71,34 +67,19 @@ def measure(prepared: Prepared, signature: str, measurement: Measurement) -> lis
 
 
 def record(
-    config: Config,
-    measured: Measured,
-    signature: str,
-    seconds: float,
-    prepared: Prepared | None,
-    dtype: str,
-    task: str,
+    config: Config, measured: Measured, signature: str, seconds: float, prepared: Prepared | None, dtype: str, task: str
 ) -> Record:
-    """One measured number as a record of this run; `prepared` is what was measured, None where no model was."""
-    wanted = None if prepared is None else prepared.extension
+    """One measured number as a record of this run, measured on an extension or, given None, without a model."""
+    numbers: dict[str, Any] = {name: value for name, value in vars(measured).items() if name != "estimate"}
+    extension: dict[str, Any] = dict.fromkeys(EXTENSION) if prepared is None else vars(prepared.extension)
     return Record(
         **_names(config, task),
+        **extension,
+        **numbers,
         weights_sha256=None if prepared is None else prepared.weights_sha256,
-        method=None if wanted is None else wanted.method,
-        factor=None if wanted is None else wanted.factor,
-        window=None if wanted is None else wanted.window,
-        steps=None if wanted is None else wanted.steps,
-        eval_window=measured.eval_window,
-        stride=measured.stride,
-        protocol=measured.protocol,
-        metric=measured.metric,
-        at=measured.at,
         value=measured.estimate.value,
         ci_low=measured.estimate.low,
         ci_high=measured.estimate.high,
-        n_documents=measured.n_documents,
-        n_tokens=measured.n_tokens,
-        data=measured.data,
         signature=signature,
         commit=records.commit(),
         versions=records.versions(),
@@ -109,7 +90,7 @@ def record(
 
 
 def _names(config: Config, task: str) -> dict[str, Any]:
-    """What a record says of the run that asks for it, which no signature depends on."""
+    """What a record says about the run that asks for it, on which no signature depends."""
     return {
         "experiment": config.experiment_name,
         "rung": config.model.rung,
@@ -122,11 +103,11 @@ def _names(config: Config, task: str) -> dict[str, Any]:
 
 
 def recall(config: Config, signature: str, task: str) -> list[Record] | None:
-    """What was kept under a signature, named as this run names things.
+    """What was kept under a signature, under the names of this run.
 
     Returns:
-        None if nothing was kept, nothing whole, or an older version's records that keep numbers in their metrics'
-        names; and where it is not wanted, because it is to be measured again or its rows were deleted.
+        None if nothing was kept, or only damaged records, or those of an older version that has numbers in the names of
+        metrics. None as well if the number is to be measured again, or its rows were deleted.
     """
     try:
         kept = json.loads(_kept(config, signature).read_text())
@@ -152,13 +133,13 @@ def _kept(config: Config, signature: str) -> Path:
 
 
 def _merged(config: Config, signature: str) -> Path:
-    """Is there once the records of a signature have come to this experiment's rows."""
+    """A file that exists once the records of a signature have been put into this experiment's rows."""
     place = os.path.relpath(results_folder(config), config.paths.runs)
     return Path(config.paths.runs) / "merged" / f"{signature}-{records.signature({'place': place})}"
 
 
 def _deleted(config: Config, signature: str, found: list[Record]) -> bool:
-    """Whether records were in the experiment's rows and no record of what they measured is there any more."""
+    """Whether records were once in the experiment's rows, and some of what they measured is no longer there."""
     if not _merged(config, signature).is_file():
         return False
     there = {record.measurement for record in records.read(results_folder(config) / ROWS)}

@@ -36,7 +36,7 @@ ON_DISK = (
     "data.root", "data.kept", "model.location", "model.tokenizer", "train.resume_from", "task.folder",
     "task.evaluator", "paths.results", "paths.runs", "paths.cache",
 )  # fmt: skip
-HYDRAS_OWN = "hydra._internal."  # launcher and sweeper, in whose place jobs can run side by side
+HYDRAS_OWN = "hydra._internal."  # Hydra's own launcher and sweeper, which our side-by-side jobs can replace
 
 
 def prepare(arguments: list[str]) -> list[Config]:
@@ -63,7 +63,7 @@ def prepare(arguments: list[str]) -> list[Config]:
         checks.check(config)
         if sized and config.train.step_windows is not None:
             raise UsageError(f"{sized[0]} has no effect beside train.step_windows: add train.step_windows=null")
-        try:  # Hydra writes there before a run could say what is wrong
+        try:  # Hydra writes there before a run could report what is wrong
             Path(config.paths.runs).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"{config.paths.runs} cannot be made ({error.strerror}): set paths.runs") from error
@@ -75,7 +75,7 @@ def read(arguments: list[str]) -> argparse.Namespace:
     """Hydra's options and the overrides of a command line.
 
     Raises:
-        UsageError: an option that is not known or not ours to take, or a folder of choices that is not there.
+        UsageError: an option is unknown or not supported, or a folder of choices does not exist.
     """
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign, assignment]
@@ -95,21 +95,21 @@ def _refuse(message: str) -> None:
 
 
 def command_lines(arguments: list[str]) -> list[list[str]]:
-    """The command line of each job: the folder of own choices if there is one, then what `jobs` says."""
+    """The command line of each job: the folder of the user's own choices, if there is one, then its overrides."""
     parsed = read(arguments)
     own = [] if parsed.config_dir is None else [f"--config-dir={Path(parsed.config_dir).resolve()}"]
     return [[*own, *overrides] for overrides in jobs([*own, *parsed.overrides])]
 
 
 def side_by_side(arguments: list[str], configs: list[Config]) -> int:
-    """How many workers carry out the jobs: one where Hydra is to do it, in this process or by another launcher."""
+    """How many workers carry out the jobs; one if Hydra does so, in this process or by another launcher."""
     if len(configs) < 2 or searched(arguments) or not _is_hydras(arguments, "launcher"):
         return 1
     return workers_at_a_time(configs[0])
 
 
 def searched(arguments: list[str]) -> bool:
-    """Whether a sweeper such as Optuna proposes the jobs: those that were checked are the ends of its intervals."""
+    """Whether a sweeper such as Optuna proposes the jobs, of which only the ends of its intervals were checked."""
     return not _is_hydras(arguments, "sweeper")
 
 
@@ -129,7 +129,7 @@ def typed(config: DictConfig) -> Config:
     _at_home(config)
     converted: Config = OmegaConf.to_object(config)  # type: ignore[assignment]
     mixture = converted.train.mixture
-    converted.train.mixture = {name: share for name, share in mixture.items() if share}  # 0: not wanted, not read
+    converted.train.mixture = {name: share for name, share in mixture.items() if share}  # 0: the corpus is not wanted
     converted.train.batch_size = derived.batch(converted)
     return converted
 
@@ -175,7 +175,7 @@ def composed(arguments: list[str], with_hydra: bool = False) -> DictConfig:
 
 @contextmanager
 def _loader(own: str | None) -> Iterator[ConfigLoader]:
-    """What finds choices: in conf/, and in a folder of one's own, as Hydra has it with --config-dir."""
+    """Finds choices in conf/ and in the user's own folder, as Hydra does with --config-dir."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         if own is not None:
             path = create_config_search_path(str(CONF))
@@ -186,7 +186,7 @@ def _loader(own: str | None) -> Iterator[ConfigLoader]:
 
 
 def _at_home(config: DictConfig) -> None:
-    """Read ~ in every place on disk as shells do."""
+    """Expand ~ in every path, as shells do."""
     for key in ON_DISK:
         place = OmegaConf.select(config, key)
         if isinstance(place, str) and place.startswith("~"):
@@ -194,7 +194,7 @@ def _at_home(config: DictConfig) -> None:
 
 
 def _refuse_strangers(node: DictConfig, path: str = "") -> None:
-    """Raise UsageError for a key that the schema has not: `+key=value` adds one, and nothing would read it."""
+    """Raise UsageError for a key that is not in the schema: `+key=value` adds one, which nothing would read."""
     known = getattr(OmegaConf.get_type(node), "__dataclass_fields__", None)
     for name in map(str, node):
         if known is not None and name not in known:
@@ -206,8 +206,8 @@ def _refuse_strangers(node: DictConfig, path: str = "") -> None:
 def jobs(arguments: list[str]) -> list[list[str]]:
     """The overrides of all jobs: those of the command line, times the sweep of their experiment.
 
-    A key given on the command line takes the place of the experiment's choices for it, as in Hydra's sweepers. Where
-    intervals are searched, these are the jobs at all lower ends and at all upper ends: what lies between is as valid.
+    A key given on the command line replaces the experiment's choices for it, as in Hydra's sweepers. Where intervals
+    are searched, there are two jobs, at all lower and at all upper ends: whatever lies between is valid if they are.
     """
     parsed = read(arguments)
     full = composed(_without_sweeps(arguments), with_hydra=True)
@@ -228,7 +228,7 @@ def _without_sweeps(arguments: list[str]) -> list[str]:
 
 
 def _refuse_rivals(swept: list[str], overrides: list[str]) -> None:
-    """Raise UsageError for a method or a context beside an extension, which names both: one would silently win."""
+    """Raise UsageError for a method or a context beside an extension, which sets both: one would silently win."""
     keys = [_parsed(text).get_key_element() for text in overrides]
     rivals = [key for key in keys if key.split(".")[0] in ("method", "context")]
     if rivals and any(text.startswith("extension=") for text in (*swept, *overrides)):
@@ -239,17 +239,17 @@ def _refuse_rivals(swept: list[str], overrides: list[str]) -> None:
 
 
 def _choices(override: str, loader: ConfigLoader, upper: bool) -> list[str]:
-    """The single overrides that a sweep such as `context=x2,x4` stands for; what is no sweep stands for itself.
+    """The single overrides of a sweep such as `context=x2,x4`; any other override is returned as it is.
 
-    Of an interval, which only a searching sweeper such as Optuna can take, the lower or the upper end.
+    Of an interval, which only a searching sweeper such as Optuna can take, the lower or the upper end is returned.
 
     Raises:
-        UsageError: it stands for none.
+        UsageError: the sweep has no choice.
     """
     parsed = _parsed(override)
     if not parsed.is_sweep_override():
         return [override]
-    parsed.config_loader = loader  # for glob(...), which is of the choices that there are
+    parsed.config_loader = loader  # finds the choices for glob(...)
     value = parsed.value()
     if isinstance(value, IntervalSweep):
         return [f"{parsed.get_key_element()}={value.end if upper else value.start}"]
@@ -267,7 +267,7 @@ def _parsed(override: str) -> Override:
 
 
 def finish(configs: list[Config]) -> None:
-    """When a run or a sweep has ended: render its tables, figures and pages, mirror them, and say what came out."""
+    """After a run or a sweep: render its tables, figures and pages, mirror the figures, and print what came out."""
     from position_interpolation.evidence import records
     from position_interpolation.machine import distributed
     from position_interpolation.report import pages, summary
@@ -275,9 +275,9 @@ def finish(configs: list[Config]) -> None:
     if not distributed.is_first():
         return
     folders: dict[Path, Config] = {}
-    for config in (config for config in configs if not isinstance(config.task, PlanTask)):  # which measures nothing
-        folder = Path(config.paths.results) / config.experiment_name / config.model.rung
-        if (folder / records.ROWS).is_file():
+    for config in configs:
+        folder = derived.results_folder(config)
+        if not isinstance(config.task, PlanTask) and (folder / records.ROWS).is_file():  # a plan measures nothing
             folders.setdefault(folder, config)
     for folder, config in folders.items():
         rendered = pages.render(folder)

@@ -1,7 +1,7 @@
-"""The main job: section 2, the paper on the tiny rung and its phenomenon on SmolLM2, into one results folder.
+"""The main job: section 2, the paper on the tiny rung and its phenomenon on SmolLM2, in one results folder.
 
-`python -m position_interpolation.app.main_job <folder> [experiment=...] [key=value ...]`; anywhere but in the published
-results/ it ends by comparing with them, and its exit status is that of the comparison.
+`python -m position_interpolation.app.main_job <folder> [experiment=...] [key=value ...]`. Unless the folder is the
+published results/, it ends by comparing with them, and its exit status is that of the comparison.
 """
 
 import subprocess
@@ -18,13 +18,13 @@ CHOICE = "experiment="
 
 
 def main(folder: Path, overrides: list[str]) -> int:
-    """Run one experiment after another, then compare; what was measured before is found again in runs/.
+    """Run one experiment after another, then compare; what was measured before is reused from runs/.
 
     Returns:
-        The exit status: of the first experiment that failed, else of the comparison.
+        The exit status of the first experiment that failed, else of the comparison.
 
     Raises:
-        UsageError: the folder is a file, or the main job is under way already.
+        UsageError: the folder is a file, or the main job is already running.
     """
     if folder.is_file():
         raise UsageError(f"{folder} is a file: expected a folder for results")

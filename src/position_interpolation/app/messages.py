@@ -1,4 +1,4 @@
-"""What Hydra has to say about a command line, in one line that says what to write."""
+"""What is wrong with a command line, in one line that says what to write, in place of Hydra's messages."""
 
 import difflib
 import re
@@ -14,14 +14,14 @@ from position_interpolation.settings.errors import UsageError
 
 GROUPS = ("model", "context", "method", "train", "task", "data", "compute", "wandb", "extension", "experiment")
 OPTIONAL = ("extension", "experiment")
-EXPECTED = {  # by what omegaconf says of a value of another type
+EXPECTED = {  # by a part of omegaconf's message on a value of the wrong type
     "to Float": "a number", "to Integer": "a whole number", "valid bool": "true or false", "to string": "text",
     "not Optional": "a value, not null", "not a ListConfig": "a list, [a,b]", "not a DictConfig": "a map, {a: b}",
 }  # fmt: skip
 
 
 def unreadable(override: str) -> str:
-    """What is said of a word of the command line that Hydra's grammar does not read."""
+    """The message on a word of the command line that Hydra's grammar cannot read."""
     key, equals, value = override.partition("=")
     if not equals:
         return f"'{override}' sets nothing: expected key=value, such as context=x4"
@@ -35,10 +35,10 @@ def unreadable(override: str) -> str:
 
 
 def check_choice(override: Override) -> None:
-    """Refuse what is no choice of a group: Hydra has messages for some, and stumbles over others.
+    """Refuse what cannot be a choice of a group, for which Hydra's own messages are unclear or missing.
 
     Raises:
-        UsageError: it names no key, takes a group away, or sets it to something else than a word.
+        UsageError: it names no key, removes a group, or sets it to something else than a word.
     """
     group, said = override.key_or_group, override.input_line
     if not group:
@@ -89,7 +89,7 @@ def one_line(error: Exception) -> str:
 
 
 def meant(key: str) -> str:
-    """The key that was probably meant, as it has to be written: one of the group that was named, if one is close."""
+    """A hint at the key that was probably meant: preferably one of the group that was named."""
     groups = {name: [item.type] for name, item in schema.Config.__dataclass_fields__.items() if name != "task"}
     full = {name: name for name in (*groups, "task")}
     own: dict[str, str] = {}  # of the group that was named
@@ -108,5 +108,5 @@ def meant(key: str) -> str:
 
 
 def _kinds_with(name: str) -> list[str]:
-    """Kinds of tasks that have a key."""
+    """The kinds of tasks that have a key."""
     return [kind for kind, node in registry.kinds().items() if name in node.__dataclass_fields__]

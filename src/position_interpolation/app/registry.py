@@ -8,7 +8,7 @@ from position_interpolation.settings.schema import Config, Task
 from position_interpolation.tasks.registry import TASKS
 from position_interpolation.tasks.theory.config import TheoryTask
 
-JOBS: dict[str, type[Task]] = {  # what they do: jobs.py
+JOBS: dict[str, type[Task]] = {  # jobs.py has the functions that carry them out
     "theory": TheoryTask,
     "export": ExportTask,
     "tokenizer": TokenizerTask,

@@ -17,7 +17,7 @@ def run(config: Config) -> float | None:
     """Carry out one run; what an earlier run measured under the same signature is reused.
 
     Returns:
-        What a search over settings minimises: `objective` of what was measured.
+        The `objective` of what was measured, which a search over settings minimises.
     """
     checks.check(config)
     compute.prepare(config.compute)
@@ -32,7 +32,7 @@ def objective(measured: Sequence[Record]) -> float | None:
 
 
 def _evaluate(config: Config, tracker: Tracker) -> list[Record]:
-    """Measure the task on the extension, one signature at a time, so that a killed run keeps what it has."""
+    """Measure the task on the extension, signature by signature, so that a killed run keeps what it has."""
     with distributed.first_alone():
         keep.check_folders(config)
         prepared = prepare(config, tracker.log)
@@ -43,7 +43,7 @@ def _evaluate(config: Config, tracker: Tracker) -> list[Record]:
         found = distributed.agreed(lambda signature=signature, task=task: keep.recall(config, signature, task))  # type: ignore[misc]
         if found is None:
             tracker.start()
-            found = keep.measure(prepared, signature, measurement)
+            found = keep.measure(config, prepared, signature, measurement)
             tracker.log_records(found)
         keep.merge(config, signature, found)
         measurement.beside(signature)

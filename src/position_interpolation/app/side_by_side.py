@@ -1,7 +1,7 @@
-"""The jobs of a sweep side by side on a CPU, one thread each.
+"""The jobs of a sweep side by side on a CPU, with one thread each.
 
-The matrices of small models keep one core busy and leave others waiting, so several jobs do more than several threads.
-Jobs that need the same training stay together, in one process: the first trains, the others find its checkpoint.
+The matrices of small models keep only one core busy, so several jobs do more than several threads. Jobs that need the
+same training stay together in one process: the first trains, and the others find its checkpoint.
 """
 
 import json
@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from position_interpolation.evidence.words import plural
 from position_interpolation.machine import distributed
 from position_interpolation.settings import derived
 from position_interpolation.settings.errors import UsageError
@@ -31,7 +32,7 @@ LOOK = 1.0  # seconds between two looks at the workers
 
 @dataclass
 class Worker:
-    """Jobs that need one training, and the process that carries them out."""
+    """Jobs that need the same training, and the process that carries them out."""
 
     name: str
     jobs: list[list[str]]
@@ -39,13 +40,13 @@ class Worker:
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     seconds: float = 0.0
-    told: bool = False  # whether its end was announced
+    told: bool = False  # whether its end has been announced
 
     def start(self) -> None:
         """Start the process; what it says goes to the log."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", f"{__package__}.worker", json.dumps(self.jobs)]
-        # What torch.compile keeps is not safe with several processes that write it: now and then one reads half a file.
+        # torch.compile's cache is not safe for several processes that write to it: one may read half a file.
         own = {"TORCHINDUCTOR_CACHE_DIR": str(self.log.with_suffix(".compiled").resolve()), **os.environ}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=own, start_new_session=True)
@@ -74,21 +75,18 @@ def workers_at_a_time(config: Config) -> int:
     """How many workers this machine takes: as asked for, else by free cores and memory on a CPU, and one on a GPU."""
     if config.compute.jobs is not None:
         return config.compute.jobs
-    if (
-        distributed.processes() > 1
-        or config.compute.device == "cuda"
-        or (config.compute.device == "auto" and _has_gpu())
-    ):
+    device = config.compute.device
+    if distributed.processes() > 1 or device == "cuda" or (device == "auto" and _has_gpu()):
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores // (config.compute.threads or 1), _free_gibibytes() // GIBIBYTES_OF_A_JOB))
 
 
 def carry_out(jobs: Sequence[list[str]], configs: Sequence[Config], at_a_time: int) -> None:
-    """Run all jobs, so many workers at a time, and show how they are doing.
+    """Run all jobs, with so many workers at a time, and show how they are doing.
 
     Raises:
-        UsageError: a worker failed. Those that ran are waited for, no other is started; the same command goes on.
+        UsageError: a worker failed. No other was started then, and those at work were waited for.
     """
     workers = _grouped(jobs, configs)
     for worker in workers:
@@ -114,7 +112,7 @@ def carry_out(jobs: Sequence[list[str]], configs: Sequence[Config], at_a_time: i
 
 
 def _step(workers: Sequence[Worker], at_a_time: int, console: Console) -> bool:
-    """Start what can be started; whether all is done."""
+    """Announce workers that have ended and start others; return whether all is done."""
     for worker in workers:
         if worker.poll() is not None and not worker.told:
             worker.told = True
@@ -127,13 +125,13 @@ def _step(workers: Sequence[Worker], at_a_time: int, console: Console) -> bool:
     for worker in waiting[: max(0, at_a_time - len(running))]:
         worker.start()
         if not console.is_terminal:
-            jobs = "1 job" if len(worker.jobs) == 1 else f"{len(worker.jobs)} jobs"
-            console.print(f"started {jobs}: {worker.name}; what it says: {worker.log}", highlight=False, soft_wrap=True)
+            begun = f"started {plural(len(worker.jobs), 'job')}: {worker.name}; what it says: {worker.log}"
+            console.print(begun, highlight=False, soft_wrap=True)
     return not running and not waiting
 
 
 def _shown(workers: Sequence[Worker]) -> Table:
-    """One row a worker: what it works on, for how long, and what its progress bar says."""
+    """One row per worker: what it works on, for how long, and what its progress bar says."""
     table = Table.grid(padding=(0, 1))
     for worker in workers:
         status = worker.poll()
@@ -144,7 +142,7 @@ def _shown(workers: Sequence[Worker]) -> Table:
 
 
 def _end(workers: Sequence[Worker]) -> None:
-    """Ask every worker and its children to end; after a while make them."""
+    """Ask every worker and its children to end; kill those that do not."""
     alive = [worker.process for worker in workers if worker.process is not None and worker.poll() is None]
     for process in alive:
         os.killpg(process.pid, signal.SIGINT)
@@ -158,7 +156,7 @@ def _end(workers: Sequence[Worker]) -> None:
 
 
 def _grouped(jobs: Sequence[list[str]], configs: Sequence[Config]) -> list[Worker]:
-    """Jobs by what is trained for them, whatever the number of steps, in the order of the sweep."""
+    """One worker per training, whatever the number of its steps, in the order of the sweep."""
     workers: dict[str, Worker] = {}
     for job, config in zip(jobs, configs, strict=True):
         wanted = derived.extension(config)
@@ -173,7 +171,7 @@ def _grouped(jobs: Sequence[list[str]], configs: Sequence[Config]) -> list[Worke
 
 
 def _free_gibibytes() -> int:
-    """Memory that Linux says is available; where nothing says so, enough for one job."""
+    """Available memory as Linux reports it; elsewhere, enough for one job."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) // 2**20
@@ -182,5 +180,5 @@ def _free_gibibytes() -> int:
 
 
 def _has_gpu() -> bool:
-    """Whether there is a GPU of NVIDIA's; asking torch would take seconds."""
+    """Whether there is an NVIDIA GPU; asking torch would take seconds."""
     return Path("/proc/driver/nvidia/gpus").is_dir()

@@ -1,4 +1,4 @@
-"""Mirror a job to Weights & Biases, offline unless told otherwise. JSONL stays the truth; nothing is read back."""
+"""Mirror a job to Weights & Biases, offline unless told otherwise. rows.jsonl stays the truth; nothing is read back."""
 
 import sys
 from dataclasses import asdict
@@ -20,10 +20,10 @@ COLUMNS = (
 
 
 def check(config: Config) -> None:
-    """Ask W&B, before anything is computed, whether it takes what this run is to upload.
+    """Make sure, before anything is computed, that W&B takes what this run will upload.
 
     Raises:
-        UsageError: there is no key or a wrong one, no network, or no such entity.
+        UsageError: the key is missing or wrong, there is no network, or no such entity.
     """
     if config.wandb.mode != "online" or not distributed.is_first():
         return
@@ -45,7 +45,7 @@ def check(config: Config) -> None:
 
 
 class Tracker:
-    """One W&B run for one job, started when there is something to measure: a job that reuses its records makes none."""
+    """One W&B run for one job, started when there is something to measure; a job that reuses its records has none."""
 
     def __init__(self, config: Config, name: str) -> None:
         self.config, self.name = config, name
@@ -60,18 +60,14 @@ class Tracker:
         if self.run is not None:
             self.run.finish(exit_code=0 if error is None else 1)
 
-    def start(self) -> None:
-        """Make the run before there is something to log, so that what is wrong with it shows before the work."""
-        self._started()
-
     def log(self, values: dict[str, float]) -> None:
         """Log the points of a curve; `step` is the curve's own axis."""
-        if self._started():
+        if self.start():
             self.run.log(values)
 
     def log_records(self, records: list[Record]) -> None:
         """Log records as summary values and as a table."""
-        if not records or not self._started():
+        if not records or not self.start():
             return
         import wandb
 
@@ -79,7 +75,7 @@ class Tracker:
             at = "" if record.at is None else f"_at_{record.at}"
             where = "" if record.eval_window is None else f"@{record.eval_window}"
             protocol = "" if record.protocol is None else f"/{record.protocol}"
-            # Single documents would crowd the summary; training losses are there as a curve.
+            # Single documents would crowd the summary; training losses are logged as a curve.
             if record.metric not in (*select.OF_ONE_DOCUMENT, select.TRAINING_LOSS):
                 self.run.summary[f"{record.task}/{record.metric}{at}{where}{protocol}"] = record.value
         rows = [[asdict(record)[column] for column in COLUMNS] for record in records]
@@ -87,12 +83,16 @@ class Tracker:
 
     def log_images(self, paths: list[Path]) -> None:
         """Log rendered figures."""
-        if paths and self._started():
+        if paths and self.start():
             import wandb
 
             self.run.log({path.stem: wandb.Image(str(path)) for path in paths})
 
-    def _started(self) -> bool:
+    def start(self) -> bool:
+        """Start the run unless it has started; return whether this process has one.
+
+        Called before the work as well, so that a problem with W&B shows before it.
+        """
         chosen = self.config.wandb
         if chosen.mode == "disabled" or not distributed.is_first():
             return False

@@ -1,6 +1,6 @@
-"""One worker of a sweep: carries out the jobs that it is given, one after another, and renders nothing.
+"""One worker of a sweep: it carries out the jobs that it is given, one after another, and renders nothing.
 
-Started by `side_by_side` as `python -m position_interpolation.app.worker JOBS`, JOBS being the jobs' overrides as JSON.
+`side_by_side` starts it as `python -m position_interpolation.app.worker JOBS`, JOBS being the jobs' overrides as JSON.
 """
 
 import json
@@ -14,7 +14,7 @@ from position_interpolation.settings.errors import UsageError, told
 
 
 def end_with_parent() -> None:
-    """End this process soon after the one that started it, however that ended: nothing is left behind."""
+    """End this process soon after the one that started it, however that one ended, so that nothing is left behind."""
     parent = os.getppid()
 
     def watch() -> None:
@@ -26,7 +26,7 @@ def end_with_parent() -> None:
 
 
 def main(jobs: list[list[str]]) -> None:
-    """Compose and run each job; say which one begins."""
+    """Compose and run each job, and print which one begins."""
     launch.register()
     from position_interpolation.app.run import run  # torch takes seconds to import
 

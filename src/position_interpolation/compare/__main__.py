@@ -26,7 +26,7 @@ def main(ours: Path, theirs: Path, console: Console | None = None) -> bool:
 
     Raises:
         UsageError: a folder without records, records of another format, or no number that is in both.
-        OSError: the page cannot be written; what it sums up is printed before.
+        OSError: the page cannot be written; the table is printed before.
     """
     comparison = differences.compare(records(ours), records(theirs))
     console = console or Console(width=page.WIDTH, highlight=False)

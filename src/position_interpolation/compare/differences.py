@@ -1,4 +1,4 @@
-"""Records of two sides joined by what they measure: how far apart, beyond rounding or not, and claims that follow."""
+"""Records of two sides, joined by what they measure: how far apart they are, and whether rounding explains it."""
 
 import math
 from collections import Counter, defaultdict
@@ -15,10 +15,10 @@ from position_interpolation.evidence.seeds import LONGEST, SUCCESS
 from position_interpolation.report import judge
 from position_interpolation.settings.errors import UsageError
 
-# What tells two folders apart that share no number, from the coarsest on.
+# Fields that may tell why two folders share no number, from the coarsest on.
 FOLDER = ("rung", "model", "experiment", "task")
-SHOWN = 3  # names in an error
-# What a number is computed from, of the same measurement: at every distance, or of every document.
+SHOWN = 3  # names listed in an error
+# The metrics that a mean is computed from, in the same measurement: at every distance, or of every document.
 MEANS = {
     **{name: (name,) for name in (SUCCESS, "key_log_likelihood")},
     **{name: (f"document_{name}",) for name in select.ROUGES},
@@ -26,11 +26,11 @@ MEANS = {
 PARTS = {
     **MEANS,
     LONGEST: (SUCCESS,),
-    "perplexity": ("document_loss", "document_window_loss"),  # as the protocol has it, of which each has its own
+    "perplexity": ("document_loss", "document_window_loss"),  # each protocol has one of them
     select.BLOCK_PERPLEXITY: (select.DOCUMENT_BLOCK_LOSS,),
 }
-SUMMED = 1e-9  # what the order of a sum may change
-Weights = dict[tuple[str, int | None], set[str | None]]
+SUMMED = 1e-9  # how much the order of summation may change
+Base = tuple[str, int | None]  # model, and the tokens that it has seen
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Otherwise:
-    """A claim on which the two sides come out differently, both judged by the numbers that both have."""
+    """A claim on which the two sides differ, both judged by the numbers that both have."""
 
     claim: Claim
     rung: str
@@ -85,7 +85,7 @@ class Comparison:
 
     @property
     def turned(self) -> tuple[int, int]:
-        """Passkeys that were found by one side alone, at least, and how many both were asked for."""
+        """At least how many passkeys one side alone found, and how many both were asked for."""
         asked = [
             pair
             for pair in self.pairs
@@ -123,7 +123,7 @@ def folder(record: Record) -> str:
     return f"{record.experiment}/{record.rung}"
 
 
-def _rows(side: Iterable[Record], strange: Mapping[tuple[str, int | None], str]) -> dict[str, list[Record]]:
+def _rows(side: Iterable[Record], strange: Mapping[Base, str]) -> dict[str, list[Record]]:
     """Records by what they measure, whatever the seed."""
     rows = defaultdict(list)
     for record in side:
@@ -135,9 +135,9 @@ def _rows(side: Iterable[Record], strange: Mapping[tuple[str, int | None], str])
 def _joined(
     ours: Mapping[str, Sequence[Record]], theirs: Mapping[str, Sequence[Record]]
 ) -> Iterator[tuple[Record, Record]]:
-    """Pairs of one number: seed by seed, or the first of each side if no seed is on both.
+    """Pairs of one number: seed by seed, or the first of each side if they share no seed.
 
-    The loss of a step of tuning has no counterpart under another seed, which reads other text there.
+    A training loss has no counterpart under another seed, which reads other text at that step.
     """
     for name in (name for name in ours if name in theirs):  # in order, on which evidence depends
         left, right = ({record.seed: record for record in side[name]} for side in (ours, theirs))
@@ -148,7 +148,7 @@ def _joined(
 
 
 def _judged(joined: Iterable[tuple[Record, Record]]) -> tuple[Pair, ...]:
-    """Every pair with its verdict, which takes into account how the parts moved that a number is computed from."""
+    """Every pair with its verdict, which also considers how the numbers moved that it is computed from."""
     pairs = [Pair(ours, theirs, tolerances.beyond(ours, theirs)) for ours, theirs in joined]
     parts: dict[tuple[str, str, int | None], list[Pair]] = defaultdict(list)
     for pair in pairs:
@@ -165,7 +165,7 @@ def _judged(joined: Iterable[tuple[Record, Record]]) -> tuple[Pair, ...]:
 
 
 def _broken(whole: Pair, parts: Sequence[Pair]) -> str:
-    """Why a number cannot have moved so while its parts moved as they did; empty if it can, or a part is missing."""
+    """Why a number contradicts the parts that it is computed from; empty if it does not, or a part is missing."""
     for side in ("ours", "theirs"):
         if not parts or getattr(whole, side).n_documents != sum(getattr(part, side).n_documents or 0 for part in parts):
             return ""
@@ -177,7 +177,7 @@ def _broken(whole: Pair, parts: Sequence[Pair]) -> str:
 
 
 def _claims(joined: Iterable[tuple[Record, Record]]) -> tuple[int, list[Otherwise]]:
-    """How many claims can be judged by the common numbers, and those that come out otherwise."""
+    """How many claims can be judged by the common numbers, and those on which the sides differ."""
     sides: tuple[dict[str, list[Record]], ...] = defaultdict(list), defaultdict(list)
     for pair in joined:
         for side, record in zip(sides, pair, strict=True):
@@ -192,8 +192,8 @@ def _claims(joined: Iterable[tuple[Record, Record]]) -> tuple[int, list[Otherwis
     return judged, otherwise
 
 
-def _other_weights(ours: Iterable[Record], theirs: Iterable[Record]) -> dict[tuple[str, int | None], str]:
-    """Models of one name whose untuned weights differ, with a sentence on each: their numbers are not the same."""
+def _other_weights(ours: Iterable[Record], theirs: Iterable[Record]) -> dict[Base, str]:
+    """Bases of one name whose weights differ, with a sentence on each: their numbers cannot be compared."""
     left, right = _weights(ours), _weights(theirs)
     return {
         base: f"model {base[0]} has other weights ({_short(left[base])} against {_short(right[base])}): not compared"
@@ -202,21 +202,21 @@ def _other_weights(ours: Iterable[Record], theirs: Iterable[Record]) -> dict[tup
     }
 
 
-def _weights(side: Iterable[Record]) -> Weights:
+def _weights(side: Iterable[Record]) -> dict[Base, set[str]]:
     """Fingerprints of each base's weights; unknown where only tuned extensions of it were measured."""
-    found: Weights = defaultdict(set)
+    found: dict[Base, set[str]] = defaultdict(set)
     for record in side:
         if record.steps == 0 and record.weights_sha256 is not None:
             found[record.model, record.base_tokens].add(record.weights_sha256)
     return found
 
 
-def _short(weights: Iterable[str | None]) -> str:
-    return ", ".join(sorted(str(sha256)[:8] for sha256 in weights))
+def _short(weights: Iterable[str]) -> str:
+    return ", ".join(sorted(sha256[:8] for sha256 in weights))
 
 
-def _strangers(ours: Sequence[Record], theirs: Sequence[Record], notes: Mapping[tuple[str, int | None], str]) -> str:
-    """Why two folders share no number, in a line."""
+def _strangers(ours: Sequence[Record], theirs: Sequence[Record], notes: Mapping[Base, str]) -> str:
+    """Why two folders share no number, in one line."""
     if notes:
         return f"no number is in both: {'; '.join(notes.values())}"
     sides = [{name: {str(getattr(one, name)) for one in side} for name in FOLDER} for side in (ours, theirs)]

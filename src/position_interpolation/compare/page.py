@@ -1,4 +1,4 @@
-"""A comparison for readers: one table and one conclusion on the terminal, and a page with every difference."""
+"""A comparison for readers: a table and a conclusion on the terminal, and a page with every difference."""
 
 import math
 from collections import Counter
@@ -8,9 +8,11 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table as Grid
 from rich.text import Text
 
-from position_interpolation.compare.differences import Comparison, Otherwise, Pair, folder
+from position_interpolation.compare.differences import Comparison, Pair, folder
 from position_interpolation.compare.tolerances import KINDS, turned
+from position_interpolation.display.formats import markdown_lines
 from position_interpolation.evidence.extensions import extension_of
+from position_interpolation.evidence.judging import Outcome
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, thousands
 from position_interpolation.report import provenance
@@ -21,7 +23,7 @@ NUMERIC = COLUMNS[1:5]
 
 
 def grid(comparison: Comparison) -> Grid:
-    """One row a kind of number: values on both sides, equal in every digit, apart by more than rounding explains."""
+    """One row per kind of number: how many both sides have, how many are equal, and how many differ beyond rounding."""
     shown = Grid(box=SIMPLE_HEAD, padding=(0, 0, 0, 1), width=WIDTH)
     for name in COLUMNS:
         shown.add_column(name, justify="right" if name in NUMERIC else "left")
@@ -41,7 +43,7 @@ def conclusion(comparison: Comparison) -> str:
 
 
 def remarks(comparison: Comparison, ours: str, theirs: str) -> list[str]:
-    """What a reader should know beside the table, one sentence each."""
+    """What a reader should know beside the table, as sentences."""
     lines = [f"{note}." for note in comparison.notes]
     found, asked = comparison.turned
     if asked:
@@ -64,15 +66,15 @@ def remarks(comparison: Comparison, ours: str, theirs: str) -> list[str]:
 
 
 def claims(comparison: Comparison) -> list[str]:
-    """Each claim that comes out otherwise, with the case that decides it on either side."""
+    """Each claim on which the sides differ, with the case that decides it on either side."""
     return [
-        f"{one.claim.statement} ({one.rung}): {_said(one, 'ours')}; theirs: {_said(one, 'theirs')}"
+        f"{one.claim.statement} ({one.rung}): {_said(one.ours)}; theirs: {_said(one.theirs)}"
         for one in comparison.otherwise
     ]
 
 
 def markdown(comparison: Comparison, ours: str, theirs: str) -> str:
-    """The page: the table, what lies behind either side, and every difference."""
+    """The page: the table, the conditions of either side, and every difference."""
     parts = [
         f"# {ours} against {theirs}\n",
         f"**{conclusion(comparison)}** *Beyond*: by more than rounding explains (tolerances: docs/running.md).\n",
@@ -139,7 +141,7 @@ def _text(record: Record) -> str | None:
 
 
 def _size(pair: Pair) -> str:
-    """How far apart, in words of the kind."""
+    """How far a pair lies apart, in the unit of its kind."""
     unit, size = pair.kind.unit, pair.size
     if math.isinf(size):
         return "no ratio"
@@ -150,24 +152,15 @@ def _size(pair: Pair) -> str:
     if unit in ("loss", "answer"):
         return f"{size:.2g} nats"
     if unit == "turned":
-        asked = pair.theirs.n_documents
-        return f"{turned(pair.ours, pair.theirs)} of {asked}"
+        return f"{turned(pair.ours, pair.theirs)} of {pair.theirs.n_documents}"
     return f"{size:.3g}"
 
 
 def _differences(pairs: Iterable[Pair]) -> str:
-    """Every pair, the largest differences of a kind first."""
-    ordered = sorted(pairs, key=lambda pair: (KINDS.index(pair.kind), -pair.size))
+    """A table of every pair, the largest differences of each kind first."""
     rows = [
-        [
-            pair.theirs.metric,
-            where(pair.theirs),
-            _value(pair.ours),
-            _value(pair.theirs),
-            _size(pair),
-            pair.beyond,
-        ]
-        for pair in ordered
+        [pair.theirs.metric, where(pair.theirs), _value(pair.ours), _value(pair.theirs), _size(pair), pair.beyond]
+        for pair in sorted(pairs, key=lambda pair: (KINDS.index(pair.kind), -pair.size))
     ]
     return _table(("Metric", "Where", "Ours", "Theirs", "Difference", "Why it is no rounding"), rows)
 
@@ -179,15 +172,13 @@ def _value(record: Record) -> str:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+    return markdown_lines([header, ["---"] * len(header), *rows])
 
 
 def _counted(rows: Counter[str]) -> str:
     return ", ".join(f"{name} {thousands(count)}" for name, count in sorted(rows.items()))
 
 
-def _said(one: Otherwise, side: str) -> str:
-    outcome = getattr(one, side)
+def _said(outcome: Outcome) -> str:
     case = outcome.worst
     return outcome.verdict if case is None else f"{outcome.verdict} ({case.name}: {case.shown}, needed {case.needed})"

@@ -15,13 +15,13 @@ from position_interpolation.evidence.seeds import LONGEST, SUCCESS
 from position_interpolation.settings.errors import UsageError
 
 Unit = Literal["relative", "loss", "answer", "turned", "interval", "times"]
-CHANCE = 1e-3  # that rounding turns more answers than it is granted
-MAGNITUDE = 10.0  # times: what rounding leaves of an ill-conditioned fit is its order of magnitude
+CHANCE = 1e-3  # probability that rounding turns more answers than it is granted
+MAGNITUDE = 10.0  # factor: rounding leaves no more than the order of magnitude of an ill-conditioned fit
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Numbers that are compared in one way, under the name that readers see."""
+    """Numbers that are compared in the same way; the name is for readers."""
 
     name: str
     unit: Unit
@@ -32,10 +32,10 @@ class Kind:
 class Tolerance:
     """What the rounding of one dtype explains."""
 
-    relative: float  # of a perplexity, and of whatever has no unit of its own
-    loss: float  # nats; of one document, or of one step of tuning
-    answer: float  # nats; the log-likelihood of the answers to a few questions
-    turned: float  # share of yes-or-no answers that come out otherwise
+    relative: float  # for a perplexity, and for whatever has no unit of its own
+    loss: float  # nats; for one document, or one step of tuning
+    answer: float  # nats; for the log-likelihood of the answers to a few questions
+    turned: float  # share of right-or-wrong verdicts that come out otherwise
 
 
 FULL = Tolerance(1e-6, 1e-6, 1e-6, 0.0)
@@ -45,7 +45,7 @@ TOLERANCES = {
     "float32": Tolerance(5e-4, 2e-3, 1e-2, 0.002),
     "bfloat16": Tolerance(5e-3, 2e-2, 0.1, 0.02),
 }
-OTHER_SEED = Tolerance(6e-2, 0.15, 1.0, 0.0)  # no rounding: tuned on the text in another order, asked for other keys
+OTHER_SEED = Tolerance(6e-2, 0.15, 1.0, 0.0)  # not rounding: the text was tuned on in another order, other keys asked
 THEORY, FITS, OTHER = Kind("theory", "relative"), Kind("Figure 2's fits", "times"), Kind("other", "relative")
 KINDS = (
     Kind("perplexity", "relative", ("perplexity", select.BLOCK_PERPLEXITY, select.OF_ALL_WINDOWS, "bits_per_byte")),
@@ -70,7 +70,7 @@ def kind(record: Record) -> Kind:
 
 
 def tolerance(ours: Record, theirs: Record) -> Tolerance:
-    """That of the coarser dtype.
+    """The tolerance of the coarser dtype.
 
     Raises:
         UsageError: a dtype without a tolerance.
@@ -83,7 +83,7 @@ def tolerance(ours: Record, theirs: Record) -> Tolerance:
 
 
 def size(unit: Unit, ours: float, theirs: float) -> float:
-    """How far apart two values are: as a share of theirs, as a ratio above 1, or as they are."""
+    """How far apart two values are: as a share of theirs, as a ratio above 1, or as a plain difference."""
     if ours == theirs:
         return 0.0
     if unit == "relative":
@@ -94,7 +94,7 @@ def size(unit: Unit, ours: float, theirs: float) -> float:
 
 
 def beyond(ours: Record, theirs: Record) -> str:
-    """Why two measurements of one number differ by more than rounding explains; empty if it explains all."""
+    """In what way two measurements of one number differ by more than rounding explains; empty if they do not."""
     unit, granted = kind(ours).unit, tolerance(ours, theirs)
     if unit in ("turned", "interval") and ours.value != theirs.value:
         return _of_answers(ours, theirs, granted)
@@ -112,24 +112,25 @@ def beyond(ours: Record, theirs: Record) -> str:
 
 
 def same_questions(ours: Record, theirs: Record) -> bool:
-    """Whether both were asked the same, so that answers differ only where they were turned."""
+    """Whether both sides were asked the same questions."""
     return (ours.data.get("sha256"), ours.n_documents) == (theirs.data.get("sha256"), theirs.n_documents)
 
 
 def turned(ours: Record, theirs: Record) -> int:
-    """How many answers, at least, came out otherwise to the same questions."""
+    """At least how many answers to the same questions came out otherwise."""
     return round(abs(ours.value - theirs.value) * (theirs.n_documents or 0))
 
 
 def most_turned(answers: int, share: float) -> int:
-    """What so many answers exceed with a probability below CHANCE, if each is turned with probability `share`."""
+    """The number of turned answers exceeded with a probability below CHANCE, if each turns with probability `share`."""
     return next(count for count in range(answers + 1) if bdtrc(count, answers, share) < CHANCE)
 
 
 def _of_answers(ours: Record, theirs: Record, granted: Tolerance) -> str:
-    """To the same questions so many answers may turn; of others, and of what sums answers up, the intervals meet.
+    """As `beyond`, for answers: to the same questions a few may turn; for other numbers the intervals have to meet.
 
-    A number without interval is one summary: after its first other token all may differ, so only means are judged.
+    A number without interval is that of a single summary. After its first different token everything may differ, so
+    only means over summaries are judged.
     """
     if kind(ours).unit == "turned" and same_questions(ours, theirs):
         found, asked = turned(ours, theirs), theirs.n_documents or 0

@@ -1,4 +1,4 @@
-"""How extensions look in every figure: told apart by colour, and in print without colour by marker and dashes."""
+"""How extensions look in every figure. Colours tell them apart; markers and dashes do so in print without colour."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,12 +7,12 @@ from matplotlib.colors import to_hex, to_rgb
 
 from position_interpolation.evidence.extensions import PAPERS, Extension
 
-# From Okabe and Ito's palette, distinguishable with colour blindness.
+# Okabe and Ito's palette, which people with colour blindness can tell apart.
 BLACK, BLUE, VERMILION, GREY = "#000000", "#0072B2", "#D55E00", "#999999"
 GREEN, PURPLE, ORANGE, SKY = "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
-DARK = "0.35"  # of captions and of lines that mark a place
+DARK = "0.35"  # grey of captions and of lines that mark a place
 WINE = "#882255"  # Tol's
-# Colour, dashes and marker. The colour says what is done to the frequencies; dotted is the same with attention scaled.
+# Colour, dashes and marker. The colour says what is done to the frequencies; dots say that attention is scaled as well.
 LOOKS: dict[str, tuple[str, str, Any]] = {
     "none": (BLACK, "-", "o"),
     "extrapolation": (VERMILION, "--", "s"),
@@ -31,17 +31,17 @@ LOOKS: dict[str, tuple[str, str, Any]] = {
     "temperature": (BLACK, ":", (6, 1, 0)),
     "bands": (SKY, "-.", "H"),
 }
-OTHER = (GREY, "-", "*")  # of a method that is not listed
+OTHER = (GREY, "-", "*")  # the look of a method that is not listed
 MARKERS = {1: "o", 2: "v", 4: "D", 8: "s", 16: "^"}  # by factor
 DASHES: dict[int, Any] = {
     8: (0, (5, 1, 1, 1)),
     16: (0, (1.5, 1)),
 }  # by factor, of Position Interpolation where it has several
-HALVES = ("left", "bottom", "right", "top")  # of a marker that are filled, by ascending steps of what is tuned further
+HALVES = ("left", "bottom", "right", "top")  # filled half of the marker, by steps, where others are tuned longer
 
 
 def colour(extension: Extension, among: Sequence[Extension]) -> str:
-    """Colour of a method; of extensions that differ in steps alone, the longer tuned is the darker."""
+    """Colour of a method; of extensions that differ in steps alone, those tuned longer are darker."""
     plain = GREY if extension.control else LOOKS.get(extension.method, OTHER)[0]
     steps = sorted(other.steps for other in _alike(extension, among))
     missing = 0.4 * (1 - steps.index(extension.steps) / (len(steps) - 1)) if len(steps) > 1 else 0.0
@@ -50,10 +50,10 @@ def colour(extension: Extension, among: Sequence[Extension]) -> str:
 
 
 def style(extension: Extension, among: Sequence[Extension]) -> dict[str, Any]:
-    """Colour and dashes say the method, the marker the factor; it is hollow if untuned, half full if tuned in part.
+    """Colour and dashes tell the method, the marker the factor; it is hollow if untuned, half full if tuned in part.
 
-    Where rivals of one factor are shown, of which there are many, the marker says the method, too; where PI is shown at
-    several factors, so do its dashes.
+    Where rivals of one factor are shown, of which there are many, the marker tells the method. Where PI is shown at
+    several factors, its dashes tell the factor as well.
     """
     shade = colour(extension, among)
     tuned = extension.steps > 0 or extension.method == "none"
@@ -75,12 +75,11 @@ def style(extension: Extension, among: Sequence[Extension]) -> dict[str, Any]:
 
 
 def _alike(extension: Extension, among: Sequence[Extension]) -> list[Extension]:
-    """Those that differ in steps alone."""
-    same = (extension.base, extension.method, extension.factor)
-    return [other for other in among if (other.base, other.method, other.factor) == same]
+    """The extensions that differ from one in steps alone, itself among them."""
+    return [other for other in among if other.untuned == extension.untuned]
 
 
 def rivals_of_one_factor(among: Sequence[Extension]) -> bool:
-    """Whether methods that the paper does not have are compared, all of them at one factor."""
+    """Whether methods that the paper does not have are compared, all at one factor."""
     factors = {item.factor for item in among if item.factor > 1}
     return len(factors) == 1 and any(item.method not in PAPERS for item in among)

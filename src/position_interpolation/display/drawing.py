@@ -1,12 +1,12 @@
 """What every figure is made of: one style, panels one column wide, lines with intervals, axes, legend and caption.
 
-The style is assets/figures.mplstyle; `@styled` applies it to a function that draws.
-docs/add_a_figure.md has an example.
+The style is assets/figures.mplstyle; `@styled` applies it to a function that draws. docs/add_a_figure.md has an
+example.
 """
 
 import math
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,21 +19,21 @@ from position_interpolation.display.colours import DARK, colour, style
 from position_interpolation.evidence.comparison import Effect, recorded
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import plural, rate_text
+from position_interpolation.evidence.words import rate_text
 from position_interpolation.machine import files
 from position_interpolation.settings.places import ASSETS
 
-# A decorator alone: it cannot stand after `with`.
+# For use as a decorator only: a single object cannot be entered twice by `with`.
 styled = rc_context(fname=ASSETS / "figures.mplstyle")
 
 WIDTH, LINE = 8 / 2.54, 0.14  # inches: of a figure, and of a line of text
-LETTERS = 58  # that fit the width
+LETTERS = 58  # characters that fit the width
 # Where an axis of ratios may have ticks.
 RATIOS = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.01, 1.02, 1.05,
     1.1, 1.2, 1.3, 1.5, 2, 3, 5, 7, 10, 20, 50, 100, 200, 500, 1000, 10_000, 100_000,
 )  # fmt: skip
-FEW = 5  # documents that an interval needs; of fewer, each is a dot
+FEW = 5  # documents that an interval needs; fewer are drawn as a dot each
 Point = Record | Effect  # a value with its interval
 # Dates and program versions would change the bytes of an unchanged figure.
 METADATA: dict[str, dict[str, None]] = {
@@ -43,13 +43,13 @@ METADATA: dict[str, dict[str, None]] = {
 
 
 def panels(*heights: float) -> tuple[Figure, list[Axes]]:
-    """A figure one column wide, and its panels of these heights in inches from the top down."""
+    """A figure one column wide, and its panels from the top down, with these heights in inches."""
     figure = Figure(figsize=(WIDTH, sum(heights)))
     return figure, list(figure.subplots(len(heights), squeeze=False, height_ratios=heights)[:, 0])
 
 
 def grid(count: int, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure one column wide, and so many panels of this height in inches, two a row, with the same axes."""
+    """A figure one column wide, and `count` panels in two columns that share their axes; `height` is in inches."""
     rows = math.ceil(count / 2)
     figure = Figure(figsize=(WIDTH, rows * height))
     axes = list(figure.subplots(rows, 2, squeeze=False, sharex=True, sharey=True).flat)
@@ -68,7 +68,7 @@ def line(
     bars: bool = True,
     **look: Any,
 ) -> None:
-    """One extension's values by place, with the intervals of those marked; `look` differs from its usual style."""
+    """One extension's values by place, with intervals at its markers; `look` overrides its usual style."""
     among = list(called)
     values = [point.value for point in curve.values()]
     axes.plot(list(curve), values, **{"label": called[extension], **style(extension, among), **look})
@@ -78,7 +78,7 @@ def line(
 
 
 def intervals(axes: Axes, curve: Mapping[Any, Point], shade: str, across: bool = False) -> None:
-    """A bar from end to end of each interval; of fewer than five documents a small dot a document instead."""
+    """A bar from end to end of each interval; for fewer than five documents a small dot per document instead."""
     for place, point in curve.items():
         effect = _effect(point)
         if _few(point):
@@ -88,13 +88,8 @@ def intervals(axes: Axes, curve: Mapping[Any, Point], shade: str, across: bool =
             axes.plot(*((ends, still) if across else (still, ends)), color=shade, marker="|" if across else "_")
 
 
-def count(records: Iterable[Record], noun: str) -> str:
-    """How many documents or trials these numbers are of: `8 documents`."""
-    return plural(max(record.n_documents or 0 for record in records), noun)
-
-
 def spread(own: Iterable[Point], bars: str = "bars: 95 % over paired documents and, of what is tuned, seeds") -> str:
-    """What a caption says of the intervals of some numbers: `bars`, or that dots stand in their place."""
+    """What a caption says about the intervals of some numbers: `bars`, or that dots stand in their place."""
     shown = list(own)
     if any(map(_few, shown)):
         several = any(_effect(point).documents > 1 for point in shown)
@@ -111,16 +106,16 @@ def _effect(point: Point) -> Effect:
 
 
 def log_ticks(axes: Axes, places: Sequence[int], labels: Sequence[str] | None = None) -> None:
-    """A horizontal axis on which every doubling is as wide, with ticks at these places alone, such as windows."""
+    """A horizontal axis of base-2 logarithms with ticks at these places alone, such as windows."""
     axes.set_xscale("log", base=2)
     axes.set_xticks(places, list(map(str, places)) if labels is None else labels)
     axes.xaxis.minorticks_off()
 
 
 def log_axis(axes: Axes) -> None:
-    """A logarithmic vertical axis, where what is drawn spans enough for it, with plain numbers."""
+    """A logarithmic vertical axis with plain numbers, if what is drawn spans enough for it."""
     low, high = axes.get_ylim()
-    if low <= 0 or high > 3 * low:  # on less of a scale a logarithmic axis would show no number or one
+    if low <= 0 or high > 3 * low:  # on a shorter scale a logarithmic axis would show one number or none
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(tick)
         axes.yaxis.set_minor_formatter(tick)
@@ -134,21 +129,20 @@ def ratio_axis(axes: Axes, ends: Sequence[Point] = (), name: str = "the base its
         values = [1.0, *(value for point in ends for value in _drawn(point))]
         room = max(1.001, (max(values) / min(values)) ** 0.08)
         axes.set_ylim(min(values) / room, max(values) * room)
-    axes.set_yticks(ratio_ticks(*axes.get_ylim(), most=6), map(plain, ratio_ticks(*axes.get_ylim(), most=6)))
+    ticks = ratio_ticks(*axes.get_ylim(), most=6)
+    axes.set_yticks(ticks, map(plain, ticks))
     axes.yaxis.minorticks_off()
 
 
-def _drawn(point: Point) -> Iterator[float]:
+def _drawn(point: Point) -> list[float]:
+    """The numbers at which a point has a mark."""
     effect = _effect(point)
-    yield effect.value
-    if _few(point):
-        yield from effect.each
-    elif effect.low is not None and effect.high is not None:
-        yield from (effect.low, effect.high)
+    ends = effect.each if _few(point) else (effect.low, effect.high)
+    return [effect.value, *(end for end in ends if end is not None)]
 
 
 def ratio_ticks(low: float, high: float, most: int = 9) -> list[float]:
-    """1, and what stands far enough from it and from each other, on a logarithmic axis from `low` to `high`."""
+    """1, and ratios far enough from it and from each other, on a logarithmic axis from `low` to `high`."""
     apart, kept = math.log(high / low) / most, [1.0]
     for value in sorted(RATIOS, key=lambda value: (round(abs(math.log(value)), 2), value)):
         if low <= value <= high and all(abs(math.log(value / other)) >= apart for other in kept):
@@ -162,14 +156,14 @@ def plain(value: float) -> str:
 
 
 def perplexity_axis(axes: Axes, label: str = "perplexity") -> None:
-    """A logarithmic axis that ends at 1, below which there is no perplexity."""
+    """A logarithmic axis that does not go below 1, the least perplexity."""
     log_axis(axes)
     axes.set_ylim(bottom=max(1.0, axes.get_ylim()[0]))
     axes.set_ylabel(label)
 
 
 def tick(value: float, _: float) -> str:
-    """Label 1, 2 and 5 of every decade in plain numbers; others would crowd."""
+    """The label of a tick on a logarithmic axis: 1, 2 and 5 of every decade; more would crowd."""
     leading = value / 10 ** math.floor(math.log10(value))
     return f"{value:,.10g}" if round(leading, 6) in (1, 2, 5) else ""
 
@@ -180,7 +174,7 @@ def percent(value: float, _: float) -> str:
 
 
 def mark(axes: Axes, window: int, name: str | None = None) -> None:
-    """A dashed line at the end of a window, with its name above the panel, `L = 256` if none is given."""
+    """A dashed line at the end of a window, with its name above the panel; without a name `L = 256`."""
     axes.axvline(window, color=DARK, linestyle="--", linewidth=0.8, zorder=0)
     shown = f"L = {window}" if name is None else name
     axes.text(window, 1.04, shown, ha="center", color=DARK, transform=axes.get_xaxis_transform())
@@ -194,9 +188,9 @@ def cells(axes: Axes) -> None:
 
 
 def finish(figure: Figure, caption: str) -> None:
-    """A caption above the panels, and below them one legend, in which what has the same label stands once.
+    """A caption above the panels, and below them one legend, in which each label stands once.
 
-    The caption says of how many documents or trials the figure is, and what its bars are.
+    The caption should say how many documents or trials are behind the figure, and what its bars are.
     """
     known: dict[str, Any] = {}
     for axes in figure.axes:

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from position_interpolation.display.latex import to_latex
@@ -16,7 +17,7 @@ def text(cell: Cell, column: Column, separator: str = " ") -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Full numbers; behind a measured column follow its interval and how many documents or trials it has."""
+    """Full numbers; each measured column is followed by its interval and its number of documents or trials."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     behind = [("", " low", " high", " n") if column.measured else ("",) for column in table.columns]
@@ -32,13 +33,17 @@ def to_csv(table: Table) -> str:
 def to_markdown(table: Table) -> str:
     """A GitHub table, numbers to the right, the caption below."""
     aligned = ["---:" if table.numeric(place) else ":---" for place in range(len(table.columns))]
-    lines = [table.header, aligned, *_texts(table)]
-    body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-    return f"{body}\n\n{table.caption}\n"
+    rows = ([text(cell, column) for cell, column in zip(row, table.columns, strict=True)] for row in table.rows)
+    return f"{markdown_lines([table.header, aligned, *rows])}\n{table.caption}\n"
+
+
+def markdown_lines(lines: Iterable[Sequence[str]]) -> str:
+    """The lines of a GitHub table; the second must be the dashes below the header."""
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
 def save(table: Table, stem: Path) -> list[Path]:
-    """Write `stem`.csv, .md and .tex, the last with a label of its experiment, rung and name."""
+    """Write `stem`.csv, .md and .tex; the label in the last is made of experiment, rung and name."""
     label = "-".join(stem.parts[-3:]).replace("_", "-")
     written = {".csv": to_csv(table), ".md": to_markdown(table), ".tex": to_latex(table, label)}
     for suffix, content in written.items():
@@ -46,12 +51,8 @@ def save(table: Table, stem: Path) -> list[Path]:
     return [stem.with_name(stem.name + suffix) for suffix in written]
 
 
-def _texts(table: Table) -> list[list[str]]:
-    return [[text(cell, column) for cell, column in zip(row, table.columns, strict=True)] for row in table.rows]
-
-
 def _plain(value: float | str | None) -> str:
-    """A csv field: blank if there is no value; infinity is only ever what the paper prints as > 10^3."""
+    """A csv field, blank if there is no value; infinity can only be what the paper prints as > 10^3."""
     if isinstance(value, float) and math.isinf(value):
         return ">1000"
     return "" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""Tables for papers: booktabs, set so small and cut so narrow that each part fits a column of 8 cm."""
+"""Tables for papers, by booktabs: in small type, and in as many parts as it takes to fit a column of 8 cm."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,9 +7,9 @@ from position_interpolation.display.tables import EXTENSION, Cell, Column, Table
 from position_interpolation.evidence.words import BEYOND
 
 COLUMN, GAP = 227.0, 4.0  # points: 8 cm, and the space between two columns of a table
-WIDE, NARROW, NARROWS = 4.0, 2.2, frozenset(".,:;'|![]()-ijlt ")  # points a character takes, of a font of 7
+WIDE, NARROW, NARROWS = 4.0, 2.2, frozenset(".,:;'|![]()-ijlt ")  # width of characters in points, at a size of 7
 PAPER = "paper "
-# What a caption says of intervals goes where they go.
+# What a caption says about intervals is shown only where they are.
 INTERVALS = re.compile(r" ?In brackets[^.]*\.|; in brackets[^.;]*")
 HEAD = r"""% Needs \usepackage{booktabs}. Each part is as wide as a column of 8 cm, without the intervals;
 % with them, for a wider page: \newcommand{\intervals}[1]{#1} before \input.
@@ -30,11 +30,9 @@ Part = Sequence[int]  # places of columns
 
 
 def to_latex(table: Table, label: str = "table") -> str:
-    """A table ready for \\input: one tabular a part, ours first, then the paper's; a single model is in the caption.
+    """A table ready for \\input, and for \\ref by `tab:` and `label`: one tabular per part, ours before the paper's.
 
-    Args:
-        table: what to write.
-        label: for \\ref, behind `tab:`.
+    A single model is named in the caption, not in a column.
     """
     models = {str(row[0].value) for row in table.rows} if table.header[0] == "Model" else set()
     single = f"{models.pop()}: " if len(models) == 1 and len(table.header) > 1 else ""
@@ -45,11 +43,9 @@ def to_latex(table: Table, label: str = "table") -> str:
 
 
 def parts(table: Table, first: int = 0) -> list[Part]:
-    """The columns of each tabular: what the rows are about, and as many numbers as fit beside it.
+    """The columns of each tabular: those that say what a row is about, and as many numbers as fit beside them.
 
-    Args:
-        table: all columns.
-        first: the first of them to be shown.
+    Columns before the place `first` are left out.
     """
     known = [column.name for column in EXTENSION]
     keys = [place for place, name in enumerate(table.header[: len(known)]) if name in known and place >= first]
@@ -69,13 +65,13 @@ def parts(table: Table, first: int = 0) -> list[Part]:
 
 
 def escape(plain: str) -> str:
-    """Text that LaTeX sets as it stands; powers of ten are set as mathematics."""
+    """Text that LaTeX prints as it stands; `> 10^3` is set as mathematics."""
     pieces = plain.split(BEYOND)
     return "$> 10^3$".join("".join(ESCAPES.get(letter, letter) for letter in piece) for piece in pieces)
 
 
 def _tabular(table: Table, part: Part) -> Iterator[str]:
-    """Rows that have a number there, or all if no column holds any."""
+    """The rows that have a number in this part; all rows if the part has no columns of numbers."""
     yield rf"\begin{{tabular}}{{@{{}}{''.join('r' if table.numeric(place) else 'l' for place in part)}@{{}}}}"
     yield r"\toprule"
     if any(table.header[place].startswith(PAPER) for place in part):
@@ -100,7 +96,7 @@ def _cell(cell: Cell, column: Column) -> str:
 
 
 def _caption(text: str) -> str:
-    """The sentence on intervals is shown with them."""
+    """A caption whose words about intervals are shown only with them."""
     found, start = [], 0
     for match in INTERVALS.finditer(text):
         found += [escape(text[start : match.start()]), f"\\intervals{{{escape(match[0])}}}"]
@@ -109,7 +105,7 @@ def _caption(text: str) -> str:
 
 
 def _width(table: Table, place: int) -> float:
-    """Of a column, in points, without intervals."""
+    """The width of a column in points, without intervals."""
     column = table.columns[place]
     name = "L'" if column.name == "Window L'" else column.name.removeprefix(PAPER)
     return max(map(_letters, (name, *(row[place].shown(column) for row in table.rows))))

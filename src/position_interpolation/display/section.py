@@ -10,10 +10,10 @@ from position_interpolation.display.tables import Table
 
 @dataclass(frozen=True)
 class Section:
-    """One part of a page: a table, the figures that go with it, and the stem of the table's files."""
+    """One part of a page: a table, and the figures that go with it."""
 
     title: str
-    stem: str
+    stem: str  # of the table's files
     table: Table
-    drawings: tuple[tuple[str, Callable[[], Figure]], ...]  # file stem and how to draw it
-    more: tuple[tuple[str, Table], ...] = ()  # the same read otherwise, and how: folded away
+    drawings: tuple[tuple[str, Callable[[], Figure]], ...]  # file stem, and what draws the figure
+    more: tuple[tuple[str, Table], ...] = ()  # folded away: in what way a further table differs, and the table

@@ -1,6 +1,6 @@
-"""Tables as data: columns are declared, each with where its numbers come from, and `fill` puts the numbers in.
+"""Tables as data: each column is declared with where its numbers come from, and `fill` puts the numbers in.
 
-How a table is written is `formats`' business.
+`formats` writes tables out.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from position_interpolation.evidence.extensions import LABELS, Extension
+from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import BEYOND, whole
 
@@ -39,13 +39,13 @@ Source = Callable[..., Found]
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, what stands in it, and how its numbers read.
+    """A column: its name, where its cells come from, and how its numbers are written.
 
-    The paper's columns are those whose name begins with `paper`.
+    Columns of the paper's numbers have names that begin with `paper`.
     """
 
     name: str
-    of: Source  # from what the row is about, such as an extension
+    of: Source  # given what the row is about, such as an extension
     show: Callable[[float], str] = whole
     measured: bool = False  # a number of ours, shown with the interval of its record
     optional: bool = False  # left out where no row has a value
@@ -74,7 +74,7 @@ class Table:
         return not any(isinstance(row[place].value, str) for row in self.rows)
 
 
-# The first columns of most tables; a row is about an extension, and perhaps more.
+# The first columns of most tables, in which a row is about an extension, and perhaps more.
 EXTENSION = (
     Column("Model", lambda extension, *_: extension.base),
     Column("Window L'", lambda extension, *_: extension.window),
@@ -91,17 +91,14 @@ def each(
     measured: bool = False,
     optional: bool = False,
 ) -> list[Column]:
-    """A column a value, such as a window: called `name(value)`, and of a row it shows `of(value, *row)`."""
+    """One column per value, such as a window: it is called `name(value)` and shows `of(value, *row)` for each row."""
     return [Column(name(value), partial(of, value), show, measured, optional) for value in values]
 
 
 def fill(rows: Iterable[Any], columns: Sequence[Column], caption: str = "") -> Table:
-    """The table with these columns.
+    """The table with these columns, of which optional ones without a value are left out.
 
-    Args:
-        rows: what each row is about; the items of a tuple are handed to the columns one by one.
-        columns: all there may be.
-        caption: the text below.
+    A row is what its cells are about; a tuple is handed to the columns as several arguments.
     """
     keys = [row if isinstance(row, tuple) else (row,) for row in rows]
     filled = [(column, [_cell(column, column.of(*key)) for key in keys]) for column in columns]
@@ -116,11 +113,11 @@ def fill(rows: Iterable[Any], columns: Sequence[Column], caption: str = "") -> T
 
 def method_name(extension: Extension) -> str:
     """What the column Method says of an extension."""
-    return "trained at L" if extension.control else LABELS.get(extension.method, extension.method)
+    return "trained at L" if extension.control else extension.method_name
 
 
 def _cell(column: Column, found: Found) -> Cell:
-    """A record's value, of measured columns with its interval; empty if nothing was found."""
+    """What was found as a cell. The interval of a record is shown in measured columns only."""
     if isinstance(found, Cell):
         return found
     if isinstance(found, Record):

@@ -1,6 +1,7 @@
 """Tables on the terminal."""
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -8,13 +9,25 @@ from position_interpolation.display import formats
 from position_interpolation.display.tables import Table
 
 LOG_WIDTH = 120  # characters, where the output is no terminal
-WIDE = 100
+WIDE = 100  # characters that it takes to show the paper's numbers, too
+
+
+def opened(console: Console | None = None) -> Console:
+    """The terminal, or the given console; where the output is no terminal, as wide as a log."""
+    console = console or Console()
+    return console if console.is_terminal else Console(file=console.file, width=LOG_WIDTH)
+
+
+def show(console: Console, table: Table, heading: str) -> None:
+    """Print a table and its caption."""
+    console.print(grid(table, heading, console.width))
+    console.print(Text(table.caption, style="dim"), "")
 
 
 def grid(table: Table, heading: str, width: int = 120) -> Grid:
-    """A table for the terminal, kept narrow: intervals below their values, no column for a single model.
+    """A table for the terminal, kept narrow: intervals stand below their values, a single model in the heading.
 
-    Where `width` characters are few, the paper's numbers are left to the page.
+    Where `width` is below `WIDE` characters, the paper's numbers are left to the page.
     """
     models = {str(row[0].value) for row in table.rows if table.header[0] == "Model"}
     single = sorted(models) if len(models) == 1 else []

@@ -1,14 +1,15 @@
 """Two measurements compared on the same documents: an effect with its interval."""
 
 import math
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
 from position_interpolation.evidence import select
 from position_interpolation.evidence.extensions import Extension, extension_of
-from position_interpolation.evidence.intervals import Floats, bootstrap, mean
+from position_interpolation.evidence.intervals import Estimate, Floats, bootstrap, mean
 from position_interpolation.evidence.records import Record
 
 SAMPLES = 2000  # bootstrap draws
@@ -16,25 +17,24 @@ Losses = dict[str, tuple[float, int]]  # mean loss in nats per token and scored 
 
 
 @dataclass(frozen=True)
-class Effect:
+class Effect(Estimate):
     """A number that a claim is judged by, with its 95 % interval, and where it comes from.
 
-    A printed or computed number is its own interval. There is none if nothing could be drawn again.
+    A printed or computed number is its own interval. A measured one that cannot be resampled has none.
     """
 
-    value: float
-    low: float | None
-    high: float | None
     documents: int = 0
     sources: tuple[str, ...] = ()  # the experiments, or the paper's tables
     detail: str = ""  # the numbers behind it, and on how much they rest
     each: tuple[float, ...] = ()  # of every single document, where documents are paired
 
-    def scaled(self, factor: float) -> "Effect":
+    def mapped(self, change: Callable[[float], float]) -> Self:
+        """The same under a function that keeps the order of numbers."""
+        return replace(super().mapped(change), each=tuple(map(change, self.each)))
+
+    def scaled(self, factor: float) -> Self:
         """The same in another unit."""
-        low, high = (None if end is None else factor * end for end in (self.low, self.high))
-        each = tuple(factor * one for one in self.each)
-        return replace(self, value=factor * self.value, low=low, high=high, each=each)
+        return self.mapped(lambda value: factor * value)
 
 
 def exact(value: float, source: str, detail: str = "") -> Effect:
@@ -43,14 +43,14 @@ def exact(value: float, source: str, detail: str = "") -> Effect:
 
 
 def recorded(record: Record, detail: str = "") -> Effect:
-    """One record; of a number that is only known to be large, the least that it can be."""
+    """One record as an effect. Of a number that is only known to be large, the value is the least it can be."""
     value = record.value if math.isfinite(record.value) else record.ci_low or 0.0
     high = value if math.isinf(record.value) else record.ci_high
     return Effect(value, record.ci_low, high, record.n_documents or 0, (record.experiment,), detail)
 
 
 def apart(left: Effect, right: Effect) -> Effect:
-    """Left minus right. The two intervals are added up, which is wider than that of paired numbers would be."""
+    """Left minus right. The intervals are added up, which is wider than an interval of paired numbers would be."""
     ends = ((left.low, right.high), (left.high, right.low))
     low, high = (None if ours is None or theirs is None else ours - theirs for ours, theirs in ends)
     sources = tuple(dict.fromkeys((*left.sources, *right.sources)))
@@ -59,7 +59,7 @@ def apart(left: Effect, right: Effect) -> Effect:
 
 
 def independent(left: Effect, right: Effect) -> Effect:
-    """Left minus right, of two rates of independent trials: Newcombe's interval, which adds the squares."""
+    """Left minus right, for two rates of independent trials, with Newcombe's interval, which adds the squares."""
     effect = apart(left, right)
     if left.low is None or left.high is None or right.low is None or right.high is None:
         return effect
@@ -72,27 +72,28 @@ def document_losses(
 ) -> Losses:
     """(Mean loss in nats per token, scored tokens) of every document under one extension at one window.
 
-    `document_window_loss` as metric gives the mean of a document's window means in place of the mean over its tokens.
+    The metric `document_window_loss` gives the mean of a document's window means, not the mean over its tokens.
     """
     return {
-        str(record.data["ids"][0]): (record.value, record.n_tokens or 0)
+        record.document: (record.value, record.n_tokens or 0)
         for record in records
         if record.metric == metric and record.eval_window == eval_window and extension_of(record) == extension
     }
 
 
-def paired(left: Losses, right: Losses, same_tokens: bool = True) -> Effect | None:
+def paired(left: Losses, right: Losses) -> Effect | None:
     """Ratio of two perplexities, left over right, paired by document: see `products`."""
-    return products([left], [right], same_tokens)
+    return products([left], [right])
 
 
 def products(over: Sequence[Losses], under: Sequence[Losses], same_tokens: bool = True) -> Effect | None:
-    """Product of some perplexities over that of others, on the documents of which all scored as many tokens.
+    """Product of some perplexities over the product of others, on their common documents.
 
-    Without `same_tokens` on all common documents: two windows' samples score different parts of a document.
+    Each perplexity is exp(sum of losses / tokens), as under protocol `token`. The bootstrap draws the same documents
+    for all of them. So what makes a document hard cancels, where separate intervals would count it twice.
 
-    Each perplexity is exp(sum of losses / tokens), as under protocol `token`. The bootstrap draws documents, the
-    same for all of them: what makes a document hard cancels, which two separate intervals would count twice.
+    Documents of which not all scored as many tokens are left out, unless `same_tokens` is false: two windows' samples
+    score different parts of a document.
 
     Returns:
         None if no document is common; an effect without interval if only one is.
@@ -107,14 +108,13 @@ def products(over: Sequence[Losses], under: Sequence[Losses], same_tokens: bool 
         above, below = (sum(_mean_loss(losses, common, weights) for losses in side) for side in (over, under))
         return np.asarray(above - below)
 
-    found = bootstrap(logarithm, len(common), SAMPLES)
-    low, high = (None if bound is None else math.exp(bound) for bound in (found.low, found.high))
+    found = bootstrap(logarithm, len(common), SAMPLES).mapped(math.exp)
     each = tuple(np.exp(logarithm(np.eye(len(common)))).tolist())
-    return Effect(math.exp(found.value), low, high, len(common), each=each)
+    return Effect(found.value, found.low, found.high, len(common), each=each)
 
 
 def _mean_loss(losses: Losses, documents: Sequence[str], weights: Floats) -> Floats:
-    """(draws,) nats per token over documents that count as `weights` (draws, documents) says."""
+    """(draws,) nats per token, each document counted as often as `weights` (draws, documents) says."""
     means, tokens = np.array([losses[name] for name in documents], np.float64).T
     return np.asarray((weights @ (means * tokens)) / (weights @ tokens))
 
@@ -141,7 +141,7 @@ class Stretch:
 
 
 def stretches(records: Sequence[Record], extension: Extension) -> tuple[Stretch, Stretch]:
-    """The extension's positions inside the base's window L, and those in blocks wholly past it."""
+    """An extension's blocks inside the base's window L, and those wholly past it."""
     edge = extension.base_window
     found = select.by_block(records, extension)
     return (
@@ -163,12 +163,12 @@ def in_block(records: Sequence[Record], extension: Extension, block: select.Bloc
 
 
 def _stretch(records: Sequence[Record], extension: Extension, starts: Set[int | None]) -> Stretch:
-    """The blocks that start there."""
+    """An extension's blocks that start at these positions."""
     own = [record for record in records if extension_of(record) == extension and record.at in starts]
     sums: dict[str, list[float]] = {}
     for record in own:
         if record.metric == select.DOCUMENT_BLOCK_LOSS:
-            total = sums.setdefault(str(record.data["ids"][0]), [0.0, 0])
+            total = sums.setdefault(record.document, [0.0, 0])
             total[0] += record.value * (record.n_tokens or 0)
             total[1] += record.n_tokens or 0
     documents = {name: (loss / tokens, round(tokens)) for name, (loss, tokens) in sums.items()}
@@ -178,8 +178,8 @@ def _stretch(records: Sequence[Record], extension: Extension, starts: Set[int | 
 def blocks(left: Stretch, right: Stretch) -> Effect | None:
     """Ratio of the perplexities of two stretches of positions, left over right, paired by document.
 
-    Of a single document the intervals of its blocks are added up as if all erred together in the worst direction,
-    which is wider than the 95 % interval whatever the blocks share.
+    For a single document the intervals of its blocks are added up as if all erred in the worst direction. The result is
+    wider than the 95 % interval, whatever the blocks have in common.
 
     Returns:
         None if a side has no block; an effect without interval if a block has none.
@@ -196,7 +196,7 @@ def blocks(left: Stretch, right: Stretch) -> Effect | None:
 
 
 def _mean_blocks(records: Sequence[Record]) -> tuple[float, float, float]:
-    """Perplexity over all tokens of some blocks with its outer bounds, NaN where a block has none."""
+    """Perplexity over all tokens of some blocks, and its outer bounds; NaN where a block has no interval."""
     tokens = [record.n_tokens or 1 for record in records]
 
     def mean(values: Sequence[float | None]) -> float:

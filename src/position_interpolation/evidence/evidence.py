@@ -1,7 +1,7 @@
 """What records answer to the questions of a check, whether they are a rung's or the paper's own.
 
-Where several experiments measured the same, the first of those asked answers; a comparison is made inside one
-experiment if it can be, else across those that read the same text.
+Where several experiments measured the same number, the first of them answers. Numbers are compared inside one
+experiment where that is possible, else across experiments that read the same text.
 """
 
 import math
@@ -17,7 +17,7 @@ from position_interpolation.evidence.paper import at_steps
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text, plural
 
-# Shaped as the paper's. Others vary what the paper does not, and are evidence for those claims alone that name them.
+# Experiments shaped like the paper's. Others vary what the paper does not: they count only for claims that name them.
 EXPERIMENTS = (
     "table1_pg19", "table2_proof_pile", "table3_steps", "table4_passkey", "table5_benchmarks", "table6_govreport",
     "theory", "heads", "positions", "quickstart", "quickstart_smollm2", "smollm2_extend",
@@ -27,7 +27,7 @@ FACTORS = (4, 8, 16)  # the paper's
 
 @dataclass(frozen=True)
 class Reading:
-    """A perplexity of Tables 1 to 3: of which model, extended how, read at which window."""
+    """Which perplexity of Tables 1 to 3 is asked for: of which model, extended how, read at which window."""
 
     model: str
     task: str  # pg19 or proof_pile
@@ -39,7 +39,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Text:
-    """What two perplexities must share to be compared by document; which documents, is seen from their ids."""
+    """What two perplexities must share to be compared by document. Which documents they share, their ids tell."""
 
     task: str
     source: str | None
@@ -62,13 +62,13 @@ BySeed = dict[int | None, Evaluated]
 
 
 class Evidence:
-    """Answers from some records; None for what is not there.
+    """Answers from some records; None for what was not measured.
 
     Args:
         title: what the records are called on the ledger.
-        records: of one rung.
+        records: those of one rung.
         experiments: those that count, in the order in which they are asked; None for all.
-        printed: the paper's own numbers. There are no documents behind them, and what is not there will never be.
+        printed: whether these are the paper's own numbers. They have no documents, and none can be measured later.
     """
 
     def __init__(
@@ -91,9 +91,9 @@ class Evidence:
         return multiple * self._windows[model]
 
     def factor(self, model: str, wanted: int, tuned: bool = True) -> int:
-        """The factor of PI that stands for `wanted`: a rung that extends less far answers at the largest it has.
+        """The factor of PI that stands for `wanted`: a rung that extends less far answers at its largest factor.
 
-        Of what was measured at its own window. Untuned extensions may go farther than tuned ones.
+        Only extensions measured at their own window count. Untuned ones may go farther than tuned ones.
         """
         known = {
             round(extension.factor)
@@ -109,7 +109,7 @@ class Evidence:
         return FACTORS if least == FACTORS[0] else (least,)
 
     def of(self, task: str, model: str | None = None, settings: dict[str, Any] | None = None) -> Iterator[list[Record]]:
-        """The records of a task, plain or under some settings, one list an experiment; of one model if it is named."""
+        """The records of a task, plain or under some settings, of all models or one; one list per experiment."""
         for experiment in self.experiments:
             known = self._by_task.get((experiment, task), [])
             found = [one for one in known if one.settings == settings]
@@ -121,7 +121,7 @@ class Evidence:
     ) -> Effect | None:
         """A number that a task computes once, exact unless an interval is recorded with it.
 
-        None for model or window takes any; None for `at` takes what was taken nowhere in particular.
+        None for model or window takes any; None for `at` asks for the number that has no place.
         """
         rows = (one for found in self.of(task, model) for one in found if (one.metric, one.at) == (metric, at))
         found = next((one for one in rows if window in (None, one.eval_window)), None)
@@ -141,7 +141,7 @@ class Evidence:
     def ratio(self, over: Sequence[Reading], under: Sequence[Reading]) -> Effect | None:
         """Product of some perplexities over the product of as many others, paired by document where there are any.
 
-        Every seed that all tuned ones have counts; what is untuned is the same under each.
+        The seeds that count are those that all tuned ones have. What is untuned is the same under every seed.
         """
         for experiments in (*((name,) for name in self.experiments), self.experiments):
             for text in self._texts:
@@ -156,7 +156,7 @@ class Evidence:
 
     @cached_property
     def plain(self) -> list[Record]:
-        """What no settings and no stopped bases are compared by."""
+        """The records that compare neither settings nor stopped bases."""
         return [record for record in self.records if select.plain(record)]
 
     @cached_property
@@ -178,9 +178,9 @@ class Evidence:
 
     @cached_property
     def _measured(self) -> dict[Key, dict[int | None, BySeed]]:
-        """Every perplexity by what was asked, then by steps of tuning, then by seed.
+        """Every perplexity by what can be asked for, then by steps of tuning, then by seed.
 
-        Of two sets of documents the larger counts: the smaller may be a trial. The paper names no protocol.
+        Of two sets of documents the larger counts: the smaller may be a trial. Records of the paper name no protocol.
         """
         found: dict[Key, dict[int | None, dict[str, BySeed]]] = {}
         for record in self.plain:
@@ -198,14 +198,14 @@ class Evidence:
             if record.metric == "perplexity":
                 measured.perplexity = record
             else:
-                measured.losses[str(record.data["ids"][0])] = (record.value, record.n_tokens or 0)
+                measured.losses[record.document] = (record.value, record.n_tokens or 0)
         return {
             key: {steps: max(sets.values(), key=_documents) for steps, sets in by_steps.items()}
             for key, by_steps in found.items()
         }
 
     def _find(self, reading: Reading, text: Text, experiments: Sequence[str]) -> BySeed:
-        """The first of some experiments that measured this on a text, under each of its seeds."""
+        """What the first of some experiments that read this text measured, by seed."""
         if text.task != reading.task:
             return {}
         for experiment in experiments:
@@ -221,14 +221,14 @@ def _documents(by_seed: BySeed) -> int:
 
 
 def _aligned(found: Sequence[BySeed]) -> list[list[Evaluated]]:
-    """One list for every seed that all tuned ones have; what is untuned is the same under each."""
+    """One list per seed that all tuned ones have; what is untuned stands in every list."""
     tuned = [set(one) for one in found if next(iter(one.values())).extension.steps]
     shared = set.intersection(*tuned) if tuned else {next(iter(found[0]))}
     return [[one.get(seed) or next(iter(one.values())) for one in found] for seed in sorted(shared, key=str)]
 
 
 def _printed(over: Sequence[Evaluated], under: Sequence[Evaluated]) -> Effect:
-    """As printed, so exact but for rounding."""
+    """A ratio of printed numbers, taken as exact."""
     above, below = (
         [recorded(one.perplexity).value for one in side if one.perplexity is not None] for side in (over, under)
     )
@@ -237,9 +237,9 @@ def _printed(over: Sequence[Evaluated], under: Sequence[Evaluated]) -> Effect:
 
 
 def _paired(text: Text, by_seed: Sequence[tuple[Sequence[Evaluated], Sequence[Evaluated]]]) -> Effect | None:
-    """Bootstrap over the documents that all have in common, and the spread of the seeds of tuning.
+    """A ratio with a bootstrap over the documents that all have in common, and the spread of the seeds of tuning.
 
-    Two windows of one experiment may score different tokens of a document: samples do.
+    Two windows of one experiment may score different tokens of a document, as samples do.
     """
     if not by_seed:
         return None
@@ -274,7 +274,7 @@ def _tuning(extension: Extension) -> str:
 
 
 def _shown(side: Sequence[Evaluated]) -> str:
-    """The perplexities as their records have them."""
+    """The perplexities as readers see them."""
     return " x ".join(
         "not recorded" if item.perplexity is None else perplexity_text(item.perplexity.value) for item in side
     )

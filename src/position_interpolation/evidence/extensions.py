@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from position_interpolation.evidence.records import Record
 from position_interpolation.models.methods import METHODS
 
-# What readers call each method of conf/method, in the order of tables and figures: the paper's three, then others.
+# What readers call each method of conf/method, in the order of tables and figures: the paper's three come first.
 LABELS = {
     "none": "none",
     "extrapolation": "extrapolation",
@@ -26,7 +26,7 @@ LABELS = {
     "bands": "bands",
 }
 ORDER = tuple(dict.fromkeys([*LABELS, *METHODS]))  # a new method comes last
-PAPERS = ORDER[:3]  # what the paper compares; all others are rivals
+PAPERS = ORDER[:3]  # the methods that the paper compares; all others are rivals
 
 
 @dataclass(frozen=True)
@@ -51,28 +51,45 @@ class Extension:
         return replace(self, method="none", factor=1.0, window=self.base_window, steps=0)
 
     @property
+    def untuned(self) -> "Extension":
+        """The same before tuning, and so the same for all that differ in their steps alone."""
+        return replace(self, steps=0)
+
+    @property
     def base_window(self) -> int:
         """L in tokens."""
         return round(self.window / self.factor)
 
     @property
     def control(self) -> bool:
-        """Whether this is the base trained further at L: what the text alone changes, not the window."""
+        """Whether this is the base trained further at L, which shows what the text alone changes."""
         return self.method in ("none", "extrapolation") and self.factor == 1 and self.steps > 0
+
+    @property
+    def method_name(self) -> str:
+        """What readers call the method."""
+        return LABELS.get(self.method, self.method)
+
+    @property
+    def short_label(self) -> str:
+        """Method and factor for readers: the same whatever the steps."""
+        if self.control:
+            return "base trained at L"
+        if self.method == "none":
+            return f"none (L = {self.window})"
+        return f"{self.method_name} x{self.factor:g}"
 
     @property
     def label(self) -> str:
         """The extension's name for readers, without its model."""
-        if self.control:
-            return f"base trained at L, {self.steps} steps"
-        if self.method == "none":
-            return f"none (L = {self.window})"
-        tuned = f"tuned {self.steps} steps" if self.steps else "untuned"
-        return f"{LABELS.get(self.method, self.method)} x{self.factor:g}, {tuned}"
+        if self.method == "none" and not self.control:
+            return self.short_label
+        tuned = "untuned" if not self.steps else f"{'' if self.control else 'tuned '}{self.steps} steps"
+        return f"{self.short_label}, {tuned}"
 
     @property
     def rank(self) -> tuple[str, int, bool, int, str, float, int]:
-        """Key of the paper's order: none and its controls, extrapolation, PI by factor and steps; then others."""
+        """Sorts into the paper's order: none and its controls, extrapolation, PI by factor and steps, then others."""
         order = ORDER.index(self.method) if self.method in ORDER else len(ORDER)
         extended = not (self.control or self.method == "none")
         return (self.model, self.base_tokens or 0, extended, order, self.method, self.factor, self.steps)
@@ -83,17 +100,8 @@ def base_name(model: str, tokens: int | None) -> str:
     return model if tokens is None else f"{model}-{tokens / 1e6:.12g}M"
 
 
-def method_label(extension: Extension) -> str:
-    """Method and factor without the steps: what is called so at every step count."""
-    if extension.control:
-        return "base trained at L"
-    if extension.method == "none":
-        return f"none (L = {extension.window})"
-    return f"{LABELS.get(extension.method, extension.method)} x{extension.factor:g}"
-
-
 def extension_of(record: Record) -> Extension | None:
-    """The extension a record was measured on; None for a record without a model (theory)."""
+    """The extension that a record measures; None for a record without a model (theory)."""
     if record.method is None or record.factor is None or record.window is None or record.steps is None:
         return None
     return Extension(record.model, record.method, record.factor, record.window, record.steps, record.base_tokens)
@@ -106,6 +114,6 @@ def ordered(records: Iterable[Record]) -> list[Extension]:
 
 
 def names(extensions: Sequence[Extension]) -> dict[Extension, str]:
-    """Labels that tell these extensions apart: with their base only if there are several."""
+    """Labels that tell these extensions apart; they name the base only if there are several."""
     several = len({extension.base for extension in extensions}) > 1
     return {item: f"{item.base}: {item.label}" if several else item.label for item in extensions}

@@ -1,6 +1,6 @@
 """Claims, and how they are judged: from effects to a verdict. Every case that a claim speaks of has to hold.
 
-A claim is declared once, in assets/claims.yaml, and looked for by one check, which yields its cases.
+A claim is declared once, in assets/claims.yaml. The check that it names yields its cases.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from position_interpolation.settings.places import ASSETS
 CLAIMS = ASSETS / "claims.yaml"
 Verdict = Literal["holds", "does not hold", "no difference", "within noise", "not measured"]
 Kind = Literal["above", "below", "at least", "at most", "within"]
-ALIKE, POINT = 0.01, 1.0  # `Bar.tight` of ratios, 1 %, and of shares of questions in per cent
+ALIKE, POINT = 0.01, 1.0  # `Bar.tight` for ratios (1 %), and for shares of questions (one percentage point)
 WORST_FIRST: tuple[Verdict, ...] = ("does not hold", "within noise", "no difference", "holds")
 
 
@@ -28,11 +28,11 @@ class Claim:
     subject: str  # a heading of the ledger
     statement: str
     needed: str  # what would have to be seen for it to hold
-    check: str  # the function that looks for it: `passkey.whole_window` is in tasks/passkey/claims.py
-    where: str = ""  # it stands in the paper; ours stand nowhere
+    check: str  # the function that yields its cases: `passkey.whole_window` is in tasks/passkey/claims.py
+    where: str = ""  # the place in the paper; empty for our own claims
     given: dict[str, Any] = field(default_factory=dict)  # arguments of the check
-    experiments: tuple[str, ...] = ()  # that are its evidence; those that are shaped as the paper's if none is named
-    remarks: dict[str, str] = field(default_factory=dict)  # by column of the ledger: what was tried to find out why
+    experiments: tuple[str, ...] = ()  # its evidence; if none is named, the experiments shaped like the paper's
+    remarks: dict[str, str] = field(default_factory=dict)  # what is known about a verdict, by column of the ledger
 
     @property
     def ours(self) -> bool:
@@ -57,14 +57,14 @@ class Bar:
 
     kind: Kind
     limit: float
-    # Where the limit stands for no difference at all: an interval that straddles it and lies this near says so.
+    # Set where the limit means no difference at all: an interval around it that reaches no farther says just that.
     tight: float = 0.0
 
     def judge(self, effect: Effect) -> Verdict:
         """A claim holds, or does not, only if the whole interval lies on one side of the limit.
 
-        One that straddles it says that there is no difference if it lies near, and else nothing. Two printed numbers
-        that agree in every digit decide nothing where one has to be the larger.
+        An interval on both sides says `no difference` if it lies within `tight` of the limit, else nothing. Two printed
+        numbers that agree in every digit decide nothing where one has to be the larger.
         """
         low, high, limit = effect.low, effect.high, self.limit
         if low is None or high is None:
@@ -90,7 +90,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Case:
-    """One of the comparisons that a claim speaks of; no effect if it was not measured."""
+    """One of the comparisons that a claim speaks of; its effect is None if it was not measured."""
 
     name: str
     effect: Effect | None
@@ -136,7 +136,7 @@ class Outcome:
 
     @property
     def verdict(self) -> Verdict:
-        """That of the case that decides."""
+        """The verdict of the case that decides."""
         return "not measured" if self.worst is None else self.worst.verdict
 
     @property
@@ -146,7 +146,7 @@ class Outcome:
 
 
 def outcome(cases: Sequence[Case]) -> Outcome:
-    """Of the cases that a check yields."""
+    """The outcome of the cases that a check yields."""
     missing = tuple(case.name for case in cases if case.effect is None)
     return Outcome(tuple(case for case in cases if case.effect is not None), missing)
 
@@ -166,11 +166,6 @@ def percent(ratio: float) -> str:
 def times(ratio: float) -> str:
     """A ratio as a multiple: `12.4 times`."""
     return f"{ratio:.3g} times"
-
-
-def share(value: float) -> str:
-    """A share of a window: `56.2 %`."""
-    return f"{100 * value:.1f} %"
 
 
 def points(value: float) -> str:

@@ -1,4 +1,4 @@
-"""What a line of rows.jsonl can hold: fields of their types, numbers within bounds, names that can name files."""
+"""What a line of rows.jsonl may hold: fields of the right type, numbers within bounds, names that can name files."""
 
 import json
 import re
@@ -7,23 +7,18 @@ from typing import Any, get_args, get_origin
 
 NAMES = ("experiment", "rung", "model", "task")  # of folders and files
 NAME = re.compile(r"\w[\w.+@=-]*")
-EXTENSION = ("method", "factor", "window", "steps")  # which no part of theory has
+EXTENSION = ("method", "factor", "window", "steps")  # all of them or, in records of theory, none
 LEAST = {
     "factor": 1, "window": 1, "steps": 0, "eval_window": 1, "stride": 1, "at": 0, "n_documents": 1, "n_tokens": 0,
     "base_tokens": 1,
 }  # fmt: skip
-LARGEST = 1e300  # number of any kind: what is read is multiplied
-MOST = 1e15  # of any of these
-LARGEST_LOSS = 700.0  # nats: what is above has no perplexity that a computer can hold
+MOST = 1e15  # largest value of the fields in LEAST
+LARGEST = 1e300  # largest number of any other field: numbers are multiplied later
+LARGEST_LOSS = 700.0  # nats: the perplexity of a larger loss does not fit a float
 
 
 def parsed(line: str, hints: dict[str, Any], optional: dict[str, None]) -> dict[str, Any]:
-    """The fields of one line.
-
-    Args:
-        line: JSON.
-        hints: the type of every field.
-        optional: fields that older lines lack, with what stands for them.
+    """The fields of one line of JSON, with the types of `hints`; `optional` has values for those that old lines lack.
 
     Raises:
         ValueError: what is wrong, in a few words.
@@ -52,7 +47,7 @@ def parsed(line: str, hints: dict[str, Any], optional: dict[str, None]) -> dict[
 
 
 def _check_meaning(row: dict[str, Any]) -> None:
-    """What the fields say together."""
+    """Refuse fields that contradict each other."""
     value, metric, data = row["value"], row["metric"], row["data"]
     extended = [row[name] is not None for name in EXTENSION]
     if (any(extended) and not all(extended)) or ("perplexity" in metric and not all(extended)):
@@ -73,7 +68,7 @@ def _check_meaning(row: dict[str, Any]) -> None:
 
 
 def _is(value: Any, hint: Any) -> bool:
-    """Whether a value read from JSON is of a field's type; a whole number will do for any other."""
+    """Whether a value read from JSON is of a field's type; a whole number is taken where a float is expected."""
     wanted = {get_origin(kind) or kind for kind in (get_args(hint) if isinstance(hint, types.UnionType) else (hint,))}
     return type(value) in wanted | ({int} if float in wanted else set())
 

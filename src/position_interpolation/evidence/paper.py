@@ -1,8 +1,8 @@
-"""The paper's printed numbers as records of a rung of their own, `paper`, and the join of one of ours with them.
+"""The paper's printed numbers as records of a rung of their own, `paper`, and which of them stand beside ours.
 
-A window corresponds by its multiple of L: the paper's 2048, 8192, ... are L, 4 L, ... whatever our L is. The paper
-tuned PI for 1000 steps and extrapolation ("FT") for 10000; its tuned rows stand beside ours whatever our number of
-steps.
+Windows correspond by their multiple of L: the paper's 2048, 8192, ... are L, 4 L, ... whatever our L is. The paper
+tuned PI for 1000 steps and extrapolation ("FT") for 10000. Its tuned rows stand beside ours, however long ours were
+tuned.
 """
 
 import math
@@ -23,7 +23,7 @@ RUNG = "paper"
 TUNED = {"none": 0, "pi": 1000, "extrapolation": 10_000}  # steps of the paper's Tables 1, 2, 5 and 6
 TITLES = {"pg19": "Table 1", "proof_pile": "Table 2"}
 BY_STEPS = {"perplexity": "Table 3", "k_max": "Table 4"}
-TUNING_TEXT = "tuning_text"  # setting of the accuracies of Table 5 that were not tuned on the Pile
+TUNING_TEXT = "tuning_text"  # a setting of those accuracies in Table 5 whose models were not tuned on the Pile
 Found = TypeVar("Found")
 
 
@@ -41,7 +41,7 @@ def records() -> tuple[Record, ...]:
 
 
 def record(source: str, task: str, metric: str, value: float, **given: Any) -> Record:
-    """One number of the paper. It is its own interval, and nothing is known of the run that measured it."""
+    """One number of the paper. It is its own interval; nothing is known about the run behind it."""
     usual: dict[str, Any] = dict.fromkeys(Record.__dataclass_fields__) | {
         "experiment": source, "rung": RUNG, "task": task, "metric": metric, "value": value, "ci_low": value,
         "ci_high": value, "data": {"name": task, "source": RUNG, "sha256": None, "ids": None}, "seed": 0,
@@ -52,7 +52,7 @@ def record(source: str, task: str, metric: str, value: float, **given: Any) -> R
 
 
 def size(model: str) -> str:
-    """The size of LLaMA that a model is compared with: its own if the paper has it, else 7B."""
+    """The size of LLaMA that a model is compared with: its own if the paper has that size, else 7B."""
     found = re.search(r"(\d+)b(?![a-z0-9])", model.lower())
     known = {row["size"] for row in printed()["table1_pg19"]}
     own = f"{found.group(1)}B" if found else ""
@@ -66,17 +66,13 @@ def window(tokens: int, base_window: int) -> int:
 
 
 def beside(extension: Extension, task: str, metric: str, eval_window: int, by_steps: bool = False) -> Record | None:
-    """The paper's number of the same method, factor, W / L, task and metric, for the size of LLaMA that corresponds.
+    """The paper's number of the same method, factor, W / L, task and metric, for the corresponding size of LLaMA.
 
-    Args:
-        extension: ours. Untuned stands beside untuned, tuned beside what the paper tuned in full.
-        task: as in our records, which are of no setting.
-        metric: as in our records.
-        eval_window: ours, in tokens.
-        by_steps: beside what Tables 3 and 4 print after exactly as many steps.
+    Untuned extensions stand beside untuned ones, tuned ones beside those that the paper tuned in full or, `by_steps`,
+    beside what Tables 3 and 4 print after exactly as many steps.
 
     Returns:
-        None where nothing is printed. A value of infinity is what the paper prints as `> 10^3`.
+        None where nothing is printed. Infinity stands for what the paper prints as `> 10^3`.
     """
     base = extension.base_window
     key = (size(extension.model), extension.method, window(extension.window, base), window(eval_window, base))
@@ -89,7 +85,7 @@ def beside(extension: Extension, task: str, metric: str, eval_window: int, by_st
 
 
 def at_steps(known: Mapping[int | None, Found], method: str, steps: int | None) -> Found | None:
-    """What was measured after so many steps; for None after as many as the paper's, or else after the most there is."""
+    """What was measured after so many steps; None asks for the paper's number of steps, or else the most there are."""
     if steps is not None or method == "none":
         return known.get(steps or 0)
     tuned, usual = [number for number in known if number], TUNED.get(method)
@@ -103,7 +99,7 @@ def step_counts() -> list[int]:
 
 @cache
 def _index() -> dict[tuple[Any, ...], dict[int | None, list[Record]]]:
-    """Records by what ours correspond by, then by steps; Tables 1 and 2 come before 3."""
+    """Records by what makes ours correspond to them, then by steps; Tables 1 and 2 come before 3."""
     found: dict[tuple[Any, ...], dict[int | None, list[Record]]] = {}
     for one in records():
         if (item := extension_of(one)) is not None and one.settings is None:
@@ -119,7 +115,7 @@ def _extended(size: str, method: str, window: int, steps: int | None = None) -> 
 
 
 def _perplexity(source: str, task: str, cell: float | str, **given: Any) -> Record:
-    """A cell of Tables 1 to 3; all that `>1e3` says is that it is at least 10^3."""
+    """A cell of Tables 1 to 3; `>1e3` says only that the number is at least 10^3."""
     beyond = {"ci_low": UNREADABLE} if isinstance(cell, str) else {}
     value = math.inf if isinstance(cell, str) else cell
     return record(source, task, "perplexity", value, stride=printed()["stride"], **given, **beyond)
@@ -164,7 +160,7 @@ def _accuracies() -> Iterator[Record]:
 
 
 def _summaries() -> Iterator[Record]:
-    """LLaMA's by PI under the protocol of ours; the others are rivals."""
+    """Table 6: the row of LLaMA with PI has the protocol of ours, the other rows are rivals."""
     for row in printed()["table6_govreport"]["rows"]:
         ours, window = row["model"] == "LLaMA-7B PI", row["window"]
         who = _extended("7B", "pi", window) if ours else {"model": row["model"]}

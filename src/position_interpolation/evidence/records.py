@@ -1,4 +1,4 @@
-"""Records: one measured number with everything needed to trust it, and the signatures that name runs."""
+"""Records: each is one measured number with everything needed to trust it. Signatures: the names of runs."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from position_interpolation.settings.places import HOME
 
 ROWS = "rows.jsonl"  # in results/<experiment>/<rung>/
 LIBRARIES = ("torch", "transformers", "accelerate", "tokenizers", "numpy")
-# Fields that say what was measured; records that agree on these, the metric, its place and the text measure one number.
+# Fields that say what was measured. Records that agree on these, the metric, its place and the text are of one number.
 MEASUREMENT = (
     "experiment", "rung", "model", "base_tokens", "method", "factor", "window", "steps", "task", "settings",
     "eval_window", "stride", "protocol", "seed",
@@ -31,10 +31,10 @@ NUMBERED = re.compile(r"_\d+(_|$)")  # a number that a metric's name holds
 
 @dataclass(frozen=True)
 class Record:
-    """One line of rows.jsonl. None where a field does not apply.
+    """One line of rows.jsonl. A field that does not apply is None.
 
-    A name is only a name. The place where a metric was taken, the settings that an experiment varies and the tokens
-    that a base has seen are fields, so that no reader has to take a name apart.
+    Names hold no values: the place where a metric was taken, the settings that an experiment varies and the tokens that
+    a base has seen are fields of their own, so no reader has to parse a name.
     """
 
     experiment: str
@@ -57,19 +57,19 @@ class Record:
     n_documents: int | None
     n_tokens: int | None
     data: dict[str, Any]  # name, source, sha256, ids
-    seed: int | None  # None of a number pooled over seeds, which no file holds
+    seed: int | None  # None: pooled over seeds, which is never written to a file
     signature: str
     commit: str | None
     versions: dict[str, str]
     device: str
     dtype: str
     seconds: float
-    settings: dict[str, Any] | None = None  # values of the configuration's keys that the experiment varies
-    base_tokens: int | None = None  # that the base has seen, where bases are compared by them
+    settings: dict[str, Any] | None = None  # values of the configuration keys that the experiment varies
+    base_tokens: int | None = None  # tokens that the base has seen, where bases are compared by them
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     def __post_init__(self) -> None:
-        """Refuse a record whose names hold what a field is for: older versions wrote such rows.
+        """Refuse a record whose names hold values that have a field of their own; older versions wrote such rows.
 
         Raises:
             UsageError: for the first such name.
@@ -82,13 +82,18 @@ class Record:
             raise UsageError(f"model '{self.model}' has no base_tokens, by which this experiment compares bases")
 
     @property
+    def document(self) -> str:
+        """Id of the document, in a record of a single one."""
+        return str(self.data["ids"][0])
+
+    @property
     def identity(self) -> str:
-        """What this record measures, whatever came out."""
+        """Which number this is: the same for every measurement of it."""
         return json.dumps([self.metric, self.at, self.measurement, self.data.get("ids")])
 
     @property
     def measurement(self) -> str:
-        """What this record was measured with and on: its identity without metric, place and single document."""
+        """What was measured, with what and on what: the identity without metric, place and single document."""
         what = {name: getattr(self, name) for name in MEASUREMENT}
         text = self.data.get("sha256") if self.data.get("ids") else None  # generated prompts have no documents
         return json.dumps([what, self.data.get("name"), self.data.get("source"), text], sort_keys=True)
@@ -112,7 +117,7 @@ def read(path: Path) -> list[Record]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read ({error}): expected JSON lines; repair or remove it") from error
     hints, records = get_type_hints(Record), []
-    # Other ends of a line that Unicode knows may stand in an id.
+    # Not splitlines: an id may hold one of Unicode's other line ends.
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], start=1):
         try:
             records.append(Record(**lines.parsed(line, hints, OPTIONAL)))
@@ -122,17 +127,18 @@ def read(path: Path) -> list[Record]:
 
 
 def write(path: Path, records: Iterable[Record]) -> None:
-    """Write all records of a file in one step."""
+    """Replace a file by these records in one step."""
     files.write_text(path, "".join(json.dumps(asdict(record), allow_nan=False) + "\n" for record in records))
 
 
 def merge(path: Path, new: list[Record]) -> int:
-    """Put new records into a file: each takes the place of an older measurement of the same number.
+    """Put new records into a file, each in the place of an older measurement of the same number.
 
-    Older rows of the same measurement that the new one does not repeat, such as distances of another grid, go too.
+    Rows of the same measurement under another signature go as well, even if the new one does not repeat them, such as
+    distances of another grid.
 
     Returns:
-        How many rows went that were measured under another signature.
+        How many rows of another signature were replaced or removed.
     """
     coming = {record.identity: record for record in new}
     signatures = {record.measurement: record.signature for record in new}
@@ -164,14 +170,13 @@ def versions() -> dict[str, str]:
 @cache
 def commit() -> str | None:
     """The commit of the code, `-dirty` if src/ or conf/ differ from it; None outside a checkout."""
-    root = HOME
 
     def git(*arguments: str) -> str:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
+        done = subprocess.run(["git", "-C", str(HOME), *arguments], capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
     try:
-        if Path(git("rev-parse", "--show-toplevel")).resolve() != root:  # installed inside some other project
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != HOME:  # installed inside some other project
             return None
         changed = git("status", "--porcelain", "--", "src", "conf", "experiments")
         return git("rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else "")

@@ -1,7 +1,7 @@
 """Several seeds of tuning as one number: the mean over the seeds, with an interval that covers documents and seeds.
 
-The documents are the same under every seed, so their part of the interval does not shrink with more of them. The seeds'
-own part is Student's t of their mean. The two are independent: their half-widths are added as squares.
+The documents are the same under every seed, so their part of the interval does not shrink with more seeds. The seeds'
+own part is Student's t of their mean. The two are independent, so the squares of their half-widths are added.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.comparison import Effect, Losses
 from position_interpolation.evidence.extensions import Extension, extension_of
-from position_interpolation.evidence.intervals import Estimate, k_max, student, wilson
+from position_interpolation.evidence.intervals import half_width, k_max, wilson
 from position_interpolation.evidence.records import Record
 
 # Their means are of logarithms.
@@ -30,27 +30,25 @@ THRESHOLD = 0.2  # of success, where a record does not name it
 def pooled(records: Iterable[Record]) -> list[Record]:
     """One record for all seeds of a number, in place of the first; `seed` is then None and `data` names the seeds.
 
-    What was measured under one seed stays as it is, and so do settings and stopped bases, whose pages compare seeds.
+    What was measured under one seed stays as it is. So do records of compared settings and of stopped bases, whose
+    pages show each seed.
     """
     alike: dict[str, list[Record]] = {}
     for record in records:
-        alike.setdefault(replace(record, seed=None).identity if select.plain(record) else record.identity, []).append(
-            record
-        )
+        anonymous = replace(record, seed=None) if select.plain(record) else record
+        alike.setdefault(anonymous.identity, []).append(record)
     found = {key: rows[0] if len(rows) == 1 else _mean(rows) for key, rows in alike.items()}
     successes = [one for one in found.values() if one.metric == SUCCESS and one.at is not None and one.seed is None]
     return [_retrieved(one, successes) if (one.metric, one.seed) == (LONGEST, None) else one for one in found.values()]
 
 
 def combined(value: float, within: tuple[float, float], values: Sequence[float]) -> tuple[float, float]:
-    """Ends of an interval about the mean of some seeds' values.
+    """Ends of an interval about `value`, the mean of some seeds' values; those `within` cover documents or trials."""
+    return _widened(value, within, half_width(values))
 
-    Args:
-        value: the mean.
-        within: ends that cover documents or trials alone.
-        values: one a seed.
-    """
-    half = student(len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+
+def _widened(value: float, within: tuple[float, float], half: float) -> tuple[float, float]:
+    """An interval about a value, with an independent half-width added to each side, as squares."""
     low, high = within
     return value - math.hypot(value - low, half), value + math.hypot(high - value, half)
 
@@ -66,7 +64,7 @@ def products(seeds: Sequence[tuple[Sequence[Losses], Sequence[Losses]]], same_to
         return None
     if len(each) == 1:
         return each[0]
-    sides = [[_averaged(cells) for cells in zip(*(seed[side] for seed in seeds), strict=True)] for side in (0, 1)]
+    sides = [[averaged(cells) for cells in zip(*(seed[side] for seed in seeds), strict=True)] for side in (0, 1)]
     whole = comparison.products(sides[0], sides[1], same_tokens)
     if whole is None or whole.low is None or whole.high is None:
         return whole
@@ -78,20 +76,18 @@ def products(seeds: Sequence[tuple[Sequence[Losses], Sequence[Losses]]], same_to
 
 
 def of_one_seed(effect: Effect) -> Effect:
-    """A ratio that rests on one seed of tuning: its interval covers the spread known from where there are several."""
+    """A ratio that rests on one seed of tuning, its interval widened by the known spread of seeds."""
     if effect.low is None or effect.high is None:
         return effect
-    value, half = math.log(effect.value), NORMAL * KNOWN_SPREAD
-    low, high = (
-        value + sign * math.hypot(math.log(end) - value, half) for sign, end in ((-1, effect.low), (1, effect.high))
-    )
+    within = math.log(effect.low), math.log(effect.high)
+    low, high = _widened(math.log(effect.value), within, NORMAL * KNOWN_SPREAD)
     return replace(effect, low=math.exp(low), high=math.exp(high))
 
 
 def over_base(rows: Sequence[Record], item: Extension, window: int) -> Effect | None:
     """Perplexity at a window over that of the base at L; None if no document was read by both.
 
-    What rests on one seed of tuning is widened by what seeds are known to differ.
+    Where there is one seed of tuning, the interval is widened by `of_one_seed`.
     """
     by_seed: dict[int | None, list[Record]] = {}
     for row in rows:
@@ -107,9 +103,9 @@ def over_base(rows: Sequence[Record], item: Extension, window: int) -> Effect | 
 
 
 def over_base_by_block(rows: Sequence[Record], item: Extension) -> dict[select.Block, Effect]:
-    """Perplexity in each block of positions over that of the base there, without an interval if no document has both.
+    """Perplexity in each block of positions over that of the base there; blocks without the base are left out.
 
-    The rows are one group of `select.positions`; blocks that the base was not measured in are left out.
+    There is no interval if no document has both. The rows are one group of `select.positions`.
     """
     base, found = select.by_block(rows, item.untouched), {}
     for block, record in select.by_block(rows, item).items():
@@ -117,7 +113,7 @@ def over_base_by_block(rows: Sequence[Record], item: Extension) -> dict[select.B
             over, under = (comparison.in_block(rows, one, block) for one in (item, item.untouched))
             effect = comparison.paired(over, under)
             if effect is None:
-                effect = Effect(record.value / base[block].value, None, None, record.n_documents or 0)
+                effect = Effect(record.value / base[block].value, documents=record.n_documents or 0)
             found[block] = of_one_seed(effect) if item.steps else effect
     return found
 
@@ -151,17 +147,17 @@ def _mean(rows: Sequence[Record]) -> Record:
 
 
 def _retrieved(longest: Record, successes: Sequence[Record]) -> Record:
-    """k_max of all seeds' trials together, as if they were of one; their mean where no trials are there."""
+    """k_max of all seeds' trials together, as if they were of one seed; left as it is where no trials are recorded."""
     own = [one for one in successes if one.measurement == longest.measurement]
     if not own:
         return longest
     trials = own[0].n_documents or 0
     wins = {one.at or 0: round(one.value * trials) for one in own}
-    found: Estimate = k_max(wins, trials, longest.data.get("threshold", THRESHOLD))
+    found = k_max(wins, trials, longest.data.get("threshold", THRESHOLD))
     return replace(longest, value=found.value, ci_low=found.low, ci_high=found.high)
 
 
-def _averaged(losses: Sequence[Losses]) -> Losses:
+def averaged(losses: Sequence[Losses]) -> Losses:
     """Each document's mean loss over seeds; documents that a seed lacks are left out."""
     common = set.intersection(*(set(one) for one in losses))
     return {name: (float(np.mean([one[name][0] for one in losses])), losses[0][name][1]) for name in sorted(common)}

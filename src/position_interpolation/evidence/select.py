@@ -1,4 +1,4 @@
-"""Which records belong in one table: those of one task on one text, comparable row by row."""
+"""Which records belong in one table: those of one task on one text, so that rows can be compared."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,19 +28,16 @@ class Group:
     task: str
     source: str | None
     stride: int | None
-    text: str | None = None  # its fingerprint, so that different documents never share a table
-    seed: int | None = None  # where the settings under one seed are compared
-    length: int | None = None  # of the forward whose positions are compared
-    rule: str | None = None  # that passkey answers were judged by
+    text: str | None = None  # fingerprint: different documents never share a table
+    seed: int | None = None  # where settings are compared under one seed
+    length: int | None = None  # tokens of the forward, where positions in it are compared
+    rule: str | None = None  # by which passkey answers were judged
 
 
 def grouped(records: Iterable[Record], *by: str, of: Sequence[str] = ()) -> dict[Group, list[Record]]:
-    """Records that may share a table, in the order of rows.jsonl: of one task, source and stride.
+    """Records that may share a table, in the order of rows.jsonl: they agree in task, source, stride, and fields `by`.
 
-    Args:
-        records: of one kind.
-        by: which of the other fields of `Group` they share too.
-        of: metrics that a table shows; a group that has none of them, only what lies behind them, is left out.
+    Groups without any of the metrics `of`, which the table shows, are left out.
     """
     groups: dict[Group, list[Record]] = {}
     for record in records:
@@ -58,7 +55,7 @@ def varied(record: Record) -> bool:
 
 
 def plain(record: Record) -> bool:
-    """Whether a record belongs in plain tables: neither settings nor stopped bases are compared by it."""
+    """Whether a record belongs in plain tables, those that compare neither settings nor stopped bases."""
     return not varied(record) and record.base_tokens is None
 
 
@@ -86,7 +83,7 @@ def positions(records: Iterable[Record]) -> dict[Group, list[Record]]:
 
 
 def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
-    """Records of summaries by text and window; how the extensions were tuned on summaries goes into every group."""
+    """Records of summaries by text and window; each group has the records of how its extensions were tuned on pairs."""
     rows = [row for row in records if not varied(row)]
     tuned = [row for row in rows if row.metric in SUMMARY_TUNING]
     scores = (row for row in rows if row.metric in (*ROUGES, *DOCUMENT_ROUGES))
@@ -102,7 +99,7 @@ def heads(records: Iterable[Record]) -> dict[Group, list[Record]]:
 
 
 def along(records: Iterable[Record], extension: Extension, metric: str) -> dict[int, Record]:
-    """An extension's records of one metric by where they were taken, ascending."""
+    """An extension's records of one metric by place (`at`), ascending."""
     found = {
         record.at: record
         for record in records
@@ -112,7 +109,7 @@ def along(records: Iterable[Record], extension: Extension, metric: str) -> dict[
 
 
 def by_factor(records: Iterable[Record]) -> dict[float, list[Record]]:
-    """Records by the factor of their extension, ascending; under each also the base, at L and at the factor's L'."""
+    """Records by the factor of their extension, ascending, each with those of the base at L and at that factor's L'."""
     rows = list(records)
     windows = {item.factor: (None, item.base_window, item.window) for item in ordered(rows) if item.factor > 1}
     return {
@@ -122,11 +119,16 @@ def by_factor(records: Iterable[Record]) -> dict[float, list[Record]]:
 
 
 def parted(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """Records by figure, the end of whose name is the key: one a factor where the paper's methods have rivals."""
+    """The records of each figure by the end of its file name; where rivals are shown, there is a figure per factor."""
     found = by_factor(records)
-    if len(found) < 2 or all(row.method in (*PAPERS, None) for row in records):
+    if len(found) < 2 or not has_rivals(records):
         return {"": list(records)}
     return {f"_x{factor:g}": own for factor, own in found.items()}
+
+
+def has_rivals(records: Iterable[Record]) -> bool:
+    """Whether a method that the paper does not have is among these."""
+    return any(record.method not in (*PAPERS, None) for record in records)
 
 
 def blocks(starts: Iterable[int], end: int) -> list[Block]:
@@ -135,7 +137,7 @@ def blocks(starts: Iterable[int], end: int) -> list[Block]:
 
 
 def positions_text(start: int, stop: int) -> str:
-    """A block for readers, both ends in it."""
+    """A block for readers, both ends included."""
     return f"{start}-{stop - 1}"
 
 
@@ -163,7 +165,7 @@ def find(
 ) -> Record | None:
     """The record of a number, or None if it was not measured.
 
-    None for window or protocol takes any; None for `at` takes what was taken nowhere in particular.
+    None for window or protocol takes any; None for `at` asks for the number that has no place.
     """
     for record in records:
         if (
@@ -177,7 +179,7 @@ def find(
 
 
 def asked(records: Sequence[Record]) -> list[tuple[Extension, int]]:
-    """Every extension in the paper's order, with each window that its passkey prompts fill."""
+    """Every extension in the paper's order, with each length of its passkey prompts."""
     pairs = {(extension_of(record), record.eval_window) for record in records}
     return [
         (extension, window)

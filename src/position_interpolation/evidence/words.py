@@ -2,7 +2,7 @@
 
 import math
 
-# Tables print a perplexity above this as the paper does; the csv keeps the number.
+# Above this a perplexity is printed as the paper does; the csv keeps the number.
 UNREADABLE = 1000.0
 BEYOND = "> 10^3"
 OVER_DOCUMENTS = "In brackets the 95 % interval of a bootstrap over documents."
@@ -16,7 +16,7 @@ def perplexity_text(value: float) -> str:
 
 
 def whole(value: float) -> str:
-    """A window, a distance or a number of steps: a plain whole number, as the paper prints it."""
+    """A window, a distance or a number of steps, as a plain whole number."""
     return f"{value:.0f}"
 
 

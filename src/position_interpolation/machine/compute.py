@@ -16,9 +16,9 @@ from position_interpolation.machine import distributed
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Compute
 
-TOKENS_PER_FORWARD = 8192  # of all sequences of a batch together, if nothing else is asked for
-TOKENS_PER_FORWARD_ON_CPU = 4096  # in evaluation, where a CPU's cache then holds more of what it works on
-COMPILATIONS = 128  # of the layers' code in one process: models and shapes beyond torch's own 8 would not be compiled
+TOKENS_PER_FORWARD = 8192  # of all sequences of a batch together, by default
+TOKENS_PER_FORWARD_ON_CPU = 4096  # in evaluation, so that more of the work fits the CPU's cache
+COMPILATIONS = 128  # of the layers' code in one process; torch stops compiling after 8 by default
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # as glibc's malloc.h has them
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -36,7 +36,7 @@ def device(compute: Compute) -> str:
 
 
 def dtype(compute: Compute) -> str:
-    """The precision asked for; `auto` takes bfloat16 only where the hardware has it (elsewhere it is ~100x slower)."""
+    """The precision asked for; `auto` takes bfloat16 if the hardware multiplies it (without, it is ~100x slower)."""
     if compute.dtype == "auto":
         fast = torch.cuda.is_available() if device(compute) == "cuda" else _cpu_multiplies_bfloat16()
         return "bfloat16" if fast else "float32"
@@ -52,7 +52,7 @@ def tokens_per_forward(compute: Compute, *, tuning: bool = False) -> int:
 
 
 def prepare(compute: Compute) -> None:
-    """Apply the thread setting, keep freed memory, join the other processes of the run, if there are any."""
+    """Set the number of threads, keep freed memory on a CPU, and join the other processes of the run, if any."""
     if compute.compile and device(compute) == "cpu" and not compiles_on_cpu():
         raise UsageError(
             "compute.compile=true needs a C++ compiler and Python's headers: install g++ (or set CXX to yours) and, on "
@@ -66,31 +66,26 @@ def prepare(compute: Compute) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep what tensors free for those that come (elsewhere nothing is done).
+    """Let glibc keep the memory that tensors free for later ones; without glibc nothing is done.
 
-    By itself it gives large blocks back to the system, which then clears the next tensor page by page, fault by fault:
-    by hand two fifths of what a tuning step did beside its matrix products. Blocks fit the gaps of their own size
-    badly, so that the most memory held grows: by hand by 3 % or less in tuning at 4096 tokens; what an evaluation of
-    8192 holds above the model, by four fifths.
+    By default glibc returns large blocks to the system, which then clears the next tensor's memory page by page. That
+    was measured to take two fifths of a tuning step's time outside matrix products. The price is fragmentation: at
+    4096 tokens tuning holds up to 3 % more memory, and at 8192 an evaluation holds four fifths more above the model.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        mallopt(M_MMAP_MAX, 0)  # large blocks from the heap like small ones
-        mallopt(M_TRIM_THRESHOLD, -1)  # whose end stays
+        mallopt(M_MMAP_MAX, 0)  # take large blocks from the heap, like small ones
+        mallopt(M_TRIM_THRESHOLD, -1)  # never shrink the heap
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether a GPU, or the machine itself, had no room, which torch says of the latter in words alone."""
+    """Whether a GPU or the machine ran out of memory; for the latter torch has no exception but its words."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 @contextmanager
 def within_memory() -> Iterator[None]:
-    """Say in one line that memory does not do.
-
-    Raises:
-        UsageError: it does not.
-    """
+    """Raise UsageError in place of whatever says that memory is not enough."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -110,7 +105,7 @@ def compiles_on_cpu() -> bool:
 
 
 def compile_layers(model: Any) -> None:
-    """Compile a decoder's layers, each on its own: they share their code, so that one compilation serves them all."""
+    """Compile a decoder's layers one by one: they share their code, so one compilation serves them all."""
     torch.compiler.config.recompile_limit = COMPILATIONS
     for layer in model.model.layers:
         layer.compile()

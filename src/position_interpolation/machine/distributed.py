@@ -1,7 +1,7 @@
-"""Several processes, one run: torchrun starts them, each computes its share, the first alone writes.
+"""Several processes, one run: torchrun starts them, each computes its share, and only the first one writes.
 
-All of them walk through the same jobs in the same order. What decides where the way goes on, such as whether a number
-is known already, is looked up by the first and told to the others, so that none waits for one that went elsewhere.
+All of them go through the same jobs in the same order. Whatever decides how to go on, such as whether a number is known
+already, is looked up by the first and told to the others, so that none waits for one that took another branch.
 """
 
 import os
@@ -15,14 +15,14 @@ from position_interpolation.settings.derived import sequence
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Config
 
-# The others wait while the first tokenises gigabytes; that one died, torchrun notices by itself.
+# How long processes wait for each other: the first may tokenise gigabytes. torchrun notices by itself if one dies.
 PATIENCE = timedelta(hours=12)
 Value = TypeVar("Value")
 Key = TypeVar("Key")
 
 
 def processes() -> int:
-    """How many there are; torchrun says so in the environment."""
+    """How many processes there are, which torchrun says in the environment."""
     return _number("WORLD_SIZE", 1)
 
 
@@ -39,23 +39,23 @@ def _number(name: str, usual: int) -> int:
 
 
 def start(device: str) -> None:
-    """Join the other processes, if there are any: over nccl on GPUs, one each, else over gloo."""
-    import torch  # here: it takes seconds, and a refused command line needs none of it
+    """Join the other processes, if there are any: over nccl with a GPU each, else over gloo."""
+    import torch  # imported here: it takes seconds, and a refused command line needs none of it
     from torch import distributed
 
     if processes() == 1 or distributed.is_initialized():
         return
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    # Objects travel in the computers' own memory, by gloo, whatever the tensors do.
+    # Python objects are always exchanged over gloo, by way of the CPU.
     distributed.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
 
 
 def leave() -> None:
-    """End well, and at once, if there are several processes.
+    """Exit with success, at once, if there are several processes.
 
-    torch's caches of split tensors hold the group until the interpreter is gone, and gloo's threads, still running
-    then, abort now and again what had ended well (pytorch issue 190489).
+    Otherwise torch's caches of split tensors keep the group until the interpreter is gone, and gloo's threads, which
+    still run then, sometimes abort a process that had ended well (pytorch issue 190489).
     """
     if processes() > 1:
         wait()
@@ -65,17 +65,17 @@ def leave() -> None:
 
 
 def wait() -> None:
-    """Until every process has come here."""
+    """Wait until every process has come here."""
     if processes() == 1:
         return
     from torch import distributed
 
-    if distributed.is_initialized():  # not if there was nothing to run
+    if distributed.is_initialized():  # not the case if there was nothing to run
         distributed.barrier()
 
 
 def agreed(find: Callable[[], Value]) -> Value:
-    """What the first process finds, in all of them."""
+    """What the first process finds, told to all of them."""
     if processes() == 1:
         return find()
     from torch import distributed
@@ -112,11 +112,7 @@ def merged(share: dict[Key, Value]) -> dict[Key, Value]:
 
 
 def check_processes(config: Config, processes: int) -> None:
-    """A step's sequences divide among the processes of the run, or among the groups of them that share a sequence.
-
-    Raises:
-        UsageError: they do not.
-    """
+    """Raise UsageError unless a step's sequences divide among the processes, or the groups that share a sequence."""
     train, sharing = config.train, config.compute.context_parallel
     if train.optimizer == "muon" and processes > 1:
         raise UsageError("train.optimizer=muon works in one process: choose adamw, or start one")

@@ -18,21 +18,21 @@ from numpy.typing import NDArray
 
 from position_interpolation.settings.errors import UsageError
 
-PARTIAL = ".partial"  # inside a folder that is written as a whole: where its files are until all are there
+PARTIAL = ".partial"  # a folder's files are in here until all are written
 
 
 def write(path: Path, writer: Callable[[Path], object], suffix: str = "") -> None:
     """Let `writer` fill a temporary file beside `path`, then move it there in one step.
 
-    The temporary file is locked while it is written: one that is not was left by a writer that was killed, and goes.
+    The temporary file is locked while it is written. Unlocked ones were left by killed writers and are removed.
 
     Args:
-        path: the final place; missing folders are made. A link stays one: what it points to is written.
-        writer: is called with the temporary path.
+        path: the final place; missing folders are made. A link stays a link, and its target is written.
+        writer: called with the temporary path.
         suffix: ending of the temporary name, for writers that insist on one.
 
     Raises:
-        OSError: it cannot be written; names the path.
+        OSError: the file cannot be written; names the path.
     """
     with writing(path):
         path = path.resolve()
@@ -54,14 +54,10 @@ def write(path: Path, writer: Callable[[Path], object], suffix: str = "") -> Non
 
 @contextmanager
 def writing(place: Path, *failures: type[BaseException]) -> Iterator[None]:
-    """Name the place, and what is free there, if it cannot be written: of a full disk many libraries say neither.
-
-    Args:
-        place: what is written meanwhile.
-        failures: that the writing library raises of its own.
+    """If writing fails, name the place and the free space there: on a full disk many libraries say neither.
 
     Raises:
-        OSError: with the place as its filename.
+        OSError: with the place as its filename, also for the writing library's own exceptions (`failures`).
     """
     try:
         yield
@@ -76,7 +72,7 @@ def writing(place: Path, *failures: type[BaseException]) -> Iterator[None]:
 def _remove_strays(path: Path, suffix: str) -> None:
     for name in glob.iglob(f".{glob.escape(path.name)}.{'?' * 8}{glob.escape(suffix)}", root_dir=path.parent):
         stray = path.parent / name
-        with suppress(OSError), stray.open("rb") as stream:  # held by its writer, or just moved into place
+        with suppress(OSError), stray.open("rb") as stream:  # its writer holds it, or has just moved it into place
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             stray.unlink()
 
@@ -87,7 +83,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_hashed(path: Path, writer: Callable[[Path], object], suffix: str = "") -> None:
-    """As `write`, with a fingerprint of the bytes in a file beside it."""
+    """As `write`, with a fingerprint of the bytes in a second file beside it."""
     write(path, writer, suffix)
     write_text(_fingerprint(path), sha256(path))
 
@@ -103,7 +99,7 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 
 
 def intact(path: Path) -> bool:
-    """Whether a file of `write_hashed` is there and has the bytes that were written."""
+    """Whether a file of `write_hashed` exists and has the bytes that were written."""
     try:
         return _fingerprint(path).read_text() == sha256(path)
     except OSError:
@@ -116,10 +112,10 @@ def _fingerprint(path: Path) -> Path:
 
 @contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[None]:
-    """Keep other processes from changing a file meanwhile, if they ask the same way. The lock ends with its process.
+    """Keep out other processes that lock the same path. The lock ends with its process.
 
     Raises:
-        UsageError: another process holds it, and nobody wants to wait.
+        UsageError: another process holds the lock, and `wait` is false.
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""How far long work is, with its rate and the time left: a bar in a terminal, lines in a log."""
+"""Progress of long work with its rate and the time left: a bar in a terminal, lines in a log."""
 
 import sys
 from types import TracebackType
@@ -14,10 +14,7 @@ BAR = "{l_bar}{bar}| {n_fmt} of {total_fmt}{unit}, {rate_noinv_fmt}, {remaining}
 
 
 class Progress:
-    """Counts units that are done.
-
-    Where the output is no terminal, it writes whole lines: at first after seconds, in the end one a minute.
-    """
+    """Counts units of work. In a log it writes whole lines, the first after seconds, later one per minute."""
 
     def __init__(self, label: str, total: int, unit: str, done: int = 0) -> None:
         self.terminal = sys.stderr.isatty()
@@ -35,7 +32,7 @@ class Progress:
         return self
 
     def __call__(self, amount: int, note: str = "") -> None:
-        """Count `amount` more units as done; `note` stands behind the time left from the next line on."""
+        """Count `amount` more units as done; `note` is shown after the time left from the next update on."""
         if note:
             self.bar.set_postfix_str(note, refresh=False)
         if self.bar.update(amount) and not self.terminal:
@@ -52,7 +49,7 @@ class Progress:
 
 
 class _Lines:
-    """A stream that makes each state that tqdm writes a line of its own, and leaves out what would wipe the last."""
+    """A stream that puts each state that tqdm writes on a line of its own, and drops what would clear the last one."""
 
     def write(self, text: str) -> None:
         """Write one state."""

@@ -1,4 +1,4 @@
-"""What a model answers to prompts: read off one forward each, or really written."""
+"""What a model answers to prompts: read off one forward per prompt, or written by it."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -35,13 +35,13 @@ Trials = Sequence[Asked]
 class Reading:
     """What one teacher-forced forward says of the tokens of an answer."""
 
-    greedy: tuple[bool, ...]  # is each the most likely after those before it: greedy decoding writes what all are
+    greedy: tuple[bool, ...]  # is each the most likely after those before it, so that greedy decoding writes it
     losses: tuple[float, ...]  # nats
 
 
 @torch.inference_mode()
 def read(model: Any, trials: Trials, tokens_per_forward: int, progress: Told = lambda _: None) -> list[Reading]:
-    """One forward a trial, which costs no more than its prompt; all prompts are as long."""
+    """One forward per trial, which costs no more than its prompt; all prompts have the same length."""
     return _in_batches(trials, tokens_per_forward, lambda group: _read(model, group), progress)
 
 
@@ -49,7 +49,7 @@ def read(model: Any, trials: Trials, tokens_per_forward: int, progress: Told = l
 def write(
     model: Any, trials: Trials, count: int, tokens_per_forward: int, progress: Told = lambda _: None
 ) -> list[list[int]]:
-    """The `count` tokens that greedy decoding writes behind each prompt, or those before the end of its text."""
+    """The first `count` tokens that greedy decoding writes after each prompt, fewer if it ends its text before."""
     return _in_batches(trials, tokens_per_forward, lambda group: _write(model, group, count), progress)
 
 
@@ -58,8 +58,13 @@ def fingerprint(trials: Trials) -> str:
     return hashlib.sha256(repr([(trial.prompt, trial.answer) for trial in trials]).encode()).hexdigest()
 
 
+def tokens(trials: Trials) -> int:
+    """Tokens of all prompts together."""
+    return sum(len(trial.prompt) for trial in trials)
+
+
 def _read(model: Any, group: Trials) -> list[Reading]:
-    longest = max(len(trial.answer) for trial in group)  # they differ where a tokenizer joins digits
+    longest = max(len(trial.answer) for trial in group)  # lengths differ where a tokenizer joins digits
     rows = [trial.prompt + trial.answer + (0,) * (longest - len(trial.answer)) for trial in group]
     matches, losses = greedy_scores(model, torch.tensor(rows, device=model.device), longest)
     return [
@@ -68,7 +73,7 @@ def _read(model: Any, group: Trials) -> list[Reading]:
     ]
 
 
-@torch.compiler.set_stance("force_eager")  # layers compiled for whole windows would be so again at every token
+@torch.compiler.set_stance("force_eager")  # else the layers would be compiled again for every token
 def _write(model: Any, group: Trials, count: int) -> list[list[int]]:
     prompts = torch.tensor([trial.prompt for trial in group], device=model.device)
     ends = model.config.eos_token_id
@@ -81,13 +86,13 @@ def _write(model: Any, group: Trials, count: int) -> list[list[int]]:
 def _in_batches(
     trials: Trials, tokens_per_forward: int, answers: Callable[[Trials], list[Answer]], progress: Told
 ) -> list[Answer]:
-    """The answers to all trials, each process's share of the batches taken by itself."""
+    """The answers to all trials; each process computes its share of the batches."""
     batch = max(1, tokens_per_forward // len(trials[0].prompt))
     found: dict[int, list[Answer]] = {}
     for first in range(0, len(trials), batch):
         group = trials[first : first + batch]
         if distributed.is_mine(first // batch):
             found[first] = answers(group)
-        progress(sum(len(trial.prompt) for trial in group))
+        progress(tokens(group))
     found = distributed.merged(found)
     return [answer for first in sorted(found) for answer in found[first]]

@@ -1,11 +1,11 @@
 """Exact causal attention on the CPU in bfloat16, as matrix products of some heads and a block of queries at a time.
 
-torch's own CPU kernel reaches about a third of what the same machine's bfloat16 matrix products do, and attention is
-most of a long forward. The scores held fit the cache, no key or value is repeated for the heads that share it, and
-nothing past the diagonal block is computed. Scores are rounded to bfloat16 before the softmax, as in transformers'
-eager attention: of random heads whose scores have a standard deviation of 1, 4 or 16 the output is 0.4, 0.9 or 1.6 %
-from exact, that of torch's kernel 0.2 %; gradients of queries and keys are 0.4, 1.0 or 4.2 %, its own 0.3 to 0.5 %.
-Elsewhere (GPU, float32, masks, a cache) transformers' `sdpa` does the work.
+torch's own CPU kernel is about three times as slow as the same machine's bfloat16 matrix products, and attention is
+most of a long forward. Here the scores held at a time fit the cache, keys and values are not repeated for the heads
+that share them, and nothing past the diagonal block is computed. Scores are rounded to bfloat16 before the softmax, as
+in transformers' eager attention. For random heads whose scores have a standard deviation of 1, 4 or 16, the output is
+0.4, 0.9 or 1.6 % from exact, that of torch's kernel 0.2 %; gradients of queries and keys are 0.4, 1.0 or 4.2 % from
+exact, torch's own 0.3 to 0.5 %. Everything else (GPU, float32, masks, a cache) is left to transformers' `sdpa`.
 """
 
 import math
@@ -20,8 +20,8 @@ from transformers.masking_utils import sdpa_mask
 from position_interpolation.models import context_parallel
 
 NAME = "blockwise"
-ROWS = 256  # queries a block: fewer make small products, more compute much that lies past the diagonal
-SCORES = 1 << 20  # held at a time, if one block of one key head has not more: as many heads as that
+ROWS = 256  # queries per block: fewer make small products, more compute much that lies past the diagonal
+SCORES = 1 << 20  # scores held at a time, unless a single block of one key head has more
 
 
 def forward(
@@ -35,9 +35,9 @@ def forward(
     context_group: context_parallel.Group | None = None,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention as transformers calls it: (B, H, T, d) queries, (B, G, T, d) keys and values to (B, T, H, d).
+    """Attention as transformers calls it: from (B, H, T, d) queries, (B, G, T, d) keys and values to (B, T, H, d).
 
-    With a `context_group` T is one process's stretch of the window.
+    With a `context_group`, T is one process's stretch of the window.
     """
     if context_group is not None:
         mixed = context_parallel.attention(query, key, value, scaling, context_group)
@@ -57,26 +57,21 @@ def forward(
 def causal_attention(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None = None
 ) -> torch.Tensor:
-    """softmax(q k^T * scaling) v over the keys up to each query's own position, differentiable.
+    """softmax(q k^T * scaling) v over the keys up to each query's own position, differentiable, in bfloat16.
 
-    Args:
-        query: (B, H, T, d); computed with in bfloat16.
-        key: (B, G, T, d), G a divisor of H: query head h uses key head h // (H / G).
-        value: (B, G, T, d).
-        scaling: of the scores; default 1 / sqrt(d).
-
-    Returns:
-        (B, H, T, d) in bfloat16.
+    From (B, H, T, d) queries and (B, G, T, d) keys and values to (B, H, T, d). G is a divisor of H, and query head h
+    uses key head h // (H / G). Scores are scaled by 1 / sqrt(d) by default.
     """
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    # Rotary embeddings may have made float32 of queries and keys.
     mixed: torch.Tensor = _attention(*(states.to(torch.bfloat16) for states in (query, key, value)), scale)
-    return mixed  # (rotary may have made float32)
+    return mixed
 
 
-# Operators of torch's own kind, so that a compiled layer calls them as they are.
+# Registered as operators of torch, so that a compiled layer calls them as they are.
 @torch.library.custom_op("position_interpolation::causal_attention", mutates_args=())
 def _attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float) -> torch.Tensor:
-    """Over (some key heads, block of queries)."""
+    """Attention, for some key heads and a block of queries at a time."""
     output = torch.empty(query.shape, dtype=query.dtype)
     queries, outputs = _by_key_head(query, key), _by_key_head(output, key)
     keys, values = key.flatten(0, 1), value.flatten(0, 1)
@@ -94,7 +89,7 @@ def _attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scal
 def _gradients(
     upstream: torch.Tensor, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Over the same pieces, whose weights are made again: none were kept."""
+    """Gradients, over the same pieces; their weights were not kept, so they are computed again."""
     queries, upstreams = _by_key_head(query, key), _by_key_head(upstream, key)
     keys, values = key.flatten(0, 1), value.flatten(0, 1)
     of_query, of_key, of_value = (torch.empty(states.shape, dtype=key.dtype) for states in (queries, keys, values))
@@ -141,15 +136,15 @@ _attention.register_autograd(_backward, setup_context=_keep)
 
 
 def _by_key_head(states: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
-    """(B, H, T, d) states as (B G, H / G, T, d): together those that one of the G key heads serves."""
+    """(B, H, T, d) states as (B G, H / G, T, d), grouped by the key head that serves them."""
     return states.unflatten(1, (key.shape[1], -1)).flatten(0, 1)
 
 
 def _heads(queries: torch.Tensor) -> Iterator[int | slice]:
     """The key heads whose scores are held at a time: as many as SCORES allows, or one.
 
-    One by its number, for its products are then of matrices, which read a stretch of the keys where it lies; those of
-    stacks of matrices copy it first.
+    A single head is given by its number: its products are then of plain matrices, which read a stretch of the keys in
+    place, where products of stacked matrices copy it first.
     """
     heads, share, length, _ = queries.shape
     together = SCORES // (share * _rows(length) * length)
@@ -163,14 +158,14 @@ def _blocks(queries: torch.Tensor) -> Iterator[tuple[int, int]]:
 
 
 def _rows(length: int) -> int:
-    """Queries a block: two blocks at least, for half of one would lie past the diagonal."""
+    """Queries per block; there are at least two blocks, as half of a single one would lie past the diagonal."""
     return min(ROWS, -(-length // 2))
 
 
 def _weights(
     queries: torch.Tensor, keys: torch.Tensor, rows: int, future: torch.Tensor, scratch: torch.Tensor
 ) -> torch.Tensor:
-    """(..., S R, E) weights of (..., S R, d) queries on (..., d, E) keys; they lie in `scratch`.
+    """(..., S R, E) weights of (..., S R, d) queries on (..., d, E) keys, written into `scratch`.
 
     The queries are those of S heads at the last R of E positions.
     """
@@ -182,13 +177,13 @@ def _weights(
 
 
 def _future(queries: torch.Tensor) -> torch.Tensor:
-    """(R, R) minus infinity above the diagonal: what a block's queries do not see of their own block."""
+    """(R, R) with minus infinity above the diagonal: what a block's queries do not see of their own block."""
     rows = _rows(queries.shape[2])
     return torch.full((rows, rows), -math.inf, dtype=queries.dtype).triu(1)
 
 
 def _scratch(queries: torch.Tensor) -> torch.Tensor:
-    """Room for one piece's scores, used again for every piece."""
+    """Memory for one piece's scores, which all pieces use in turn."""
     _, share, length, _ = queries.shape
     return torch.empty(max(SCORES, share * _rows(length) * length), dtype=queries.dtype)
 

@@ -14,10 +14,10 @@ UNWANTED = ("*/*", "consolidated*")  # other programs' copies of the weights
 
 @lru_cache
 def download(repository: str, revision: str | None, wanted: tuple[str, ...] = WANTED) -> Path:
-    """A hub repository's files in the hub's own cache; what is there already is not asked for again.
+    """A hub repository's files in the hub's own cache; files that are there already are not downloaded again.
 
     Raises:
-        UsageError: they cannot be had.
+        UsageError: the files cannot be downloaded.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
@@ -39,10 +39,10 @@ def download(repository: str, revision: str | None, wanted: tuple[str, ...] = WA
 
 
 def window(source: str, location: str | None, revision: str | None) -> int:
-    """L of a checkpoint, by its configuration; of the hub nothing else is downloaded for it.
+    """L of a checkpoint, from its configuration, which is all that is downloaded from the hub for it.
 
     Raises:
-        UsageError: there is no such checkpoint, or it does not say.
+        UsageError: there is no such checkpoint, or it does not state L.
     """
     if not location:
         raise UsageError(f"model={source} needs a checkpoint: set model.location=<folder, or id on the hub>")

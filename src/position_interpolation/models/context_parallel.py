@@ -1,8 +1,8 @@
 """Tuning on windows that one process cannot hold: a group of processes shares each window.
 
 Every process computes one stretch of its group's window. In each layer it gathers the keys and values of the whole
-group, and its queries see those up to their own position: attention by gathered keys, as Llama 3 was trained
-(arXiv:2407.21783, section 3.3.2). The rest of a layer works on one position at a time and needs no other stretch.
+group, and its queries see those up to their own position, as in the training of Llama 3 (arXiv:2407.21783, section
+3.3.2). The rest of a layer works on one position at a time and needs no other stretch.
 """
 
 from typing import Any
@@ -21,12 +21,12 @@ Group = distributed.ProcessGroup
 class Stretches(Dataset[Item]):
     """The stretches of training windows, in the order in which a Trainer's processes take them.
 
-    A Trainer hands micro-batch number i to process i modulo their number, so `size` micro-batches in a row are the
-    stretches of the same windows, one for each process of a group.
+    A Trainer gives micro-batch number i to process i modulo the number of processes. So `size` consecutive
+    micro-batches are the stretches of the same windows, one for each process of a group.
     """
 
     def __init__(self, windows: Any, size: int, micro_batch: int) -> None:
-        """Cut `windows` in `size` equal stretches; `micro_batch` windows are in a forward."""
+        """Cut each of `windows` in `size` equal stretches; `micro_batch` windows share a forward."""
         self.windows, self.size, self.micro_batch = windows, size, micro_batch
 
     def __len__(self) -> int:
@@ -46,7 +46,7 @@ class Stretches(Dataset[Item]):
 
 
 def own_group(size: int) -> Group | None:
-    """This process's group of `size` processes in a row; None where each has its windows for itself."""
+    """This process's group of `size` consecutive processes; None if each process has windows of its own."""
     if size == 1:
         return None
     mine, _ = distributed.new_subgroups(group_size=size)
@@ -54,7 +54,7 @@ def own_group(size: int) -> Group | None:
 
 
 def mean(count: torch.Tensor, group: Group | None) -> torch.Tensor:
-    """A number's mean over the group; no gradient passes."""
+    """A number's mean over the group, without a gradient."""
     if group is None:
         return count
     total = count.detach().float()
@@ -65,22 +65,15 @@ def mean(count: torch.Tensor, group: Group | None) -> torch.Tensor:
 def attention(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None, group: Group
 ) -> torch.Tensor:
-    """Causal attention of one stretch on all that stands before it, differentiable on every process.
+    """Causal attention of one stretch on itself and all before it, differentiable on every process.
 
-    Args:
-        query: (B, H, t, d) of this process's stretch.
-        key: (B, G, t, d) of the same, G a divisor of H.
-        value: (B, G, t, d).
-        scaling: of the scores; default 1 / sqrt(d).
-        group: the processes that hold the window's other stretches, in order.
-
-    Returns:
-        (B, H, t, d).
+    From (B, H, t, d) queries and (B, G, t, d) keys and values of this process's stretch, G a divisor of H, to
+    (B, H, t, d). Scores are scaled by 1 / sqrt(d) by default. The group's processes hold the stretches in order.
     """
     seen = (group.rank() + 1) * query.shape[2]
-    # Every process gathers all, also what it does not see: the backward pass is one exchange among all of them.
+    # Every process gathers everything, even what it does not see: the backward pass is one exchange among all.
     keys, values = (all_gather_single_autograd(states, 2, group)[:, :, :seen] for states in (key, value))
-    query, keys = query.to(values.dtype), keys.to(values.dtype)  # rotary may have made float32
+    query, keys = query.to(values.dtype), keys.to(values.dtype)  # rotary embeddings may have made float32
     visible: Any = causal_lower_right(query.shape[2], keys.shape[2])
     return scaled_dot_product_attention(
         query, keys, values, attn_mask=visible, scale=scaling, enable_gqa=query.shape[1] != keys.shape[1]

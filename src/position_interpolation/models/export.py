@@ -12,8 +12,9 @@ from transformers import GenerationConfig
 
 from position_interpolation.machine import files
 from position_interpolation.models import loading
+from position_interpolation.models.checkpoint import CONFIG
 
-CONFIG, GENERATION = "config.json", "generation_config.json"
+GENERATION = "generation_config.json"
 
 
 def export(
@@ -26,30 +27,23 @@ def export(
 ) -> None:
     """Write weights, configuration (complete rope parameters included) and tokenizer as one plain folder.
 
-    The tokenizer says L' for its longest text: a base's own says L, at which readers would cut or stop.
+    The tokenizer states L' for its longest text: the base's own states L, at which readers would cut or stop.
 
-    transformers 5 keeps all of RoPE in `rope_parameters`; what came before it, and readers of its files such as
-    llama.cpp's converter, look for `rope_theta` and `rope_scaling`. The configuration has both. How a model is meant to
-    write, which no measurement reads, is taken from the folder `base` as it is.
+    transformers 5 keeps all of RoPE in `rope_parameters`. Earlier versions, and programs such as llama.cpp's converter,
+    look for `rope_theta` and `rope_scaling`. The configuration has both. The generation settings, which no measurement
+    reads, are copied from the folder `base`.
 
-    What lies in the folder stays as it is until all is written beside it. Of an earlier export the weights go.
-
-    Args:
-        model: the extension.
-        tokenizer: its tokenizer.
-        place: the folder.
-        dtype: of the weights.
-        others: text files by name.
-        base: the base's own folder.
+    Files in the folder stay as they are until all new ones are written. Then the weights of an earlier export go.
+    `others` are further text files, by name.
 
     Raises:
-        OSError: it cannot be written.
-        UsageError: weights are no numbers, or too large for `dtype`.
+        OSError: the folder cannot be written.
+        UsageError: weights are not finite, or too large for `dtype`.
     """
     copy = model.to(getattr(torch, dtype))
     loading.check_finite(copy, f"the extension in {dtype} would have", "choose another task.dtype or correct the model")
     partial = place / files.PARTIAL
-    with files.writing(place, Exception):  # tokenizers has none more exact
+    with files.writing(place, Exception):  # the package tokenizers raises nothing more exact
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         _save(copy, tokenizer, partial, dtype, base)
@@ -57,16 +51,16 @@ def export(
             files.write_text(partial / name, text)
         for path in (place / CONFIG, *place.glob("*.safetensors*")):
             path.unlink(missing_ok=True)
-        # The configuration comes last: without it nothing takes the folder for a model.
+        # The configuration comes last: without it no program takes the folder for a model.
         for path in sorted(partial.iterdir(), key=lambda path: path.name == CONFIG):
-            path.chmod(0o644)  # safetensors writes for its user alone
+            path.chmod(0o644)  # safetensors makes its files private
             path.replace(place / path.name)
         partial.rmdir()
 
 
 def _save(copy: Any, tokenizer: Any, place: Path, dtype: str, base: Path | None) -> None:
     copy.config.dtype = dtype
-    copy.config.use_cache = True  # for those who write with it
+    copy.config.use_cache = True  # for generation
     copy.generation_config = GenerationConfig.from_model_config(copy.config)
     copy.save_pretrained(place)
     if base is not None and (base / GENERATION).is_file():

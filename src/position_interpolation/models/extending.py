@@ -1,6 +1,6 @@
-"""A base under a method: its configuration, the weights that tuning starts from, and what names it.
+"""A base under a method: its configuration, the weights from which tuning starts, and its fingerprint.
 
-The rope parameters go into the configuration before the model is built: later assignments are ignored or raise.
+The rope parameters go into the configuration before the model is built: transformers ignores or refuses later ones.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ def extended_config(model: Model, cache: Path, method: Method, factor: float) ->
 
 
 def _of_window(config: Any) -> rope.Parameters:
-    """What transformers would read off the declared window, which an extension changes: written out as it is at L."""
+    """Rope parameters that transformers would take from the declared window, which an extension changes, as at L."""
     own = config.rope_parameters
     kind = own.get("rope_type", "default")
     if kind not in ("yarn", "llama3", "longrope"):
@@ -66,7 +66,7 @@ def _of_window(config: Any) -> rope.Parameters:
 
 
 def rotation(model: Model, cache: Path, method: Method, factor: float) -> rope.Rotation:
-    """How the extension must rotate: as the method says, or as plain transformers has the base at L."""
+    """How the extension must rotate: as its method says, or as transformers rotates the base at L."""
     config = base_config(model, cache)
     if methods.changes(method):
         return methods.rotation(method, geometry(config, model.window), factor)
@@ -80,16 +80,10 @@ def rotation(model: Model, cache: Path, method: Method, factor: float) -> rope.R
 def build(
     model: Model, cache: Path, method: Method, factor: float, seed: int, start: Path | None = None, shards: int = 1
 ) -> Any:
-    """Where tuning starts, in float32 under the method's positions: the base's weights, or those of a checkpoint.
+    """The model from which tuning starts, in float32 under the method's positions.
 
-    Args:
-        model: the base.
-        cache: folder of converted models.
-        method: how positions past L are treated.
-        factor: s = L' / L.
-        seed: of random weights.
-        start: a checkpoint to go on from; None starts from the base.
-        shards: how many processes share the weights.
+    It has the weights of the checkpoint `start` or, given None, those of the base; the seed decides random ones.
+    `shards` processes share the weights.
     """
     config = extended_config(model, cache, method, factor)
     place = start or folder(model, cache)
@@ -104,10 +98,10 @@ def build(
 
 
 def check_checkpoint(place: Path, wanted: Any) -> None:
-    """Make sure that a training which goes on from a checkpoint goes on with the same model and positions.
+    """Make sure that training goes on from a checkpoint of the same model and positions.
 
     Raises:
-        UsageError: it is of another method, window or shape.
+        UsageError: the checkpoint is of another method, window or shape.
     """
     found = read(place, lambda: AutoConfig.from_pretrained(place, trust_remote_code=False))
     for key in ("rope_parameters", "max_position_embeddings", "hidden_size", "num_hidden_layers", "vocab_size"):

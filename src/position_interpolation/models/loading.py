@@ -19,22 +19,22 @@ from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import ASSETS
 from position_interpolation.settings.schema import Architecture, Model
 
-# RoPE from `rope_parameters`, and logits that are the head's output and nothing more: what method and scoring rely on.
+# Families with RoPE from `rope_parameters`, and logits that are the plain output of the head, on which we rely.
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 
-# What a forward returns is asked for by us, whatever a folder's config.json says.
+# What a forward returns, whatever a folder's config.json says.
 OUTPUTS = {"return_dict": True, "output_hidden_states": False, "output_attentions": False}
 
-# Bars for shards that load in milliseconds, and notes on defaults, tell a reader of our logs nothing.
+# Progress bars for loading, and notes on defaults, would only fill our logs.
 logging.set_verbosity_error()
 logging.disable_progress_bar()
 
 
 def folder(model: Model, cache: Path) -> Path | None:
-    """Where the base's files are, brought there if need be; None for random weights.
+    """The folder of the base's files, downloaded or converted if need be; None for random weights.
 
     Raises:
-        UsageError: they cannot be had.
+        UsageError: the files are not available.
     """
     if model.source == "random":
         return None
@@ -53,10 +53,10 @@ def folder(model: Model, cache: Path) -> Path | None:
 
 
 def tokenizer(model: Model, cache: Path) -> Any:
-    """The base's tokenizer, or the one that `model.tokenizer` names; random weights use the tiny one.
+    """The base's tokenizer, or the one that `model.tokenizer` names; random weights use that of tiny.
 
     Raises:
-        UsageError: there is none, or the base has fewer embeddings than it has tokens.
+        UsageError: there is none, or it has more tokens than the base has embeddings.
     """
     place = folder(model, cache) or ASSETS / "tiny"
     if model.tokenizer is not None:
@@ -69,7 +69,7 @@ def base_config(model: Model, cache: Path) -> Any:
     """The base's own transformers configuration.
 
     Raises:
-        UsageError: it is of a family whose positions or logits are made otherwise, of another window, or an adapter's.
+        UsageError: the base is of an unsupported family, quantised, an adapter, or has another window.
     """
     place = folder(model, cache)
     if place is not None:
@@ -102,7 +102,7 @@ def base_config(model: Model, cache: Path) -> Any:
 
 
 def stated_config(model: Model, cache: Path) -> Any:
-    """A configuration of the base's shape: as stated beside the model, else its own, which a hub model is read for."""
+    """A configuration of the base's shape: the one stated beside the model, else its own."""
     return base_config(model, cache) if model.architecture is None else _llama(model.architecture, model.window)
 
 
@@ -124,7 +124,7 @@ def _llama(shape: Architecture, window: int) -> Any:
 
 
 def reaches(config: Any) -> tuple[int | None, ...]:
-    """Positions that each layer sees, its own among them; None for all before it."""
+    """How many positions each layer sees, including its own; None if it sees all before."""
     layers = config.num_hidden_layers
     kinds = getattr(config, "layer_types", None) or ["sliding_attention"] * layers
     sliding = getattr(config, "sliding_window", None)
@@ -132,10 +132,10 @@ def reaches(config: Any) -> tuple[int | None, ...]:
 
 
 def check_full_attention(config: Any) -> None:
-    """Make sure that every position of the extended window sees all before it, as processes that share it compute.
+    """Make sure that every position of the extended window sees all before it, as processes that share it assume.
 
     Raises:
-        UsageError: some layers see a sliding window of less.
+        UsageError: some layers see only a shorter, sliding window.
     """
     short = [sees for sees in reaches(config) if sees is not None and sees < config.max_position_embeddings]
     if short:
@@ -148,13 +148,13 @@ def check_full_attention(config: Any) -> None:
 def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float32, shards: int = 1) -> Any:
     """Load a causal language model; `config` replaces the saved one.
 
-    The rotary frequencies stay in float32 whatever the dtype of the weights. How the base's authors would have it write
-    (generation_config.json) is not read: what a task does not set, nothing sets. With `shards` above 1 each of so many
-    processes keeps its share of every weight (FSDP2).
+    The rotary frequencies stay in float32 whatever the dtype of the weights. The authors' generation_config.json is not
+    read: each task sets what it needs. With `shards` above 1 each of so many processes keeps its share of every weight
+    (FSDP2).
 
     Raises:
-        UsageError: not a model, its weights are no numbers, or they are not exactly those that its configuration asks
-            for: transformers would fill a gap with random ones.
+        UsageError: this is no model, its weights are not finite, or they are not exactly those that its configuration
+            asks for: transformers would fill gaps with random ones.
     """
     model, report = read(
         place,
@@ -165,7 +165,7 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
             use_safetensors=True,
             trust_remote_code=False,
             generation_config=GenerationConfig(),
-            attn_implementation=attention.NAME,  # no mask means causal to it, and that is what `scoring` passes
+            attn_implementation=attention.NAME,  # without a mask it is causal, as `scoring` needs it
             output_loading_info=True,
             distributed_config=DistributedConfig(fsdp_size=shards) if shards > 1 else None,
         ),
@@ -181,10 +181,10 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
 
 
 def check_finite(model: Any, what: str, remedy: str) -> None:
-    """Make sure that every weight, or a process's share of it, is a number: no loss need show it where one is not.
+    """Make sure that every weight, or a process's share of it, is finite; a loss does not always show one that is not.
 
     Raises:
-        UsageError: some are not.
+        UsageError: some weights are not finite.
     """
     for name, weight in model.named_parameters():
         own = weight.to_local() if isinstance(weight, DTensor) else weight
@@ -193,7 +193,7 @@ def check_finite(model: Any, what: str, remedy: str) -> None:
 
 
 def read(place: str | Path, reading: Callable[[], Any]) -> Any:
-    """Read files of a model; whatever is wrong with them is one line."""
+    """Read files of a model; whatever is wrong with them is told in one line."""
     try:
         return reading()
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
@@ -223,7 +223,7 @@ def random(config: Any, seed: int, dtype: torch.dtype = torch.float32) -> Any:
 
 
 def random_sha256(model: Model, seed: int) -> str:
-    """Fingerprint of random weights: of the architecture and the seed that make them."""
+    """Fingerprint of random weights, which architecture and seed decide."""
     return hashlib.sha256(f"{model.architecture} {seed}".encode()).hexdigest()
 
 

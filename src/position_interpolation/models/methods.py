@@ -1,7 +1,7 @@
-"""RoPE methods as pure functions in float64: what a reader compares Position Interpolation with, and PI itself.
+"""RoPE methods as pure functions in float64: Position Interpolation and what it is compared with.
 
 A method takes the geometry of a base's rotary embedding, s = L' / L and its own options, which are keyword arguments
-with defaults, and says how the extension rotates. Adding one is a function here and its line in METHODS.
+with defaults. It returns how the extension rotates. A new method is a function here and its line in METHODS.
 """
 
 import inspect
@@ -31,8 +31,8 @@ def interpolated(base: Geometry, factor: float) -> Rotation:
 def ntk(base: Geometry, factor: float, *, stretch: float | None = None) -> Rotation:
     """NTK-aware scaling (bloc97 2023; YaRN, arXiv:2309.00071, section 3.1): theta' = theta s^(d / (d - 2)).
 
-    The slowest frequency is divided by s, the fastest stays. `stretch` takes the place of s: past L' = s L of a text
-    the formula's own s is too small, for the fast frequencies are not interpolated.
+    The slowest frequency is divided by s, the fastest stays. `stretch` replaces s: the formula's own s is too small for
+    texts of L' = s L tokens, as the fast frequencies are not interpolated.
     """
     power = base.head_dimension / (base.head_dimension - 2)
     theta = base.theta * (factor if stretch is None else stretch) ** power
@@ -42,16 +42,16 @@ def ntk(base: Geometry, factor: float, *, stretch: float | None = None) -> Rotat
 def by_parts(
     base: Geometry, factor: float, *, slow: float = 1.0, fast: float = 32.0, ramp: str = "index", truncate: bool = True
 ) -> Rotation:
-    """NTK-by-parts (arXiv:2309.00071, section 3.2): a frequency is kept, interpolated, or in between, by its rotations.
+    """NTK-by-parts (arXiv:2309.00071, section 3.2): rotations decide if a frequency is kept, interpolated or between.
 
     Args:
-        base: of L tokens; frequency j turns r = L theta_j / 2 pi times in it.
+        base: in its window of L tokens frequency j turns r = L theta_j / 2 pi times.
         factor: s.
-        slow: what turns fewer times is divided by s (alpha in the paper).
-        fast: what turns more often is kept (beta in the paper).
-        ramp: between them, linear in the index j as YaRN's code and transformers have it, or in `rotations` as the
-            paper writes it. They differ by up to two thirds in a frequency.
-        truncate: the ramp's ends are whole indices, as in YaRN's code; for `ramp=index` alone.
+        slow: frequencies that turn fewer times are divided by s (alpha in the paper).
+        fast: frequencies that turn more often are kept (beta in the paper).
+        ramp: what is linear between them: the `index` j, as in YaRN's code and transformers, or the `rotations`, as in
+            the paper. The two differ by up to two thirds in a frequency.
+        truncate: whether the ramp's ends are whole indices, as in YaRN's code; only for `ramp=index`.
     """
     if ramp not in ("index", "rotations") or not 0 < slow < fast:
         raise UsageError(
@@ -104,11 +104,11 @@ def longrope(
     Args:
         base: the base.
         factor: s; attention is scaled by sqrt(1 + ln s / ln L).
-        factors: divisors at points that lie evenly over the frequencies, fastest first, geometric between them: d / 2
-            of them name each. None: from 1 to s.
-        rises: in place of `factors`, what a search can vary freely, for divisors then never fall and never pass s:
-            each point's goes so many per cent of the way, in logarithms, from the one before it (at first 1) to s. Less
-            than 0 counts as 0, more than 100 as 100: where the best lies at an end, a search can step over it.
+        factors: divisors at points evenly spaced over the frequencies, fastest first, with geometric interpolation
+            between them; d / 2 divisors name each one. None: from 1 to s.
+        rises: in place of `factors`, numbers that a search can vary freely, because the divisors then never fall and
+            never pass s. Each point goes so many per cent of the way, in logarithms, from the point before it (at first
+            1) to s. Less than 0 counts as 0 and more than 100 as 100, so that a search can step over an end.
     """
     given = [1.0, factor] if factors is None else list(factors)
     if rises is not None:
@@ -127,9 +127,9 @@ def longrope(
 
 
 def p_rope(base: Geometry, factor: float, *, kept: float = 0.75) -> Rotation:
-    """p-RoPE (arXiv:2410.06205): the share `kept` of the frequencies, fastest first, stays; the rest turns no more.
+    """p-RoPE (arXiv:2410.06205): the share `kept` of the frequencies, fastest first, stays; the others stand still.
 
-    With nothing kept this is DroPE (arXiv:2512.12167): no rotation, so nothing to extrapolate.
+    With none kept this is DroPE (arXiv:2512.12167): no rotation, so nothing to extrapolate.
     """
     if not 0 <= kept <= 1:
         raise UsageError(f"method.options.kept={kept}: expected a share from 0 to 1")
@@ -138,7 +138,7 @@ def p_rope(base: Geometry, factor: float, *, kept: float = 0.75) -> Rotation:
 
 
 def bands(base: Geometry, factor: float, *, first: int = 0, last: int | None = None) -> Rotation:
-    """Interpolate the frequencies `first` to `last` (both included, fastest is 0) and no other: which carry what?"""
+    """Interpolate the frequencies `first` to `last` alone (both included, the fastest is 0), to see what they carry."""
     end = base.head_dimension // 2 - 1 if last is None else last
     if not 0 <= first <= end < base.head_dimension // 2:
         raise UsageError(
@@ -165,10 +165,10 @@ METHODS: dict[str, Function] = {
 
 
 def function(method: Method) -> Function:
-    """The function of a configured method, whose options fit it.
+    """The function of a configured method, whose options are checked.
 
     Raises:
-        UsageError: an unknown method, an option that it does not have, or one of another type.
+        UsageError: an unknown method, an option that it does not have, or an option of another type.
     """
     name = method.function or method.name
     if name not in METHODS:
@@ -213,7 +213,7 @@ def rotation(method: Method, base: Geometry, factor: float) -> Rotation:
 
 
 def _fits(value: Any, option: inspect.Parameter) -> bool:
-    """Whether a configured value is of the type that an option's annotation or default names."""
+    """Whether a configured value has the type of an option's annotation or default."""
     if value is None:
         return option.default is None
     if isinstance(option.default, bool) or isinstance(value, bool):
@@ -228,5 +228,5 @@ def _fits(value: Any, option: inspect.Parameter) -> bool:
 
 
 def _between(base: Geometry, factor: float, interpolated_share: Frequencies) -> Frequencies:
-    """Frequencies divided by s by the given shares, linear between f and f / s."""
+    """Each frequency moved from f to f / s by its share, linearly."""
     return base.frequencies * (1 - interpolated_share + interpolated_share / factor)

@@ -1,7 +1,7 @@
 """Rotary embeddings: a base's geometry, how an extension rotates, and how transformers is told.
 
-What a method (models/methods.py) returns is carried to transformers in one place, `rope_parameters`, and held against
-the model that was built, `check_rotation`.
+What a method (models/methods.py) returns is translated for transformers by `rope_parameters` alone, and compared with
+the model that was built by `check_rotation`.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from position_interpolation.settings.errors import UsageError
 
 Parameters = dict[str, Any]  # `rope_parameters` of a transformers configuration
 Frequencies = NDArray[np.float64]
-TOLERANCE = 1e-5  # relative, of frequencies that the model holds in float32
-SAME = 1e-12  # relative, of two that differ by rounding alone
-STILL = 1e30  # divisor of a frequency that stands still: no window turns such a pair by a float32's last bit
+TOLERANCE = 1e-5  # relative, for frequencies that a model holds in float32
+SAME = 1e-12  # relative, for frequencies that differ by rounding alone
+STILL = 1e30  # divisor of a frequency that stands still: in no window does it turn by the last bit of a float32
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,13 @@ class Rotation:
 
 
 def rope_parameters(own: Parameters, wanted: Rotation, base: Geometry, factor: float) -> Parameters:
-    """The complete rope parameters of a rotation, in the words of transformers' rope types.
+    """The complete rope parameters of a rotation, by transformers' rope types.
 
-    Other readers of an exported model know `default` and `linear` best, then `yarn` and `llama3`: what these say
-    exactly is written so. Any other rotation is carried by `longrope`: its factors are free, and both of its lists are
-    the same, so that it never changes with the length of a text.
+    Other readers of an exported model know `default` and `linear` best, then `yarn` and `llama3`, so these are used
+    where they fit exactly. Any other rotation is written as `longrope`, whose factors are free; its two lists are the
+    same, so that it never changes with the length of a text.
 
-    Args:
-        own: the base's own parameters, with `rope_theta`; of rope type `default`.
-        wanted: what the extension does.
-        base: the base's geometry.
-        factor: s = L' / L, at least 1.
+    `own` are the base's own parameters, with `rope_theta` and of rope type `default`; s is at least 1.
     """
     plain = wanted.attention_scaling == 1
     with np.errstate(divide="ignore"):
@@ -75,7 +71,7 @@ def rope_parameters(own: Parameters, wanted: Rotation, base: Geometry, factor: f
     )
     if plain and same_form:
         return {**own, "rope_type": "default", "rope_theta": other_theta}
-    # Left out, transformers would take L' for the base's window.
+    # Without `original_max_position_embeddings` transformers would take L' for the base's window.
     scaled = {**own, "factor": float(factor), "original_max_position_embeddings": base.window}
     if wanted.native is not None and wanted.native["rope_type"] == "yarn":
         return {**scaled, **wanted.native, "attention_factor": float(wanted.attention_scaling)}
@@ -91,11 +87,7 @@ def rope_parameters(own: Parameters, wanted: Rotation, base: Geometry, factor: f
 
 
 def check_rotation(model: Any, wanted: Rotation, name: str) -> None:
-    """The model that was built rotates as its method says.
-
-    Raises:
-        UsageError: it does not.
-    """
+    """Raise UsageError unless the model that was built rotates as its method says."""
     built = model.model.rotary_emb
     found = built.inv_freq.double().cpu().numpy()
     close = np.allclose(found, wanted.frequencies, rtol=TOLERANCE, atol=2 / STILL)

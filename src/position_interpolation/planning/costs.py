@@ -1,4 +1,4 @@
-"""The costs of one composed run: its settings put into the formulas of `planning`."""
+"""The costs of one composed run: its settings put into `formulas`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,20 +24,20 @@ class Tuning:
     tokens: int
     flops_per_token: float
     hours: float
-    kept: Memory  # every activation kept for the backward
-    checkpointed: Memory  # only the layers' inputs kept
-    fewest_kept: int | None  # GPUs that hold it, of those that share the batch evenly
+    kept: Memory  # with every activation kept for the backward pass
+    checkpointed: Memory  # with only the layers' inputs kept
+    fewest_kept: int | None  # fewest GPUs that hold it and share the batch evenly
     fewest_checkpointed: int | None
 
     @property
     def flops(self) -> float:
-        """Of the whole tuning."""
+        """FLOPs of the whole tuning."""
         return self.tokens * self.flops_per_token
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What sliding-window perplexity runs at one window: every window of every document, and a sample of them."""
+    """What sliding-window perplexity runs at one window size: every window of every document, or a sample of them."""
 
     window: int
     full: Forwards

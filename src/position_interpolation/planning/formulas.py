@@ -1,19 +1,19 @@
 """What a run costs, by formula: FLOPs, memory and hours, from the shape of a model. Nothing is loaded or run.
 
-FLOPs. A matrix of n elements costs 2 n FLOPs a position. A query that sees t keys costs 4 q t in each layer (q the
-width of all heads' queries: 2 q t for the scores, 2 q t for the mix of values). Position t sees t keys, or in a layer
-of a sliding window no more than that, so a window of W positions sees W (W + 1) / 2 in place of W^2: flash kernels skip
-the rest. Norms, biases, RoPE, softmax and the lookup of embeddings are no matrix products and are left out. Backward
-costs twice the forward, so a token of a training window costs, where all layers see everything before,
+FLOPs. A matrix of n elements costs 2 n FLOPs per position. A query that sees t keys costs 4 q t in each layer, where q
+is the width of all heads' queries: 2 q t for the scores, 2 q t for the mix of values. Position t sees t keys, or no
+more than a layer's sliding window. So a window of W positions sees W (W + 1) / 2 pairs, not W^2: flash kernels skip the
+rest. Norms, biases, RoPE, softmax and the lookup of embeddings are no matrix products and are left out. The backward
+pass costs twice the forward pass. So where all layers see everything before, a token of a training window costs
 
     6 N + 6 layers q (W + 1),  N: elements of all matrices with the head, without the embedding.
 
-Utilisation is of these FLOPs (model FLOP utilisation): work done again under checkpointing counts for nothing, so it
+Utilisation is that of these FLOPs (model FLOP utilisation). Work that checkpointing repeats does not count, so it
 lowers the utilisation and not the FLOPs.
 
-Memory. Tuning under full sharding in mixed precision (FSDP2): weights, gradients and both AdamW moments in float32,
-divided among the GPUs; bfloat16 copies of what is at work, whole; one window a GPU at a time, its positions not
-divided. Evaluation: weights in bfloat16, divided if one GPU does not hold them.
+Memory. Tuning is under full sharding in mixed precision (FSDP2). Weights, gradients and both AdamW moments are in
+float32, divided among the GPUs. Parameters in use have whole copies in bfloat16. Each GPU holds one window at a time,
+whole. In evaluation the weights are in bfloat16, whole on each GPU.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -49,14 +49,14 @@ GPUS = {
 
 @dataclass(frozen=True)
 class Cluster:
-    """GPUs of one kind, and the share of their peak that useful work is assumed to reach."""
+    """GPUs of one kind, and the share of their peak that model FLOPs are assumed to reach."""
 
     gpu: Gpu
     count: int
     utilisation: float
 
     def hours(self, flops: float) -> float:
-        """How long so many FLOPs take."""
+        """Hours that so many FLOPs take."""
         return flops / (self.count * self.gpu.teraflops * 1e12 * self.utilisation) / 3600
 
 
@@ -66,7 +66,7 @@ class Cluster:
 def forward_flops(shape: Shape, length: int, scored: int) -> int:
     """FLOPs of one forward over `length` positions, of which the last `scored` reach the head.
 
-    In a Llama's last layer the others need keys and values only, as `scoring` computes it.
+    In a Llama's last layer all other positions need keys and values only, as in `models/scoring.py`.
     """
     reaches = shape.reaches or (None,) * shape.layers
     attention = [_attention(shape, length, length, sees) for sees in reaches]
@@ -79,7 +79,7 @@ def forward_flops(shape: Shape, length: int, scored: int) -> int:
 
 
 def _attention(shape: Shape, length: int, queries: int, sees: int | None) -> int:
-    """FLOPs of one layer's causal attention for the last `queries` of `length` positions, each over so many at most."""
+    """FLOPs of causal attention in one layer for the last `queries` of `length` positions; each sees at most `sees`."""
     pairs = queries * length - queries * (queries - 1) // 2
     if sees is not None and sees < length:
         far = min(queries, length - sees)  # queries that see no more than the sliding window
@@ -102,22 +102,22 @@ class Memory:
     weights: float
     gradients: float = 0
     optimizer: float = 0
-    gathered: float = 0  # bfloat16 copies of what is at work, whole
+    gathered: float = 0  # whole bfloat16 copies of the parameters in use
     activations: float = 0
     loss: float = 0
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """Their sum."""
         return sum(getattr(self, part.name) for part in fields(self))
 
 
 def layer_bytes(shape: Shape) -> int:
-    """Bytes that a layer keeps for its backward, a position, in bfloat16.
+    """Bytes per position that a layer keeps for its backward pass, in bfloat16 where nothing else is said.
 
-    Each of two norms keeps its input in float32, a float32 scale, the normed input and its weighted self; attention its
-    queries, keys, values, output and one float32 a head, and where heads have norms the same of them, but for the
-    weighted self; the MLP gate, its activation, up and their product.
+    Each of two norms keeps its input in float32, a float32 scale, the normed input, and that times the weight.
+    Attention keeps its queries, keys, values, output and one float32 per head; norms of heads keep what other norms do,
+    without the last. The MLP keeps gate, its activation, up, and their product.
     """
     norms = 2 * (SINGLE * shape.hidden + SINGLE + 2 * HALF * shape.hidden)
     if shape.normed_heads:
@@ -127,10 +127,10 @@ def layer_bytes(shape: Shape) -> int:
 
 
 def activation_bytes(shape: Shape, checkpointed: bool) -> int:
-    """Bytes that the decoder keeps for its backward, a position.
+    """Bytes per position that the decoder keeps for its backward pass.
 
-    Checkpointed, a layer keeps its input alone and makes the rest again. Token id, cosines and sines, and the last norm
-    are outside the layers.
+    With checkpointing a layer keeps its input alone and computes the rest again. Token ids, cosines and sines, and the
+    last norm are outside the layers.
     """
     layer = HALF * shape.hidden if checkpointed else layer_bytes(shape)
     norm = SINGLE * shape.hidden + SINGLE + HALF * shape.hidden
@@ -138,11 +138,11 @@ def activation_bytes(shape: Shape, checkpointed: bool) -> int:
 
 
 def tuning_memory(shape: Shape, window: int, gpus: int, head_rows: int, *, checkpointed: bool) -> Memory:
-    """One window on each of `gpus` GPUs, everything that lasts divided among them.
+    """Memory of one window on each of `gpus` GPUs; weights, gradients and moments are divided among them.
 
-    Whole, in bfloat16, are the weights and gradients of two layers (the one at work and the next) and of both ends. The
-    loss has its states, a masked copy and their gradients; the head's gradient in float32, one part of it and itself
-    in bfloat16; and `head_rows` rows of logits.
+    Two layers (the one at work and the next) and both ends have whole weights and gradients, in bfloat16. The loss
+    keeps its states, a masked copy and their gradients; the head's gradient in float32, a part of it and the head
+    itself in bfloat16; and `head_rows` rows of logits.
     """
     share = SINGLE * shape.parameters / gpus
     kept = activation_bytes(shape, checkpointed) + (layer_bytes(shape) if checkpointed else 0)
@@ -157,9 +157,9 @@ def tuning_memory(shape: Shape, window: int, gpus: int, head_rows: int, *, check
 
 
 def evaluation_memory(shape: Shape, positions: int, head_values: int) -> Memory:
-    """A forward of `positions` positions, the weights in bfloat16 whole: each process evaluates windows of its own.
+    """Memory of a forward of `positions` positions with whole weights: each process evaluates windows of its own.
 
-    No more than what a layer could keep is alive, beside the states between layers; `head_values` logits are there in
+    Beside the states between layers, no more is alive than a layer could keep. `head_values` logits are held in
     bfloat16, in float32, and as float32 log-probabilities.
     """
     return Memory(
@@ -170,7 +170,7 @@ def evaluation_memory(shape: Shape, positions: int, head_values: int) -> Memory:
 
 
 def fewest(candidates: Iterable[int], memory: Callable[[int], Memory], gpu: Gpu) -> int | None:
-    """The first number of GPUs whose memory suffices; None if none does."""
+    """The first number of GPUs whose memory is enough; None if none is."""
     return next((count for count in candidates if memory(count).total <= gpu.usable), None)
 
 
@@ -179,7 +179,7 @@ def fewest(candidates: Iterable[int], memory: Callable[[int], Memory], gpu: Gpu)
 
 @dataclass(frozen=True)
 class Forwards:
-    """What an evaluation runs."""
+    """How much an evaluation runs."""
 
     windows: int
     positions: int  # of all windows, BOS included
@@ -189,7 +189,7 @@ class Forwards:
 def forwards(shape: Shape, documents: Sequence[Sequence[Span]], bos: bool) -> Forwards:
     """The forwards of each document's windows (`windows.plan`, `sampling.drawn`).
 
-    A window's last token is predicted and never read, so a forward has one position less than its window.
+    A window's last token is predicted but never read, so a forward has one position less than its window.
     """
     shapes = [(span.stop - span.start + bos, span.scored) for spans in documents for span in spans]
     cost = {key: forward_flops(shape, key[0] - 1, key[1]) for key in set(shapes)}

@@ -1,26 +1,20 @@
 """What a command line will do, in a few lines before it begins."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from position_interpolation.evidence.words import plural
 from position_interpolation.settings import derived
 from position_interpolation.settings.schema import Config
-
-ASIDE = ("plan", "report", "export", "tokenizer", "theory")  # kinds of tasks that measure no extension
+from position_interpolation.tasks.registry import TASKS
 
 
 def opening(configs: Sequence[Config], at_a_time: int, searched: bool = False) -> list[str]:
     """What is measured, what is tuned for it, and where things go.
 
-    What earlier runs left behind is found again, so this is the most that there is to do.
-
-    Args:
-        configs: of all jobs.
-        at_a_time: how many jobs run side by side.
-        searched: whether a sweeper proposes the jobs, and those given are the ends of its intervals.
+    What earlier runs left behind is reused, so this is the most that there is to do. `at_a_time` jobs run side by side;
+    if they are `searched`, a sweeper proposes them, and those given are the ends of its intervals.
     """
-    measuring = [config for config in configs if config.task.kind not in ASIDE]
+    measuring = [config for config in configs if config.task.kind in TASKS]
     if not measuring:
         return []
     first = measuring[0]
@@ -38,5 +32,5 @@ def opening(configs: Sequence[Config], at_a_time: int, searched: bool = False) -
     return [
         f"{first.experiment_name} on {first.model.name}: {jobs}{beside}; tasks: {tasks}",
         f"to tune: {tuned}",
-        f"records, tables, figures and a page: {Path(first.paths.results) / first.experiment_name / first.model.rung}",
+        f"records, tables, figures and a page: {derived.results_folder(first)}",
     ]

@@ -1,4 +1,4 @@
-"""The sizes of a base that its costs follow from."""
+"""The sizes of a base from which its costs follow."""
 
 import copy
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a Llama, or of a model like it."""
+    """Sizes of a Llama, or of a similar model."""
 
     hidden: int  # h
     intermediate: int
@@ -19,13 +19,13 @@ class Shape:
     head_size: int | None = None  # d, where it is not h / heads
     biases: int = 0  # elements of all biases of a layer
     normed_heads: bool = False  # queries and keys have norms of their own
-    reaches: tuple[int | None, ...] = ()  # how far each layer sees, where not all see everything before
-    whole: bool = False  # every layer is computed for all positions: `scoring` spares a Llama's last
+    reaches: tuple[int | None, ...] = ()  # how far each layer sees, where some do not see everything before
+    whole: bool = False  # the last layer is computed for all positions; in a Llama `scoring` spares most of it
 
     @classmethod
     def of(cls, config: Any) -> "Shape":
-        """From a transformers configuration; what no key of it says is counted on one layer without memory."""
-        import torch  # here: it takes seconds, and a refused command line needs none of it
+        """From a transformers configuration; what it does not say is counted in a layer without memory."""
+        import torch  # imported here: it takes seconds, and a refused command line needs none of it
         from transformers import AutoModelForCausalLM, LlamaConfig
 
         from position_interpolation.models import loading
@@ -58,12 +58,12 @@ class Shape:
 
     @property
     def queries(self) -> int:
-        """Width of all queries of a position; of what attention gives, too."""
+        """Width of all queries of a position, and of attention's output."""
         return self.heads * self.head_dimension
 
     @property
     def keys(self) -> int:
-        """Width of all keys of a position; of all values, too."""
+        """Width of all keys of a position, and of all values."""
         return self.key_heads * self.head_dimension
 
     @property
@@ -78,7 +78,7 @@ class Shape:
 
     @property
     def head(self) -> int:
-        """Elements of the head's matrix; of the embedding's, too."""
+        """Elements of the head's matrix, and of the embedding's."""
         return self.vocabulary * self.hidden
 
     @property

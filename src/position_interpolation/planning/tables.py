@@ -3,11 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import fields
 
-from rich.console import Console
-from rich.text import Text
-
+from position_interpolation.display import terminal
 from position_interpolation.display.tables import Column, Table, fill
-from position_interpolation.display.terminal import LOG_WIDTH, grid
 from position_interpolation.evidence.extensions import LABELS
 from position_interpolation.evidence.words import rate_text, thousands
 from position_interpolation.planning.costs import Costs, Tuning
@@ -16,7 +13,7 @@ from position_interpolation.settings import derived
 from position_interpolation.tasks.perplexity import config as perplexity_config
 
 GIB = 2**30
-# What it is called on the terminal, for those who read no code.
+# Names of the parts of memory on the terminal.
 PARTS = {
     "weights": "weights, float32",
     "gradients": "gradients, float32",
@@ -30,20 +27,17 @@ PARTS = {
 
 def print_costs(costs: Costs) -> None:
     """Print everything planned for one run."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=LOG_WIDTH)
+    console = terminal.opened()
     wanted = derived.extension(costs.config)
     method = LABELS.get(wanted.method, wanted.method)
     console.rule(f"[bold]{costs.config.model.name}, {method} x{wanted.factor:g}, L' = {wanted.window}: what it costs")
     tuned = [] if costs.tuning is None else [("Tuning", tuning(costs)), ("Memory of a GPU, GiB", memory(costs))]
     for title, table in [*tuned, ("Perplexity", evaluation(costs))]:
-        console.print(grid(table, title, console.width))
-        console.print(Text(table.caption, style="dim"), "")
+        terminal.show(console, table, title)
 
 
 def tuning(costs: Costs) -> Table:
-    """What tuning costs, and how each figure is reckoned."""
+    """What tuning costs, and how each number is computed."""
     planned, sequence, task = _tuned(costs), derived.sequence(costs.config), costs.task
     steps, batch = costs.config.train.steps, costs.config.train.batch_size
     lines = (
@@ -68,7 +62,7 @@ def tuning(costs: Costs) -> Table:
 
 
 def _seen(costs: Costs, sequence: int) -> str:
-    """What attention costs a token, in words."""
+    """The FLOPs of attention per token, in words."""
     if any(costs.shape.reaches):
         return "12 queries x keys seen in every layer, some of which see a sliding window"
     return f"6 layers queries ({sequence} + 1)"
@@ -94,7 +88,7 @@ def memory(costs: Costs) -> Table:
 
 
 def evaluation(costs: Costs) -> Table:
-    """What sliding-window perplexity costs at each window, run whole and sampled."""
+    """What sliding-window perplexity costs at each window size, in full and sampled."""
     columns = (
         Column("Window", lambda each: each.window),
         Column("Windows run", lambda each: each.full.windows, thousands),
@@ -116,7 +110,7 @@ def evaluation(costs: Costs) -> Table:
 
 
 def tuning_runs(runs: Sequence[Costs]) -> Table:
-    """One row a run: what its tuning costs."""
+    """One row per run: what its tuning costs."""
     columns = (
         Column("Model", lambda costs: costs.config.model.name),
         Column("L'", lambda costs: derived.reach(costs.config)),
@@ -141,7 +135,7 @@ def tuning_runs(runs: Sequence[Costs]) -> Table:
 
 
 def evaluation_runs(runs: Sequence[Costs]) -> Table:
-    """One row a run: GPU hours of sliding-window perplexity at all its windows together."""
+    """One row per run: GPU hours of sliding-window perplexity at all its windows together."""
 
     def flops(costs: Costs, kind: str) -> float:
         return float(sum(getattr(each, kind).flops for each in costs.evaluations))
@@ -179,15 +173,15 @@ def _assumed(costs: Costs) -> str:
 
 
 def quantity(value: float) -> str:
-    """Three figures, or all before the point."""
+    """A number with three significant digits, or all before the point."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def tenths(value: float) -> str:
-    """One decimal."""
+    """A number with one decimal."""
     return f"{value:,.1f}"
 
 
 def count(gpus: int | None) -> str:
-    """A number of GPUs; `none` where no number is enough."""
+    """A number of GPUs; `none` if no number is enough."""
     return "none" if gpus is None else str(gpus)

@@ -1,4 +1,4 @@
-"""Results folders, of which one that is damaged is named and keeps no other from its page."""
+"""Results folders. One that is damaged is named, and keeps no other from its page."""
 
 import sys
 import traceback
@@ -11,12 +11,12 @@ from position_interpolation.settings.errors import UsageError
 
 
 def found(results: Path, rung: str = "*") -> list[Path]:
-    """Folders results/<experiment>/<rung> that have records, in the order of their names."""
+    """Folders results/<experiment>/<rung> that have records, ordered by name."""
     return [rows.parent for rows in sorted(results.glob(f"*/{rung}/{ROWS}"))]
 
 
 def readable(folders: Iterable[Path], faults: list[str]) -> dict[Path, list[Record]]:
-    """The records of each folder; one whose records cannot be read is left out, and why is added to `faults`."""
+    """The records of each folder. One whose records cannot be read is left out, and the reason is added to `faults`."""
     records = {}
     for folder in folders:
         with named(folder, faults):
@@ -26,7 +26,7 @@ def readable(folders: Iterable[Path], faults: list[str]) -> dict[Path, list[Reco
 
 @contextmanager
 def named(folder: Path, faults: list[str]) -> Iterator[None]:
-    """Add to `faults` what goes wrong with a folder, be it a mistake in its records or one in the code."""
+    """Add to `faults` whatever goes wrong with a folder, be it a mistake in its records or in the code."""
     try:
         yield
     except UsageError as error:
@@ -40,6 +40,6 @@ def named(folder: Path, faults: list[str]) -> Iterator[None]:
 
 
 def tell(faults: Iterable[str]) -> None:
-    """Say on the terminal what was left out."""
+    """Print what was left out, and why."""
     for fault in faults:
         print(f"note: left out of the pages: {fault}", file=sys.stderr)

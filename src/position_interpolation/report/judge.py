@@ -1,6 +1,6 @@
-"""One judge: every claim, held once against the paper's own numbers and against all records of each rung.
+"""One judge: every claim is held once against the paper's own numbers and against all records of each rung.
 
-The ledger shows all of it, a page what rests on its own records. So no two pages can differ on a claim.
+The ledger shows every verdict, and a page those that rest on its own records. So no two pages can differ on a claim.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from position_interpolation.comparisons.settings import claims as settings
 from position_interpolation.comparisons.steps import claims as steps
 from position_interpolation.evidence import paper
 from position_interpolation.evidence.evidence import EXPERIMENTS, Evidence
-from position_interpolation.evidence.judging import Case, Claim, Outcome, claims, outcome, weakest
+from position_interpolation.evidence.judging import Case, Claim, Outcome, Verdict, claims, outcome, weakest
 from position_interpolation.evidence.records import Record
 from position_interpolation.report import folders
 from position_interpolation.tasks.registry import parts
@@ -22,19 +22,27 @@ from position_interpolation.tasks.theory import claims as theory
 
 PAPER = paper.RUNG
 OPPOSITES = {"holds", "does not hold"}
+# Each verdict as the predicate of a sentence about a claim.
+SAID: dict[Verdict, str] = {
+    "holds": "holds",
+    "does not hold": "does not hold",
+    "no difference": "shows no difference",
+    "within noise": "is within noise",
+    "not measured": "is not measured",
+}
 COMPARISONS: dict[str, ModuleType] = {"steps": steps, "settings": settings, "base_tokens": base_tokens}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One claim with what each evidence says about it: the paper, unless the claim is ours, and each rung."""
+    """One claim, and what each evidence says about it: each rung and, unless the claim is ours, the paper."""
 
     claim: Claim
     outcomes: dict[str, Outcome]
 
     @property
     def opposed(self) -> list[str]:
-        """Rungs on which the claim comes out the reverse of the paper's own tables."""
+        """Rungs whose verdict is the reverse of that of the paper's own tables."""
         if PAPER not in self.outcomes:
             return []
         printed = self.outcomes[PAPER].verdict
@@ -43,7 +51,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Seen:
-    """A claim on the page of an experiment: the verdict of its rung, and the cases that rest on the page's records."""
+    """A claim on the page of an experiment: the verdict of the rung, and the cases that rest on the page's records."""
 
     claim: Claim
     outcome: Outcome
@@ -52,7 +60,7 @@ class Seen:
 
     @property
     def numbers(self) -> str:
-        """The weakest case here, the one that decides if it comes out worse elsewhere, and what the paper prints."""
+        """The weakest case here; the one that decides, if another experiment's is worse; and what the paper prints."""
         shown, decides = weakest(self.here), self.outcome.worst
         if shown is None or shown.effect is None or decides is None or decides.effect is None:
             return ""
@@ -60,9 +68,9 @@ class Seen:
         detail = f" ({shown.effect.detail})" if shown.effect.detail else ""
         told = [f"{shown.name}: {shown.shown}, needed {shown.needed}{detail}{more}."]
         if decides.verdict != shown.verdict:
-            told.append(f"{', '.join(decides.effect.sources)} decides: it {_said(decides)}.")
+            told.append(f"{', '.join(decides.effect.sources)} decides: it {_sentence(decides)}.")
         if self.printed is not None and self.printed.worst is not None:
-            told.append(f"By the paper's own numbers it {_said(self.printed.worst)}.")
+            told.append(f"By the paper's own numbers it {_sentence(self.printed.worst)}.")
         return " ".join(told)
 
 
@@ -73,11 +81,7 @@ def papers() -> Evidence:
 
 
 def judge(records: Mapping[str, Sequence[Record]]) -> list[Entry]:
-    """Every claim against the paper and each rung.
-
-    Args:
-        records: all records by rung.
-    """
+    """Every claim against the paper and each rung, given all records by rung."""
     known: dict[tuple[str, tuple[str, ...]], Evidence] = {}
     entries = []
     for claim in claims():
@@ -94,7 +98,7 @@ def judge(records: Mapping[str, Sequence[Record]]) -> list[Entry]:
 def judged(claim: Claim, evidence: Evidence) -> Outcome:
     """What one evidence says about one claim."""
     cases = list(check(claim)(evidence, **claim.given))
-    # A cell that a table leaves blank was never offered as evidence; one that a rung lacks may still be measured.
+    # A blank cell of the paper's tables was never offered as evidence; what a rung lacks may still be measured.
     offered = [case for case in cases if case.effect is not None]
     return outcome(offered if evidence.printed and offered else cases)
 
@@ -123,9 +127,6 @@ def on_page(records: Sequence[Record], entries: Sequence[Entry], rung: str) -> l
     return found
 
 
-def _said(case: Case) -> str:
+def _sentence(case: Case) -> str:
     """`holds (7B, pg19: the base at 8192 against 2048: 139 times)`."""
-    verdict = {"within noise": "is within noise", "no difference": "shows no difference"}.get(
-        case.verdict, case.verdict
-    )
-    return f"{verdict} ({case.name}: {case.shown})"
+    return f"{SAID[case.verdict]} ({case.name}: {case.shown})"

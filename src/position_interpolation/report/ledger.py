@@ -4,12 +4,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
+from position_interpolation.display.formats import markdown_lines
 from position_interpolation.evidence.evidence import EXPERIMENTS
 from position_interpolation.evidence.judging import Outcome, Verdict
-from position_interpolation.report.judge import PAPER, Entry, papers
+from position_interpolation.report.judge import PAPER, SAID, Entry, papers
 
 SHOWN = ("tiny", "smollm2")  # rungs with a column even before anything is measured
-ORDER: tuple[Verdict, ...] = ("holds", "does not hold", "no difference", "within noise", "not measured")
+MANY: dict[Verdict, str] = {  # of several claims; in the order of the ledger's counts
+    "holds": "hold",
+    "does not hold": "do not hold",
+    "no difference": "show no difference",
+    "within noise": "are within noise",
+    "not measured": "are not measured",
+}
 SUBJECTS = {
     "perplexity": "Perplexity by evaluation window (Tables 1 and 2)",
     "steps": "Perplexity by steps of tuning (Table 3)",
@@ -60,7 +67,7 @@ claims alone that name them. The claims, with the limits that they are held to, 
 
 
 def render(entries: Sequence[Entry]) -> str:
-    """The page as markdown; of the rungs in `SHOWN` one without records is shown as not measured."""
+    """The page as markdown; a rung in `SHOWN` that has no records is shown as not measured."""
     measured = {name for entry in entries for name, found in entry.outcomes.items() if found.measured}
     rungs = [*SHOWN, *sorted(measured - {PAPER, *SHOWN})]
     titles = {PAPER: papers().title, **{name: name for name in rungs}}
@@ -81,11 +88,12 @@ def _columns(entry: Entry, rungs: Sequence[str]) -> dict[str, Outcome]:
 
 
 def _counts(ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
-    """How many claims came out how, one line a column."""
+    """How many claims came out how, one line per column of the ledger."""
     lines = []
     for name, title in titles.items():
         verdicts = Counter(entry.outcomes[name].verdict for entry in ledger)
-        counted = ", ".join(f"{count} {_verb(verdict, count)}" for verdict in ORDER if (count := verdicts[verdict]))
+        counts = {verdict: verdicts[verdict] for verdict in MANY if verdicts[verdict]}
+        counted = ", ".join(f"{count} {(SAID if count == 1 else MANY)[verdict]}" for verdict, count in counts.items())
         part = sum(bool(entry.outcomes[name].measured and entry.outcomes[name].missing) for entry in ledger)
         partly = f" ({part} of the verdicts rest on part of what the claim speaks of.)" if part else ""
         lines.append(f"- {_heading(name, title)}: of {len(ledger)} claims, {counted}.{partly}")
@@ -93,7 +101,7 @@ def _counts(ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
 
 
 def _summary(heading: str, ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
-    """One row a claim, one verdict a column."""
+    """A table of verdicts: one row per claim, one column per evidence."""
     if not ledger:
         return ""
     places = [] if ledger[0].claim.ours else ["Where it stands"]
@@ -125,7 +133,7 @@ def _opposed(ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
 
 
 def _details(entry: Entry, titles: Mapping[str, str]) -> str:
-    """What one claim needs, and the case that decides it in every column."""
+    """What one claim needs, and the case that decides it, for each evidence."""
     claim = entry.claim
     rows = [
         [_heading(name, titles[name]), _verdict(found), *_case(found), _cases(found)]
@@ -150,7 +158,7 @@ def _details(entry: Entry, titles: Mapping[str, str]) -> str:
 
 
 def _every_case(entry: Entry, titles: Mapping[str, str]) -> list[str]:
-    """All measured cases, folded away, if any column has more than the one that decides."""
+    """All measured cases, folded away, if some evidence has more than the one that decides."""
     if all(len(found.measured) < 2 for found in entry.outcomes.values()):
         return []
     rows = [
@@ -179,7 +187,7 @@ def _deciding(found: Outcome) -> str:
 
 
 def _verdict(found: Outcome) -> str:
-    """The verdict, with how much of the claim it rests on if that is not all."""
+    """The verdict, and, if cases are missing, how many it rests on."""
     if found.verdict == "not measured":
         return found.verdict
     return f"**{found.verdict}**" + (f" ({len(found.measured)} of {found.cases})" if found.missing else "")
@@ -189,24 +197,5 @@ def _heading(name: str, title: str) -> str:
     return title[0].upper() + title[1:] if name == PAPER else title
 
 
-def _verb(verdict: Verdict, count: int) -> str:
-    """The verdict as it reads behind a number of claims."""
-    states: tuple[Verdict, ...] = ("within noise", "not measured")
-    single: dict[Verdict, str] = {"no difference": "shows no difference", **{one: f"is {one}" for one in states}}
-    many: dict[Verdict, str] = {
-        "holds": "hold",
-        "does not hold": "do not hold",
-        "no difference": "show no difference",
-        **{one: f"are {one}" for one in states},
-    }
-    return (single if count == 1 else many).get(verdict, verdict)
-
-
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, [":---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines) + "\n"
-
-
-def _escaped(text: str) -> str:
-    """Text that a cell shows as it stands."""
-    return text.replace("|", "\\|")
+    return markdown_lines([header, [":---"] * len(header), *rows])

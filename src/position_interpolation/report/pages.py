@@ -16,7 +16,7 @@ from position_interpolation.settings.places import CONF, EXPERIMENTS
 from position_interpolation.text.corpora import FILES
 
 PAPER = "[Position Interpolation](https://arxiv.org/abs/2306.15595) (arXiv:2306.15595v2)"
-UNNAMED = "single"  # runs outside any experiment: kept for their owner, left out of the overview
+UNNAMED = "single"  # runs outside any experiment: they have a page, but no place on the overview
 FIRST = "quickstart"
 LEDGER = "claims.md"
 NOTE = """\
@@ -63,8 +63,8 @@ def save(folder: Path) -> list[Path]:
 def render_index(results: Path) -> Path:
     """Write results/README.md: each experiment's first table and figure, what holds, where to read on.
 
-    The ledger of claims is written beside it, and every page anew: the records of one experiment may decide what the
-    page of another says. A folder that is damaged is left out, and told of on the terminal.
+    The ledger of claims and the page of every folder are written, too, because the records of one experiment may decide
+    what the page of another says. A damaged folder is left out and named on the terminal.
     """
     faults: list[str] = []
     named = (folder for folder in folders.found(results) if folder.parent.name != UNNAMED)
@@ -101,7 +101,7 @@ def render_index(results: Path) -> Path:
 
 
 def _place(folder: Path) -> tuple[int, str]:
-    """The quick start first, then the paper's tables, its theory, and what goes beyond."""
+    """Sorts the quick start first, then the paper's tables, its theory, and what goes beyond."""
     name = folder.parent.name
     order = [name.startswith(FIRST), name.startswith("table"), name == "theory", True]
     return order.index(True), folder.as_posix()
@@ -113,13 +113,7 @@ def title(records: Sequence[Record]) -> str:
 
 
 def page(records: Sequence[Record], parts: Sequence[Section], found: Sequence[Seen]) -> str:
-    """The page of one results folder.
-
-    Args:
-        records: all of it.
-        parts: what it shows.
-        found: the claims that rest on it.
-    """
+    """The page of one results folder, with its tables and figures, and the claims that rest on its records."""
     text = [
         f"# {title(records)}\n",
         _command(records),
@@ -136,7 +130,7 @@ def page(records: Sequence[Record], parts: Sequence[Section], found: Sequence[Se
 
 
 def _command(records: Sequence[Record]) -> str:
-    """How to measure and how to render again."""
+    """The commands that measure these numbers, and that render this page again."""
     first = records[0]
     base = next((item.model for item in ordered(records)), None)
     own = base and not (CONF / "model" / f"{base}.yaml").is_file()
@@ -194,5 +188,5 @@ def _entry(folder: Path, relative: str, records: Sequence[Record], part: Section
 
 
 def _markdown(text: str) -> str:
-    """A sentence in which nothing is mistaken for markup."""
+    """A sentence whose characters are not mistaken for markup."""
     return text.replace("_", "\\_").replace("*", "\\*").replace(">", "\\>")

@@ -1,4 +1,4 @@
-"""What a results folder shows, from its records: comparisons, then each task, in the order of a page."""
+"""What the page of a results folder shows, from its records: comparisons first, then each task."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -14,15 +14,15 @@ from position_interpolation.evidence.records import Record
 from position_interpolation.tasks.registry import parts
 
 Builder = Callable[[Sequence[Record]], Iterator[Section]]
-TRIAL = "smoke"  # the experiment that tries the path
-# What compares across tasks comes first: the first section of a page stands for it on the overview.
+TRIAL = "smoke"  # the experiment that only tries out the code
+# Comparisons come first, because the first section of a page stands for it on the overview.
 COMPARISONS = (rivals.sections, steps.sections, settings.sections, base_tokens.sections)
 
 
 def sections(records: Sequence[Record]) -> list[Section]:
-    """What the records allow to show, in the order of the page; drawing waits until it is asked for.
+    """The sections that the records allow, in the order of the page; nothing is drawn yet.
 
-    Several seeds of a number are shown as one (`evidence/seeds.py`), but where seeds are compared.
+    Several seeds of a number are shown as one (`evidence/seeds.py`), except where seeds are compared.
     """
     pooled = seeds.pooled(records)
     note = _repeated(pooled)
@@ -31,7 +31,7 @@ def sections(records: Sequence[Record]) -> list[Section]:
     tasks = (page.sections for page in parts("page").values())
     builders: list[Builder] = [*COMPARISONS, *tasks, steps.tuning_curves]
     for build in builders:
-        for section in build(records if build is rivals.sections else pooled):  # they are paired seed by seed
+        for section in build(records if build is rivals.sections else pooled):  # rivals are paired seed by seed
             drawings = tuple((_free(stem, taken), draw) for stem, draw in section.drawings)
             stem = _free(section.stem, taken)
             taken |= {stem, *(name for name, _ in drawings)}
@@ -42,7 +42,7 @@ def sections(records: Sequence[Record]) -> list[Section]:
 
 
 def _repeated(pooled: Sequence[Record]) -> str:
-    """What a caption says of rows that stand for several seeds; nothing if there are none."""
+    """What a caption says about rows that stand for several seeds; empty if there are none."""
     rows: dict[str, list[str]] = {}
     for record in pooled:
         extension = extension_of(record)
@@ -56,11 +56,11 @@ def _repeated(pooled: Sequence[Record]) -> str:
 
 
 def trial(records: Sequence[Record]) -> bool:
-    """Whether a run only walked the path, on random words or for a step or two: then its numbers mean nothing."""
+    """Whether a run only tried out the code, on random words or for a step or two, so that its numbers mean nothing."""
     return any(record.experiment == TRIAL or record.data.get("source") == "made_up" for record in records)
 
 
 def _free(stem: str, taken: set[str], number: int = 1) -> str:
-    """The file name itself, or the first of its numbered kind that no earlier section has."""
+    """The file name itself, or with the first number that no earlier section has taken."""
     name = stem if number == 1 else f"{stem}_{number}"
     return _free(stem, taken, number + 1) if name in taken else name

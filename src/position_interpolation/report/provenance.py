@@ -1,9 +1,9 @@
-"""Where the numbers of a results folder come from, and where they leave the paper: sentences for its page."""
+"""Where the numbers of a results folder come from, and where they differ from the paper: sentences for its page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from position_interpolation.evidence import paper, select, step_counts
-from position_interpolation.evidence.extensions import LABELS, extension_of, ordered
+from position_interpolation.evidence.extensions import extension_of, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, thousands
 from position_interpolation.tasks.benchmarks.tables import by_sample
@@ -11,34 +11,29 @@ from position_interpolation.tasks.longppl import tables as longppl
 from position_interpolation.tasks.passkey import rules
 from position_interpolation.tasks.tuning_curve import page
 
-# What `data=embedded` and `data=local` bring in the place of the paper's corpora (conf/data).
+MADE_UP = "random words, and a model of random weights: the numbers mean nothing"
+# What each source of text has in the place of the paper's corpora (conf/data).
 STAND_INS = {
     ("embedded", "pg19"): "books of the King James Bible stand in for PG-19",
     ("embedded", "proof_pile"): "source files of sympy stand in for Proof-pile",
     ("local", "proof_pile"): "LaTeX and Isabelle documents alone stand in for Proof-pile",
-    ("made_up", "pg19"): "random words, and a model of random weights: the numbers mean nothing",
-    ("made_up", "proof_pile"): "random words, and a model of random weights: the numbers mean nothing",
+    ("made_up", "pg19"): MADE_UP,
+    ("made_up", "proof_pile"): MADE_UP,
 }
 MODELS = {"smollm2_135m_instruct": " (tuned to instructions, quantised to Q4_1 and dequantised: see wheel.py)"}
 DOCUMENTS = {"pg19": 100, "proof_pile": 128}
 # Rows of each benchmark's split that the paper's harness would have asked.
 QUESTIONS = {"boolq": 3270, "piqa": 1838, "race_middle": 1436, "race_high": 3498, "winogrande": 1267}
 IDS_SHOWN = 12
-GENERATED = "generated"  # prompts, not text
+GENERATED = "generated"  # the source of prompts, which are no text
 
 
 def sources(records: Sequence[Record]) -> list[str]:
     """One markdown line for each text: its name, source, fingerprint, documents, tokens and protocols."""
     lines = []
-    measured = [
-        record
-        for record in records
-        if not (
-            record.metric in select.OF_ONE_DOCUMENT or record.task in ("theory", "rotation") or page.is_loss(record)
-        )
-    ]
-    for group, rows in _by_text(measured).items():
-        name, source, sha256 = group
+    hidden = (*select.OF_ONE_DOCUMENT, select.TRAINING_LOSS)
+    measured = (one for one in records if one.metric not in hidden and one.task not in ("theory", "rotation"))
+    for (name, source, sha256), rows in _by_text(measured).items():
         text = f"**{name}**, source `{source}`, sha256 `{(sha256 or 'none')[:16]}`"
         largest = max(rows, key=lambda record: (record.n_documents or 0, record.n_tokens or 0))
         asked = largest.data.get("source") == GENERATED
@@ -54,7 +49,7 @@ def sources(records: Sequence[Record]) -> list[str]:
 
 
 def _tuning(records: Sequence[Record]) -> list[str]:
-    """What the extensions were tuned on, one markdown line a mixture."""
+    """What the extensions were tuned on, one markdown line per mixture."""
     lines = []
     for (name, source, sha256), rows in _by_text(filter(page.is_loss, records)).items():
         tokens = max(record.n_tokens or 0 for record in rows)
@@ -74,11 +69,11 @@ def _tokens(largest: Record, rows: Sequence[Record]) -> int:
 
 
 def conditions(records: Sequence[Record]) -> list[str]:
-    """Models, code, libraries and machines behind the numbers, one markdown line each."""
+    """Code, libraries, machines, seeds and weights behind the numbers, one markdown line each."""
     versions = _unique(", ".join(f"{name} {number}" for name, number in record.versions.items()) for record in records)
     weights = _unique(
         f"{item.base}, {item.label}: `{(record.weights_sha256 or 'none')[:16]}`"
-        for record in sorted(records, key=lambda record: _rank(record))
+        for record in sorted(records, key=_rank)
         if (item := extension_of(record)) is not None
     )
     spent = sum({record.signature: record.seconds for record in records}.values())
@@ -99,53 +94,67 @@ def _duration(seconds: float) -> str:
 
 def deviations(records: Sequence[Record]) -> list[str]:
     """What differs from the paper's setup, as far as records tell; markdown lines."""
-    lines = []
+    lines = (*_models(records), *_texts(records), *_unstated(records), *_beyond(records))
+    return [f"- {line}" for line in dict.fromkeys(lines)]
+
+
+def _models(records: Sequence[Record]) -> Iterator[str]:
+    """Other models than the paper's, tuned otherwise."""
     for item in ordered(step_counts.ends(records)):
         if "llama" not in item.model.lower():
             kind = MODELS.get(item.model, "")
-            lines.append(f"Model: {item.base}{kind} with L = {item.base_window}, for LLaMA with L = 2048.")
+            yield f"Model: {item.base}{kind} with L = {item.base_window}, for LLaMA with L = 2048."
         wanted = paper.TUNED.get(item.method)
         if item.steps and wanted and item.steps != wanted and not item.control:
-            lines.append(
-                f"Tuning: {item.label}; the paper's {LABELS.get(item.method, item.method)} is tuned {wanted} steps."
-            )
+            yield f"Tuning: {item.label}; the paper's {item.method_name} is tuned {wanted} steps."
     if any("PoSE" in str(record.data.get("name")) for record in records if page.is_loss(record)):
-        lines.append("Tuning: on short chunks whose positions skip (PoSE, arXiv:2309.10400), for whole windows.")
+        yield "Tuning: on short chunks whose positions skip (PoSE, arXiv:2309.10400), for whole windows."
+
+
+def _texts(records: Sequence[Record]) -> Iterator[str]:
+    """Other texts than the paper's, or fewer."""
     for task, source, count in _unique_texts(records):
         if (source, task) in STAND_INS:
-            lines.append(f"Text: {STAND_INS[source, task]}.")
+            yield f"Text: {STAND_INS[source, task]}."
         if task in DOCUMENTS and count != DOCUMENTS[task]:
-            lines.append(f"Documents of {task}: {count}, for {DOCUMENTS[task]}.")
+            yield f"Documents of {task}: {count}, for {DOCUMENTS[task]}."
     for rows in select.summaries(records).values():
         printed, reports = paper.printed()["govreport"], (row for row in rows if row.metric in select.ROUGES)
         tuned = next((row.n_documents for row in rows if row.metric == "summary_steps"), None)
         pairs = f", fine-tuned on {plural(tuned, 'pair')} for {thousands(printed['train_documents'])}" if tuned else ""
-        lines.append(f"Summaries: {select.counted(reports, 'report')} for {printed['eval_documents']}{pairs}.")
+        yield f"Summaries: {select.counted(reports, 'report')} for {printed['eval_documents']}{pairs}."
+
+
+def _unstated(records: Sequence[Record]) -> Iterator[str]:
+    """Choices that the paper does not state, and benchmarks of fewer questions."""
     if select.perplexities(records):
-        lines.append("Aggregation: the paper does not state it; here every scored token counts alike (`token`).")
+        yield "Aggregation: the paper does not state it; here every scored token counts alike (`token`)."
     for rule in dict.fromkeys(str(group.rule) for group in rules.passkeys(records)):
-        lines.append(
+        yield (
             "Passkey: the paper states neither prompt length nor matching rule; here prompt and answer fill "
             f"the window and decoding is greedy. {rules.SENTENCES[rule]}"
         )
     for task, asked in dict.fromkeys((record.task, record.n_documents) for record in records):
         if task in QUESTIONS and asked != QUESTIONS[task]:
-            lines.append(f"Questions of {task}: {asked}, for {QUESTIONS[task]}.")
+            yield f"Questions of {task}: {asked}, for {QUESTIONS[task]}."
     if by_sample(records):
-        lines.append(
+        yield (
             "Benchmarks: the paper states neither harness nor scoring rule; here the choice with the largest summed "
             "log-likelihood is the answer, in the templates at the top of tasks/benchmarks/questions.py. Compare "
             "within the table."
         )
+
+
+def _beyond(records: Sequence[Record]) -> Iterator[str]:
+    """What the paper does not measure."""
     if select.positions(records):
-        lines.append("Perplexity by position is no experiment of the paper.")
+        yield "Perplexity by position is no experiment of the paper."
     if select.heads(records):
-        lines.append("Queries and keys of real heads are measured nowhere in the paper.")
+        yield "Queries and keys of real heads are measured nowhere in the paper."
     if any(record.task == "retrieval" for record in records):
-        lines.append("Harder retrieval than the passkey's is no experiment of the paper.")
+        yield "Harder retrieval than the passkey's is no experiment of the paper."
     if any(record.metric == longppl.KEY for record in records):
-        lines.append("LongPPL (arXiv:2410.23771) is no measure of the paper.")
-    return [f"- {line}" for line in dict.fromkeys(lines)]
+        yield "LongPPL (arXiv:2410.23771) is no measure of the paper."
 
 
 def _by_text(records: Iterable[Record]) -> dict[tuple[str, str, str | None], list[Record]]:
@@ -167,7 +176,7 @@ def _unique_texts(records: Iterable[Record]) -> list[tuple[str, str, int]]:
 
 
 def _ids(record: Record) -> str:
-    """The documents by id, folded away if they are many."""
+    """The ids of a record's documents, folded away if there are many."""
     ids = record.data.get("ids") or []
     if not ids:
         return ""
@@ -178,7 +187,7 @@ def _ids(record: Record) -> str:
 
 
 def _unique(values: Iterable[object]) -> list[str]:
-    """Distinct values as text, in the order in which they come; None is left out."""
+    """Distinct values as text, in order of first appearance, without None."""
     return list(dict.fromkeys(str(value) for value in values if value is not None))
 
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from position_interpolation.display.terminal import LOG_WIDTH, grid
+from position_interpolation.display import terminal
 from position_interpolation.evidence.judging import Verdict
 from position_interpolation.evidence.records import ROWS, read
 from position_interpolation.report import judge
@@ -24,23 +24,15 @@ STYLES: dict[Verdict, str] = {
 
 
 def print_summary(folders: Sequence[Path], console: Console | None = None) -> None:
-    """Print what each results folder says; folders without records are passed over.
-
-    Args:
-        folders: results/<experiment>/<rung>.
-        console: where to print; the terminal by default.
-    """
-    console = console or Console()
-    if not console.is_terminal:
-        console = Console(file=console.file, width=LOG_WIDTH)
+    """Print what each results folder says; folders without records are skipped. Prints to the terminal by default."""
+    console = terminal.opened(console)
     for folder in folders:
         records = read(folder / ROWS)
         if not records:
             continue
         console.rule(f"[bold]{title(records)}")
         for part in sections(records):
-            console.print(grid(part.table, part.title, console.width))
-            console.print(Text(part.table.caption, style="dim"), "")
+            terminal.show(console, part.table, part.title)
         if trial(records):
             console.print(Text("A trial of the path: its numbers mean nothing.", style="bold yellow"))
         else:

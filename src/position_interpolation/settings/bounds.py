@@ -1,4 +1,4 @@
-"""Numbers of the configuration: what each can be stands beside its field."""
+"""Bounds for numbers of the configuration, which stand beside their fields."""
 
 import math
 from dataclasses import field, fields
@@ -10,16 +10,12 @@ from position_interpolation.settings.errors import UsageError
 
 
 def number(default: Any = MISSING, *, least: float, most: float = math.inf) -> Any:
-    """A dataclass field whose value is finite, at least `least` and at most `most`; None stands for not given."""
+    """A dataclass field whose value is finite, at least `least` and at most `most`; None means not given."""
     return field(default=default, metadata={"least": least, "most": most})
 
 
 def check(group: str, settings: Any) -> None:
-    """Every bounded field of a settings object is within its bounds.
-
-    Raises:
-        UsageError: for the first that is not.
-    """
+    """Raise UsageError for the first field of a settings object that is outside its bounds."""
     for item in fields(settings):
         value = getattr(settings, item.name)
         if "least" not in item.metadata or value is None:

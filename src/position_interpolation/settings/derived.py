@@ -1,6 +1,7 @@
 """From a composed configuration to the numbers a run uses."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from position_interpolation.settings.errors import UsageError
@@ -9,7 +10,7 @@ from position_interpolation.settings.schema import RECALL, Config, Method
 
 @dataclass(frozen=True)
 class Extension:
-    """What is done to a base: (method, factor, tuning steps) and the window L' that results."""
+    """What is done to a base: method, factor and tuning steps, and the window L' that results."""
 
     method: str
     factor: float
@@ -27,13 +28,13 @@ def settings(config: Config) -> dict[str, Any] | None:
 
 
 def _value(config: Config, key: str) -> Any:
-    """What a key holds, a list as text; None below what is not given, such as the shape of a model with weights."""
+    """The value of a key, a list as text; None below a key that is not given, such as model.architecture."""
     found: Any = config
     for name in key.split("."):
         if found is config.train.mixture and name in (*config.data.corpora, RECALL):
             found = found.get(name, 0.0)  # shares of 0 are left out
             continue
-        if found is config.method.options:  # a method has its own where none is given
+        if found is config.method.options:  # without a value, the method has its own
             found = found.get(name)
             continue
         try:
@@ -48,8 +49,13 @@ def _value(config: Config, key: str) -> Any:
 
 
 def swept(config: Config) -> dict[str, Any]:
-    """The values of the keys that tell a sweep's jobs apart, those that the experiment varies among them."""
+    """The values of the keys that tell a sweep's jobs apart, including those that the experiment varies."""
     return {key: _value(config, key) for key in dict.fromkeys([*config.swept, *config.varied])}
+
+
+def results_folder(config: Config) -> Path:
+    """Where the records, tables and figures of this run's experiment and rung are kept."""
+    return Path(config.paths.results) / config.experiment_name / config.model.rung
 
 
 def reach(config: Config) -> int:
@@ -65,7 +71,7 @@ def tuned(method: Method) -> Method:
 
 
 def training(config: Config) -> str:
-    """What is tuned for a job, as a key. At a constant rate fewer steps are a checkpoint of the same training."""
+    """A key that jobs share if one training serves them. At a constant rate, fewer steps are a checkpoint of it."""
     wanted, train = extension(config), config.train
     if not wanted.steps:
         return repr([config.model, config.method, wanted.factor, config.seed])
@@ -92,7 +98,7 @@ def extension(config: Config) -> Extension:
 
 
 def evaluation_windows(config: Config, task: Windows) -> list[int]:
-    """Windows W to evaluate at. By default an extension is not asked about windows past its own; the base is."""
+    """Windows W to evaluate at. By default, no extension is evaluated past its own window; the base is."""
     if task.windows is not None:
         return task.windows
     windows = [round(factor * config.model.window) for factor in task.window_factors]
@@ -100,7 +106,7 @@ def evaluation_windows(config: Config, task: Windows) -> list[int]:
 
 
 def batch(config: Config) -> int:
-    """Sequences of a training step: as many as `step_windows` windows of L fill, else as given; one at least."""
+    """Sequences per training step: as many as `step_windows` windows of L fill, at least one; else as given."""
     windows = config.train.step_windows
     return config.train.batch_size if windows is None else max(1, windows * config.model.window // sequence(config))
 

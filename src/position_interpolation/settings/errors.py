@@ -1,4 +1,4 @@
-"""The exceptions that a user is meant to read, and what they say of others."""
+"""The exception that a user is meant to read, and how others are told."""
 
 GO_ON = "what was finished is kept, and the same command goes on"
 
@@ -11,13 +11,13 @@ class UsageError(ValueError):
 
 
 def shortened(error: Exception) -> str:
-    """What is wrong, on one line that does not repeat a whole document."""
+    """An exception in one line of limited length."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     return text if len(text) <= 300 else f"{text[:300]} ..."
 
 
 def told(error: UsageError | OSError) -> str:
-    """The one line that a user reads; of a full disk or a folder that cannot be written, with the place."""
+    """The one line that a user reads; it names the place if a disk is full or a folder cannot be written."""
     if isinstance(error, UsageError):
         return f"error: {error}"
     if isinstance(error, BrokenPipeError):

@@ -1,31 +1,21 @@
 """What the numbers and choices of the configuration can be."""
 
 import math
-from typing import TypeVar
+from collections.abc import Iterable
 
 from position_interpolation.settings import bounds
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Architecture, Config
 
-Choice = TypeVar("Choice")
 
-
-def known(what: str, value: Choice, choices: "tuple[Choice, ...] | list[Choice]") -> None:
-    """A value is one of its choices.
-
-    Raises:
-        UsageError: it is not.
-    """
-    if value not in choices:
-        raise UsageError(f"{what}={value} is not known: choose one of {', '.join(map(str, choices))}")
+def known(what: str, value: str, choices: Iterable[str]) -> None:
+    """Raise UsageError unless a value is one of its choices."""
+    if value not in (names := tuple(choices)):
+        raise UsageError(f"{what}={value} is not known: choose one of {', '.join(names)}")
 
 
 def check_numbers(config: Config) -> None:
-    """Every number is one that it can be: finite, and between the least and the most that make sense.
-
-    Raises:
-        UsageError: for the first that is not.
-    """
+    """Raise UsageError for the first number that is not finite, or outside what makes sense."""
     for group in ("model", "context", "train", "task", "compute"):
         bounds.check(group, getattr(config, group))
     factors = getattr(config.task, "window_factors", [])
@@ -50,11 +40,7 @@ def check_numbers(config: Config) -> None:
 
 
 def check_architecture(shape: Architecture | None) -> None:
-    """A model of this shape can be built.
-
-    Raises:
-        UsageError: it cannot.
-    """
+    """Raise UsageError unless a model of this shape can be built."""
     if shape is None:
         return
     for key, value in vars(shape).items():

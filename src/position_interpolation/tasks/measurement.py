@@ -1,4 +1,4 @@
-"""A measurement: what is computed, and everything that can change its numbers. Shared by the modules of all tasks."""
+"""A measurement: what is computed, and everything that can change its numbers. All tasks share this module."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ class Measured:
 
 
 def raw(config: Config, kind: str, signature: str, suffix: str = "") -> Path:
-    """Where what the model said is kept, for a killed run to go on: empty if it is to be measured again."""
+    """Where raw results are kept, so that a killed run can go on; emptied if they are to be measured again."""
     place = Path(config.paths.runs) / kind / f"{signature}{suffix}"
     if config.measure_again and distributed.is_first():
         if place.is_dir():
@@ -41,27 +41,22 @@ def raw(config: Config, kind: str, signature: str, suffix: str = "") -> Path:
     return place
 
 
-def itself(prepared: Prepared) -> Prepared:
-    """What is measured, unless a measurement says otherwise: the run's own extension."""
-    return prepared
-
-
 @dataclass(frozen=True)
 class Measurement:
     """One thing to measure: everything that can change its numbers, and how to get them."""
 
     parts: dict[str, Any]
     measure: Callable[[], list[Measured]]
-    # From the run's extension to the one whose weights are measured; to None where no model is.
-    subject: Callable[[Prepared], Prepared | None] = itself
-    # Told the signature once the numbers are kept, measured or recalled: for what a run writes beside its records.
+    # From the run's extension to the one whose weights are measured, or to None where no model is measured.
+    subject: Callable[[Prepared], Prepared | None] = lambda prepared: prepared
+    # Called with the signature once the numbers are kept, measured or recalled, to write files beside the records.
     beside: Callable[[str], None] = lambda _: None
-    dtype: str | None = None  # of numbers that the model's precision has no part in
+    dtype: str | None = None  # set where the model's precision does not matter
     task: str | None = None  # what its records call their task; None: the name of the run's task
 
 
 def common(prepared: Prepared, documents: Documents | None) -> dict[str, Any]:
-    """What every signature holds."""
+    """The parts that most signatures have in common."""
     return {
         "extension": prepared.parts,
         "tokenizer": encoding.tokenizer_sha256(prepared.tokenizer),
@@ -71,10 +66,9 @@ def common(prepared: Prepared, documents: Documents | None) -> dict[str, Any]:
 
 
 def text(documents: Documents, ids: tuple[str, ...], **cut: float | str | None) -> dict[str, Any]:
-    """What a record says about its data: `ids` were measured, after `cut` (such as truncate=4096) had its way.
+    """What a record says about its data: `ids` were measured, shortened as `cut` says (such as truncate=4096).
 
-    The fingerprint covers the documents and the cut, so that numbers of whole and of shortened documents are never
-    taken for numbers of one text.
+    The fingerprint covers the documents and the cut, so whole and shortened documents are never taken for one text.
     """
     whole = documents.sha256
     sha256 = hashlib.sha256(json.dumps([whole, cut]).encode()).hexdigest() if cut else whole

@@ -1,4 +1,4 @@
-"""Which tasks there are. A new one is a folder and a line here (docs/add_a_task.md)."""
+"""The tasks that there are. A new one is a folder and a line here (docs/add_a_task.md)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -31,40 +31,35 @@ class Entry:
 
     settings: type[Task]  # its `kind` is the task's name here
     check: Callable[[Config, Any], None]  # refuses settings that make no sense, before anything is computed
-    # The package with measure.py and, as they are needed, page.py and claims.py. Each is imported when it is asked for:
-    # torch takes seconds to import.
-    folder: str
 
 
-# In the order of a page.
+# By folder, in the order of a page. A folder has measure.py and, as they are needed, page.py and claims.py. These are
+# imported only when they are needed, because torch takes seconds to import.
 TASKS: dict[str, Entry] = {
-    "perplexity": Entry(perplexity.PerplexityTask, perplexity.check, f"{HERE}.perplexity"),
-    "longppl": Entry(longppl.LongPPLTask, longppl.check, f"{HERE}.longppl"),
-    "passkey": Entry(passkey.PasskeyTask, passkey.check, f"{HERE}.passkey"),
-    "retrieval": Entry(retrieval.RetrievalTask, retrieval.check, f"{HERE}.retrieval"),
-    "positions": Entry(positions.PositionsTask, positions.check, f"{HERE}.positions"),
-    "benchmarks": Entry(benchmarks.BenchmarksTask, benchmarks.check, f"{HERE}.benchmarks"),
-    "govreport": Entry(govreport.GovReportTask, govreport.check, f"{HERE}.govreport"),
-    "rotation": Entry(rotation.RotationTask, rotation.check, f"{HERE}.rotation"),
-    "heads": Entry(heads.HeadsTask, heads.check, f"{HERE}.heads"),
+    "perplexity": Entry(perplexity.PerplexityTask, perplexity.check),
+    "longppl": Entry(longppl.LongPPLTask, longppl.check),
+    "passkey": Entry(passkey.PasskeyTask, passkey.check),
+    "retrieval": Entry(retrieval.RetrievalTask, retrieval.check),
+    "positions": Entry(positions.PositionsTask, positions.check),
+    "benchmarks": Entry(benchmarks.BenchmarksTask, benchmarks.check),
+    "govreport": Entry(govreport.GovReportTask, govreport.check),
+    "rotation": Entry(rotation.RotationTask, rotation.check),
+    "heads": Entry(heads.HeadsTask, heads.check),
 }
-THEORY = f"{HERE}.theory"  # measures no extension, but has a page and claims as a task does
+THEORY = "theory"  # measures no extension, but has a page and claims as a task does
 
 
 def parts(name: str) -> dict[str, ModuleType]:
-    """The modules of that name, `page` or `claims`, of every task that has one, by the task's folder, in order."""
-    modules = {
-        folder.rpartition(".")[2]: f"{folder}.{name}"
-        for folder in (*(entry.folder for entry in TASKS.values()), THEORY)
-    }
+    """The modules called `page` or `claims` of the tasks that have one, by task, in the order of a page."""
+    modules = {task: f"{HERE}.{task}.{name}" for task in (*TASKS, THEORY)}
     return {task: import_module(module) for task, module in modules.items() if find_spec(module) is not None}
 
 
 def measurements(prepared: "Prepared") -> "Iterator[Measurement]":
-    """What the run's task asks of the extension, in order; last, of a tuned one, its loss curve.
+    """What the run's task measures on the extension, in order; if it is tuned, its loss curve comes last.
 
     A task reads and checks what it needs before the first measurement, which is when tuning starts.
     """
     task = prepared.config.task
-    yield from import_module(f"{TASKS[task.kind].folder}.measure").measurements(prepared, task)
+    yield from import_module(f"{HERE}.{task.kind}.measure").measurements(prepared, task)
     yield from import_module(f"{HERE}.tuning_curve.measure").measurements(prepared)

@@ -1,7 +1,7 @@
 """Where text comes from: the Hugging Face hub, a local directory, or installed packages, behind one interface.
 
 The source is chosen in the configuration and never swapped silently. Every document has a stable id, so that a result
-names what it was measured on.
+can name what it was measured on.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from position_interpolation.text.embedded import COLLECTIONS
 
 PARTS = ("all", "train", "test")
 FILES = ("local", "own")  # sources that read files below data.root
-TEXT_ALONE = ("embedded", "made_up")  # sources of plain documents, without questions or summaries
+TEXT_ALONE = ("embedded", "made_up")  # sources of plain documents that have no questions or summaries
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ Kind = TypeVar("Kind", bound=Document)
 
 @dataclass(frozen=True)
 class Documents:
-    """A named, fingerprinted list of documents: what a record says about its data."""
+    """A named list of documents with a fingerprint: what a record says about its data."""
 
     name: str
     source: str
@@ -53,13 +53,9 @@ class Documents:
 
 
 def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None = None) -> Documents:
-    """Load the corpus `name` of the configured source.
+    """Load the corpus of a role (`pg19`, `proof_pile`, `books`, `mathematics`, ...) from the configured source.
 
-    Args:
-        data: the configured source and its corpora.
-        name: the corpus, by its role (`pg19`, `proof_pile`, `books`, `mathematics`, ...).
-        limit: keep the first `limit` documents; None keeps all.
-        ids: keep exactly these documents, in this order; None keeps all.
+    A limit keeps the first so many documents; ids keep exactly these documents, in this order.
 
     Raises:
         UsageError: no such corpus, its files or package are missing, or an id is not in it.
@@ -70,12 +66,12 @@ def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None 
 
 
 def called(data: Data, name: str) -> str:
-    """What pages call a corpus: your own text by its folder, any other by its role."""
+    """What pages call a corpus: your own text by its folder's name, any other by its role."""
     return naming.of(data.root, name) if data.source == "own" else name
 
 
 def shares(data: Data, mixture: dict[str, float]) -> str:
-    """`books 0.6, recall 0.4`: a training mixture, its corpora by what pages call them."""
+    """A training mixture in words, its corpora called as on pages: `books 0.6, recall 0.4`."""
     found: dict[str, float] = {}
     for name, share in mixture.items():
         own = name if name == RECALL else called(data, name)
@@ -86,10 +82,10 @@ def shares(data: Data, mixture: dict[str, float]) -> str:
 def select(
     documents: Iterable[Kind], data: Data, name: str, limit: int | None, ids: list[str] | None
 ) -> tuple[Kind, ...]:
-    """Those of a corpus's part that are asked for; the arguments are those of `load`.
+    """The documents of a corpus's part that are asked for; the arguments are those of `load`.
 
     Raises:
-        UsageError: nothing is left, an id is not there, or two documents share one.
+        UsageError: none is left, an id is not there, or two documents share one.
     """
     corpus = corpus_of(data, name)
     own = (document for document in documents if _in_part(document.id, corpus))
@@ -116,10 +112,7 @@ def select(
 def rows(data: Data, name: str, texts: tuple[str, ...] = ()) -> Iterator[Row]:
     """Rows of a corpus with all their fields and an `id`, for tasks whose data is more than one text.
 
-    Args:
-        data: the configured source, one that has more than texts.
-        name: the corpus.
-        texts: fields that must hold text.
+    The fields `texts` must hold text.
 
     Raises:
         UsageError: no such corpus, its files are missing or damaged, or the source has texts alone.
@@ -131,7 +124,7 @@ def rows(data: Data, name: str, texts: tuple[str, ...] = ()) -> Iterator[Row]:
 
 
 def require(data: Data, name: str) -> None:
-    """Make sure, without reading it, that a corpus can be had.
+    """Make sure that a corpus is available, without reading it.
 
     Raises:
         UsageError: no such corpus, or its files are missing.
@@ -163,7 +156,7 @@ def require(data: Data, name: str) -> None:
 
 
 def corpus_of(data: Data, name: str) -> Corpus:
-    """A corpus as it is read: of `own` text, the folder that is called as its part, if there is one."""
+    """A corpus as it is read: in `own` text a folder called like its part, if there is one, is that part."""
     corpus = data.corpora[name]
     if data.source == "own" and (Path(str(data.root)) / corpus.part).is_dir():
         return replace(corpus, files=[corpus.part], part="all")
@@ -173,7 +166,7 @@ def corpus_of(data: Data, name: str) -> Corpus:
 def in_test_part(document_id: str) -> bool:
     """Whether a document belongs to the test third of a corpus that has no official split.
 
-    Decided by a hash of the id, never by position: neighbouring documents are often chapters of one book.
+    A hash of the id decides, not the position, because neighbouring documents are often chapters of one book.
     """
     return int(hashlib.sha256(document_id.encode()).hexdigest(), 16) % 3 == 0
 
@@ -207,10 +200,10 @@ def _rows(data: Data, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _read(data: Data, name: str, texts: tuple[str, ...]) -> Iterator[Row]:
-    """Rows of files or of the hub, the fields `texts` of which hold text.
+    """Rows of files or of the hub, in which the fields `texts` hold text.
 
     Raises:
-        UsageError: they cannot be read, or one lacks such a field.
+        UsageError: rows cannot be read, or one has no text in such a field.
     """
     corpus = corpus_of(data, name)
     found = hub.rows(corpus, data.kept) if data.source == "hub" else local.rows(Path(str(data.root)), corpus)
@@ -223,7 +216,7 @@ def _read(data: Data, name: str, texts: tuple[str, ...]) -> Iterator[Row]:
                 )
             text = row[field]
             try:
-                text.encode()  # half of a surrogate pair is no text, and no tokenizer takes it
+                text.encode()  # no tokenizer takes half of a surrogate pair
             except (AttributeError, UnicodeEncodeError) as error:
                 wrong = f"{text!r:.80}" if not isinstance(text, str) else shortened(error)
                 raise UsageError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from position_interpolation.settings.errors import UsageError
 
 LINE = 72  # characters, about as long as the lines of the books that tiny was trained on
+LEAST = 10_000  # characters of a module that can stand as a document
 
 
 def king_james() -> Iterator[tuple[str, str]]:
@@ -34,8 +35,8 @@ def king_james() -> Iterator[tuple[str, str]]:
         yield f"kjv-{book:02d}", "\n".join(textwrap.fill(each, LINE, break_on_hyphens=False) for each in paragraphs)
 
 
-def sympy_sources(minimum_characters: int = 10_000) -> Iterator[tuple[str, str]]:
-    """Yield (id, text) for each module of sympy that is long enough to be a document; tests are left out.
+def sympy_sources() -> Iterator[tuple[str, str]]:
+    """Yield (id, text) for each module of sympy of at least 10,000 characters; tests are left out.
 
     Raises:
         UsageError: the package is not installed.
@@ -46,7 +47,7 @@ def sympy_sources(minimum_characters: int = 10_000) -> Iterator[tuple[str, str]]
         if "tests" in name.parts or "benchmarks" in name.parts:
             continue
         text = path.read_text(encoding="utf-8")
-        if len(text) >= minimum_characters:
+        if len(text) >= LEAST:
             yield "sympy-" + "-".join(name.parts), text
 
 

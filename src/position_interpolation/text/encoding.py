@@ -1,4 +1,4 @@
-"""Text to token ids: what a tokenizer writes, what it puts in front, and its fingerprint."""
+"""Text to token ids and back, the special tokens around it, and a tokenizer's fingerprint."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from typing import Any
 
 from position_interpolation.settings.errors import UsageError, shortened
 
-CHARACTERS = 20  # of a token that is longer than most: more text is read where a document's are longer
+CHARACTERS = 20  # length of a long token: where a document's tokens are longer on average, more text is read
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of a text without special tokens in front or behind; one that is spelt out in it is that token."""
+    """Token ids of a text without special tokens around it; one that is spelt out in the text is that token."""
     ids: list[int] = _encoded(tokenizer, text)["input_ids"]
     return ids
 
@@ -24,16 +24,16 @@ def first_tokens(tokenizer: Any, text: str, count: int | None) -> list[int]:
 
 
 def ends(tokenizer: Any, text: str, count: int) -> list[int]:
-    """Where in the text, in characters, each of its first `count` tokens ends; of its last, where the text does."""
+    """Where in the text each of its first `count` tokens ends, in characters; its last token ends with the text."""
     read = _beginning(tokenizer, text, count)
     found = [end for _, end in read.encodings[0].offsets]
     return found[:count] if len(found) > count else [*found[:-1], len(text)]
 
 
 def _beginning(tokenizer: Any, text: str, count: int) -> Any:
-    """At least the first `count` tokens, those that a cut behind them could not have changed.
+    """At least the first `count` tokens, as they are in the whole text.
 
-    Text is read until as many tokens again stand behind them: a cut changes none but the last few before it.
+    Cutting a text changes only its last few tokens, so text is read until at least as many further tokens follow.
     """
     room = CHARACTERS * count
     while room < len(text):
@@ -61,13 +61,13 @@ def decode(tokenizer: Any, ids: Sequence[int], *, special: bool = True) -> str:
 
 
 def bos(tokenizer: Any) -> int | None:
-    """The token that the tokenizer itself puts in front of text, if it does: LLaMA's does, SmolLM2's does not."""
+    """The token that the tokenizer itself puts in front of text, if any: LLaMA's does, SmolLM2's does not."""
     ids = _encoded(tokenizer, "a", special=True)["input_ids"]
     return int(ids[0]) if ids and ids[0] == tokenizer.bos_token_id else None
 
 
 def end(tokenizer: Any) -> list[int]:
-    """EOS, which ends a document; nothing where the tokenizer has none, and the next document follows at once."""
+    """EOS, which ends a document; empty if the tokenizer has none, so that the next document follows at once."""
     return [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
 
 

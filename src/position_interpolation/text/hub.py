@@ -1,7 +1,7 @@
-"""Rows of the Hugging Face hub: streamed once, kept on disk in blocks as they come, gone on with where reading ended.
+"""Rows of the Hugging Face hub: streamed once and kept on disk in blocks, so that reading can go on where it ended.
 
-A run of the paper's size reads some gigabytes of the Pile; neither a second run nor one that was killed half-way reads
-them again. The blocks of a corpus are numbered; the last of a corpus that was read to its end is an empty one.
+A run of the paper's size reads some gigabytes of the Pile. Neither a second run nor one that was killed half-way reads
+them again. The blocks of a corpus are numbered; a corpus that was read to its end has an empty block last.
 """
 
 import gzip
@@ -17,16 +17,14 @@ from position_interpolation.machine import files
 from position_interpolation.settings.errors import UsageError, shortened
 from position_interpolation.settings.schema import Corpus
 
-BLOCK = 1 << 24  # characters of JSON that fill a block
+BLOCK = 1 << 24  # characters of JSON in a block
 Row = dict[str, Any]
 
 
 def rows(corpus: Corpus, kept: str | None) -> Iterator[tuple[str, Row]]:
-    """Yield every row of a corpus with its place, for messages, and an `id`; loading scripts are never run.
+    """Yield every row of a corpus with its place (for messages) and an `id`; loading scripts are never run.
 
-    Args:
-        corpus: its `dataset` and what goes with it.
-        kept: where the blocks of all corpora are kept; None keeps nothing.
+    Blocks are kept in the folder `kept`, if one is given.
 
     Raises:
         UsageError: the data set cannot be had.
@@ -67,7 +65,7 @@ def _rows(corpus: Corpus, kept: str | None) -> Iterator[Row]:
 
 
 def _blocks(streamed: Iterator[Row]) -> Iterator[list[Row]]:
-    """Rows in blocks of about the same size, an empty one at the end."""
+    """Rows in blocks of about the same size, with an empty block at the end."""
     block: list[Row] = []
     size = 0
     for row in streamed:
@@ -104,7 +102,7 @@ def _streamed(corpus: Corpus, start: int) -> Iterator[Row]:
                     "of these, or to null to number the rows"
                 )
             identifier = str(row[corpus.id_field]) if corpus.id_field else f"{corpus.split}-{index}"
-            # PG-19 rows on the hub carry the book's number as the last part of its address.
+            # In PG-19 on the hub, the last part of a book's address is its number.
             yield {**row, "id": identifier.rstrip("/").rsplit("/", 1)[-1].removesuffix(".txt")}
     except UsageError:
         raise
@@ -127,7 +125,7 @@ def _way_out(error: Exception) -> str:
 
 
 def _name(corpus: Corpus) -> str:
-    """A folder for what is read from the hub alike."""
+    """The folder for rows that are read from the hub in the same way."""
     asked = [corpus.dataset, corpus.subset, list(corpus.files), corpus.split, corpus.revision, corpus.id_field]
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:24]
 
@@ -142,7 +140,7 @@ def _line(row: Row) -> str:
 
 
 def _kept(folder: Path, number: int) -> list[Row] | None:
-    """A block from disk; None if it is not there, or damaged and so to be read again."""
+    """A block from disk; None if it is absent or damaged."""
     try:
         with gzip.open(folder / f"{number:06d}.jsonl.gz", "rt", encoding="utf-8") as lines:
             return [json.loads(line) for line in lines]

@@ -18,10 +18,10 @@ Row = dict[str, Any]
 
 
 def files(root: Path, corpus: Corpus) -> list[tuple[str, Path]]:
-    """The files of a corpus, each with the name that its rows are numbered under; what a folder holds, in name order.
+    """The files of a corpus, each with the name that its rows get; those of a folder are ordered by name.
 
     Raises:
-        UsageError: an entry is not there, or a folder without a file that can be read.
+        UsageError: an entry does not exist, or is a folder without a file that can be read.
     """
     found = []
     for entry in corpus.files:
@@ -37,13 +37,13 @@ def files(root: Path, corpus: Corpus) -> list[tuple[str, Path]]:
 
 
 def _below(folder: Path) -> list[Path]:
-    """Every file below a folder, by its name there; hidden ones are left out."""
+    """Every file below a folder, relative to it; hidden ones are left out."""
     names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     return [name for name in names if not any(part.startswith(".") for part in name.parts)]
 
 
 def rows(root: Path, corpus: Corpus) -> Iterator[tuple[str, Row]]:
-    """Yield every row with its place, for messages, and an `id`: its own, or the file's name and the row's number.
+    """Yield every row with its place (for messages) and an `id`: its own, or the file's name and the row's number.
 
     Raises:
         UsageError: a file cannot be read as what its name says.
@@ -67,7 +67,7 @@ def rows(root: Path, corpus: Corpus) -> Iterator[tuple[str, Row]]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Row]]:
-    """Rows of JSON lines with their line's number; empty lines are passed over."""
+    """Rows of JSON lines with their line numbers; empty lines are skipped."""
     with _opened(path) as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
@@ -78,7 +78,7 @@ def _lines(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _whole(path: Path) -> Iterator[tuple[int, Row]]:
-    """Rows of a parquet file; of plain text one, which is all of it."""
+    """Rows of a parquet file with their numbers; plain text is a single row."""
     if _kind(path) in TEXT:
         with _opened(path) as text:
             yield 1, {"text": text.read()}
@@ -91,7 +91,7 @@ def _whole(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _opened(path: Path) -> TextIO:
-    """Its text; a byte order mark at the beginning is none of it."""
+    """The file opened as text, without a byte order mark."""
     if path.suffix != ".zst":
         opening: Any = gzip.open if path.suffix == ".gz" else open
         return cast(TextIO, opening(path, "rt", encoding="utf-8-sig"))
@@ -111,6 +111,6 @@ def _kind(path: Path) -> str:
 
 
 def _stem(path: Path) -> str:
-    """A file's name below its folder, as one word without endings."""
+    """A file's path below its folder as one word, without endings."""
     plain = path.with_suffix("") if path.suffix in COMPRESSED else path
     return "-".join(plain.with_suffix("").parts)

@@ -1,4 +1,4 @@
-"""Text that means nothing, for walking through a run before its real text is at hand."""
+"""Text that means nothing, for trying a run before its real text is at hand."""
 
 import random
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""Text that is in two corpora, found by content: whatever ids, line breaks, capitals or punctuation it has there.
+"""Text that two corpora share, found by content, whatever ids, line breaks, capitals or punctuation it has in each.
 
-A text, reduced to its letters and digits, is cut into pieces where its own bytes say so, so that the same passage is
-cut alike wherever it stands. Pieces are compared by hash.
+A text is reduced to its letters and digits, then cut into pieces at places that its own bytes decide. So a passage is
+cut in the same way wherever it stands. Pieces are compared by hash.
 """
 
 import re
@@ -17,12 +17,12 @@ from position_interpolation.machine import files
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.text.corpora import Documents
 
-VERSION = 1  # of the cutting
-REACH = 8  # bytes that decide whether a piece begins there
-BITS = 7  # of a hash that are zero where one begins: every 128 bytes on average
-MEASURED = 0.5  # of a measured document's bytes: less is quotation and boilerplate
-TUNED_ON = 0.75  # of the bytes of a document that was tuned on, and no fewer than
-LEAST = 1_000  # bytes: less moves no number
+VERSION = 1  # of the way of cutting
+REACH = 8  # bytes that decide whether a piece begins at the first of them
+BITS = 7  # bits of a hash that are zero where a piece begins: every 128 bytes on average
+MEASURED = 0.5  # least shared part of a measured document's bytes: less is quotation and boilerplate
+TUNED_ON = 0.75  # least shared part of the bytes of a document that was tuned on,
+LEAST = 1_000  # and of these at least so many bytes: fewer move no number
 FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))  # of splitmix64
 
 
@@ -37,7 +37,7 @@ class Pieces:
 
 
 def pieces(corpus: Documents, cache: Path) -> Pieces:
-    """The pieces of all documents of a corpus; cut once and kept in `cache`."""
+    """The pieces of all documents of a corpus, which are cut once and kept in `cache`."""
     path = cache / "pieces" / f"{corpus.sha256[:24]}-{VERSION}.npy"
     if not files.intact(path):
         found = [cut(document.text) for document in corpus.items]
@@ -75,15 +75,10 @@ def cut(text: str) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
 
 
 def refuse(measured: Pieces, seen: Pieces, remedy: str) -> None:
-    """Make sure that no document is measured that was tuned on, whole or in parts.
-
-    Args:
-        measured: of the documents that are measured.
-        seen: of those that are tuned on.
-        remedy: what to do about it.
+    """Make sure that no document is measured that was tuned on (`seen`), whole or in parts.
 
     Raises:
-        UsageError: most of a document is among those of the other side.
+        UsageError: most of a document stands in a document of the other side; says what to do (`remedy`).
     """
     for own, other, share, least in ((measured, seen, MEASURED, 1), (seen, measured, TUNED_ON, LEAST)):
         both = np.isin(own.hashes, other.hashes)

@@ -1,8 +1,9 @@
 """Text to training windows: tokenise once, join documents into one stream, cut it into windows.
 
-How documents are joined (the paper does not say): the documents of a corpus, in their order, each followed by EOS, form
-one stream; a window is BOS followed by the next L' - 1 tokens of the stream; attention crosses document borders. Which
-window comes when is drawn from the seed, without replacement inside a corpus, and does not depend on the batch size.
+The paper does not say how documents are joined. Here the documents of a corpus, in their order and each followed by
+EOS, form one stream. A window is BOS followed by the next L' - 1 tokens of the stream, and attention crosses the
+borders of documents. The order of windows is drawn from the seed, without replacement inside a corpus, whatever the
+batch size.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from position_interpolation.text.encoding import encode, end, tokenizer_sha256
 
 
 def stream(documents: Documents, tokenizer: Any, cache: Path) -> NDArray[np.uint32]:
-    """Token ids of all documents, each followed by EOS; tokenised once and kept in `cache`, whole or not at all."""
+    """Token ids of all documents, each followed by EOS, which are computed once and kept in `cache`."""
     fingerprint = hashlib.sha256((documents.sha256 + tokenizer_sha256(tokenizer)).encode()).hexdigest()[:24]
     path = cache / "tokens" / f"{fingerprint}.npy"
     if not files.intact(path):
@@ -35,7 +36,7 @@ def stream(documents: Documents, tokenizer: Any, cache: Path) -> NDArray[np.uint
 
 
 class Windows(Protocol):
-    """What training windows are drawn from: numbered pieces of equal length, read-only."""
+    """What training windows are drawn from: numbered, read-only pieces of equal length."""
 
     def __getitem__(self, number: int) -> NDArray[np.uint32]:
         """(length,) token ids of one piece."""
@@ -43,7 +44,7 @@ class Windows(Protocol):
 
 @dataclass(frozen=True)
 class StreamWindows:
-    """A stream of token ids cut into consecutive pieces; what is left over at its end is never read."""
+    """A stream of token ids cut into consecutive pieces; the rest at its end is never read."""
 
     tokens: NDArray[np.uint32]
     length: int
@@ -62,17 +63,12 @@ class PackedWindows(Dataset[dict[str, torch.Tensor]]):
     """
 
     def __init__(
-        self,
-        streams: dict[str, NDArray[np.uint32] | Windows],
-        mixture: dict[str, float],
-        window: int,
-        length: int,
-        seed: int,
-        bos: int | None,
-    ) -> None:
+        self, streams: dict[str, NDArray[np.uint32] | Windows], mixture: dict[str, float], window: int, length: int,
+        seed: int, bos: int | None,
+    ) -> None:  # fmt: skip
         """Plan `length` windows of `window` tokens; `mixture` gives each stream's share.
 
-        A stream is cut into windows, which come in random order; windows made one by one come in theirs.
+        Windows that are cut from a stream come in random order; made ones (`Windows`) come in their own.
 
         Raises:
             UsageError: a stream is shorter than a window.
@@ -109,7 +105,7 @@ class PackedWindows(Dataset[dict[str, torch.Tensor]]):
 
 
 def shuffled_passes(windows: int, count: int, seed: list[int]) -> NDArray[np.int64]:
-    """`count` numbers below `windows`: every one once, in random order, then every one again in another order."""
+    """`count` numbers below `windows`: each once in random order, then each again in another order, and so on."""
     if count == 0:
         return np.zeros(0, np.int64)
     passes = -(-count // windows)

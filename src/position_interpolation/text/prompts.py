@@ -1,4 +1,4 @@
-"""Prompts made from token ids: filler of exactly so many tokens, and where in a text the tokens of a key begin."""
+"""Parts of prompts as token ids: filler of an exact number of tokens, and where in a text the tokens of a key begin."""
 
 from itertools import cycle, islice, takewhile
 from typing import Any
@@ -25,9 +25,9 @@ def fill(tokenizer: Any, count: int, phase: int) -> list[int]:
 
 
 def split(tokenizer: Any, text: str, key: str) -> tuple[list[int], list[int]]:
-    """The tokens of a text and the key behind it: those that no key decides, and those that this one does.
+    """The tokens of a text followed by a key: first those that are the same for every key, then those of this key.
 
-    Keys that differ in their first digit share the former alone, whatever a tokenizer does with a space or with digits.
+    The former are what keys with different first digits share, whatever a tokenizer does with spaces and digits.
     """
     others = [encode(tokenizer, text + first + key[1:]) for first in FIRST_DIGITS]
     shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*others, strict=False)))

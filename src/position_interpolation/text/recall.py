@@ -1,18 +1,18 @@
 """Windows of made-up text that teach retrieval: something is stated, and later it is asked for.
 
 A base that cannot retrieve inside its own window could not pass the passkey test at any length. The paper's bases learn
-retrieval from a trillion tokens; a small one is shown it. The paper's own wording and the words of its filler
-(`passkey.py`) are left out, so that the test stays unseen.
+retrieval from a trillion tokens; a small one has to be shown it. The paper's own wording and the words of its filler
+(`text/prompts.py`) are left out, so that the test stays unseen.
 
 Every window is made by itself: it begins with a document, and holds no question whose statement stands in another
-window. Most windows are one document, the others are split at random. Filler is shared out at random, so the distance
-between statement and question is spread over the whole window, whatever its length. A few tokens are made too many and
-cut off at the end: where every window ends with the end of a document, a model learns to end numbers there, and finds
-no key in a prompt that fills its window.
+window. Most windows are one document, the others are split at random. Filler is distributed at random, so the distance
+between statement and question is spread over the whole window, whatever its length. Each window is made a few tokens
+too long and cut. If every window ended with a document, a model would learn to end numbers there, and would find no key
+in a prompt that fills its window.
 
-Three kinds of document. `buried`: one to three keys among filler, asked for at the end, as the test does. `listed`: 4
-to 16 names with a key each, asked for in another order. `echo`: a line said again until the document is full. The last
-two put many copied tokens into little text, where buried keys put few.
+There are three kinds of document. `buried`: one to three keys among filler, asked for at the end, as the test does.
+`listed`: 4 to 16 names with a key each, asked for in another order. `echo`: a line repeated until the document is full.
+The last two have many copied tokens in little text, where buried keys have few.
 """
 
 import hashlib
@@ -28,8 +28,8 @@ from position_interpolation.text.encoding import decode, encode, end
 Ids = list[int]
 SHORTEST = 56  # tokens of a document, if a window is split
 SPLIT = 0.2  # share of windows that are more than one document
-OVERHANG = 12  # tokens at most that the window's end cuts off: an answer and what may stand behind it
-MEASURED_WINDOWS = 64  # of a sequence, for its fingerprint
+OVERHANG = 12  # most tokens that the window's end cuts off: an answer and what may follow it
+MEASURED_WINDOWS = 64  # windows of a sequence that its fingerprint covers
 
 SUBJECTS = (
     "secret number", "access code", "door code", "locker number", "account number", "serial number", "pin",
@@ -81,7 +81,7 @@ class RecallWindows:
     """An endless sequence of recall windows; each depends on the seed and its number alone."""
 
     def __init__(self, seed: int, prose: NDArray[np.uint32], tokenizer: Any, length: int) -> None:
-        """Plan windows of exactly `length` token ids, their filler cut from `prose`, a stream of token ids."""
+        """Plan windows of exactly `length` token ids, with filler cut from `prose`, a stream of token ids."""
         self.seed, self.prose, self.tokenizer, self.length = seed, prose, tokenizer, length
         self.end = end(tokenizer)
 
@@ -91,7 +91,7 @@ class RecallWindows:
         return np.asarray(ids[: self.length], np.uint32)
 
     def sha256(self) -> str:
-        """Fingerprint of the first windows; those after them are made by the same rules from the same prose."""
+        """Fingerprint of the first windows; all others are made by the same rules from the same prose."""
         digest = hashlib.sha256(f"{self.seed} {self.length}".encode())
         for number in range(MEASURED_WINDOWS):
             digest.update(self[number].tobytes())
@@ -110,7 +110,7 @@ class RecallWindows:
         return found
 
     def _document(self, generator: random.Random, size: int) -> Ids:
-        """Exactly `size` ids of a document of some kind; of an echo where another kind does not fit."""
+        """Exactly `size` ids of a document of a random kind, or of an echo if that kind does not fit."""
         (make,) = generator.choices((self._buried, self._listed, self._echo), weights=(4, 3, 3))
         return make(generator, size) or self._echo(generator, size)
 
@@ -142,7 +142,7 @@ class RecallWindows:
         return self._filled(generator, lines, again, size) if lines else None
 
     def _filled(self, generator: random.Random, stated: list[str], asked: list[str], size: int) -> Ids | None:
-        """Statements with filler before, between and behind them, then the questions; None if they need more room."""
+        """Statements with filler before, between and after them, then the questions; None if they need more room."""
         mark = generator.choice(("\n", " "))
         pieces = [encode(self.tokenizer, mark + text) for text in stated]
         questions = [id_ for text in asked for id_ in encode(self.tokenizer, mark + text)]
@@ -152,14 +152,14 @@ class RecallWindows:
         cuts = sorted(generator.randint(0, room) for _ in pieces)
         gaps = [end - start for start, end in zip([0, *cuts], [*cuts, room], strict=True)]
         filler = self._prose if generator.random() < 0.5 else self._sentences
-        line = encode(self.tokenizer, "\n")  # no filler runs on from a key
+        line = encode(self.tokenizer, "\n")  # filler after a key begins on a new line
         ids = filler(generator, gaps[0])
         for piece, gap in zip(pieces, gaps[1:], strict=True):
             ids += piece + (line + filler(generator, gap))[:gap]
         return ids + questions
 
     def _echo(self, generator: random.Random, size: int) -> Ids:
-        """Words of a piece of prose and some keys, shuffled, said again until the document is full."""
+        """Words of a piece of prose and some keys, shuffled, then repeated until the document is full."""
         cited = self._prose(generator, generator.randint(8, max(8, size // 2)))
         words = decode(self.tokenizer, cited).split()[1:-1]
         words += [_key(generator) for _ in range(generator.randint(1, 5))]
@@ -169,13 +169,13 @@ class RecallWindows:
         return np.resize(said, size).tolist()
 
     def _prose(self, generator: random.Random, count: int) -> Ids:
-        """`count` tokens of prose in a row, without the ends of documents."""
+        """`count` consecutive tokens of prose, without EOS."""
         start = generator.randrange(max(1, len(self.prose) - count - 1))
         piece = self.prose[start : start + count + 2]
         return np.resize(piece[~np.isin(piece, self.end)], count).tolist() if count else []
 
     def _sentences(self, generator: random.Random, count: int) -> Ids:
-        """`count` tokens of a few short sentences, said over and over from somewhere in them."""
+        """`count` tokens of a few short sentences that are repeated, starting anywhere in them."""
         things, qualities = generator.sample(THINGS, 3), generator.sample(QUALITIES, 3)
         said = [f"The {thing} is {quality}." for thing, quality in zip(things, qualities, strict=True)]
         said = (said + generator.sample(ASIDES, 2))[: generator.choice((1, 3, 4, 5))]

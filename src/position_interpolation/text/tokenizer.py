@@ -1,4 +1,4 @@
-"""The tiny rung's own tokenizer: byte-level BPE, digits one by one."""
+"""The tiny rung's own tokenizer: byte-level BPE, in which each digit is a token."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,16 +9,14 @@ from transformers import PreTrainedTokenizerFast
 from position_interpolation.text.corpora import Documents
 
 BOS, EOS, PAD = "<s>", "</s>", "<pad>"
+PIECES, CHARACTERS = 10, 12_000  # of each document that the tokenizer is trained on
 
 
 def train(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
     """Train a byte-level BPE tokenizer that puts BOS in front, as LLaMA's does.
 
-    Digits stay single tokens, so that a five-digit passkey is five tokens whatever its value.
-
-    Args:
-        texts: training text only; evaluation text must not be among it.
-        vocabulary: number of tokens, the special ones included.
+    Digits stay single tokens, so that a five-digit passkey has five tokens whatever its value. `vocabulary` counts the
+    special tokens, too. Evaluation text must not be among `texts`.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -38,12 +36,12 @@ def train(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD)
 
 
-def excerpts(documents: Documents, count: int = 10, characters: int = 12_000) -> Iterator[str]:
-    """`count` evenly spaced pieces of every document: enough to count pairs on, without reading everything."""
+def excerpts(documents: Documents) -> Iterator[str]:
+    """Ten evenly spaced pieces of every document: enough to train a tokenizer on, without reading everything."""
     for document in documents.items:
-        step = max(1, len(document.text) // count)
-        for number in range(count):
-            yield document.text[number * step : number * step + characters]
+        step = max(1, len(document.text) // PIECES)
+        for number in range(PIECES):
+            yield document.text[number * step : number * step + CHARACTERS]
 
 
 def save(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What happens beside tuning: checkpoints on disk, the terminal, listeners, and the end at NaN."""
+"""What happens during tuning: checkpoints, the progress bar, listeners, and an end at the first NaN."""
 
 import math
 import shutil
@@ -16,7 +16,7 @@ from position_interpolation.tuning import checkpoints
 
 
 class Checkpoints(TrainerCallback):
-    """Save at the given steps and every `save_every`; keep the given steps and the newest."""
+    """Save at the steps that are asked for, at the last step and every `save_every`; keep the newest of the latter."""
 
     def __init__(self, folder: Path, train: Train) -> None:
         self.folder, self.kept, self.every = folder, {*train.checkpoints, train.steps}, train.save_every
@@ -33,13 +33,13 @@ class Checkpoints(TrainerCallback):
         checkpoints.mark(checkpoints.at(self.folder, state.global_step), kept=state.global_step in self.kept)
         for step in checkpoints.finished_steps(self.folder):
             place = checkpoints.at(self.folder, step)
-            # What another run of this folder asked to keep stays too.
+            # A step that another run asked to keep in this folder stays, too.
             if step < state.global_step and step not in self.kept and not checkpoints.marked(place)["kept"]:
                 shutil.rmtree(place)
 
 
 class Finite(TrainerCallback):
-    """Stop at the first loss or gradient that is no number: what comes after it is none either."""
+    """Stop at the first loss or gradient that is not finite: all that follow would not be, either."""
 
     def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
         """Raise UsageError before such a step can be saved."""
@@ -52,7 +52,7 @@ class Finite(TrainerCallback):
 
 
 class Forward(TrainerCallback):
-    """Hand every `every`-th log to a listener (W&B)."""
+    """Pass every `every`-th log to a listener (W&B)."""
 
     def __init__(self, listener: Callable[[dict[str, float]], None], every: int) -> None:
         self.listener, self.every = listener, every

@@ -1,4 +1,4 @@
-"""The card of an exported model: what it is, what made it, and how it is read."""
+"""The card of an exported model: what it is, what made it, and how to load it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ SIGNATURE = "- signature of the extension: "
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether a folder is an earlier export, by its card, or one that was interrupted."""
+    """Whether a folder is an earlier export, which its card shows, or an interrupted one."""
     place = folder / NAME
     return (folder / files.PARTIAL).is_dir() or (place.is_file() and SIGNATURE in place.read_text(errors="replace"))
 

@@ -1,4 +1,4 @@
-"""A training's checkpoints on disk: which are whole, which are kept, and which is the one to go on from."""
+"""A training's checkpoints on disk: which are whole, which are kept, and from which to go on."""
 
 import json
 import shutil
@@ -7,8 +7,7 @@ from typing import Any
 
 from position_interpolation.machine import files
 
-DONE = "complete"  # names the checkpoint's files with size and hash; without it the folder was cut off while written
-
+DONE = "complete"  # lists the checkpoint's files with size and hash; a folder without it was not written to the end
 STATE = "trainer_state.json"
 
 
@@ -24,7 +23,7 @@ def finished_steps(folder: Path) -> list[int]:
 
 
 def newest(folder: Path, most: int) -> Path | None:
-    """The newest whole checkpoint up to a step; one whose bytes have changed since it was written is removed."""
+    """The newest whole checkpoint up to a step; those whose bytes have changed since they were written are removed."""
     for step in reversed([step for step in finished_steps(folder) if step <= most]):
         place = at(folder, step)
         if all(files.sha256(place / name) == sha256 for name, sha256 in marked(place).get("sha256", {}).items()):
@@ -36,7 +35,7 @@ def newest(folder: Path, most: int) -> Path | None:
 def loss_curve(folder: Path, most: int | None = None) -> list[dict[str, float]]:
     """Logged (step, loss) pairs up to the newest whole checkpoint, or the newest up to step `most`, ascending.
 
-    They are the Trainer's own, kept in the checkpoint and hashed with it: no curve is lost and the weights kept.
+    They are the Trainer's own log inside the checkpoint, so they are lost only if the weights are.
     """
     steps = [step for step in finished_steps(folder) if most is None or step <= most]
     if not steps:
@@ -46,7 +45,7 @@ def loss_curve(folder: Path, most: int | None = None) -> list[dict[str, float]]:
 
 
 def mark(place: Path, kept: bool) -> None:
-    """Call a checkpoint whole; `kept` if somebody asked for its step."""
+    """Mark a checkpoint as whole; `kept` says whether somebody asked for its step."""
     paths = [path for path in sorted(place.rglob("*")) if path.is_file() and path.name != DONE]
     sizes = {str(path.relative_to(place)): path.stat().st_size for path in paths}
     sha256 = {str(path.relative_to(place)): files.sha256(path) for path in paths}
@@ -54,7 +53,7 @@ def mark(place: Path, kept: bool) -> None:
 
 
 def marked(place: Path) -> dict[str, Any]:
-    """What marks a checkpoint as whole; empty if it is not, or a file of it is gone or cut."""
+    """The mark of a whole checkpoint; empty if there is none, or if a file is missing or cut short."""
     try:
         found: dict[str, Any] = json.loads((place / DONE).read_text())
         return found if all((place / name).stat().st_size == size for name, size in found["sizes"].items()) else {}
@@ -63,7 +62,7 @@ def marked(place: Path) -> dict[str, Any]:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove checkpoints that were cut off while they were written."""
+    """Remove checkpoints that were not written to the end."""
     whole = {at(folder, step) for step in finished_steps(folder)}
     for path in folder.glob("checkpoint-*"):
         if path not in whole:

@@ -1,7 +1,7 @@
 """An extension made ready: base weights under a method's positions, tuned if asked for, named by what made it.
 
-Its name is known before its weights: what a task needs is read and checked first, and tuning waits for the first
-forward. What was measured under a name before needs no weights at all.
+Its name is known before its weights. So a task first reads and checks what it needs, and tuning waits for the first
+forward. What was measured before under the same name needs no weights at all.
 """
 
 from collections.abc import Callable
@@ -27,20 +27,20 @@ from position_interpolation.tuning import checkpoints, training
 
 Sequences = packing.PackedWindows | SkippedPositions
 Streams = dict[str, NDArray[np.uint32] | packing.Windows]
-# Settings that are left out of a recipe's signature where they change nothing, as checkpoints made before them are.
+# Settings newer than some checkpoints, with the values at which they change nothing and stay out of the signature.
 LATER = {"chunk": None}
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """An extension that is named; its weights are made, or found, when they are first asked for."""
+    """An extension with a name. Its weights are made, or found, when they are first needed."""
 
     extension: Extension
     parts: dict[str, Any]  # everything that makes it, for signatures
-    weights: Callable[[], Path | None]  # tunes if need be; the folder of the weights, None if they are random
+    weights: Callable[[], Path | None]  # tunes if need be; returns the folder of the weights, None if they are random
     config: Config
     checkpoint: Path | None = None  # where tuning leaves the weights; None if untuned
-    tuned_on: overlap.Pieces | None = None  # the text of the mixture; None where nothing is tuned
+    tuned_on: overlap.Pieces | None = None  # the text of the mixture; None if untuned
 
     @cached_property
     def place(self) -> Path | None:
@@ -48,7 +48,7 @@ class Prepared:
         return self.weights()
 
     def is_tuned(self) -> bool:
-        """Whether nothing is left to tune."""
+        """Whether no tuning is left to do."""
         place = self.checkpoint
         return place is None or self.extension.steps in checkpoints.finished_steps(place.parent)
 
@@ -87,9 +87,7 @@ class Prepared:
 def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Prepared:
     """Name the extension of a run; its checkpoint is reused, or trained, when its weights are needed.
 
-    Args:
-        config: the run.
-        listener: is told every training loss.
+    The listener is then called with training losses.
     """
     cache = Path(config.paths.cache)
     wanted = derived.extension(config)
@@ -115,15 +113,9 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
     architecture = extending.architecture_sha256(config.model, cache, derived.tuned(config.method), wanted.factor)
     folder = Path(config.paths.runs) / "training" / records.signature({**parts, "architecture": architecture})
     parts["steps"] = wanted.steps
-    train = config.train
-    windows = packing.PackedWindows(
-        streams,
-        dict(train.mixture),
-        derived.sequence(config),
-        train.steps * train.batch_size,
-        config.seed,
-        encoding.bos(tokenizer),
-    )
+    train, bos = config.train, encoding.bos(tokenizer)
+    count = train.steps * train.batch_size
+    windows = packing.PackedWindows(streams, dict(train.mixture), derived.sequence(config), count, config.seed, bos)
     dataset = windows if train.chunk is None else SkippedPositions(windows, wanted.window, config.seed)
     tune = partial(_tune, config, wanted, dataset, folder, listener)
     return Prepared(wanted, parts, tune, config, checkpoints.at(folder, wanted.steps), seen)
@@ -132,14 +124,14 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
 def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict[str, Any]:
     """What decides a training run up to its number of steps.
 
-    With a constant schedule the first k steps do not depend on how many follow, so all lengths share one folder.
+    With a constant schedule the first k steps do not depend on how many follow, so all numbers of steps share a folder.
     """
     train = config.train
     recipe = {key: value for key, value in vars(train).items() if key not in (*RUNNING, "resume_from")}
     for key, usual in LATER.items():
         if recipe[key] == usual:
             del recipe[key]
-    recipe["mixture"] = list(train.mixture.items())  # in order: it decides which window comes when
+    recipe["mixture"] = list(train.mixture.items())  # a list, because the order decides which window comes when
     if train.resume_from is not None:
         recipe["resume_from"] = loading.weights_sha256(train.resume_from)
     if train.schedule == "constant":
@@ -155,9 +147,9 @@ def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict
 
 
 def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[Streams, dict[str, str], overlap.Pieces]:
-    """The mixture's token streams, the fingerprints of their text, and its pieces.
+    """The mixture's token streams, the fingerprints of their texts, and the texts' pieces (`overlap`).
 
-    Recall's filler is cut from the first corpus.
+    The filler of recall text is cut from the first corpus.
     """
     names = [name for name in config.train.mixture if name != RECALL]
     texts = {name: corpora.load(config.data, name) for name in names}
@@ -171,24 +163,14 @@ def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[Streams
 
 
 def _tune(
-    config: Config,
-    wanted: Extension,
-    dataset: Sequences,
-    folder: Path,
-    listener: Callable[[dict[str, float]], None],
+    config: Config, wanted: Extension, dataset: Sequences, folder: Path, listener: Callable[[dict[str, float]], None]
 ) -> Path:
     train, chosen, processes = config.train, config.compute, distributed.processes()
-    readers = processes // chosen.context_parallel  # groups that read other sequences than each other
+    readers = processes // chosen.context_parallel  # groups of processes, each with sequences of its own
     stretch = derived.sequence(config) // chosen.context_parallel
-    build = partial(
-        extending.build,
-        config.model,
-        Path(config.paths.cache),
-        derived.tuned(config.method),
-        wanted.factor,
-        config.seed,
-    )
-    # Jobs of a parallel sweep may ask for different steps of one training; of one job's processes the first speaks.
+    method, cache = derived.tuned(config.method), Path(config.paths.cache)
+    build = partial(extending.build, config.model, cache, method, wanted.factor, config.seed)
+    # Jobs of a parallel sweep may want different steps of one training. Of a job's processes only the first locks.
     with files.locked(folder / "training") if distributed.is_first() else nullcontext():
         return training.tune(
             partial(build, shards=processes),
@@ -198,11 +180,7 @@ def _tune(
             micro_batch=_micro_batch(
                 train.batch_size // readers, max(1, compute.tokens_per_forward(chosen, tuning=True) // stretch)
             ),
-            device=compute.device(chosen),
-            bf16=compute.dtype(chosen) == "bfloat16",
-            compiled=chosen.compile,
-            recomputed=chosen.recompute,
-            context_parallel_size=chosen.context_parallel,
+            chosen=chosen,
             seed=config.seed,
             listener=listener,
         )

@@ -1,7 +1,7 @@
-"""The head and its loss, both ways at once, on some positions at a time: no more logits are ever held.
+"""The head and its loss, forward and backward at once, for some positions at a time, so that few logits are ever held.
 
-A position's gradient needs nothing but its own logits, so the forward pass works out the gradients too: three matrix
-products in the precision of the rest, and one softmax, which computes in float32 whatever it reads and writes.
+A position's gradient needs nothing but its own logits, so the forward pass computes the gradients too. It takes three
+matrix products in the precision of the rest, and one softmax, which computes in float32 whatever it reads and writes.
 """
 
 from typing import Any
@@ -10,24 +10,21 @@ import torch
 
 IGNORED = -100  # a target that does not count
 LOGIT_ROWS = 1024  # positions whose logits are held at a time
-TOKENS = 4096  # of the vocabulary whose gradient is added up at a time, from products that fit the cache
+TOKENS = 4096  # tokens of the vocabulary whose gradient is added up at a time: such products fit the cache
 
 
 def total_loss(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Sum of the next-token losses in nats, differentiable once.
 
-    Both are worked out from probabilities rounded to `dtype`: a target's from those of all other tokens where it is
-    likely, since those near 1 are rounded coarsely. A loss of more than about 87 nats, whose probability is nearly
-    nothing, counts 87, its gradient being right.
+    Loss and gradient come from probabilities rounded to `dtype`. Rounding is coarse near 1, so the probability of a
+    likely target is taken from those of all other tokens. A loss above about 87 nats counts as 87; its gradient is
+    right.
 
-    Args:
-        hidden: (N, d) final states.
-        weight: (V, d) of the head.
-        targets: (N,) token ids; `IGNORED` where none counts.
-        dtype: of the matrix products.
+    From (N, d) final states, the head's (V, d) weight and (N,) target ids, `IGNORED` where none counts; `dtype` is the
+    precision of the matrix products.
     """
     counted = targets != IGNORED
-    hidden = hidden.masked_fill(~counted[:, None], 0)  # whose gradient is 0 then, as what they add to the weight's
+    hidden = hidden.masked_fill(~counted[:, None], 0)  # so their gradient is 0, and they add none to the weight's
     total: torch.Tensor = _TotalLoss.apply(hidden, weight, targets.clamp(min=0), counted, dtype)
     return total
 
@@ -57,7 +54,7 @@ class _TotalLoss(torch.autograd.Function):
             likely[targeted] = 0
             others = likely.sum(dim=-1)
             total -= (_log(hit, others) * counted[rows]).sum()
-            likely[targeted] = -others  # now the slopes of the logits
+            likely[targeted] = -others  # `likely` now holds the gradient of the logits
             torch.mm(likely, head, out=of_hidden[rows])
             for sums, slopes in zip(of_weight.split(TOKENS), likely.split(TOKENS, dim=1), strict=True):
                 sums += torch.mm(slopes.t(), states[rows])
@@ -67,7 +64,7 @@ class _TotalLoss(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, *gradients: torch.Tensor) -> Any:
         of_hidden, of_weight = context.slopes
-        del context.slopes  # so that the weight takes them as its gradient, and does not copy them
+        del context.slopes  # so that the weight takes its gradient without a copy
         return of_hidden.mul_(gradients[0]), of_weight.mul_(gradients[0]), None, None, None
 
 

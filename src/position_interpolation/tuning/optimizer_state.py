@@ -1,4 +1,4 @@
-"""An optimiser's state on disk, in as many parts as there are processes, for any number of them to go on from."""
+"""An optimiser's state on disk, in one part per process, from which any number of processes can go on."""
 
 import io
 import pickle
@@ -9,7 +9,7 @@ import torch
 from torch.distributed.checkpoint.metadata import BytesStorageMetadata, Metadata
 from transformers.distributed import load_optimizer_distributed, save_optimizer_distributed
 
-# What the parts' index is made of: torch reads it as a pickle, in which any other name could do anything.
+# The names in the index of the parts. torch reads the index as a pickle, in which any other name could run any code.
 INDEX = ".metadata"
 INDEX_NAMES = {
     ("pathlib", "PosixPath"),
@@ -33,10 +33,10 @@ def save(model: Any, optimizer: Any, folder: Path) -> None:
 
 
 def load(model: Any, optimizer: Any, folder: Path) -> None:
-    """Take over what belongs to this process's share of the weights.
+    """Read what belongs to this process's share of the weights.
 
     Raises:
-        ValueError: there is no state, or it holds more than a state does.
+        ValueError: there is no state, or it holds what no state holds.
     """
     if not (folder / INDEX).is_file():
         raise ValueError("it holds no state of this optimiser")
@@ -47,7 +47,7 @@ def load(model: Any, optimizer: Any, folder: Path) -> None:
 
 
 class _Index(pickle.Unpickler):
-    """Reads the index of an optimiser's parts and nothing else: a checkpoint may be anybody's."""
+    """Reads the index of an optimiser's parts and nothing else, because a checkpoint may come from anybody."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in INDEX_NAMES:
@@ -56,7 +56,7 @@ class _Index(pickle.Unpickler):
 
 
 def _check_numbers(folder: Path, index: Metadata) -> None:
-    """Read what is no tensor, learning rates and the like, in torch's safe way, before torch reads it in the other."""
+    """Read all that is no tensor, such as learning rates, in torch's safe way, before torch reads it unsafely."""
     for key, place in index.storage_data.items():
         if not isinstance(index.state_dict_metadata[key.fqn], BytesStorageMetadata):
             continue  # torch reads tensors safely by itself

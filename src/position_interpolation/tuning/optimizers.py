@@ -1,4 +1,4 @@
-"""The optimiser of a base trained from random weights on little compute; tuning keeps the paper's AdamW.
+"""The optimiser for a base that is trained from random weights with little compute; tuning keeps the paper's AdamW.
 
 Muon (Jordan et al. 2024, torch.optim.Muon) orthogonalises the updates of weight matrices.
 """
@@ -31,7 +31,7 @@ class MuonWithAdamW(Optimizer):
         self._share()
 
     def _share(self) -> None:
-        """Let both work on this optimiser's groups and state: what a schedule sets or a checkpoint restores."""
+        """Let both parts use this optimiser's groups and state, which schedules and checkpoints change."""
         for part, group in zip(self.parts, self.param_groups, strict=True):
             part.param_groups = [group]
             part.state = self.state

@@ -24,15 +24,15 @@ from position_interpolation.tuning.optimizers import MuonWithAdamW
 
 OPTIMIZER = "optimizer"  # folder of its state inside a checkpoint
 DECAY_SHARE = 0.2  # of all steps, for the schedule wsd
-# What one process saves any number can go on from, and the other way round: no reason to warn.
+# Checkpoints saved by one process can be read by several and the other way round, so there is no reason to warn.
 warnings.filterwarnings("ignore", message="torch.distributed is disabled, unavailable or uninitialized")
 
 
 def learning_rate_factor(train: Train) -> Callable[[int], float]:
     """Share of the peak learning rate at each step (section 3.1: linear warm-up over 20 steps from 10 %).
 
-    The paper does not say what follows the warm-up: `constant` here, so that a run's checkpoint at step k is the run of
-    k steps; `wsd` (warm-up, stable, decay) falls linearly to zero over the last fifth.
+    The paper does not say what follows the warm-up. With `constant`, a run's checkpoint at step k is the run of k
+    steps; `wsd` (warm-up, stable, decay) falls linearly to zero over the last fifth.
     """
     decay_steps = max(1, round(train.steps * DECAY_SHARE))
 
@@ -51,12 +51,12 @@ def mean_loss(
 ) -> torch.Tensor:
     """Mean next-token loss of (B, T) ids, labels and positions, without holding all logits.
 
-    Of a stretch of a shared window: its share of the window's mean, times the processes that share it. Its labels have
-    one token more, the target of its last position.
+    For a stretch of a shared window: its share of the window's mean, times the number of processes that share it. Its
+    labels have one more token, the target of its last position.
     """
     read = {key: value for key, value in inputs.items() if key != "labels"}
-    shared = {} if context_group is None else {"context_group": context_group}  # read by attention.py
-    with autocast():  # the decoder is called on its own, past the wrapper that would autocast it
+    shared = {} if context_group is None else {"context_group": context_group}  # for attention.py
+    with autocast():  # the decoder is called directly, not through the wrapper that would autocast it
         hidden = model.model(**read, **shared, use_cache=False).last_hidden_state
         dtype = _products(hidden)
     labels = inputs["labels"][:, 1:]
@@ -66,7 +66,7 @@ def mean_loss(
 
 
 def _products(hidden: torch.Tensor) -> torch.dtype:
-    """What matrix products are computed in here."""
+    """The precision of matrix products here."""
     kind = hidden.device.type
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
 
@@ -86,30 +86,30 @@ class ChunkedLossTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """Mean next-token loss; with accumulation, this micro-batch's share of it. (B, T) ids, labels, positions."""
-        # The Trainer counts labels before the shift; every sequence loses its first one.
+        # Not the Trainer's own mean: it counts labels before the shift, by which every sequence loses its first one.
         plain = self.accelerator.unwrap_model(model)
         mean = plain.mean_loss(inputs, self.accelerator.autocast, self.context_group)
         share = mean / self.current_gradient_accumulation_steps
         return (share, None) if return_outputs else share
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        """Nothing is left to load: the model was built from the checkpoint."""
+        """Do nothing: the model was built from the checkpoint."""
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """With the place, if it cannot be saved."""
+        """Save, and name the place if that fails."""
         place = checkpoints.at(Path(self.args.output_dir), self.state.global_step)
         with files.writing(place, SafetensorError, RuntimeError, CheckpointException):
             super()._save_checkpoint(model, trial)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
-        """In a form that any number of processes can go on from."""
+        """Save in a form from which any number of processes can go on."""
         if self.recipe.optimizer == "muon":
             super()._save_optimizer_and_scheduler(output_dir)
         else:
             optimizer_state.save(self.model, self.optimizer, Path(output_dir) / OPTIMIZER)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        """The schedule is a function of the step, which the Trainer knows."""
+        """Load the optimiser's state; the schedule is a function of the step, which the Trainer knows."""
         if checkpoint is None:
             return
         if self.recipe.optimizer == "muon":
@@ -122,7 +122,7 @@ class ChunkedLossTrainer(Trainer):
         self.lr_scheduler.step()
 
     def _defer_fsdp_gradient_reduction(self) -> AbstractContextManager[None]:
-        """Put gradients off to no later micro-batch: whole ones do not fit where whole weights do not."""
+        """Never defer the reduction of gradients: where whole weights do not fit, whole gradients do not, either."""
         return nullcontext()
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
@@ -139,7 +139,7 @@ class ChunkedLossTrainer(Trainer):
 
 
 def ready(model: Any, *, compiled: bool = False, recomputed: bool = False) -> Any:
-    """The model with the loss that it is tuned on, as the Trainer takes it."""
+    """The model, with the loss that it is tuned on, ready for the Trainer."""
     model.mean_loss = MethodType(mean_loss, model)
     if distributed.processes() > 1:
         register_fsdp_forward_method(model, "mean_loss")  # gathers and frees weights as a forward does

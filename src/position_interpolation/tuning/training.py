@@ -14,12 +14,12 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from position_interpolation.machine import compute, distributed
 from position_interpolation.models import context_parallel
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.schema import Train
+from position_interpolation.settings.schema import Compute, Train
 from position_interpolation.tuning import checkpoints
 from position_interpolation.tuning.callbacks import Checkpoints, Finite, Forward, Steps
 from position_interpolation.tuning.trainer import ChunkedLossTrainer, ready
 
-CURVE_POINTS = 10  # that a run tells at least, where it has as many steps
+CURVE_POINTS = 10  # losses that a listener hears at least, if there are as many steps
 
 
 def tune(
@@ -29,29 +29,21 @@ def tune(
     folder: Path,
     *,
     micro_batch: int,
-    device: str,
-    bf16: bool,
-    compiled: bool,
-    recomputed: bool = False,
-    context_parallel_size: int = 1,
+    chosen: Compute,
     seed: int,
     listener: Callable[[dict[str, float]], None] = lambda _: None,
 ) -> Path:
     """Train up to `train.steps`, going on from the newest whole checkpoint in `folder`; return the last one.
 
     Args:
-        build: makes the model, of the weights of a checkpoint or, given None, of those at step 0.
+        build: makes the model from the weights of a checkpoint or, given None, from those at step 0.
         dataset: item i is the i-th training sequence; `steps * batch_size` of them are used, in order.
         train: the recipe.
-        folder: of this recipe alone; holds the checkpoints and the loss curve.
-        micro_batch: sequences a forward; with the number of those that read them at a time it divides the batch.
-        device: `cpu` or `cuda`.
-        bf16: autocast matrix products to bfloat16.
-        compiled: torch.compile the layers.
-        recomputed: keep no activations inside a layer; the backward pass computes them again.
-        context_parallel_size: processes that share a sequence, each a stretch of it.
-        seed: of the Trainer (no random operation is left to it; kept for completeness).
-        listener: is told every `log_every`-th step's loss.
+        folder: for this recipe alone; holds the checkpoints, and in them the loss curve.
+        micro_batch: sequences per forward. All processes' forwards together must divide the batch.
+        chosen: device, precision, and how memory and processes are used.
+        seed: of the Trainer, which has no random operation left to do.
+        listener: called with the loss of every `log_every`-th step.
 
     Raises:
         UsageError: processes and micro-batch do not divide the batch, or `resume_from` is no checkpoint.
@@ -60,24 +52,27 @@ def tune(
     start = distributed.agreed(lambda: checkpoints.newest(folder, train.steps))
     if start == last:
         return last
-    forward = micro_batch * distributed.processes() // context_parallel_size  # sequences that are read at a time
+    sharing = chosen.context_parallel  # processes that share a sequence, each with a stretch of it
+    forward = micro_batch * distributed.processes() // sharing  # sequences that are read at a time
     if train.batch_size % forward:
-        raise UsageError(f"train.batch_size={train.batch_size} is no multiple of the {forward} sequences of a forward")
+        raise UsageError(
+            f"train.batch_size={train.batch_size} is no multiple of the {forward} sequences of a forward: change "
+            "train.batch_size or the number of processes"
+        )
     if distributed.is_first():
         checkpoints.remove_unfinished(folder)
     start = start or _elsewhere(train)
-    if context_parallel_size > 1:
-        dataset = context_parallel.Stretches(dataset, context_parallel_size, micro_batch)
-    arguments = _arguments(folder, train, micro_batch, train.batch_size // forward, device, bf16, seed)
+    if sharing > 1:
+        dataset = context_parallel.Stretches(dataset, sharing, micro_batch)
+    arguments = _arguments(folder, train, micro_batch, train.batch_size // forward, chosen, seed)
     told_every = max(1, min(train.log_every, train.steps // CURVE_POINTS))
-    listeners = [Finite(), Checkpoints(folder, train), Forward(listener, told_every)]
     trainer = ChunkedLossTrainer(
-        model=ready(build(start), compiled=compiled, recomputed=recomputed),
+        model=ready(build(start), compiled=chosen.compile, recomputed=chosen.recompute),
         args=arguments,
         train_dataset=dataset,
-        callbacks=listeners,
+        callbacks=[Finite(), Checkpoints(folder, train), Forward(listener, told_every)],
         recipe=train,
-        context_group=context_parallel.own_group(context_parallel_size),
+        context_group=context_parallel.own_group(sharing),
     )
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
@@ -88,7 +83,7 @@ def tune(
 
 
 def _train(trainer: ChunkedLossTrainer, start: Path | None) -> None:
-    """Train to the end; what can be said of a failure is said in one line."""
+    """Train to the end; a failure that the user can mend is told in one line."""
     try:
         trainer.train(resume_from_checkpoint=None if start is None else str(start))
     except BackendCompilerFailed as error:
@@ -105,9 +100,10 @@ def _train(trainer: ChunkedLossTrainer, start: Path | None) -> None:
 
 
 def _arguments(
-    folder: Path, train: Train, micro_batch: int, accumulated: int, device: str, bf16: bool, seed: int
+    folder: Path, train: Train, micro_batch: int, accumulated: int, chosen: Compute, seed: int
 ) -> TrainingArguments:
-    """The recipe in the Trainer's words; what it saves and reports is ours to decide."""
+    """The recipe in the Trainer's words; our callbacks decide what it saves and reports."""
+    on_cpu = compute.device(chosen) == "cpu"
     return TrainingArguments(
         output_dir=str(folder),
         max_steps=train.steps,
@@ -124,18 +120,18 @@ def _arguments(
         logging_nan_inf_filter=False,  # it would log 0 for NaN
         report_to=[],
         disable_tqdm=False,
-        use_cpu=device == "cpu",
-        bf16=bf16,
-        dataloader_pin_memory=device != "cpu",
+        use_cpu=on_cpu,
+        bf16=compute.dtype(chosen) == "bfloat16",  # autocast matrix products
+        dataloader_pin_memory=not on_cpu,
         seed=seed,
     )
 
 
 def _elsewhere(train: Train) -> Path | None:
-    """The checkpoint of another folder that a first run here starts from."""
+    """The checkpoint in another folder from which a first run here starts."""
     if train.resume_from is None:
         return None
     start = Path(train.resume_from)
-    if not (start / "trainer_state.json").is_file():
+    if not (start / checkpoints.STATE).is_file():
         raise UsageError(f"train.resume_from={start} is no checkpoint: expected a folder checkpoint-<step>")
     return start

@@ -7,10 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from position_interpolation.comparisons.base_tokens import pairs, tables
-from position_interpolation.comparisons.base_tokens.tables import Treatment
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import colour, style
+from position_interpolation.evidence import select
 from position_interpolation.evidence.comparison import Effect
+from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
 
 RIVALS = {True: "extrapolation tuned as long", False: "the base"}
@@ -18,19 +19,18 @@ RIVALS = {True: "extrapolation tuned as long", False: "the base"}
 
 @drawing.styled
 def perplexity_figure(rows: Sequence[Record]) -> Figure:
-    """PI's perplexity at L' over that of extrapolation tuned as long, and untuned over the base's: a line each.
+    """PI's perplexity at L': tuned over that of extrapolation tuned as long, untuned over the base's.
 
     The rows are one group of `select.stopped` in which `ratios` finds some.
     """
     found = ratios(rows)
     kinds = [tuned for tuned in (True, False) if any(bool(ours.steps) == tuned for ours in found)]
     figure, panels = drawing.panels(*[1.5] * len(kinds))
-    first = tables.bases(rows)[0]
-    called = {item: item.label for item in (tables.extension(first, ours) for ours in found)}
+    called = {ours: ours.label for ours in found}
     for axes, tuned in zip(panels, kinds, strict=True):
         for ours, curve in found.items():
             if bool(ours.steps) == tuned:
-                drawing.line(axes, curve, tables.extension(first, ours), called)
+                drawing.line(axes, curve, ours, called)
         drawing.ratio_axis(axes, name="1: no difference")
         axes.set_title(f"PI over {RIVALS[tuned]}")
         _token_axis(axes, rows)
@@ -40,14 +40,14 @@ def perplexity_figure(rows: Sequence[Record]) -> Figure:
     bars = "bars: 95 %, paired by document, reaching over single seeds"
     drawing.finish(
         figure,
-        f"{rows[0].model}: perplexity at a window of {window}, {drawing.count(rows, 'document')}, mean of {seeds} "
+        f"{rows[0].model}: perplexity at a window of {window}, {select.counted(rows, 'document')}, mean of {seeds} "
         f"seeds; {drawing.spread([effect for curve in found.values() for effect in curve.values()], bars)}",
     )
     return figure
 
 
-def ratios(rows: Sequence[Record]) -> Mapping[Treatment, Mapping[int, Effect]]:
-    """By what is done to a base, then by its training tokens."""
+def ratios(rows: Sequence[Record]) -> Mapping[Extension, Mapping[int, Effect]]:
+    """Ratios of perplexities by treatment, then by training tokens of the base."""
     found = {
         ours: {base.tokens: pairs.ratio(rows, base, ours, other) for base in tables.bases(rows)}
         for ours, other in pairs.pairs(rows)
@@ -58,7 +58,7 @@ def ratios(rows: Sequence[Record]) -> Mapping[Treatment, Mapping[int, Effect]]:
 
 @drawing.styled
 def k_max_figure(rows: Sequence[Record]) -> Figure:
-    """One line a treatment through the means over seeds, one small point a seed; of passkey records by one rule."""
+    """One line per treatment through the means over seeds, one small point per seed, of passkey records by one rule."""
     window = tables.compared_window(rows)
     figure, (axes,) = drawing.panels(2.1)
     for treatment in tables.treatments(rows):
@@ -67,27 +67,23 @@ def k_max_figure(rows: Sequence[Record]) -> Figure:
     axes.set(xlabel="training tokens of the base", ylabel="k_max (tokens)")
     drawing.finish(
         figure,
-        f"{rows[0].model} in prompts of {window}, {drawing.count(rows, 'trial')}, rule {rows[0].protocol}; "
+        f"{rows[0].model} in prompts of {window}, {select.counted(rows, 'trial')}, rule {rows[0].protocol}; "
         "lines through means over seeds, points single seeds",
     )
     return figure
 
 
-def _draw(axes: Axes, rows: Sequence[Record], treatment: Treatment, window: int) -> None:
-    bases = tables.bases(rows)
-    alike = [tables.extension(bases[0], other) for other in tables.treatments(rows)]
-    this = tables.extension(bases[0], treatment)
+def _draw(axes: Axes, rows: Sequence[Record], treatment: Extension, window: int) -> None:
+    among = tables.treatments(rows)
     means: list[tuple[float, float]] = []
-    for base in bases:
-        item = tables.extension(base, treatment)
-        values = [record.value for record in tables.by_seed(rows, item, "k_max", window).values()]
-        if values:
-            axes.plot([base.tokens] * len(values), values, ".", color=colour(this, alike), alpha=0.5)
+    for base in tables.bases(rows):
+        found = tables.by_seed(rows, tables.extension(base, treatment), "k_max", window)
+        if values := [record.value for record in found.values()]:
+            axes.plot([base.tokens] * len(values), values, ".", color=colour(treatment, among), alpha=0.5)
             means.append((base.tokens, fmean(values)))
     if means:
-        axes.plot(
-            *zip(*means, strict=True), label="none" if this.method == "none" else this.label, **style(this, alike)
-        )
+        name = "none" if treatment.method == "none" else treatment.label
+        axes.plot(*zip(*means, strict=True), label=name, **style(treatment, among))
 
 
 def _token_axis(axes: Axes, rows: Sequence[Record]) -> None:

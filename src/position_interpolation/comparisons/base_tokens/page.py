@@ -1,4 +1,4 @@
-"""What a page shows of bases on their way."""
+"""What a page shows of bases that were stopped early."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial

@@ -4,15 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from position_interpolation.comparisons.base_tokens import tables
-from position_interpolation.comparisons.base_tokens.tables import Base, Treatment
-from position_interpolation.evidence import comparison
+from position_interpolation.comparisons.base_tokens.tables import Base
+from position_interpolation.evidence import comparison, seeds
 from position_interpolation.evidence.comparison import Effect, Losses
+from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
 
 
-def pairs(rows: Sequence[Record]) -> Iterator[tuple[Treatment, Treatment]]:
-    """PI with the extrapolation of the same window and steps; untuned, that is the base itself."""
+def pairs(rows: Sequence[Record]) -> Iterator[tuple[Extension, Extension]]:
+    """Each treatment by PI with the extrapolation of the same window and steps; untuned PI with the base itself."""
     known = tables.treatments(rows)
     bases = [item for item in known if item.method == "none"]
     for ours in (item for item in known if item.method == "pi"):
@@ -20,10 +21,10 @@ def pairs(rows: Sequence[Record]) -> Iterator[tuple[Treatment, Treatment]]:
         yield from ((ours, other) for other in others if other in known)
 
 
-def ratio(rows: Sequence[Record], base: Base, ours: Treatment, other: Treatment) -> Effect | None:
-    """Ratio of their perplexities at PI's window; None if no seed has both.
+def ratio(rows: Sequence[Record], base: Base, ours: Extension, other: Extension) -> Effect | None:
+    """Ratio of the perplexities of two treatments at the window of the first; None if no seed has both.
 
-    Documents are paired, their losses averaged over the seeds of both; the interval takes in every single seed.
+    Documents are paired, their losses averaged over the seeds. The interval is widened to take in every single seed.
     """
     sides = [
         [_losses(rows, base, treatment, ours.window, seed) for treatment in (ours, other)]
@@ -32,7 +33,7 @@ def ratio(rows: Sequence[Record], base: Base, ours: Treatment, other: Treatment)
     both = [(left, right) for left, right in sides if left and right]
     if not both:
         return None
-    left, right = (_averaged(side) for side in zip(*both, strict=True))
+    left, right = (seeds.averaged(side) for side in zip(*both, strict=True))
     found = comparison.paired(left, right)
     if found is None:
         return None
@@ -44,12 +45,6 @@ def ratio(rows: Sequence[Record], base: Base, ours: Treatment, other: Treatment)
     return replace(found, low=min(found.low, *alone), high=max(found.high, *alone))
 
 
-def _losses(rows: Sequence[Record], base: Base, treatment: Treatment, window: int, seed: int) -> Losses:
+def _losses(rows: Sequence[Record], base: Base, treatment: Extension, window: int, seed: int) -> Losses:
     own = [record for record in rows if record.seed == seed]
     return comparison.document_losses(own, tables.extension(base, treatment), window)
-
-
-def _averaged(seeds: Sequence[Losses]) -> Losses:
-    """Each document's mean over seeds; documents that a seed lacks are left out."""
-    common = set.intersection(*(set(losses) for losses in seeds))
-    return {name: (sum(losses[name][0] for losses in seeds) / len(seeds), seeds[0][name][1]) for name in sorted(common)}

@@ -1,7 +1,7 @@
 """Extensions of bases that were stopped early: perplexity and k_max by the tokens that the base has seen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from position_interpolation.display.tables import Column, Table, each, fill, method_name
@@ -10,16 +10,6 @@ from position_interpolation.evidence.extensions import Extension, base_name, ext
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text, whole
 from position_interpolation.tasks.passkey import rules
-
-
-@dataclass(frozen=True)
-class Treatment:
-    """What is done to every base alike: one line of the figure."""
-
-    method: str
-    factor: float
-    window: int  # tokens, L'
-    steps: int
 
 
 @dataclass(frozen=True, order=True)
@@ -40,19 +30,19 @@ def bases(rows: Sequence[Record]) -> list[Base]:
     return sorted({Base(row.base_tokens, row.model) for row in rows if row.base_tokens is not None})
 
 
-def treatments(rows: Sequence[Record]) -> list[Treatment]:
-    """What was done to the bases, in the paper's order."""
+def treatments(rows: Sequence[Record]) -> list[Extension]:
+    """What was done to the bases, in the paper's order: extensions of no base in particular."""
     ranked = sorted(ordered(rows), key=lambda item: item.rank[2:])  # whatever the base
-    return list(dict.fromkeys(Treatment(item.method, item.factor, item.window, item.steps) for item in ranked))
+    return list(dict.fromkeys(replace(item, model="", base_tokens=None) for item in ranked))
 
 
-def extension(base: Base, treatment: Treatment) -> Extension:
+def extension(base: Base, treatment: Extension) -> Extension:
     """The treatment of one base."""
-    return Extension(base.model, treatment.method, treatment.factor, treatment.window, treatment.steps, base.tokens)
+    return replace(treatment, model=base.model, base_tokens=base.tokens)
 
 
 def compared_window(rows: Sequence[Record]) -> int:
-    """The window at which the treatments are compared: the smallest that any of them extends to."""
+    """The window at which the treatments are compared: the smallest to which any of them extends."""
     extended = [item.window for item in treatments(rows) if item.factor > 1]
     return min(extended) if extended else max(select.windows(rows))
 
@@ -73,11 +63,9 @@ def by_seed(rows: Sequence[Record], item: Extension, metric: str, window: int) -
 
 
 def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Table:
-    """One row a base and treatment, one column a seed.
+    """One row per base and treatment, one column per seed, for one metric, `perplexity` or `k_max`.
 
-    Args:
-        rows: one group of `select.stopped`, or the passkey records of such bases by one rule.
-        metric: `perplexity` or `k_max`.
+    The rows are one group of `select.stopped`, or the passkey records of such bases by one rule.
     """
     window = compared_window(rows)
     every = product(bases(rows), treatments(rows))

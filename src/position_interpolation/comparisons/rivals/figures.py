@@ -8,22 +8,23 @@ from matplotlib.figure import Figure
 from position_interpolation.comparisons.rivals.measured import compared
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import DARK, LOOKS, OTHER, style
+from position_interpolation.evidence import select
 from position_interpolation.evidence.comparison import Effect
-from position_interpolation.evidence.extensions import LABELS, Extension
+from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
 
 Place = tuple[Effect, Effect]  # perplexity at L and at L', each over that of the base at L
 
-CLOSE = 1.5  # times the base's perplexity: what lies within on both axes is drawn again, larger
-FEWEST = 3  # points that are worth it
+CLOSE = 1.5  # times the base's perplexity: points within it on both axes are drawn again, larger
+FEWEST = 3  # such points make a panel of their own
 
 
 @drawing.styled
 def frontier_figure(rows: Sequence[Record]) -> Figure:
-    """One point an extension, joined by a line in the order of their steps of tuning; the base alone at L is (1, 1).
+    """One point per extension, joined by a line in the order of their steps of tuning; the base alone at L is (1, 1).
 
-    Below, what lies close to the base, larger. The rows are one group of `select.perplexities`, of every seed and of
-    one factor, in which `frontier` finds some.
+    A second panel shows what lies close to the base, larger. The rows are one group of `select.perplexities`, of every
+    seed and of one factor, in which `frontier` finds some.
     """
     found = frontier(rows)
     near = [max(inside.value, past.value) <= CLOSE for inside, past in found.values()]
@@ -41,7 +42,8 @@ def frontier_figure(rows: Sequence[Record]) -> Figure:
         axes.set_title("the same, close to the base")
     for axes in panels:
         for ends, put in ((axes.get_xlim(), axes.set_xticks), (axes.get_ylim(), axes.set_yticks)):
-            put(drawing.ratio_ticks(*ends), map(drawing.plain, drawing.ratio_ticks(*ends)))
+            ticks = drawing.ratio_ticks(*ends)
+            put(ticks, map(drawing.plain, ticks))
         axes.minorticks_off()
     panels[-1].set_xlabel("perplexity at L / the base's at L")
     documents = max(place.documents for places in found.values() for place in places)
@@ -49,20 +51,20 @@ def frontier_figure(rows: Sequence[Record]) -> Figure:
     first = next(iter(found))
     drawing.finish(
         figure,
-        f"{first.base}, s = {factor:g}, {drawing.count(rows, 'document')} ({rows[0].data.get('source')} text): to the "
+        f"{first.base}, s = {factor:g}, {select.counted(rows, 'document')} ({rows[0].data.get('source')} text): to the "
         f"left is less lost, further down more gained; hollow: untuned, filled: tuned, joined by steps; {bars}",
     )
     return figure
 
 
 def frontier(rows: Sequence[Record]) -> dict[Extension, Place]:
-    """Where each extension lies: of one factor, in the order of tables; those that lack a number are left out."""
+    """Where each extension of one factor lies, in the order of tables; those that lack a number are left out."""
     places = {one.extension: (one.ratio(True), one.ratio(False)) for one in compared(rows, [])}
     return {item: (inside, past) for item, (inside, past) in places.items() if inside is not None and past is not None}
 
 
 def _draw(axes: Axes, own: dict[Extension, Place], among: Sequence[Extension]) -> None:
-    """One method: a line through its steps, a marker each, and a bar from end to end of each interval."""
+    """One method: a line through its step counts, a marker for each, and a bar for each interval."""
     for item, (inside, past) in own.items():
         look = style(item, among) | {"color": _shade(item), "linestyle": "none"}
         look["markerfacecolor"] = _shade(item) if item.steps else "white"
@@ -79,8 +81,8 @@ def _draw(axes: Axes, own: dict[Extension, Place], among: Sequence[Extension]) -
 
 
 def _name(item: Extension) -> str:
-    """The method, whatever the steps."""
-    return "base trained at L" if item.control else LABELS.get(item.method, item.method)
+    """What a method's line is called."""
+    return item.short_label if item.control else item.method_name
 
 
 def _shade(item: Extension) -> str:

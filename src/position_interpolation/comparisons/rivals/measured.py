@@ -1,11 +1,11 @@
-"""What was measured of each method that is compared: at L, at L', and against the base."""
+"""What was measured of each compared method: at L, at L', and against the base."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from position_interpolation.evidence import seeds, select
 from position_interpolation.evidence.comparison import Effect
-from position_interpolation.evidence.extensions import PAPERS, Extension, ordered
+from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.records import Record
 
 
@@ -14,10 +14,10 @@ class Compared:
     """An extension, or a base, compared at a window L'."""
 
     extension: Extension
-    reach: int  # L' in tokens; of a base, that of the extensions beside it
-    rows: Sequence[Record]  # of perplexity, of every seed; the base's are among them
+    reach: int  # L' in tokens; for a base, the L' of the extensions beside it
+    rows: Sequence[Record]  # perplexities of every seed, those of the base among them
     shown: Sequence[Record]  # the same with seeds pooled
-    keys: Sequence[Record]  # of passkey retrieval by one rule, seeds pooled
+    keys: Sequence[Record]  # passkey retrieval by one rule, seeds pooled
 
     def window(self, inside: bool) -> int:
         """L or L'."""
@@ -36,17 +36,10 @@ class Compared:
         return select.find(self.keys, self.extension, metric, self.reach)
 
 
-def has_rivals(rows: Sequence[Record]) -> bool:
-    """Whether a method that the paper does not have is among these."""
-    return any(item.method not in PAPERS for item in ordered(rows))
-
-
 def compared(rows: Sequence[Record], keys: Sequence[Record]) -> list[Compared]:
-    """Every extension at its own window by ascending L'; the base, and what was tuned at L, at each of them.
+    """Every extension at its own L', ascending; the base and what was tuned at L stand at each of these L'.
 
-    Args:
-        rows: one group of `select.perplexities`, of every seed.
-        keys: records of passkey retrieval by one rule, of every seed.
+    `rows` are one group of `select.perplexities`, `keys` passkey retrieval by one rule, both of every seed.
     """
     shown, found, known = seeds.pooled(rows), seeds.pooled(keys), ordered(rows)
     return [

@@ -26,17 +26,15 @@ NUMBERS = (
 
 
 def rivals_table(rows: Sequence[Record], keys: Sequence[Record]) -> Table:
-    """One row an extension and window L': perplexity at L and L', both against the base at L, keys found, k_max.
+    """One row per extension and window L': perplexity at L and L', both against the base at L, keys found, k_max.
 
-    Args:
-        rows: one group of `select.perplexities`, of every seed.
-        keys: records of passkey retrieval by rule `key`, of every seed.
+    `rows` are one group of `select.perplexities`, `keys` passkey retrieval by rule `key`, both of every seed.
     """
     return fill(compared(rows, keys), (*NAMED, *NUMBERS), caption(rows, keys))
 
 
 def caption(rows: Sequence[Record], keys: Sequence[Record]) -> str:
-    """What the numbers are, and on how much they rest."""
+    """What the numbers are, and on how many documents and trials they rest."""
     said = (
         f"Perplexity on {select.text(rows)}, stride {rows[0].stride}, protocol token, and over the base's at L, paired "
         "by document. In brackets 95 % intervals: over documents, and over seeds where there are several; the ratios "

@@ -3,21 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from position_interpolation.comparisons.settings.tables import (
-    Setting,
-    against_first,
-    at_own_window,
-    by_rate,
-    family_label,
-    is_sweep,
-    key_text,
-    rate,
-    setting_text,
-    settings,
-    swept,
-    under,
-    under_extension,
-)
+from position_interpolation.comparisons.settings import tables
+from position_interpolation.comparisons.settings.tables import Setting, rate, under
 from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.extensions import Extension, ordered
@@ -29,21 +16,21 @@ from position_interpolation.evidence.words import plural
 def best_rate(evidence: Evidence) -> Iterator[Case]:
     """The rate of the lowest perplexity at L' against the next, for each extension."""
     for rows in select.compared(evidence.records).values():
-        if is_sweep(rows):
-            yield from (case for family in swept(rows) for case in _best(rows, family))
+        if tables.is_sweep(rows):
+            yield from (case for family in tables.swept(rows) for case in _best(rows, family))
 
 
 def choices(evidence: Evidence, most: float) -> Iterator[Case]:
-    """Each choice made otherwise alone against ours, the setting measured first, at L'."""
+    """Each single choice made otherwise, at L', against ours, which is the setting measured first."""
     for rows in select.compared(evidence.records).values():
-        if not is_sweep(rows):
+        if not tables.is_sweep(rows):
             yield from (case for item in ordered(rows) for case in _choices(rows, item, most))
 
 
 def _best(rows: Sequence[Record], family: Sequence[Extension]) -> Iterator[Case]:
-    """After the most steps that two rates have."""
+    """The best rate against the second, after the largest number of steps that two rates have."""
     for item in reversed(family):
-        measured = {setting: at_own_window(rows, item, setting) for setting in by_rate(rows)}
+        measured = {setting: tables.at_own_window(rows, item, setting) for setting in tables.by_rate(rows)}
         values = {setting: record.value for setting, record in measured.items() if record is not None}
         if len(values) < 2:
             continue
@@ -56,25 +43,26 @@ def _best(rows: Sequence[Record], family: Sequence[Extension]) -> Iterator[Case]
             pair = f"{values[first]:,.2f} against {values[second]:,.2f}"
             detail = f"{pair} at {item.window}, {plural(found.documents, 'document')}{_edge(rows, first)}"
             found = replace(found, sources=(rows[0].experiment,), detail=detail)
-        name = f"{family_label(family)} after {item.steps} steps: {rate(first):g} against {rate(second):g}"
+        name = f"{tables.family_label(family)} after {item.steps} steps: {rate(first):g} against {rate(second):g}"
         yield Case(name, found, Bar("below", 1.0, ALIKE), percent)
         return
 
 
 def _edge(rows: Sequence[Record], best: Setting) -> str:
     """A warning if the best rate is the lowest or highest tried."""
-    tried = by_rate(rows)
+    tried = tables.by_rate(rows)
     return "; the best is at the edge of what was tried" if best in (tried[0], tried[-1]) else ""
 
 
 def _choices(rows: Sequence[Record], item: Extension, most: float) -> Iterator[Case]:
-    first, *others = settings(under_extension(rows, item))
+    first, *others = tables.settings(tables.under_extension(rows, item))
     for setting in others:
         changed = [(key, value) for key, value in setting if dict(first).get(key) != value]
         if len(changed) == 1:
-            found, (key, value) = against_first(rows, item, setting), changed[0]
+            found, (key, value) = tables.against_first(rows, item, setting), changed[0]
             if found is not None:
-                detail = f"{plural(found.documents, 'document')}, ours: {setting_text(first)}"
+                detail = f"{plural(found.documents, 'document')}, ours: {tables.setting_text(first)}"
                 found = replace(found, sources=(rows[0].experiment,), detail=detail)
-            name = f"{item.base}, {item.label}: {key_text(key)} {value} for {dict(first).get(key)}, at {item.window}"
+            choice = f"{tables.key_text(key)} {value} for {dict(first).get(key)}"
+            name = f"{item.base}, {item.label}: {choice}, at {item.window}"
             yield Case(name, found, Bar("within", most), percent)

@@ -1,4 +1,4 @@
-"""A sweep drawn: a heat map of perplexity by learning rate and steps, one panel an extension."""
+"""A sweep drawn: a heat map of perplexity by learning rate and steps, one panel per extension."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 from position_interpolation.comparisons.settings.tables import at_own_window, by_rate, family_label, rate, swept
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import VERMILION
+from position_interpolation.evidence import select
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text
@@ -17,7 +18,7 @@ from position_interpolation.evidence.words import perplexity_text
 
 @drawing.styled
 def sweep_figure(rows: Sequence[Record]) -> Figure:
-    """Perplexity at L' in every cell, coloured by its logarithm in the panel's own range; the lowest is framed.
+    """Perplexity at L' in every cell, coloured by its logarithm over the panel's range; the lowest is framed.
 
     The rows are one group of `select.compared` for which `tables.is_sweep` holds.
     """
@@ -25,7 +26,7 @@ def sweep_figure(rows: Sequence[Record]) -> Figure:
     figure, panels = drawing.panels(*[0.5 + 0.24 * len(by_rate(rows))] * len(families))
     for axes, family in zip(panels, families, strict=True):
         _panel(axes, rows, family)
-    documents = drawing.count(rows, "document")
+    documents = select.counted(rows, "document")
     drawing.finish(figure, f"Perplexity at the own window L', {documents}; framed: the lowest of a panel")
     return figure
 
@@ -52,15 +53,10 @@ def heat(
     lower: bool = True,
     ends: tuple[float, float] | None = None,
 ) -> None:
-    """Coloured cells with their numbers, dark is worse; the best is framed.
+    """Coloured cells with their numbers, by row and column; dark is worse, and the best is framed.
 
-    Args:
-        axes: the panel.
-        known: numbers by row and column.
-        shape: rows and columns.
-        show: how a number reads.
-        lower: whether less is better, as of perplexities, which are coloured by their logarithm.
-        ends: what the colours reach over; the panel's own range if it is not given.
+    If `lower` is better, as for perplexities, cells are coloured by the logarithm of their number. The colours reach
+    over `ends`, by default the panel's own range.
     """
     low, high = ends or (min(known.values()), max(known.values()))
     scale = math.log if lower else float

@@ -1,4 +1,4 @@
-"""Settings of a method compared, such as the band that it interpolates: what each costs and brings, as for rivals."""
+"""Settings of a method compared, such as the band that it interpolates: what each costs at L and brings at L'."""
 
 import math
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ Line = tuple[Compared, Setting]
 
 @dataclass(frozen=True)
 class Grid:
-    """Extensions under settings of their methods; the base, if it was measured, under none."""
+    """Extensions under settings of their methods; the base, if it was measured, has no setting."""
 
     rows: Sequence[Record]  # one group of `select.compared`
-    keys: Sequence[Record]  # of passkey retrieval by one rule, under the same settings
+    keys: Sequence[Record]  # passkey retrieval by one rule, under the same settings
 
     @property
     def names(self) -> list[str]:
@@ -48,13 +48,13 @@ def is_grid(rows: Sequence[Record]) -> bool:
 
 
 def number(setting: Setting, name: str) -> float | None:
-    """What a key is set to; None if it is not, or to no number."""
+    """The number that a key is set to; None if it is not set, or not to a number."""
     value = dict(setting).get(name)
     return value if isinstance(value, int | float) else None
 
 
 def grid_table(grid: Grid) -> Table:
-    """One row an extension and setting; of a search the best first."""
+    """One row per extension and setting; for a search the best comes first."""
     columns = (
         *NAMED,
         *each(

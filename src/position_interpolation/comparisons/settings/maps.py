@@ -1,4 +1,4 @@
-"""Settings of methods drawn: a map over two of them, or lines over a single one."""
+"""Settings of methods drawn: a map over two settings, or lines over a single one."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from position_interpolation.comparisons.settings.grids import Grid, number
 from position_interpolation.comparisons.settings.tables import Setting, key_text
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import GREY
-from position_interpolation.evidence.extensions import LABELS, Extension, names, ordered
+from position_interpolation.evidence import select
+from position_interpolation.evidence.extensions import Extension, names, ordered
 from position_interpolation.evidence.records import Record
 
 
@@ -28,7 +29,7 @@ class Number:
 
 
 def _short(perplexity: float) -> str:
-    """As much of it as a cell takes."""
+    """A perplexity, as short as a cell needs it."""
     return f"{perplexity:.1f}" if perplexity < 100 else f"{perplexity:,.0f}"
 
 
@@ -40,7 +41,7 @@ NUMBERS = (
 
 
 def drawings(grid: Grid) -> Iterator[tuple[str, Callable[[], Figure]]]:
-    """Maps, one a number, over the first two keys; one figure of lines over a single key; nothing over none."""
+    """One map per number over the first two keys, or one figure of lines over a single key; nothing without keys."""
     known = [one for one in NUMBERS if any(one.of(compared) is not None for compared, _ in grid.lines)]
     if len(grid.names) == 1 and len(grid.values(grid.names[0])) > 1:
         yield "settings", partial(lines_figure, grid, known)
@@ -52,7 +53,7 @@ def drawings(grid: Grid) -> Iterator[tuple[str, Callable[[], Figure]]]:
 def map_figure(grid: Grid, what: Number) -> Figure:
     """One number in every cell, the best of a panel framed: the first key down, the second across.
 
-    A panel an extension and, where more keys vary, a value of these. The colours of all panels are the same.
+    There is one panel per extension and, where more keys vary, per value of these. All panels share their colours.
     """
     down, across, *more = grid.names
     rows, columns = grid.values(down), grid.values(across)
@@ -79,7 +80,7 @@ def map_figure(grid: Grid, what: Number) -> Figure:
 
 @drawing.styled
 def lines_figure(grid: Grid, known: Sequence[Number]) -> Figure:
-    """A panel a number, a line an extension over the values of the single key; the base is a dashed line."""
+    """One panel per number, one line per extension over the values of the single key; the base is a dashed line."""
     (name,) = grid.names
     figure, panels = drawing.panels(*[1.5] * len(known))
     among = [item for item in ordered(grid.rows) if item.method != "none"]
@@ -107,17 +108,17 @@ def lines_figure(grid: Grid, known: Sequence[Number]) -> Figure:
 
 def _title(item: Extension, setting: Setting, more: Sequence[str]) -> str:
     values = ", ".join(f"{key_text(name)} {number(setting, name):g}" for name in more)
-    return f"{LABELS.get(item.method, item.method)} x{item.factor:g}" + (f", {values}" if values else "")
+    return ", ".join(filter(None, (f"{item.method_name} x{item.factor:g}", values)))
 
 
 def _counted(grid: Grid, what: Number) -> str:
     if what.lower:
-        return drawing.count(grid.rows, "document")
-    return drawing.count([row for row in grid.keys if row.at is None], "trial")
+        return select.counted(grid.rows, "document")
+    return select.counted([row for row in grid.keys if row.at is None], "trial")
 
 
 def _bases(grid: Grid, what: Number) -> list[Record]:
-    """The base's own number, at each L'."""
+    """The base's number at each L'."""
     return [found for one, _ in grid.lines if one.extension.method == "none" and (found := what.of(one)) is not None]
 
 

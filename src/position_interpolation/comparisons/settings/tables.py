@@ -1,4 +1,4 @@
-"""Settings compared: a sweep over learning rates, and choices that the paper leaves open, each a table."""
+"""Settings compared: a table of a sweep over learning rates, and one of choices that the paper leaves open."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,17 +8,16 @@ from typing import Any
 
 from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, each, fill
 from position_interpolation.evidence import comparison, select
-from position_interpolation.evidence.extensions import Extension, extension_of, method_label, ordered
+from position_interpolation.evidence.extensions import Extension, extension_of, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import OVER_DOCUMENTS, perplexity_text
 
 RATE = "train.learning_rate"
 Setting = tuple[tuple[str, Any], ...]  # (key of the configuration, value) pairs
-Family = tuple[str, str, float, int]  # base, method, factor, L'
 
 
 def setting_of(record: Record) -> Setting:
-    """The record's setting, which can be a key."""
+    """The record's setting, in a form that can be the key of a dictionary."""
     return tuple((record.settings or {}).items())
 
 
@@ -33,7 +32,7 @@ def under(rows: Sequence[Record], setting: Setting) -> list[Record]:
 
 
 def is_sweep(rows: Sequence[Record]) -> bool:
-    """Whether these records compare learning rates and nothing else, some at an extension's own window L'."""
+    """Whether these records compare learning rates and nothing else, some of them at an extension's own window L'."""
     return all([key for key, _ in setting] == [RATE] for setting in settings(rows)) and bool(swept(rows))
 
 
@@ -48,11 +47,11 @@ def rate(setting: Setting) -> float:
 
 
 def swept(rows: Sequence[Record]) -> list[list[Extension]]:
-    """Extensions by what they have in common but their steps, in which they ascend; of those measured at their L'."""
-    found: dict[Family, list[Extension]] = {}
+    """Families of extensions that differ in their steps alone, steps ascending; only those measured at their own L'."""
+    found: dict[Extension, list[Extension]] = {}
     for item in ordered(rows):
         if select.find(rows, item, "perplexity", item.window, "token") is not None:
-            found.setdefault((item.base, item.method, item.factor, item.window), []).append(item)
+            found.setdefault(item.untuned, []).append(item)
     return list(found.values())
 
 
@@ -62,9 +61,9 @@ def at_own_window(rows: Sequence[Record], extension: Extension, setting: Setting
 
 
 def sweep_table(rows: Sequence[Record]) -> Table:
-    """Perplexity at L' by learning rate (rows of each extension) and steps (columns).
+    """Perplexity at L': one row per extension and learning rate, one column per number of steps.
 
-    Of one group of `select.compared` for which `is_sweep` holds.
+    The rows are one group of `select.compared` for which `is_sweep` holds.
     """
     families = swept(rows)
     counts = sorted({item.steps for family in families for item in family})
@@ -87,7 +86,7 @@ def sweep_table(rows: Sequence[Record]) -> Table:
 def choices_table(rows: Sequence[Record]) -> Table:
     """Perplexity by window under each setting, and its change at L' against the setting measured first.
 
-    Of one group of `select.compared`.
+    The rows are one group of `select.compared`.
     """
     columns = (
         *EXTENSION,
@@ -135,7 +134,7 @@ def key_text(key: str) -> str:
 
 def family_label(family: Sequence[Extension]) -> str:
     """What an extension is called whatever its steps."""
-    return f"{family[-1].base}, {method_label(family[-1])}"
+    return f"{family[-1].base}, {family[-1].short_label}"
 
 
 def _caption(rows: Sequence[Record], what: str) -> str:
@@ -144,10 +143,8 @@ def _caption(rows: Sequence[Record], what: str) -> str:
 
 def _change(rows: Sequence[Record], extension: Extension, setting: Setting) -> Cell:
     """`against_first` in per cent."""
-    change = against_first(rows, extension, setting)
-    if change is None:
+    ratio = against_first(rows, extension, setting)
+    if ratio is None:
         return Cell()
-    value, low, high = (
-        None if ratio is None else 100 * (ratio - 1) for ratio in (change.value, change.low, change.high)
-    )
-    return Cell(value, low, high)
+    change = ratio.mapped(lambda value: 100 * (value - 1))
+    return Cell(change.value, change.low, change.high)

@@ -11,7 +11,7 @@ TASK = "pg19"
 
 
 def untuned_is_low(evidence: Evidence, factor: int, most: float) -> Iterator[Case]:
-    """Untuned PI at L' against the base at L: below the multiple that the stated perplexity is of 7B's."""
+    """Untuned PI at L' against the base at L: below `most` over the perplexity that the paper prints for 7B at L."""
     over: Asked = {"method": "pi", "at": "L'", "steps": 0}
     under: Asked = {"method": "none", "at": "L"}
     limit = most / printed_perplexity(Reading("7B", TASK, "none", 1, 1))

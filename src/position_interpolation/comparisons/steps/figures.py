@@ -1,26 +1,26 @@
-"""Tuning steps drawn: perplexity, k_max and training loss against the steps that an extension was tuned for."""
+"""Tuning steps drawn: perplexity, k_max and training loss against the steps of an extension's tuning."""
 
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from position_interpolation.comparisons.steps.tables import after, printed_after
+from position_interpolation.comparisons.steps.tables import printed_after
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import style
 from position_interpolation.evidence import paper, seeds, select, step_counts
-from position_interpolation.evidence.comparison import Effect, exact
-from position_interpolation.evidence.extensions import Extension, method_label, ordered
+from position_interpolation.evidence.comparison import Effect, exact, recorded
+from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.tasks.tuning_curve import page
 
 
 @drawing.styled
 def perplexity_steps_figure(rows: Sequence[Record]) -> Figure:
-    """Perplexity at the extension's own window against steps over the base's at L (Table 3), and the paper's.
+    """Perplexity at the extension's own window over the base's at L, against steps (Table 3); below, the paper's.
 
-    The panels reach over what is tuned; where the lines start, untuned, is in their titles. The rows are one group of
-    `select.perplexities` in which `step_counts.families` finds some; without a base at L no ratio is drawn.
+    The axes span what is tuned; the untuned values, where the lines start, stand in the titles. Without a base at L
+    perplexities are drawn, not ratios. The rows are one group of `select.perplexities` in which `step_counts.families`
+    finds some.
     """
     families = step_counts.families(rows)
     ours = {family[-1]: _ratios(rows, family) for family in families}
@@ -30,7 +30,7 @@ def perplexity_steps_figure(rows: Sequence[Record]) -> Figure:
     if not any(ours.values()):
         return _perplexity_by_steps(rows, families)
     figure, panels = drawing.panels(*[1.7] * len(known))
-    called = {last: method_label(last) for last in ours}
+    called = {last: last.short_label for last in ours}
     for axes, (title, lines) in zip(panels, known.items(), strict=True):
         for last, curve in lines.items():
             drawing.line(axes, curve, last, called)
@@ -41,7 +41,7 @@ def perplexity_steps_figure(rows: Sequence[Record]) -> Figure:
     panels[-1].set_xlabel("tuning steps")
     figure.supylabel("perplexity at L' / the base's at L", fontsize="medium")
     effects = [effect for curve in ours.values() for effect in curve.values()]
-    documents = drawing.count(rows, "document")
+    documents = select.counted(rows, "document")
     drawing.finish(figure, f"{documents}, protocol token; {drawing.spread(effects)}")
     return figure
 
@@ -51,14 +51,14 @@ def _perplexity_by_steps(rows: Sequence[Record], families: Sequence[list[Extensi
     _draw(axes, rows, families, "perplexity", "token")
     drawing.perplexity_axis(axes, "perplexity at the own window L'")
     axes.set(title=f"{families[0][0].base}, {rows[0].task}", xlabel="tuning steps")
-    documents = drawing.count(rows, "document")
+    documents = select.counted(rows, "document")
     drawing.finish(figure, f"{documents}, protocol token; bars: 95 % bootstrap over documents")
     return figure
 
 
 @drawing.styled
 def passkey_steps_figure(rows: Sequence[Record], rule: str) -> Figure:
-    """k_max as a share of the own window against steps (Table 4); the paper's as pale lines.
+    """k_max as a share of the extension's own window, against steps (Table 4); pale lines are the paper's.
 
     The rows are one group of `rules.passkeys`, judged by `rule`, in which `step_counts.families` finds some.
     """
@@ -83,9 +83,9 @@ def passkey_steps_figure(rows: Sequence[Record], rule: str) -> Figure:
 
 @drawing.styled
 def curves_figure(rows: Sequence[Record]) -> Figure:
-    """One group of `tuning_curve.page.curves`: training loss against step, one line an extension."""
+    """Training loss against step, one line per extension, of one group of `tuning_curve.page.curves`."""
     several = len({extension.model for extension in ordered(rows)}) > 1
-    called = {item: method_label(item) + (f" ({item.model})" if several else "") for item in ordered(rows)}
+    called = {item: item.short_label + (f" ({item.model})" if several else "") for item in ordered(rows)}
     figure, (axes,) = drawing.panels(2.1)
     for extension in called:
         curve = select.along(rows, extension, select.TRAINING_LOSS)
@@ -98,17 +98,17 @@ def curves_figure(rows: Sequence[Record]) -> Figure:
 def _draw(
     axes: Axes, rows: Sequence[Record], families: Sequence[list[Extension]], metric: str, protocol: str | None
 ) -> None:
-    """One line a family through what was measured at its own window; k_max as a share of that window."""
-    called = {family[-1]: method_label(family[-1]) for family in families}
+    """One line per family through what was measured at its own window; k_max is drawn as a share of that window."""
+    called = {family[-1]: family[-1].short_label for family in families}
     for family in families:
         found = [(item.steps, select.find(rows, item, metric, item.window, protocol)) for item in family]
         unit = 1.0 if metric == "perplexity" else 1 / family[-1].window
-        curve = {steps: page.scaled(record, unit) for steps, record in found if record is not None}
+        curve = {steps: recorded(record).scaled(unit) for steps, record in found if record is not None}
         drawing.line(axes, curve, family[-1], called)
 
 
 def _ratios(rows: Sequence[Record], family: Sequence[Extension]) -> dict[int, Effect]:
-    """By steps, at the own window."""
+    """Perplexity at the own window over the base's at L, by steps."""
     found = {item.steps: seeds.over_base(rows, item, item.window) for item in family}
     return {steps: effect for steps, effect in found.items() if effect is not None}
 
@@ -120,6 +120,6 @@ def _printed_ratios(extension: Extension, task: str) -> dict[int, Effect]:
 
 
 def _printed(extension: Extension, task: str, metric: str) -> list[tuple[int, float]]:
-    """(steps, number) of Table 3 or 4."""
-    found = ((count, printed_after(after(extension, count), task, metric)) for count in paper.step_counts())
+    """(steps, number) pairs of Table 3 or 4."""
+    found = ((count, printed_after(count, extension, task, metric)) for count in paper.step_counts())
     return [(count, number.value) for count, number in found if number is not None]

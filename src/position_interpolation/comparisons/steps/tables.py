@@ -1,4 +1,4 @@
-"""Tables 3 and 4: one number by tuning steps, the paper's beside."""
+"""Tables 3 and 4: one number by tuning steps, with the paper's beside it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,9 +12,9 @@ from position_interpolation.tasks.passkey import rules
 
 
 def perplexity_steps_table(rows: Sequence[Record]) -> Table:
-    """The layout of Table 3: perplexity at the extension's own window, one row a family, one column a step count.
+    """The layout of Table 3: perplexity at the extension's own window, one row per family, one column per step count.
 
-    Of one group of `select.perplexities` in which `step_counts.families` finds some.
+    The rows are one group of `select.perplexities` in which `step_counts.families` finds some.
     """
     caption = (
         f"Perplexity on {select.text(rows)} at each extension's own window after so many tuning steps, protocol "
@@ -24,11 +24,9 @@ def perplexity_steps_table(rows: Sequence[Record]) -> Table:
 
 
 def passkey_steps_table(rows: Sequence[Record], rule: str) -> Table:
-    """The layout of Table 4: k_max by steps, one row a family.
+    """The layout of Table 4: k_max by steps, one row per family.
 
-    Args:
-        rows: one group of `rules.passkeys` in which `step_counts.families` finds some.
-        rule: by which answers were judged.
+    The rows are one group of `rules.passkeys`, judged by `rule`, in which `step_counts.families` finds some.
     """
     caption = (
         "k_max in tokens after so many tuning steps, in prompts that fill the extension's own window. "
@@ -41,14 +39,14 @@ def passkey_steps_table(rows: Sequence[Record], rule: str) -> Table:
 def _by_steps(
     rows: Sequence[Record], number: tuple[str, str, str], show: Callable[[float], str], caption: str
 ) -> Table:
-    """One row a family; the paper's columns are the step counts at which it prints something for any of them."""
+    """One row per family; the paper's columns are the step counts at which it prints a number for any of them."""
     task, metric, protocol = number
 
     def ours(count: int, last: Extension) -> Record | None:
-        return select.find(rows, after(last, count), metric, last.window, protocol)
+        return select.find(rows, replace(last, steps=count), metric, last.window, protocol)
 
     def theirs(count: int, last: Extension) -> Record | None:
-        return printed_after(after(last, count), task, metric)
+        return printed_after(count, last, task, metric)
 
     families = step_counts.families(rows)
     taken = sorted({extension.steps for family in families for extension in family})
@@ -60,11 +58,6 @@ def _by_steps(
     return fill((family[-1] for family in families), columns, caption)
 
 
-def printed_after(extension: Extension, task: str, metric: str) -> Record | None:
-    """What Table 3 or 4 prints at the extension's own window after its steps."""
-    return paper.beside(extension, task, metric, extension.window, by_steps=True)
-
-
-def after(extension: Extension, count: int) -> Extension:
-    """The extension after so many steps."""
-    return replace(extension, steps=count)
+def printed_after(steps: int, extension: Extension, task: str, metric: str) -> Record | None:
+    """What Table 3 or 4 prints at the extension's own window after so many steps, whatever its own steps."""
+    return paper.beside(replace(extension, steps=steps), task, metric, extension.window, by_steps=True)

@@ -15,14 +15,14 @@ from position_interpolation.tasks.benchmarks.tables import YES
 
 
 def lose_at_most(evidence: Evidence, factor: int, most: float) -> Iterator[Case]:
-    """The extended model against its base on every benchmark."""
+    """The extended model against its base, on every benchmark."""
     for model, test in product(evidence.models, SETS):
         effect = change(evidence, model, test, factor)
         yield Case(f"{model}, {test}: PI x{factor} against the base", effect, Bar("at least", -most), points)
 
 
 def loss_grows(evidence: Evidence, factors: Sequence[int]) -> Iterator[Case]:
-    """Each factor against the one before on every benchmark."""
+    """Each factor against the one before, on every benchmark."""
     for model, test in product(evidence.models, SETS):
         for smaller, larger in pairwise(factors):
             changes = [change(evidence, model, test, factor) for factor in (larger, smaller)]
@@ -31,7 +31,7 @@ def loss_grows(evidence: Evidence, factors: Sequence[int]) -> Iterator[Case]:
 
 
 def tuning_text(evidence: Evidence, factor: int, other: str, most: float) -> Iterator[Case]:
-    """The distance between models tuned on the Pile and on another text on every benchmark, whichever is ahead."""
+    """How far models tuned on the Pile and on another text are apart, on every benchmark, whichever is ahead."""
     for model, test in product(evidence.models, SETS):
         found = [accuracy(evidence, model, test, factor, text) for text in (other, None)]
         distance = _apart(*found)
@@ -45,25 +45,23 @@ def base_knows(evidence: Evidence) -> Iterator[Case]:
     for model, test in product(evidence.models, SETS):
         found = accuracy(evidence, model, test, 1)
         if found is not None:
-            low, high = (None if end is None else end - 100 * chance(test) for end in (found.low, found.high))
-            rival = "always answering yes" if test == "boolq" else "guessing"
-            detail = f"{found.detail}; {found.value:.1f} against {100 * chance(test):.1f} of {rival}"
-            found = replace(found, value=found.value - 100 * chance(test), low=low, high=high, detail=detail)
-        yield Case(
-            f"{model}, {test}: the base against an answer without a model", found, Bar("above", 0.0, POINT), points
-        )
+            guessed, rival = 100 * chance(test), "always answering yes" if test == "boolq" else "guessing"
+            detail = f"{found.detail}; {found.value:.1f} against {guessed:.1f} of {rival}"
+            found = replace(found.mapped(lambda value, guessed=guessed: value - guessed), detail=detail)  # type: ignore[misc]
+        name = f"{model}, {test}: the base against an answer without a model"
+        yield Case(name, found, Bar("above", 0.0, POINT), points)
 
 
 def accuracy(evidence: Evidence, model: str, test: str, factor: int, text: str | None = None) -> Effect | None:
-    """Of the base (factor 1), or of PI tuned on a text: None is the Pile, or what our models are tuned on."""
+    """Accuracy of the base (factor 1), or of PI tuned on a text; None is the Pile, or what our models are tuned on."""
     return next(_recorded(evidence, "accuracy", model, test, factor, text), None)
 
 
 def change(evidence: Evidence, model: str, test: str, factor: int) -> Effect | None:
-    """Against the base: paired by question as recorded, or the difference of two printed numbers.
+    """Change of accuracy against the base: paired by question, or the difference of two printed numbers.
 
-    None as well if the base only guesses: then nothing is learnt of extensions. Where no answer changed, no spread is
-    known.
+    None as well if the base only guesses, which tells nothing about extensions. Where no answer changed, there is no
+    interval, because no spread is known.
     """
     if evidence.printed:
         return _apart(*(accuracy(evidence, model, test, at) for at in (factor, 1)))
@@ -77,7 +75,7 @@ def change(evidence: Evidence, model: str, test: str, factor: int) -> Effect | N
 
 
 def chance(test: str) -> float:
-    """The share of a set that is right without a model: by guessing, or by always answering yes."""
+    """The share of a set that is answered right without a model: by guessing, or by always answering yes."""
     return YES if test == "boolq" else 1 / SETS[test]
 
 
@@ -101,10 +99,8 @@ def _recorded(
 
 
 def _apart(left: Effect | None, right: Effect | None) -> Effect | None:
-    """Left minus right in points, without the dust of binary arithmetic."""
+    """Left minus right in points, rounded to hide the inexactness of binary fractions."""
     if left is None or right is None:
         return None
-    found = apart(left, right)
-    low, high = (None if end is None else round(end, 6) for end in (found.low, found.high))
-    detail = f"{left.value:.1f} against {right.value:.1f}"
-    return replace(found, value=round(found.value, 6), low=low, high=high, detail=detail)
+    rounded = apart(left, right).mapped(lambda value: round(value, 6))
+    return replace(rounded, detail=f"{left.value:.1f} against {right.value:.1f}")

@@ -8,17 +8,18 @@ from matplotlib.ticker import MaxNLocator
 
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import GREY, VERMILION, colour, style
+from position_interpolation.evidence import select
+from position_interpolation.evidence.comparison import recorded
 from position_interpolation.evidence.extensions import Extension, names, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.tasks.benchmarks.tables import TITLES, asked, find, printed_change
-from position_interpolation.tasks.tuning_curve.page import scaled
 
 CLAIMED = -0.02  # "up to 2 %" at 4 L
 
 
 @drawing.styled
 def changes_figure(records: Sequence[Record]) -> Figure:
-    """One table of `tables.by_sample`: change of accuracy and of the margin by set, one marker an extension."""
+    """Change of accuracy and of the margin by set, one marker per extension, for one table of `tables.by_sample`."""
     sets = asked(records)
     compared = ordered(record for record in records if record.metric == "accuracy_change")
     height = 0.5 + 0.11 * len(sets) * max(3, 1 + len(compared))
@@ -43,18 +44,18 @@ def changes_figure(records: Sequence[Record]) -> Figure:
 
 
 def _panel(axes: Axes, records: Sequence[Record], compared: Sequence[Extension], metric: str, unit: float) -> None:
-    """Markers and intervals of one number, set below set, around a line at no change."""
+    """Markers and intervals of one number for each set, around a line at no change."""
     sets, called = asked(records), names(compared)
     for extension in compared:
         found = {
-            _place(row, extension, compared): scaled(record, unit)
+            _place(row, extension, compared): recorded(record).scaled(unit)
             for row, name in enumerate(sets)
             if (record := find(records, extension, name, metric)) is not None
         }
         look = {**style(extension, compared), "linestyle": ""}
         axes.plot([record.value for record in found.values()], [*found], label=called[extension], **look)
         drawing.intervals(axes, found, colour(extension, compared), across=True)
-    counts = [drawing.count([record for record in records if record.task == name], "question") for name in sets]
+    counts = [select.counted([record for record in records if record.task == name], "question") for name in sets]
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.set_yticks(range(len(sets)), [f"{TITLES[name]}\n{count}" for name, count in zip(sets, counts, strict=True)])
     axes.set_ylim(len(sets) - 0.5, -0.5)

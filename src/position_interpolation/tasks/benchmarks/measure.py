@@ -22,9 +22,9 @@ from position_interpolation.tuning.extension import Prepared, prepare
 
 
 def measurements(prepared: Prepared, task: BenchmarksTask) -> Iterator[Measurement]:
-    """One measurement a set, at the base's window L; an extension is also compared with its base.
+    """One measurement per set, at the base's window L; an extension is also compared with its base.
 
-    The base's scores are kept like the extension's own: all extensions of a sweep share them, and its model is loaded
+    The base's scores are kept like the extension's own. So all extensions of a sweep share them, and the base is loaded
     only if they are not there yet.
     """
     base = None if prepared.extension.method == "none" else _base(prepared)
@@ -46,13 +46,13 @@ def measurements(prepared: Prepared, task: BenchmarksTask) -> Iterator[Measureme
 
 
 def scores(prepared: Prepared, asked: Questions) -> Scores:
-    """What a model says to every choice of a set, from disk if it is there."""
+    """A model's scores of every choice of a set, from disk if they are there."""
     path = raw(prepared.config, "choices", records.signature(_scored_by(prepared, asked)), ".npz")
     found = _kept(path)
     if found is None:
         found = _score(prepared, asked)
-        kept = vars(found)
-        files.write_hashed(path, lambda temporary: np.savez(temporary, **kept), suffix=".npz")
+        arrays = vars(found)
+        files.write_hashed(path, lambda temporary: np.savez(temporary, **arrays), suffix=".npz")
     return found
 
 
@@ -88,7 +88,7 @@ def _score(prepared: Prepared, asked: Questions) -> Scores:
 
 
 def _kept(path: Path) -> Scores | None:
-    """A set's scores from disk; None if they are not there, or damaged and so to be computed again."""
+    """A set's scores from disk; None if they are absent or damaged."""
     if not files.intact(path):
         return None
     with np.load(path) as saved:
@@ -101,12 +101,12 @@ def _alone(own: Scores, bootstrap: int) -> dict[str, Estimate]:
         "accuracy": wilson(int(right.sum()), len(right)),
         "accuracy_normalised": wilson(int(normalised.sum()), len(normalised)),
         "margin": mean(choices.margins(own), bootstrap),
-        "truncated": Estimate(float(own.cut.mean()), None, None),
+        "truncated": Estimate(float(own.cut.mean())),
     }
 
 
 def _change(own: Scores, base: Scores, bootstrap: int) -> dict[str, Estimate]:
-    """Extension minus base, question by question: drawing questions again, both at once, is the paired bootstrap."""
+    """Extension minus base, question by question; resampling these differences is the paired bootstrap."""
     return {
         "accuracy_change": mean(choices.right(own) - choices.right(base), bootstrap),
         "margin_change": mean(choices.margins(own) - choices.margins(base), bootstrap),

@@ -1,7 +1,7 @@
-"""The multiple-choice questions of Table 5 as data: five sets, one row a question, in the common zero-shot form.
+"""The multiple-choice questions of Table 5 as data: five sets, one row per question, in the common zero-shot form.
 
-The paper names the sets and nothing else: no harness, no template, no scoring rule. Here every question becomes choices
-that continue a context, as lm-evaluation-harness poses them:
+The paper names the sets, but no harness, template or scoring rule. Here every question becomes choices that continue a
+context, as lm-evaluation-harness poses them:
 
 * BoolQ: passage (title, two hyphens, text), `Question: ...?`, `Answer:`, continued by ` no` or ` yes`;
 * PIQA: `Question: <goal>`, `Answer:`, continued by one of two solutions;
@@ -21,6 +21,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -30,7 +31,7 @@ from position_interpolation.text import corpora
 
 # Each set and how many choices its questions have, in the paper's order.
 SETS = {"boolq": 2, "piqa": 2, "race_middle": 4, "race_high": 4, "winogrande": 2}
-FINAL_BLANK = re.compile(r"^([^_]*[^_\s])\s*_+[\s.?!]*$")  # a statement that its only blank ends
+FINAL_BLANK = re.compile(r"^([^_]*[^_\s])\s*_+[\s.?!]*$")  # a statement whose only blank is at its end
 LETTERS = ("A", "B", "C", "D")
 IDS_LISTED = 500
 
@@ -42,19 +43,19 @@ class Question:
     """One question: choices that continue a context, of which one is right."""
 
     id: str
-    contexts: tuple[str, ...]  # one a choice; all the same, unless the choice stands inside (WinoGrande)
-    choices: tuple[str, ...]  # the text that is scored, with the space in front of it
+    contexts: tuple[str, ...]  # one per choice; all are the same, unless the choice stands inside them (WinoGrande)
+    choices: tuple[str, ...]  # the texts that are scored, with the space in front of them
     answer: int  # place of the right choice
 
 
 @dataclass(frozen=True)
 class Questions:
-    """A named, fingerprinted list of questions: what a record says about its data."""
+    """A named list of questions with a fingerprint: what a record says about its data."""
 
     name: str
     source: str
     items: tuple[Question, ...]
-    sampled: bool  # whether the set has more
+    sampled: bool  # whether they are a sample of the set
 
     @property
     def sha256(self) -> str:
@@ -66,20 +67,17 @@ class Questions:
 
     @property
     def described(self) -> dict[str, Any]:
-        """What a record keeps: ids only of a sample that is small enough to list."""
+        """What a record keeps. Ids are listed only for a sample that is small enough."""
         listed = self.sampled and len(self.items) <= IDS_LISTED
         ids = [item.id for item in self.items] if listed else None
         return {"name": self.name, "source": self.source, "sha256": self.sha256, "ids": ids}
 
 
 def load(data: Data, name: str, limit: int | None = None) -> Questions:
-    """Load one set of the configured source.
+    """Load one of `SETS` from the configured source, `local` or `hub`.
 
-    Args:
-        data: the configured source, `local` or `hub`.
-        name: one of `SETS`.
-        limit: draw so many; None keeps all, in the order of the source. The draw is decided by a hash of each id, so
-            that it is the same on every machine and under every seed, and larger samples contain smaller ones.
+    Without a limit all questions are kept, in the order of the source. Otherwise a hash of each id decides which are
+    drawn. So the draw is the same on every machine and under every seed, and larger samples contain smaller ones.
 
     Raises:
         UsageError: the set is missing, or a row of it is no question.
@@ -107,7 +105,7 @@ def load(data: Data, name: str, limit: int | None = None) -> Questions:
 
 
 def boolq(row: Row) -> Question:
-    """Fields id, title, passage, question, answer (true or false); without title the passage has it already."""
+    """Fields id, title, passage, question, answer (true or false); without a title, the passage includes it."""
     passage = f"{row['title']} -- {row['passage']}" if "title" in row else row["passage"]
     context = f"{passage}\nQuestion: {row['question'].strip().rstrip('?')}?\nAnswer:"
     if not isinstance(row["answer"], bool):
@@ -174,9 +172,10 @@ def _hub_boolq(rows: Iterable[Row]) -> Iterator[Row]:
         yield {**row, "id": f"boolq-val-{row['idx']}", "answer": (False, True)[(0, 1).index(row["label"])]}
 
 
-def _hub_piqa(rows: Iterable[Row]) -> Iterator[Row]:
+def _numbered(name: str, rows: Iterable[Row]) -> Iterator[Row]:
+    """Rows without ids, by their numbers."""
     for number, row in enumerate(rows):
-        yield {**row, "id": f"piqa-valid-{number}"}
+        yield {**row, "id": f"{name}-valid-{number}"}
 
 
 def _hub_race(rows: Iterable[Row]) -> Iterator[Row]:
@@ -188,15 +187,10 @@ def _hub_race(rows: Iterable[Row]) -> Iterator[Row]:
         asked[article] += 1
 
 
-def _hub_winogrande(rows: Iterable[Row]) -> Iterator[Row]:
-    for number, row in enumerate(rows):
-        yield {**row, "id": f"winogrande-valid-{number}"}
-
-
 HUB: dict[str, Callable[[Iterable[Row]], Iterator[Row]]] = {
     "boolq": _hub_boolq,
-    "piqa": _hub_piqa,
+    "piqa": partial(_numbered, "piqa"),
     "race_middle": _hub_race,
     "race_high": _hub_race,
-    "winogrande": _hub_winogrande,
+    "winogrande": partial(_numbered, "winogrande"),
 }

@@ -1,14 +1,14 @@
 """Zero-shot multiple choice at the base's own window (section 3.4, Table 5): which choice a model finds likeliest.
 
 A choice's score is the sum of the log-likelihoods of its tokens given the context. The choice with the largest sum is
-the model's answer on all five sets: the plain `acc` of lm-evaluation-harness. The sum divided by the choice's bytes is
-kept too, as in its `acc_norm`: it decides the accuracy called normalised, and the margin. The paper names neither
+the model's answer on all five sets, as in the plain `acc` of lm-evaluation-harness. The sum divided by the choice's
+bytes is kept too, as in its `acc_norm`: it decides the normalised accuracy and the margin. The paper names neither
 harness nor rule. The LLaMA paper divides by the choice's characters, on BoolQ by the likelihood of the choice behind
 "Answer:" alone; but the paper's base row is not the LLaMA paper's either. So numbers compare within one table only.
 
-BOS, context and choice fit the window: a context too long for it loses its beginning. A choice that does not fit the
+BOS, context and choice have to fit the window: a longer context loses its beginning. A choice that does not fit the
 window by itself (a handful of PIQA's solutions at a window of 256) loses its own beginning and is scored on what is
-left, for the base as for its extensions.
+left, for the base and its extensions alike.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,19 +30,19 @@ class Prompt:
     """One choice of one question as token ids: BOS, what fits of the context, the choice."""
 
     tokens: tuple[int, ...]
-    scored: int  # so many at the end are the choice
-    size: int  # bytes of UTF-8 that they stand for, spaces around them not counted
+    scored: int  # how many tokens at the end are the choice
+    size: int  # bytes of UTF-8 that these stand for, without spaces around them
     cut: bool  # whether the beginning did not fit
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a model says to every choice (C) of every question (Q) of a set."""
+    """A model's scores of every choice (C) of every question (Q) of a set."""
 
     log_likelihoods: Floats  # (Q, C), nats
     sizes: NDArray[np.int64]  # (Q, C), bytes
-    tokens: NDArray[np.int64]  # (Q, C), scored
-    cut: NDArray[np.bool_]  # (Q,)
+    tokens: NDArray[np.int64]  # (Q, C), scored tokens
+    cut: NDArray[np.bool_]  # (Q,), whether a choice lost its context's beginning
     answers: NDArray[np.int64]  # (Q,), place of the right choice
 
     @property
@@ -54,8 +54,8 @@ class Scores:
 def prompts(tokenizer: Any, questions: Sequence[Question], window: int, bos: int | None) -> list[Prompt]:
     """Every choice of every question, in order, cut on the left to `window` tokens.
 
-    Context and choice are tokenised together, as they would be read; the choice's tokens are those behind what the
-    context by itself has in common with that.
+    Context and choice are tokenised together, as they would be read. The choice's tokens are those after the ones that
+    the context alone begins with, too.
     """
     pairs = [pair for item in questions for pair in zip(item.contexts, item.choices, strict=True)]
     texts = list(dict.fromkeys(text for context, choice in pairs for text in (context, context + choice)))
@@ -78,15 +78,12 @@ def log_likelihoods(
     model: Any,
     asked: Sequence[Prompt],
     tokens_per_forward: int,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int], None],
 ) -> Floats:
-    """Summed log-likelihood of each prompt's choice, in nats; prompts of like length share a forward.
+    """Summed log-likelihood of each prompt's choice, in nats; prompts of similar length share a forward.
 
-    Args:
-        model: a causal language model, in evaluation mode.
-        asked: the prompts.
-        tokens_per_forward: how many positions, padding included, one batch may hold; at least one prompt runs.
-        progress: is told the positions run through the model, without padding.
+    A batch holds at most `tokens_per_forward` positions, padding included, but at least one prompt. `progress` is
+    called with the positions that have run through the model, without padding.
     """
     order: list[int] = []
     sums: list[torch.Tensor] = []
@@ -128,7 +125,7 @@ def _common(left: Sequence[int], right: Sequence[int]) -> int:
 
 
 def _like_lengths(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
-    """Places of sequences, by length, in groups that padded hold at most `tokens` positions, or one sequence."""
+    """Groups of sequences, by length, that hold at most `tokens` positions with padding, or a single sequence."""
     group: list[int] = []
     for place in sorted(range(len(lengths)), key=lengths.__getitem__):
         if group and (len(group) + 1) * lengths[place] > tokens:

@@ -58,11 +58,9 @@ def points_changed(value: float) -> str:
 
 
 def accuracy_table(records: Sequence[Record], metric: str = "accuracy") -> Table:
-    """The layout of Table 5: extensions by sets, the paper's numbers behind ours.
+    """The layout of Table 5, for one table of `by_sample`: extensions by sets, the paper's numbers behind ours.
 
-    Args:
-        records: one table of `tables.by_sample`.
-        metric: `accuracy`, or `accuracy_normalised`, beside which the paper's numbers are not repeated.
+    The paper's numbers are not repeated beside the metric `accuracy_normalised`.
     """
     sets = asked(records)
     printed = sets if metric == "accuracy" else []
@@ -82,10 +80,7 @@ def accuracy_table(records: Sequence[Record], metric: str = "accuracy") -> Table
 
 
 def changes_table(records: Sequence[Record]) -> Table:
-    """Extension minus base on the same questions: one row an extension and set.
-
-    Of one table of `tables.by_sample`.
-    """
+    """Extension minus base on the same questions: one row per extension and set, for one table of `by_sample`."""
     called = names(ordered(records))
 
     def ours(metric: str, extension: Extension, name: str) -> Record | None:
@@ -126,7 +121,7 @@ def _caption(records: Sequence[Record], metric: str, compared: bool) -> str:
 
 
 def by_sample(records: Iterable[Record]) -> list[list[Record]]:
-    """Records of zero-shot benchmarks, one list a table: each set stands in it with one sample of its questions."""
+    """Records of zero-shot benchmarks, one list per table. A table has one sample of the questions of each set."""
     samples: dict[tuple[object, ...], list[str | None]] = {}
     found: dict[tuple[object, ...], list[Record]] = {}
     for record in records:

@@ -7,9 +7,8 @@ from position_interpolation.evidence import comparison
 from position_interpolation.evidence.comparison import Effect, exact
 from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.judging import POINT, Bar, Case, points
-from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
-from position_interpolation.tasks.govreport.tables import LEAD, LEADS, TUNED, UNTUNED, VARIANTS
+from position_interpolation.tasks.govreport.tables import LEAD, LEADS, TUNED, UNTUNED, VARIANTS, by_report
 
 RIVALS = {LEAD: LEADS, UNTUNED: "the same model without tuning on summaries"}
 PRINTED = "CoLT5 Base"
@@ -23,9 +22,12 @@ def rouge(evidence: Evidence, metrics: Sequence[str], rival: str = LEAD) -> Iter
 
 
 def _lead(evidence: Evidence, metric: str, rival: str) -> Effect | None:
-    """Bootstrap over the reports that both have."""
+    """The mean difference over the reports that both have, with a bootstrap over them."""
     for rows in evidence.of("govreport"):
-        ours, other = (_by_document(rows, metric, protocol) for protocol in (TUNED, rival))
+        # Of several extensions the last one counts, which is the longest tuned.
+        ours, other = (
+            by_report((row for row in rows if row.protocol == protocol), metric) for protocol in (TUNED, rival)
+        )
         found = comparison.difference(ours, other)
         if found is not None:
             means = " against ".join(f"{sum(side.values()) / len(side):.1f}" for side in (ours, other))
@@ -35,17 +37,8 @@ def _lead(evidence: Evidence, metric: str, rival: str) -> Effect | None:
 
 
 def _printed(evidence: Evidence, metric: str) -> Effect:
-    """A difference of numbers of one decimal, without the dust of binary arithmetic."""
+    """A difference of printed numbers, to their one decimal."""
     rows = [one for found in evidence.of("govreport") for one in found if one.metric == metric]
     ours = next(one.value for one in rows if one.protocol == TUNED)
     other = next(one.value for one in rows if one.model == PRINTED)
     return exact(round(ours - other, 1), rows[0].experiment, f"{ours:.1f} against {other:.1f} of {PRINTED}")
-
-
-def _by_document(records: Sequence[Record], metric: str, protocol: str) -> dict[str, float]:
-    """ROUGE of every report's summary, by id. Of several extensions the last is the longest tuned."""
-    return {
-        str(record.data["ids"][0]): record.value
-        for record in records
-        if (record.metric, record.protocol) == (f"document_{metric}", protocol)
-    }

@@ -24,10 +24,10 @@ class GovReportTask(Task):
     training: str = MISSING  # pairs that are tuned on
     documents: int | None = number(None, least=1)  # score the first so many; None scores all
     ids: list[str] | None = None
-    # A prompt is cut to; default: 15000 / 16384 of L', as in the paper.
+    # Tokens of a prompt, to which the report is cut; default: 15000 / 16384 of L', as in the paper.
     input_tokens: int | None = number(None, least=1)
-    summary_tokens: int | None = number(None, least=1)  # a summary has at most; default: 1000 / 16384 of L'
-    tune: bool = True  # false: the extension writes without having been tuned on summaries
+    summary_tokens: int | None = number(None, least=1)  # tokens of a summary at most; default: 1000 / 16384 of L'
+    tune: bool = True  # false: the extension is not tuned on summaries
     epochs: float = 10
     learning_rate: float = number(least=0)
     batch_size: int = number(least=1)

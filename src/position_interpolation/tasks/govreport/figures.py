@@ -1,4 +1,4 @@
-"""ROUGE of every writer as bars, and how far the others are from the last one on the same reports."""
+"""ROUGE of every writer as bars, and the differences from the last one on the same reports."""
 
 from collections.abc import Sequence
 
@@ -19,6 +19,7 @@ from position_interpolation.tasks.govreport.tables import (
     called,
     documents,
     score,
+    writer_of,
 )
 
 # Colour, hatching of a bar and marker.
@@ -27,7 +28,7 @@ LOOKS = {LEAD: (GREY, None, "o"), UNTUNED: (VERMILION, "//", "s"), TUNED: (BLUE,
 
 @drawing.styled
 def govreport_figure(records: Sequence[Record]) -> Figure:
-    """One group of `select.summaries`: ROUGE of every writer; below, minus that of the last, paired by report."""
+    """ROUGE of every writer and, below, minus that of the last, paired by report; for a group of `select.summaries`."""
     names_of = called(records)
     *others, last = names_of
     figure, (scores, *apart) = drawing.panels(*[1.5] * (2 if others else 1))
@@ -53,10 +54,11 @@ def govreport_figure(records: Sequence[Record]) -> Figure:
 
 def _differences(axes: Axes, records: Sequence[Record], others: Sequence[Writer], last: Writer) -> None:
     axes.axhline(0, color=DARK, linewidth=0.8)
+    by_writer = {writer: [row for row in records if writer_of(row) == writer] for writer in (*others, last)}
     for writer in others:
         shade, _, marker = LOOKS[writer.protocol]
         found = {
-            place: comparison.difference(by_report(records, metric, writer), by_report(records, metric, last))
+            place: comparison.difference(*(by_report(by_writer[one], metric) for one in (writer, last)))
             for place, metric in _places(writer, others)
         }
         curve = {place: effect for place, effect in found.items() if effect is not None}
@@ -65,6 +67,6 @@ def _differences(axes: Axes, records: Sequence[Record], others: Sequence[Writer]
 
 
 def _places(writer: Writer, among: Sequence[Writer]) -> list[tuple[float, str]]:
-    """Where each metric of a writer stands, side by side with the others'."""
+    """The horizontal place of each metric of a writer, beside those of the others."""
     shift = (among.index(writer) - (len(among) - 1) / 2) * 0.8 / len(among)
     return [(column + shift, metric) for column, metric in enumerate(VARIANTS)]

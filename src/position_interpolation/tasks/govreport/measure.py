@@ -16,17 +16,16 @@ from position_interpolation.tasks.govreport import pairs, rouge, summaries
 from position_interpolation.tasks.govreport.config import GovReportTask
 from position_interpolation.tasks.govreport.pairs import Pair, Pairs
 from position_interpolation.tasks.govreport.summaries import Lengths, Sampling
+from position_interpolation.tasks.govreport.tables import LEAD, TUNED, UNTUNED
 from position_interpolation.tasks.govreport.tuning import steps, tuned_on_summaries
 from position_interpolation.tasks.measurement import Measured, Measurement, common, raw, text, unseen
 from position_interpolation.text import encoding, overlap
 from position_interpolation.tuning.extension import Prepared
 
-LEAD, GENERATED, UNTUNED = "lead", "generated", "generated_untuned"  # protocols: who wrote a summary
-
 
 @dataclass(frozen=True)
 class Scoring:
-    """What the summaries of every writer are scored by."""
+    """What the summaries of every writer are scored against, and how."""
 
     documents: Pairs
     window: int  # L', tokens
@@ -34,14 +33,11 @@ class Scoring:
 
     @property
     def parts(self) -> dict[str, Any]:
-        """For signatures."""
+        """Parts of a signature."""
         return {
-            "govreport": 1,
-            "data": self.documents.sha256,
-            "window": self.window,
-            "bootstrap": self.bootstrap,
+            "govreport": 1, "data": self.documents.sha256, "window": self.window, "bootstrap": self.bootstrap,
             "rouge": rouge.implementation(),
-        }
+        }  # fmt: skip
 
 
 def measurements(prepared: Prepared, task: GovReportTask) -> Iterator[Measurement]:
@@ -61,23 +57,19 @@ def measurements(prepared: Prepared, task: GovReportTask) -> Iterator[Measuremen
         yield _written(prepared, scoring, lengths, sampling, UNTUNED, [])
     else:
         tuned = tuned_on_summaries(prepared, task, training, lengths)
-        yield _written(tuned, scoring, lengths, sampling, GENERATED, _tuning(task, training))
+        yield _written(tuned, scoring, lengths, sampling, TUNED, _tuning(task, training))
 
 
 def _check_apart(prepared: Prepared, documents: Pairs, training: Pairs) -> None:
-    """Refuse to score what was tuned on."""
+    """Refuse to score documents that were tuned on."""
     measured, seen = (overlap.pieces(corpus, prepared.cache) for corpus in (documents, training))
     overlap.refuse(measured, seen, "give the two corpora different parts or splits in conf/data")
 
 
 def _lead(prepared: Prepared, scoring: Scoring, lengths: Lengths) -> Measurement:
-    """As many tokens from the report's start as a summary may have; no model has a part in it."""
+    """The baseline without a model: as many tokens from the report's start as a summary may have."""
     tokenizer = prepared.tokenizer
-    parts = {
-        **scoring.parts,
-        "tokenizer": encoding.tokenizer_sha256(tokenizer),
-        "lead": lengths.summary,
-    }
+    parts = {**scoring.parts, "tokenizer": encoding.tokenizer_sha256(tokenizer), "lead": lengths.summary}
 
     def measure() -> list[Measured]:
         leads = [summaries.lead(tokenizer, pair.text, lengths.summary) for pair in scoring.documents.items]
@@ -94,7 +86,7 @@ def _written(
     protocol: str,
     tuning: Sequence[Measured],
 ) -> Measurement:
-    """What the model writes after each prompt; `tuning` goes along with it."""
+    """What the model writes after each prompt; `tuning` has the numbers that are recorded with it."""
     drawn = {**common(subject, None), "prompt": lengths.prompt, **asdict(sampling)}
 
     def measure() -> list[Measured]:
@@ -111,7 +103,7 @@ def _written(
 
 
 def write(subject: Prepared, pair: Pair, lengths: Lengths, sampling: Sampling, folder: Path) -> list[int]:
-    """Tokens of one document's summary, from `folder` if it was written before, else written and kept there."""
+    """Tokens of one document's summary, from `folder` if it is there, else written now and kept there."""
     prompt = summaries.prompt(subject.tokenizer, pair.text, lengths.prompt)
     path = folder / f"{records.signature({'id': pair.id, 'prompt': prompt})}.json"
     kept = _kept(path)
@@ -123,7 +115,7 @@ def write(subject: Prepared, pair: Pair, lengths: Lengths, sampling: Sampling, f
 
 
 def _kept(path: Path) -> list[int] | None:
-    """Tokens from disk; None if they are not there, or damaged and so to be written again."""
+    """Tokens from disk; None if they are absent or damaged."""
     if not files.intact(path):
         return None
     return [int(token) for token in json.loads(path.read_text(encoding="utf-8"))["tokens"]]
@@ -144,15 +136,15 @@ def _scored(scoring: Scoring, tokenizer: Any, written: list[list[int]], protocol
         found.append(measured(metric, mean, data, len(items), sum(lengths)))
         for pair, value, tokens in zip(items, values, lengths, strict=True):
             one = {**data, "ids": [pair.id]}
-            found.append(measured(f"document_{metric}", Estimate(value, None, None), one, 1, tokens))
+            found.append(measured(f"document_{metric}", Estimate(value), one, 1, tokens))
     return found
 
 
 def _tuning(task: GovReportTask, training: Pairs) -> list[Measured]:
-    """On how many pairs and for how long the second stage tuned, for the page to say."""
+    """On how many pairs and for how long the second stage tuned, which the page tells."""
     data = {**text(training, ()), "ids": None}
     numbers = {"summary_epochs": task.epochs, "summary_steps": steps(task, len(training.items))}
     return [
-        Measured(metric, Estimate(float(value), None, None), data, len(training.items), protocol=GENERATED)
+        Measured(metric, Estimate(float(value)), data, len(training.items), protocol=TUNED)
         for metric, value in numbers.items()
     ]

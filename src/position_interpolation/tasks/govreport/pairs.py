@@ -12,29 +12,28 @@ from position_interpolation.text import corpora
 from position_interpolation.text.corpora import Document, Documents
 
 TEXTS = ("report", "summary")
-WHOLE = 0.96  # a report of which less is kept is no whole report
+WHOLE = 0.96  # the share of a report that must have been kept for it to count as whole
 
 
 @dataclass(frozen=True)
 class Pair(Document):
-    """A report, which is the document's text, and the summary that people wrote of it."""
+    """A report, which is the document's text, and the summary that people wrote for it."""
 
     summary: str
 
 
 @dataclass(frozen=True)
 class Pairs(Documents):
-    """A named, fingerprinted list of pairs."""
+    """A named list of pairs with a fingerprint."""
 
     items: tuple[Pair, ...]
 
     @property
     def sha256(self) -> str:
         """Fingerprint of ids, reports and summaries, in order."""
-        rows = (json.dumps([pair.id, pair.text, pair.summary]) for pair in self.items)
         digest = hashlib.sha256()
-        for row in rows:
-            digest.update(row.encode())
+        for pair in self.items:
+            digest.update(json.dumps([pair.id, pair.text, pair.summary]).encode())
         return digest.hexdigest()
 
 
@@ -49,7 +48,7 @@ def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None 
 
 
 def _pairs(rows: Iterator[dict[str, Any]], name: str) -> Iterator[Pair]:
-    """Whole reports; a row without `kept_fraction` is one."""
+    """Pairs whose report is whole, as it is in every row without `kept_fraction`."""
     for row in rows:
         kept, texts = row.get("kept_fraction", 1.0), [row.get(field, "") for field in TEXTS]
         if not isinstance(kept, int | float):

@@ -1,17 +1,17 @@
 """ROUGE of summaries against references, times 100 as the paper prints it.
 
-The paper does not say whether its ROUGE-L takes a summary whole or sentence by sentence: both are measured. F-measures,
-with the stemmer; lines stand for the sentences of `rougeLsum`.
+The paper does not say whether its ROUGE-L takes a summary whole or sentence by sentence, so both are measured. The
+scores are F-measures with the stemmer; `rougeLsum` takes lines for sentences.
 """
 
 import importlib.util
 from importlib.metadata import version
 
+from position_interpolation.evidence.select import ROUGES as VARIANTS
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import ASSETS
 
 METRIC = ASSETS / "rouge"
-VARIANTS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 PACKAGES = {"evaluate": "evaluate", "rouge_score": "rouge-score"}
 
 
@@ -36,5 +36,5 @@ def scores(predictions: list[str], references: list[str]) -> dict[str, list[floa
 
 
 def implementation() -> str:
-    """What decides a score beside the texts, for signatures."""
+    """What decides a score beside the texts: a part of signatures."""
     return f"rouge-score {version('rouge-score')}, F-measure, stemmed, Unicode words"

@@ -1,8 +1,8 @@
 """Summaries of long reports (Table 6): the prompt, what a model is tuned on, and how it writes.
 
-The paper gives the template, cuts inputs to 15000 tokens and lets a summary have 1000. Here the input is the whole
-prompt, and its fixed lines always stand: only the report is cut. A summary that is cut to be tuned on has no EOS, which
-closes whole ones alone. What is written is scored against the whole summary.
+The paper gives the template, cuts inputs to 15000 tokens and lets a summary have 1000. Here the whole prompt counts as
+input, and only the report in it is cut, never its fixed lines. For tuning, a summary that had to be cut has no EOS;
+only whole ones end with it. What is written is scored against the whole summary.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from position_interpolation.text.packing import shuffled_passes
 
 BEFORE = "Read the following article and then summarize it.\n#"
 AFTER = "\nNow summarize the above article.\nSummary:"
-IGNORED = -100  # the label of a position whose next token is not learnt
+IGNORED = -100  # the label of a token that is not learnt
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def example(tokenizer: Any, pair: Pair, lengths: Lengths) -> dict[str, torch.Ten
 class Examples(Dataset[dict[str, torch.Tensor]]):
     """Every pair once, in an order drawn from the seed, then every pair again in another order, `length` in all.
 
-    Item i does not depend on the length, so more epochs begin as fewer do.
+    Item i does not depend on the length, so a longer training begins as a shorter one.
     """
 
     def __init__(self, pairs: Sequence[Pair], tokenizer: Any, lengths: Lengths, length: int, seed: int) -> None:
@@ -83,7 +83,7 @@ class Examples(Dataset[dict[str, torch.Tensor]]):
 
 
 def lead(tokenizer: Any, report: str, most: int) -> list[int]:
-    """The baseline that understands nothing: the first `most` tokens of the report."""
+    """The baseline without a model: the first `most` tokens of the report."""
     return first_tokens(tokenizer, report, most)
 
 
@@ -103,16 +103,11 @@ class Sampling:
 
 
 @torch.inference_mode()
-@torch.compiler.set_stance("force_eager")  # layers compiled for whole windows would be so again at every token
+@torch.compiler.set_stance("force_eager")  # else the layers would be compiled again for every token
 def write(model: Any, ids: Sequence[int], eos: int | None, sampling: Sampling, identifier: str) -> list[int]:
-    """Tokens that the model writes after a prompt, EOS left out; they depend on seed and document alone.
+    """Tokens that the model writes after a prompt, without EOS.
 
-    Args:
-        model: a causal language model, in evaluation mode.
-        ids: the prompt.
-        eos: the token that ends a summary; None if there is none.
-        sampling: temperature, nucleus, length and seed.
-        identifier: of the document, which has random numbers of its own: whatever was written before it.
+    The document's identifier and the seed decide the random numbers, whatever was written before.
     """
     prompts = torch.tensor([list(ids)], device=model.device)
     drawn = GenerationConfig(

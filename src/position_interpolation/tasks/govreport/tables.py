@@ -1,6 +1,6 @@
 """Summaries of reports: the layout of Table 6 with the paper's rows below ours."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import OVER_DOCUMENTS, plural, whole
 
 VARIANTS = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "rougeLsum": "ROUGE-Lsum"}
-LEAD, TUNED, UNTUNED = "lead", "generated", "generated_untuned"
+LEAD, TUNED, UNTUNED = "lead", "generated", "generated_untuned"  # protocols: who wrote a summary
 WAYS = {UNTUNED: "no summaries seen", TUNED: "fine-tuned on summaries"}
 LEADS = "the report's first tokens"
 
@@ -21,7 +21,7 @@ class Writer:
     """Who wrote the summaries of one row: an extension, tuned on summaries or not, or nobody (`lead`)."""
 
     protocol: str
-    base: str  # of `lead`: whose tokens were counted
+    base: str  # for `lead`, the base whose tokens were counted
     extension: Extension | None
 
 
@@ -31,7 +31,7 @@ def writer_of(record: Record) -> Writer:
 
 
 def called(records: Sequence[Record]) -> dict[Writer, str]:
-    """Names of the writers: the lead baseline, then each extension without and with tuning on summaries."""
+    """The writers by name: the lead baseline, then each extension without and with tuning on summaries."""
     found = dict.fromkeys(writer_of(record) for record in records if record.metric in VARIANTS)
     leads = {writer: LEADS for writer in found if writer.extension is None}
     extensions = {
@@ -47,17 +47,13 @@ def score(records: Sequence[Record], writer: Writer, metric: str) -> Record | No
     return next((record for record in records if record.metric == metric and writer_of(record) == writer), None)
 
 
-def by_report(records: Sequence[Record], metric: str, writer: Writer) -> dict[str, float]:
-    """ROUGE of every report's summary, by id."""
-    return {
-        str(record.data["ids"][0]): record.value
-        for record in records
-        if record.metric == f"document_{metric}" and writer_of(record) == writer
-    }
+def by_report(records: Iterable[Record], metric: str) -> dict[str, float]:
+    """ROUGE of one writer's summary of every report, by id."""
+    return {record.document: record.value for record in records if record.metric == f"document_{metric}"}
 
 
 def govreport_table(records: Sequence[Record]) -> Table:
-    """Writers by ROUGE, the paper's rows below, of one group of `select.summaries`."""
+    """ROUGE of every writer, with the paper's rows below, of one group of `select.summaries`."""
     window = next((record.eval_window for record in records if record.eval_window is not None), None)
     ours = [
         {"Model": writer.base, "Window": window, "Method": name}
@@ -72,7 +68,7 @@ def govreport_table(records: Sequence[Record]) -> Table:
 
 
 def _printed() -> list[dict[str, Any]]:
-    """Table 6, a row a model."""
+    """Table 6, one row per model."""
     models: dict[str, dict[str, Any]] = {}
     for record in paper.records():
         if record.task == "govreport":

@@ -1,7 +1,7 @@
 """The second stage of tuning (Table 6): a prepared extension is tuned on pairs of report and summary.
 
-The paper states the epochs and that the loss is on the summary alone; the optimiser, warm-up and clipping are those of
-its first stage. One pair is one micro-batch, so no sequence is padded, and each pair of a batch weighs alike.
+The paper states the epochs, and that the loss is on the summary alone. The optimiser, warm-up and clipping are those of
+its first stage. One pair is one micro-batch, so no sequence is padded, and all pairs of a batch have the same weight.
 """
 
 import math
@@ -28,8 +28,8 @@ def steps(task: GovReportTask, pairs: int) -> int:
 
 
 def tuned_on_summaries(prepared: Prepared, task: GovReportTask, pairs: Pairs, lengths: Lengths) -> Prepared:
-    """The extension after the second stage; its checkpoint is reused, gone on with, or trained when it is needed."""
-    config, chosen = prepared.config, prepared.config.compute
+    """The extension after the second stage; when it is needed, its checkpoint is reused, continued or trained."""
+    config = prepared.config
     train = Train(
         steps=steps(task, len(pairs.items)),
         batch_size=task.batch_size,
@@ -41,7 +41,7 @@ def tuned_on_summaries(prepared: Prepared, task: GovReportTask, pairs: Pairs, le
     folder = Path(config.paths.runs) / "training" / records.signature(parts)
 
     def build(start: Path | None) -> Any:
-        """The extension in float32, whatever the precision it is evaluated in; or a checkpoint of this stage."""
+        """The extension, or a checkpoint of this stage, in float32, whatever the precision of evaluation."""
         wanted, start = prepared.extension, start or prepared.place
         shards = distributed.processes()
         method = derived.tuned(config.method)
@@ -54,10 +54,7 @@ def tuned_on_summaries(prepared: Prepared, task: GovReportTask, pairs: Pairs, le
             train,
             folder,
             micro_batch=1,
-            device=compute.device(chosen),
-            bf16=compute.dtype(chosen) == "bfloat16",
-            compiled=chosen.compile,
-            recomputed=chosen.recompute,
+            chosen=config.compute,
             seed=config.seed,
         )
 
@@ -65,7 +62,7 @@ def tuned_on_summaries(prepared: Prepared, task: GovReportTask, pairs: Pairs, le
 
 
 def _recipe(prepared: Prepared, train: Train, pairs: Pairs, lengths: Lengths) -> dict[str, Any]:
-    """What decides the second stage up to its number of steps, which share one folder: the schedule is constant."""
+    """What decides the second stage but for its number of steps: the schedule is constant, so all share one folder."""
     return {
         "version": 1,
         "batch_size": train.batch_size,

@@ -12,16 +12,9 @@ def numbers(
     evidence: Evidence, name: str, over: str, kind: Kind, limit: float, under: str | None = None,
     beside: Sequence[str] = (),
 ) -> Iterator[Case]:  # fmt: skip
-    """A number of every model's heads, by itself or over another; exact for the heads that were measured.
+    """A number of every model's heads, the metric `over`, by itself or divided by the metric `under`.
 
-    Args:
-        evidence: whose models are asked.
-        name: what the number is.
-        over: its metric.
-        kind: what it has to be.
-        limit: above, below, ...
-        under: the metric that it is divided by.
-        beside: metrics that are told with it.
+    It is exact for the heads that were measured. The metrics `beside` are stated with it.
     """
     for model in evidence.models:
         effect = evidence.number("heads", over, model)

@@ -27,7 +27,7 @@ QUANTILES = {
 
 @drawing.styled
 def heads_figure(records: Sequence[Record]) -> Figure:
-    """The records of one model in one group of `select.heads`, in three panels; `tables.is_whole` holds for them."""
+    """Three panels for the records of one model in one group of `select.heads`, for which `tables.is_whole` holds."""
     found = {record.metric: record for record in records if record.at is None}
     extension = ordered(records)[0]
     by_span = scores_by_span(records, extension)
@@ -49,7 +49,7 @@ def heads_figure(records: Sequence[Record]) -> Figure:
         figure,
         f"The heads of {extension.base}: d = {whole(found['head_dim'].value)}, base {found['rope_theta'].value:g}; "
         f"{plural(round(found['pairs'].value), 'pair')} of a query and a key from "
-        f"{drawing.count([first], 'document')} ({first.data.get('source')} text); "
+        f"{select.counted([first], 'document')} ({first.data.get('source')} text); "
         "bars: 95 % bootstrap over pairs",
     )
     return figure
@@ -75,7 +75,7 @@ def _bounds(axes: Axes, found: dict[str, Record]) -> None:
 
 
 def _ratio(axes: Axes, found: dict[str, Record], stop: int) -> None:
-    """B(s) / d at the model's own d and base, which decide it, with the minimum that was recorded."""
+    """B(s) / d, which the model's d and base decide, with the minimum that was recorded."""
     head_dim, base = round(found["head_dim"].value), found["rope_theta"].value
     axes.plot(partial_sum_magnitude(np.arange(stop), head_dim, base) / head_dim, color=BLUE, linewidth=0.6)
     axes.axhline(1, color=BLACK, linestyle=":", label="B(s) / d = 1")

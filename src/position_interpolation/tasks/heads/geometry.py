@@ -1,4 +1,4 @@
-"""What a model's heads have in common, and which spans of theirs are scored."""
+"""What a model's heads have in common, and which spans are scored."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +24,7 @@ class Geometry:
 
     @property
     def step(self) -> int:
-        """Every so many spans one is scored."""
+        """Distance between two spans that are scored."""
         return max(1, REACH * self.window // self.wanted)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Queries and keys of a base's own heads, before RoPE, on real text: the h_j that section 2 leaves unmeasured."""
+"""Queries and keys of a base's own heads, before RoPE, on real text: the h_j, which the paper does not measure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -75,21 +75,15 @@ def require_plain_llama(config: Any) -> None:
         )
 
 
-@torch.compiler.set_stance("force_eager")  # each layer has hooks of its own
+@torch.compiler.set_stance("force_eager")  # the hooks differ from layer to layer
 @torch.inference_mode()
 def projections(
     model: Any, texts: Sequence[Sequence[int]], pairs: Pairs, progress: Callable[[int], None] = lambda _: None
 ) -> tuple[Vectors, Vectors]:
-    """Query and key vectors of the drawn pairs before RoPE; only their rows are kept.
+    """Query and key vectors of the drawn pairs before RoPE; no others are kept.
 
-    Args:
-        model: a Llama causal language model.
-        texts: token ids of each document, BOS included.
-        pairs: documents and positions, (layers, query heads, pairs).
-        progress: is told the positions run through the model.
-
-    Returns:
-        Queries and keys, (layers, query heads, pairs, d) each, in Hugging Face's half-split layout.
+    From the token ids of each document, BOS included, to queries and keys of shape (layers, query heads, pairs, d) in
+    Hugging Face's half-split layout. `progress` is called with the positions that have run through the model.
     """
     shape = (*pairs.documents.shape, model.config.head_dim)
     queries, keys = np.empty(shape, np.float32), np.empty(shape, np.float32)

@@ -11,7 +11,7 @@ from position_interpolation.tasks.heads import figures, tables
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
-    """The numbers of real heads, by text; a figure a base that has all of them."""
+    """The numbers of real heads, by text; a figure for each base that has all of them."""
     for group, rows in select.heads(records).items():
         drawings = []
         for extension in ordered(rows):

@@ -1,11 +1,11 @@
-"""The h_j of real heads: what the bounds of section 2 meet in a trained model.
+"""The h_j of real heads: how the bounds of section 2 compare with a trained model.
 
 One query and one key of a head, before RoPE, give h_j, and with it a(s) = Re sum_j h_j exp(i s theta_j) at every
-span s, trained or not. So the same pair tells how large the score becomes past the window (eq. 8) and how far it strays
+span s, trained or not. So one pair tells both how large the score becomes past the window (eq. 8) and how far it strays
 from a line between neighbouring integers inside it (eq. 7). Pairs are drawn at random, the query never before the key.
 
-What the numbers mean: the score of a block of L / 4 spans is the largest |a(s)| / sqrt(d) there. The
-interpolation error is the largest |a(s + 1/2) - (a(s) + a(s + 1)) / 2| with both ends in [0, L), over max|h_j|.
+The score of a block of L / 4 spans is the largest |a(s)| / sqrt(d) in it. The interpolation error is the largest
+|a(s + 1/2) - (a(s) + a(s + 1)) / 2| with both ends in [0, L), over max|h_j|.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from position_interpolation.evidence.intervals import Estimate, wilson
+from position_interpolation.evidence.intervals import TAILS, Estimate, wilson
 from position_interpolation.tasks.heads.geometry import Geometry, Integers
 from position_interpolation.tasks.theory.bounds import (
     Floats,
@@ -25,7 +25,7 @@ from position_interpolation.tasks.theory.bounds import (
 )
 
 Complexes = NDArray[np.complex128]
-Numbers = dict[tuple[str, int | None], Estimate]  # by metric, and by the layer or the block's first span if it has one
+Numbers = dict[tuple[str, int | None], Estimate]  # by metric, and by layer or the first span of a block
 
 LEVELS = {"median": 0.5, "p95": 0.95}
 
@@ -40,13 +40,9 @@ class Pairs:
 
 
 def draw(shape: tuple[int, int, int], documents: int, positions: int, seed: int) -> Pairs:
-    """Draw pairs for every head: a document, then two of its positions, the later one the query's.
+    """Draw pairs for every head: a document, then two of its positions, of which the later is the query's.
 
-    Args:
-        shape: (layers, query heads, pairs).
-        documents: how many there are to draw from.
-        positions: of every document, tokens.
-        seed: of the draws.
+    The shape is (layers, query heads, pairs); there are so many documents of so many positions each.
     """
     generator = np.random.default_rng(seed)
     chosen = generator.integers(documents, size=shape)
@@ -57,7 +53,7 @@ def draw(shape: tuple[int, int, int], documents: int, positions: int, seed: int)
 def coefficients(queries: ArrayLike, keys: ArrayLike) -> Complexes:
     """h_j = (q_2j + i q_2j+1)(k_2j - i k_2j+1), shape (..., d/2), of query and key vectors (..., d) before RoPE.
 
-    The vectors come in Hugging Face's half-split layout: the paper's pair (2j, 2j+1) is elements (j, j + d/2).
+    The vectors are in Hugging Face's half-split layout: the paper's pair (2j, 2j+1) is elements (j, j + d/2).
     """
     query, key = (np.asarray(vectors, np.float64) for vectors in (queries, keys))
     half = query.shape[-1] // 2
@@ -65,7 +61,7 @@ def coefficients(queries: ArrayLike, keys: ArrayLike) -> Complexes:
 
 
 def scores(h: Complexes, spans: ArrayLike, base: float) -> Floats:
-    """a(s) of many pairs: `h` is (pairs, d/2), the result (pairs, spans). As `theory.attention_score` for each."""
+    """a(s) of many pairs, as `theory.attention_score` gives it for one: from (pairs, d/2) `h` to (pairs, spans)."""
     phases = np.outer(frequencies(2 * h.shape[-1], base), np.asarray(spans, np.float64))
     return np.asarray(h.real @ np.cos(phases) - h.imag @ np.sin(phases))
 
@@ -73,7 +69,7 @@ def scores(h: Complexes, spans: ArrayLike, base: float) -> Floats:
 def midpoint_errors(h: Complexes, spans: ArrayLike, base: float) -> Floats:
     """|a(s + 1/2) - (a(s) + a(s + 1)) / 2| at each span s, (pairs, spans).
 
-    In closed form each term of a(s + 1/2) times 1 - cos(theta_j / 2), so that no digits cancel.
+    Computed in closed form, each term of a(s + 1/2) times 1 - cos(theta_j / 2), so that no digits cancel.
     """
     curved = 2 * np.sin(frequencies(2 * h.shape[-1], base) / 4) ** 2  # 1 - cos(theta_j / 2)
     return np.abs(scores(h * curved, np.asarray(spans, np.float64) + 0.5, base))
@@ -92,7 +88,7 @@ class Found:
 def measure(h: Complexes, geometry: Geometry, progress: Callable[[int], None] = lambda _: None) -> Found:
     """Follow every pair over spans inside and outside the window; `h` is (layers, query heads, pairs, d/2)."""
     parts = []
-    for one in h.reshape(-1, *h.shape[2:]):  # a head at a time bounds the memory
+    for one in h.reshape(-1, *h.shape[2:]):  # one head at a time, to bound the memory
         parts.append(_measure_head(one, geometry))
         progress(len(one))
     blocks, errors, tightness, over_error = (
@@ -115,13 +111,7 @@ def _measure_head(h: Complexes, geometry: Geometry) -> tuple[Floats, Floats, Flo
 
 
 def numbers(found: Found, geometry: Geometry, samples: int) -> Numbers:
-    """Every number of the task; quantiles are over pairs, bounds and B(s) are exact.
-
-    Args:
-        found: of `measure`.
-        geometry: of the heads.
-        samples: bootstrap draws.
-    """
+    """Every number of the task; quantiles are over pairs, bounds and B(s) are exact; `samples` are bootstrap draws."""
     return {
         **_exact(geometry, found),
         **_errors(found.errors, grid_bound(printed_curvature(geometry.head_dim, geometry.base)), samples),
@@ -130,7 +120,7 @@ def numbers(found: Found, geometry: Geometry, samples: int) -> Numbers:
 
 
 def _exact(geometry: Geometry, found: Found) -> Numbers:
-    """What d, the base and L decide, and what was drawn."""
+    """Numbers that d, the base and L decide, and how many pairs were drawn."""
     ratio = geometry.magnitudes / geometry.head_dim
     values = {
         "head_dim": geometry.head_dim,
@@ -143,11 +133,11 @@ def _exact(geometry: Geometry, found: Found) -> Numbers:
         "smallest_ratio_span": ratio.argmin(),
         "share_below_one": (ratio < 1).mean(),
     }
-    return {(name, None): Estimate(float(value), None, None) for name, value in values.items()}
+    return {(name, None): Estimate(float(value)) for name, value in values.items()}
 
 
 def _errors(errors: Floats, printed: float, samples: int) -> Numbers:
-    """The interpolation error over all pairs and by layer; a largest value has no interval."""
+    """The interpolation error over all pairs and by layer; the largest has no interval."""
     above = int((errors > printed).sum())
     values: Numbers = {("share_above_printed", None): wilson(above, errors.size)}
     parts: dict[int | None, Floats] = {None: errors}
@@ -155,12 +145,12 @@ def _errors(errors: Floats, printed: float, samples: int) -> Numbers:
     for layer, part in parts.items():
         for name, estimate in zip(LEVELS, quantiles(part, list(LEVELS.values()), samples), strict=True):
             values[f"error_{name}", layer] = estimate
-        values["error_largest", layer] = Estimate(float(part.max()), None, None)
+        values["error_largest", layer] = Estimate(float(part.max()))
     return values
 
 
 def _scores(found: Found, geometry: Geometry, samples: int) -> Numbers:
-    """Scores by block of spans, and how those outside the window compare: with those inside, bound and error."""
+    """Scores by block of spans, and those outside the window over those inside, over their bound and over the error."""
     values: Numbers = {}
     starts, stops = geometry.edges[:-1], geometry.edges[1:]
     for block, start in enumerate(starts):
@@ -171,7 +161,7 @@ def _scores(found: Found, geometry: Geometry, samples: int) -> Numbers:
     outside, following = starts >= geometry.window, (starts >= geometry.window) & (stops <= 2 * geometry.window)
     ratios = {
         "outside_over_inside": found.blocks[..., outside].max(axis=-1) / inside,
-        # As many spans as inside: over three times as many the largest score is larger by chance alone.
+        # As many spans as inside: among three times as many, the largest score is larger by chance alone.
         "next_window_over_inside": found.blocks[..., following].max(axis=-1) / inside,
         "tightness": found.tightness,
         "outside_over_error": found.over_error,
@@ -179,21 +169,21 @@ def _scores(found: Found, geometry: Geometry, samples: int) -> Numbers:
     return values | {(name, None): quantiles(ratio, [0.5], samples)[0] for name, ratio in ratios.items()}
 
 
-def quantiles(values: Floats, levels: Sequence[float], samples: int, seed: int = 0) -> list[Estimate]:
+def quantiles(values: Floats, levels: Sequence[float], samples: int) -> list[Estimate]:
     """Quantiles over all pairs with 95 % bootstrap intervals; `values` is (layers, query heads, pairs).
 
-    Pairs are drawn again within their head: a model's heads are all measured, its queries and keys are not. One pair a
-    head, or fewer than two draws, gives no interval.
+    Pairs are resampled within their head: a model's heads are all measured, its queries and keys are not. With one pair
+    per head, or fewer than two draws, there is no interval.
     """
     points = np.quantile(values, levels)
     if values.shape[-1] < 2 or samples < 2:
-        return [Estimate(float(point), None, None) for point in points]
-    generator = np.random.default_rng(seed)
+        return [Estimate(float(point)) for point in points]
+    generator = np.random.default_rng(0)
     drawn = np.empty((samples, len(levels)))
     for sample in range(samples):
         again = generator.integers(values.shape[-1], size=values.shape)
         drawn[sample] = np.quantile(np.take_along_axis(values, again, axis=-1), levels)
-    lows, highs = np.quantile(drawn, (0.025, 0.975), axis=0)
+    lows, highs = np.quantile(drawn, TAILS, axis=0)
     return [
         Estimate(float(point), float(low), float(high)) for point, low, high in zip(points, lows, highs, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""What section 2's bounds meet in real heads, as tables: all heads together, by block of spans, by layer."""
+"""Real heads beside the bounds of section 2, as tables: all heads together, by block of spans, by layer."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -36,7 +36,7 @@ INTERVAL = "In brackets the 95 % interval of a bootstrap over the pairs of each 
 
 
 def heads_table(records: Sequence[Record]) -> Table:
-    """Every number over all heads: one row a number, one column a model, of one group of `select.heads`."""
+    """Every number over all heads: one row per number, one column per model, of one group of `select.heads`."""
     columns = [Column("Number", NUMBERS.get)]
     columns += [_column(extension, partial(select.find, records, extension)) for extension in ordered(records)]
     return fill(NUMBERS, columns, _caption(records))

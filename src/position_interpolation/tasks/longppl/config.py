@@ -26,26 +26,26 @@ class LongPPLTask(Task):
     documents: int | None = number(8, least=1)  # the first so many that fill the long context
     ids: list[str] | None = None
     truncate_factor: int = number(16, least=1)  # keep the first truncate_factor * L tokens of a document
-    # Folder of the model that says which tokens are key; it has the same tokenizer, and reads W tokens.
+    # Folder of the model that decides which tokens are key. It has the same tokenizer and reads W tokens.
     evaluator: str | None = None
     window: int | None = number(None, least=2)  # W, positions of the long context; default: the context's L'
     short: int | None = number(None, least=1)  # tokens of the short context; default: L
-    block: int | None = number(None, least=1)  # tokens that share a short context, and a long one; default: L / 4
+    block: int | None = number(None, least=1)  # tokens that share a short and a long context; default: L / 4
     alpha: float = number(2.0, least=0)  # nats that the long context must gain over the short one
-    beta: float = number(-2.0, least=-1000, most=0)  # log-probability that it must give
+    beta: float = number(-2.0, least=-1000, most=0)  # least log-probability in the long context
 
 
 @dataclass(frozen=True)
 class Contexts:
-    """What a token is predicted from."""
+    """The windows from which a token is predicted."""
 
-    long: int  # W, positions of a window, BOS included
-    short: int  # positions of a window, the block's own among them
-    block: int  # tokens by which both move on
+    long: int  # W, positions of a long window, BOS included
+    short: int  # positions of a short window, those of the block included
+    block: int  # stride of both, in tokens
 
 
 def contexts(config: Config, task: LongPPLTask) -> Contexts:
-    """The windows in positions."""
+    """The windows that the settings ask for, in positions."""
     base = config.model.window
     block = task.block or max(1, base // 4)
     return Contexts(task.window or reach(config), (task.short or base) + block, block)

@@ -12,21 +12,15 @@ Marks = NDArray[np.bool_]
 
 
 def key(long: Floats, short: Floats, alpha: float, beta: float) -> Marks:
-    """Whether a long context tells each token what a short one does not, and tells it clearly.
+    """Whether each token is key: much likelier from a long context than from a short one, and likely from it.
 
-    Args:
-        long: (n,) losses of an evaluator that has the long context, in nats.
-        short: (n,) losses of the same tokens from the short context.
-        alpha: what the long context must gain (their LSD, long-short difference).
-        beta: the log-probability that it must give (their LCL, long-context likelihood).
+    From an evaluator's (n,) losses in nats with either context. `alpha` is the least gain of the long context (LSD in
+    the paper, long-short difference), `beta` its least log-probability (LCL, long-context likelihood).
     """
     return (short - long > alpha) & (-long > beta)
 
 
 def over(documents: Sequence[Floats], marks: Sequence[Marks], samples: int) -> Estimate:
-    """Perplexity over the marked tokens, each alike, with an interval over the documents that have some.
-
-    At least one document has.
-    """
+    """Perplexity over the marked tokens, with an interval over the documents that have some; at least one must."""
     found = [losses[own] for losses, own in zip(documents, marks, strict=True) if own.any()]
     return perplexity([Scored(losses, np.array([len(losses)])) for losses in found], "token", samples)

@@ -25,10 +25,10 @@ SAMPLES = 1000  # of the bootstrap
 
 
 def measurements(prepared: Prepared, task: LongPPLTask) -> Iterator[Measurement]:
-    """Perplexity over key tokens, and over all.
+    """Perplexity over key tokens, and over all tokens.
 
-    Both contexts are the sliding windows of `tasks/perplexity/windows.py`, which score every token once, so that losses
-    of two windows are losses of the same tokens. In the first short window both are the same, and nothing is key.
+    Both contexts are the sliding windows of `tasks/perplexity/windows.py`, which score every token once. So the losses
+    at two windows are of the same tokens. In the first short window both contexts are the same, and no token is key.
     """
     wanted, evaluator = contexts(prepared.config, task), _evaluator(prepared, str(task.evaluator))
     bos = bos_of(prepared, True)
@@ -71,10 +71,10 @@ def measurements(prepared: Prepared, task: LongPPLTask) -> Iterator[Measurement]
 
 
 def _evaluator(prepared: Prepared, place: str) -> Prepared:
-    """The model that says which tokens are key, as a base of its own.
+    """The model that decides which tokens are key, as a base of its own.
 
     Raises:
-        UsageError: its tokenizer is another.
+        UsageError: it has another tokenizer.
     """
     config = prepared.config
     model = replace(
@@ -88,6 +88,6 @@ def _evaluator(prepared: Prepared, place: str) -> Prepared:
     found = prepare(replace(config, model=model, method=Method("none")), lambda _: None)
     if tokenizer_sha256(found.tokenizer) != tokenizer_sha256(prepared.tokenizer):
         raise UsageError(
-            f"task.evaluator={place} has another tokenizer than {config.model.name}: choose one of its own"
+            f"task.evaluator={place} has another tokenizer than {config.model.name}: choose a model with the same one"
         )
     return found

@@ -13,7 +13,7 @@ KEY, ALL = "key_perplexity", "all_perplexity"
 
 
 def longppl_table(rows: Sequence[Record]) -> Table:
-    """One row an extension; the records are of one text, one long context and one evaluator."""
+    """One row per extension; the records are of one text, one long context and one evaluator."""
     columns = (
         *EXTENSION,
         Column("LongPPL", lambda item: select.find(rows, item, KEY), perplexity_text, measured=True),

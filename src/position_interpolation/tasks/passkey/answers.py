@@ -1,4 +1,4 @@
-"""What a model's answers to passkey probes are worth: read off one forward each, or judged as written."""
+"""Whether a model's answers to passkey probes are right: read off one forward per probe, or judged as written."""
 
 import re
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from position_interpolation.text.encoding import decode
 class Reading:
     """What one teacher-forced forward says of a probe."""
 
-    right: bool  # greedy decoding would write the whole answer
-    log_likelihood: float  # of the key, in nats a digit, which are its tokens where no digits are joined
+    right: bool  # whether greedy decoding would write the whole answer
+    log_likelihood: float  # of the key, in nats per digit
 
 
 def read(
     model: Any, trials: Sequence[Probe], tokens_per_forward: int, progress: Told = lambda _: None
 ) -> list[Reading]:
-    """One forward a probe."""
+    """Read each probe's answer off one forward."""
     return [
         Reading(all(found.greedy), -sum(found.losses[probe.lead :]) / len(probe.key))
         for probe, found in zip(trials, answers.read(model, trials, tokens_per_forward, progress), strict=True)

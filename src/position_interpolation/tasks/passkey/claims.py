@@ -5,10 +5,10 @@ from itertools import product
 
 from position_interpolation.evidence.comparison import Effect, apart, independent, recorded
 from position_interpolation.evidence.evidence import Evidence
-from position_interpolation.evidence.judging import Bar, Case, share, times
+from position_interpolation.evidence.judging import Bar, Case, times
 from position_interpolation.evidence.paper import at_steps
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import plural
+from position_interpolation.evidence.words import plural, rate_text
 from position_interpolation.tasks.passkey import rules
 
 
@@ -24,10 +24,10 @@ def keys_found(evidence: Evidence, model: str, method: str, factor: int, steps: 
 
 
 def _read(evidence: Evidence, model: str, wanted: tuple[str, str, int], steps: int | None) -> Effect | None:
-    """One metric of an extension, given as (metric, method, factor), over all distances of prompts of L'.
+    """One metric of an extension, `wanted` being (metric, method, factor), over all distances in prompts of L'.
 
-    By one rule for all that is said of a model: the key alone, unless no row was judged so. None as well if a base
-    retrieves nothing in its own window: then nothing is learnt of extensions.
+    Everything that is said about a model rests on one rule: `key`, unless no row was judged by it. None as well if the
+    base retrieves nothing in its own window, which tells nothing about extensions.
     """
     metric, method, factor = wanted
     asked = list(evidence.of("passkey", model))
@@ -44,7 +44,7 @@ def _read(evidence: Evidence, model: str, wanted: tuple[str, str, int], steps: i
         found = at_steps(known, method, steps)
         if found is not None and not any(map(_blind, rows)):
             of = f" of {evidence.window(model, factor)}" if metric == "k_max" else ""
-            value = f"{found.value:.0f}{of}" if metric == "k_max" else share(found.value)
+            value = f"{found.value:.0f}{of}" if metric == "k_max" else rate_text(found.value)
             return recorded(found, f"{value}, {plural(found.steps or 0, 'step')}{rules.remark(rule)}")
     return None
 
@@ -56,11 +56,11 @@ def whole_window(
     for model in evidence.models:
         for factor, number in product(factors or evidence.factors(model), steps):
             effect = k_max(evidence, model, "pi", factor, number)
-            yield Case(_name(evidence, model, factor, number), effect, Bar("at least", 1.0), share)
+            yield Case(_name(evidence, model, factor, number), effect, Bar("at least", 1.0), rate_text)
 
 
 def stays(evidence: Evidence, factors: Sequence[int], steps: Sequence[int]) -> Iterator[Case]:
-    """PI's k_max as a share of L' from the first number of steps on after which it is the whole of it.
+    """PI's k_max as a share of L', from the first number of steps on after which it is all of L'.
 
     A model that never reaches its whole window says nothing about staying there.
     """
@@ -70,11 +70,11 @@ def stays(evidence: Evidence, factors: Sequence[int], steps: Sequence[int]) -> I
             effect = k_max(evidence, model, "pi", factor, number)
             reached = reached or (effect is not None and effect.value >= 1.0)
             found = effect if reached else None
-            yield Case(_name(evidence, model, factor, number), found, Bar("at least", 1.0), share)
+            yield Case(_name(evidence, model, factor, number), found, Bar("at least", 1.0), rate_text)
 
 
 def extrapolation_slow(evidence: Evidence, factor: int, most: float) -> Iterator[Case]:
-    """FT's k_max after its longest tuning, as a multiple of L; and whether PI reaches farther at all."""
+    """FT's k_max after its longest tuning, as a multiple of L; and whether PI reaches farther."""
     for model in evidence.models:
         own = evidence.factor(model, factor)
         found = k_max(evidence, model, "extrapolation", own)
@@ -89,7 +89,7 @@ def farther(evidence: Evidence, factor: int) -> Iterator[Case]:
 
 
 def more(evidence: Evidence, factor: int) -> Iterator[Case]:
-    """The share of keys that PI finds in prompts of L', less FT's: all trials decide, not those at one distance."""
+    """The share of keys that PI finds in prompts of L' less FT's, over the trials at all distances."""
     name = "keys found in prompts of {window} by PI x{own} less those by FT"
     yield from _ahead(evidence, factor, keys_found, independent, name)
 
@@ -101,17 +101,17 @@ def _ahead(
     difference: Callable[[Effect, Effect], Effect],
     name: str,
 ) -> Iterator[Case]:
-    """Whether PI is ahead of FT by a reading of each, after the longest tuning of each."""
+    """PI against FT by one reading, each after its longest tuning."""
     for model in evidence.models:
         own = evidence.factor(model, factor)
         ours, other = (reading(evidence, model, method, own) for method in ("pi", "extrapolation"))
         found = None if ours is None or other is None else difference(ours, other)
         shown = name.format(own=own, window=evidence.window(model, own))
-        yield Case(f"{model}: {shown}", found, Bar("above", 0.0), share)
+        yield Case(f"{model}: {shown}", found, Bar("above", 0.0), rate_text)
 
 
 def _blind(record: Record) -> bool:
-    """Whether this is a base that is not extended and retrieves nothing in its own window, at no distance."""
+    """Whether this record says that a base retrieves nothing in its own window, at any distance."""
     inside = record.factor == 1 and record.eval_window == record.window
     return inside and (record.metric, record.at, record.value) == ("success", None, 0)
 

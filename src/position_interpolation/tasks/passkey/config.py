@@ -20,17 +20,17 @@ class PasskeyTask(Task):
     window: int | None = number(None, least=2)  # tokens that a prompt and its answer fill; default: the context's L'
     lengths: list[float] | None = None  # shares of the window, to ask in prompts of several lengths
     match: str = "key"  # what must be right: key, strict or number, as retrieval.py explains
-    distances: int = number(32, least=1, most=10_000)  # of each length
-    trials: int = number(10, least=1, most=10_000)
+    distances: int = number(32, least=1, most=10_000)  # in prompts of each length
+    trials: int = number(10, least=1, most=10_000)  # at each distance
     digits: int = number(5, least=1, most=100)
     prompts_seed: int | None = number(None, least=0)  # of keys and filler; None: the run's seed
     threshold: float = 0.2
-    generate: bool = False  # verdicts by greedy decoding instead of one teacher-forced forward; they are the same
-    keep_answers: bool = False  # write what the model answers to <paths.runs>/answers, to be read; changes no number
+    generate: bool = False  # decode greedily instead of one teacher-forced forward; the verdicts are the same
+    keep_answers: bool = False  # write what the model answers to <paths.runs>/answers; changes no number
 
 
 def check(config: Config, task: PasskeyTask) -> None:
-    """Refuse a threshold that is no rate, unknown rules, and distances that do not divide a prompt's length."""
+    """Refuse a threshold that is no rate, an unknown rule, and distances that do not divide a prompt's length."""
     if not 0 < task.threshold <= 1:
         raise UsageError(f"task.threshold={task.threshold} is a success rate: expected above 0, at most 1")
     known("task.match", task.match, MATCHES)

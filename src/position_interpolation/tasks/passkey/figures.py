@@ -17,15 +17,15 @@ from position_interpolation.evidence.extensions import names, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import whole
 
-SHADES = colormaps["cividis"]  # of success; made to read the same with colour blindness
+SHADES = colormaps["cividis"]  # colours of success, which look the same with colour blindness
 DISTANCE = "distance k of the key from the prompt's end (tokens)"
 
 
 @drawing.styled
 def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
-    """One group of `rules.passkeys`: success rate by extension (rows) and distance k of the passkey (columns).
+    """Success rate by extension (rows) and distance k of the passkey (columns), of one group of `rules.passkeys`.
 
-    Of extensions that differ in their steps alone the longest tuned is drawn, and the untuned: Table 4's own figure has
+    Of extensions that differ in their steps alone the untuned and the longest tuned are drawn. Table 4's own figure has
     the others.
     """
     records = step_counts.ends(records)
@@ -48,7 +48,7 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
     drawing.cells(axes)
     rates_bar(figure, "success rate")
     edges = ", ".join(map(str, sorted({extension.base_window for extension in called})))
-    trials = drawing.count([row for row in records if row.metric == "success" and row.at is not None], "trial")
+    trials = select.counted([row for row in records if row.metric == "success" and row.at is not None], "trial")
     prompts = "in prompts of the tokens named" if several else "in prompts as long as the bars"
     drawing.finish(
         figure,
@@ -60,9 +60,9 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
 
 @drawing.styled
 def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
-    """The key's mean log-likelihood by distance, one line an extension; it tells apart where success is 0 or 1.
+    """The key's mean log-likelihood by distance, one line per extension; it shows more than a success of 0 or 1.
 
-    Of an extension that was asked in prompts of several lengths all but the longest are dotted.
+    Where an extension was asked in prompts of several lengths, all but the longest are dotted.
     """
     called = names(ordered(records))
     longest = {extension: max(w for one, w in select.asked(records) if one == extension) for extension in called}
@@ -76,13 +76,13 @@ def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
     axes.axhline(guess, color=GREY, linestyle="--", label=f"guessing a digit: ln(1/10) = {guess:.2f}")
     axes.set_xlim(left=0)
     axes.set(xlabel=DISTANCE, ylabel="log-likelihood of the key (nats a digit)")
-    trials = drawing.count([record for record in records if record.at is not None], "trial")
+    trials = select.counted([record for record in records if record.at is not None], "trial")
     drawing.finish(figure, f"mean over {trials} at each distance, rule {rule}; bars: 95 %, Student's t")
     return figure
 
 
 def rates_bar(figure: Figure, label: str) -> None:
-    """What the colours of success mean, below all panels."""
+    """A bar below all panels that explains the colours of success."""
     colours = ScalarMappable(Normalize(0, 1), SHADES)
     bar = figure.colorbar(
         colours, ax=figure.axes, location="bottom", fraction=0.04, aspect=30, label=label, ticks=[0, 0.5, 1]
@@ -91,7 +91,7 @@ def rates_bar(figure: Figure, label: str) -> None:
 
 
 def _mark_longest(axes: Axes, row: int, longest: Record | None, farthest: int) -> None:
-    """A bar where unbroken retrieval ends, and k_max with its interval at the right."""
+    """A mark where unbroken retrieval ends, and k_max with its interval at the right."""
     if longest is not None:
         low, high = longest.ci_low, longest.ci_high
         interval = "" if low is None or high is None else f" [{whole(low)}, {whole(high)}]"

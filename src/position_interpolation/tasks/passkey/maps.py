@@ -1,4 +1,4 @@
-"""The needle in a haystack: success by length of the prompt and depth of the key in it, a panel an extension."""
+"""The needle in a haystack: success by length of the prompt and depth of the key in it, one panel per extension."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ FEWEST = 3  # lengths that make a map
 
 
 def mapped(rows: Sequence[Record]) -> dict[Extension, list[int]]:
-    """The extensions asked in prompts of at least three lengths, in the paper's order, with these lengths."""
+    """The extensions that were asked in prompts of at least three lengths, in the paper's order, with these lengths."""
     lengths: dict[Extension, list[int]] = {}
     for extension, window in select.asked(rows):
         lengths.setdefault(extension, []).append(window)
@@ -24,7 +24,7 @@ def mapped(rows: Sequence[Record]) -> dict[Extension, list[int]]:
 
 
 def longest(rows: Sequence[Record]) -> list[Record]:
-    """The records less the shorter prompts of a map."""
+    """The records without the shorter prompts of a map."""
     most = {extension: max(lengths) for extension, lengths in mapped(rows).items()}
     return [
         row for row in rows if (item := extension_of(row)) is None or row.eval_window == most.get(item, row.eval_window)
@@ -33,7 +33,7 @@ def longest(rows: Sequence[Record]) -> list[Record]:
 
 @drawing.styled
 def map_figure(rows: Sequence[Record], rule: str) -> Figure:
-    """One group of `rules.passkeys` in which `mapped` finds some: one panel an extension."""
+    """One panel per extension, of one group of `rules.passkeys` in which `mapped` finds some."""
     maps = mapped(rows)
     called = names(list(maps))
     figure, panels = drawing.panels(*[1.7] * len(maps))
@@ -47,13 +47,13 @@ def map_figure(rows: Sequence[Record], rule: str) -> Figure:
         drawing.cells(axes)
     panels[-1].set_xlabel("length of the prompt (tokens)")
     figure.supylabel("depth of the key in the prompt", fontsize="medium")
-    trials = drawing.count([row for row in rows if row.metric == "success" and row.at is not None], "trial")
+    trials = select.counted([row for row in rows if row.metric == "success" and row.at is not None], "trial")
     rates_bar(figure, f"success rate, {trials} a cell, rule {rule}")
     return figure
 
 
 def _draw_column(axes: Axes, place: int, length: int, rates: dict[int, Record]) -> None:
-    """The prompts of one length: a key at distance k stands for those from the distance before it on."""
+    """The prompts of one length: the cell of a distance reaches back to the distance before it."""
     nearer = 0
     for distance, record in rates.items():
         height, top, shade = (distance - nearer) / length, 1 - distance / length, SHADES(record.value)
@@ -62,7 +62,7 @@ def _draw_column(axes: Axes, place: int, length: int, rates: dict[int, Record]) 
 
 
 def _edge(axes: Axes, lengths: Sequence[int], window: int) -> str:
-    """A line between prompts that the base's own window holds and those that it does not, and what to say of it."""
+    """Draw a line between prompts that fit the base's own window and those that do not; return what explains it."""
     inside = sum(length <= window for length in lengths)
     if not 0 < inside < len(lengths):
         return ""

@@ -7,7 +7,7 @@ from typing import Any
 from position_interpolation.evidence.intervals import Estimate, k_max, log_likelihood, wilson
 from position_interpolation.machine import compute
 from position_interpolation.machine.progress import Progress
-from position_interpolation.models.answers import fingerprint, write
+from position_interpolation.models.answers import fingerprint, tokens, write
 from position_interpolation.tasks import kept_answers
 from position_interpolation.tasks.measurement import Measured, Measurement, common
 from position_interpolation.tasks.passkey import answers, retrieval
@@ -27,7 +27,7 @@ def measurements(prepared: Prepared, task: PasskeyTask) -> Iterator[Measurement]
     for window in lengths:
         retrieval.build(prepared.tokenizer, "1" * task.digits, window, window, match=task.match)
     for window in lengths:
-        # The verdicts of both modes agree, so `generate` is no part of the signature.
+        # `generate` is no part of the signature, because both ways of reading answers give the same verdicts.
         shape = {
             "passkey": 5, "window": window, "match": task.match, "distances": task.distances, "trials": task.trials,
             "digits": task.digits, "threshold": task.threshold, "seed": prompts_seed(prepared.config, task),
@@ -42,7 +42,7 @@ def measurements(prepared: Prepared, task: PasskeyTask) -> Iterator[Measurement]
 def _measure(prepared: Prepared, task: PasskeyTask, window: int) -> list[Measured]:
     trials = _probes(prepared, task, window)
     model = prepared.model  # tuned, if need be, before the bar starts
-    with Progress(f"passkey at {window}", _tokens(trials), "tokens") as bar:
+    with Progress(f"passkey at {window}", tokens(trials), "tokens") as bar:
         read = answers.read(model, trials, compute.tokens_per_forward(prepared.config.compute), bar)
     hits = [reading.right for reading in read]
     if task.generate or task.match == "number":
@@ -53,7 +53,7 @@ def _measure(prepared: Prepared, task: PasskeyTask, window: int) -> list[Measure
 def numbers(
     trials: Sequence[Probe], hits: Sequence[bool], likelihoods: Sequence[float], task: PasskeyTask, window: int
 ) -> Iterator[Measured]:
-    """Success and the key's log-likelihood by distance and over all, how far keys reach, and k_max."""
+    """Success and the key's log-likelihood, by distance and over all; the nearest and farthest key; and k_max."""
     data = {
         "name": "passkey", "source": "generated", "sha256": fingerprint(trials), "ids": None,
         "threshold": task.threshold,
@@ -62,8 +62,8 @@ def numbers(
     built = [probe.distance for probe in trials]
 
     def measured(metric: str, estimate: Estimate, count: int, at: int | None = None) -> Measured:
-        tokens = count * len(trials[0].prompt)
-        return Measured(metric, estimate, data, count, tokens, window, protocol=task.match, at=at)
+        read = count * len(trials[0].prompt)
+        return Measured(metric, estimate, data, count, read, window, protocol=task.match, at=at)
 
     for k, won in sorted(wins.items()):
         yield measured("success", wilson(won, task.trials), task.trials, k)
@@ -72,13 +72,13 @@ def numbers(
         own = [value for probe, value in zip(trials, likelihoods, strict=True) if probe.label == k]
         yield measured("key_log_likelihood", log_likelihood(own), task.trials, k)
     yield measured("key_log_likelihood", log_likelihood(likelihoods), len(hits))
-    yield measured("nearest_key", Estimate(min(built), None, None), len(hits))
-    yield measured("farthest_key", Estimate(max(built), None, None), len(hits))
+    yield measured("nearest_key", Estimate(min(built)), len(hits))
+    yield measured("farthest_key", Estimate(max(built)), len(hits))
     yield measured("k_max", k_max(wins, task.trials, task.threshold), len(hits))
 
 
 def _keep_answers(prepared: Prepared, task: PasskeyTask, window: int, signature: str) -> None:
-    """What the model answers to each probe."""
+    """Write what the model answers to each probe."""
 
     def lines() -> list[dict[str, Any]]:
         trials = _probes(prepared, task, window)
@@ -94,9 +94,9 @@ def _keep_answers(prepared: Prepared, task: PasskeyTask, window: int, signature:
 
 
 def _written(prepared: Prepared, task: PasskeyTask, trials: Sequence[Probe]) -> list[tuple[bool, str]]:
-    """By greedy decoding: whether each answer is right, and its text."""
+    """Whether each answer that greedy decoding writes is right, and its text."""
     model, size = prepared.model, compute.tokens_per_forward(prepared.config.compute)
-    with Progress("answers written", _tokens(trials), "tokens") as bar:
+    with Progress("answers written", tokens(trials), "tokens") as bar:
         written = write(model, trials, retrieval.writing(task.digits), size, bar)
     return [
         (answers.right(prepared.tokenizer, probe, ids, task.match), decode(prepared.tokenizer, ids))
@@ -107,7 +107,3 @@ def _written(prepared: Prepared, task: PasskeyTask, trials: Sequence[Probe]) -> 
 def _probes(prepared: Prepared, task: PasskeyTask, window: int) -> list[Probe]:
     seed = prompts_seed(prepared.config, task)
     return retrieval.probes(prepared.tokenizer, window, task.distances, task.trials, task.digits, seed, task.match)
-
-
-def _tokens(trials: Sequence[Probe]) -> int:
-    return sum(len(probe.prompt) for probe in trials)

@@ -20,7 +20,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
 
 
 def _drawings(group: select.Group, rows: Sequence[Record]) -> Iterator[tuple[str, Callable[[], Figure]]]:
-    """A map of extensions asked in prompts of several lengths, bars of the others; lines are of the longest prompts."""
+    """A map of extensions asked in prompts of several lengths, bars for the others, lines for the longest prompts."""
     rule, mapped = str(group.rule), maps.mapped(rows)
     if mapped:
         yield "passkey_map", partial(maps.map_figure, rows, rule)

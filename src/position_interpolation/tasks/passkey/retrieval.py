@@ -1,20 +1,20 @@
 """Passkey retrieval (section 3.3, Figure 3, Table 4): a five-digit key in filler, asked for at the end.
 
 The paper does not state the prompt's length, the decoding or the matching rule. Here every prompt, with its answer,
-fills the window of L' positions; prompts are built from token ids, so that length and distance are exact; decoding is
-greedy. What must match is `task.match`'s to say:
+fills the window of L' positions. Prompts are built from token ids, so that length and distance are exact, and decoding
+is greedy. `task.match` says what must match:
 
-- `key`: every digit, and nothing else. What the answer begins with whatever the key, a lone space on most tokenizers,
-  belongs to the prompt: a model that would rather write another word there has not lost the key.
-- `strict`: that beginning as well. It asks for the model's taste in words, too.
-- `number`: as YaRN's and LongRoPE's scripts have it, the first number that is written freely behind the prompt. The
-  prompt is so much shorter that what is written, ten tokens for five digits, still ends with the window.
+- `key`: every digit, and nothing else. What every answer begins with, a lone space on most tokenizers, belongs to the
+  prompt: a model that prefers another word there has not lost the key.
+- `strict`: that beginning as well. So it also tests the model's taste in words. - `number`: the first number written
+freely after the prompt, as in YaRN's and LongRoPE's scripts. The prompt is shorter,
+  so that what is written, ten tokens for five digits, still ends with the window.
 
-The filler of each trial starts at another of its tokens: trials that shared all text
-but the key would be hardly more than one, and success would hang on where a distance cuts the filler. A key's distance
-k is counted in tokens from the end of the prompt back to the key's first digit in its first mention. The prompt's fixed
-lines leave no room for the outermost distances (on tiny below 37 tokens from the end, and in the first 57): these are
-moved inwards and keep their label k, and the records nearest_key and farthest_key say how far they reach.
+The filler of each trial starts at another of its tokens. Trials that differed in the key alone would hardly count as
+several, and success would depend on where a distance cuts the filler. A key's distance k is counted in tokens from the
+end of the prompt back to the key's first digit in its first mention. The prompt's fixed lines leave no room for the
+outermost distances (on tiny below 37 tokens from the end, and in the first 57). Keys there are moved inwards and keep
+their label k; the records nearest_key and farthest_key say how far the keys reach.
 """
 
 import random
@@ -30,7 +30,7 @@ from position_interpolation.text.prompts import FILLER, fill, head, split
 BEFORE_KEY = "\nThe pass key is "
 AFTER_KEY = ". Remember it. {key} is the pass key.\n"
 QUESTION = "\nWhat is the pass key? The pass key is"
-BESIDE = 5  # tokens that are written beside a key's digits: ten in all for five, as in YaRN's and LongRoPE's scripts
+BESIDE = 5  # tokens written in addition to a key's digits: ten for five digits, as in YaRN's and LongRoPE's scripts
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,21 @@ class Probe:
 
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
-    lead: int  # how many of the answer's first tokens no key decides
+    lead: int  # how many of the answer's first tokens are the same for every key
     key: str
-    label: int  # k of the grid
-    distance: int  # k as built
+    label: int  # the distance k that was asked for
+    distance: int  # the distance k that the prompt has
 
 
 def writing(digits: int) -> int:
-    """How many tokens are written where a model writes freely: a key and what may stand about it."""
+    """How many tokens a model writes freely: a key and what may stand around it."""
     return digits + BESIDE
 
 
 def build(tokenizer: Any, key: str, distance: int, window: int, phase: int = 0, match: str = "key") -> Probe:
-    """The prompt whose key lies `distance` tokens before its end, filling `window` positions with its answer.
+    """The prompt whose key lies `distance` tokens before its end; with its answer it fills `window` positions.
 
-    Before and behind the key the filler starts at its token number `phase`. `match` says where the answer begins.
+    Before and after the key the filler starts at its token number `phase`. `match` decides where the answer begins.
 
     Raises:
         UsageError: the window is too small for the prompt's fixed lines.
@@ -77,15 +77,8 @@ def build(tokenizer: Any, key: str, distance: int, window: int, phase: int = 0, 
             "context or task.window, or larger task.lengths"
         )
     behind = min(max(distance - nearest, 0), filler)
-    prompt = [
-        *begin,
-        *fill(tokenizer, filler - behind, phase),
-        *before,
-        *digits,
-        *after,
-        *fill(tokenizer, behind, phase),
-        *question,
-    ]
+    ahead, between = (fill(tokenizer, count, phase) for count in (filler - behind, behind))
+    prompt = [*begin, *ahead, *before, *digits, *after, *between, *question]
     return Probe(tuple(prompt), tuple(answer), len(lead), key, label=distance, distance=behind + nearest)
 
 
@@ -95,7 +88,7 @@ def probes(
     """`trials` probes at each of `count` distances, each with its own random key and start of the filler.
 
     Raises:
-        UsageError: the tokenizer does not give every key the same number of tokens, and they are judged one by one.
+        UsageError: tokens are judged one by one, and the tokenizer does not give every key the same number of them.
     """
     generator = random.Random(seed)
     period = len(encode(tokenizer, FILLER))

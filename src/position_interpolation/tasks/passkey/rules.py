@@ -1,4 +1,4 @@
-"""By which rule passkey answers were judged, in words. Numbers of two rules share no table, figure or conclusion."""
+"""The rules by which passkey answers are judged, in words. No table, figure or conclusion mixes two rules."""
 
 from collections.abc import Iterable
 
@@ -19,23 +19,20 @@ REMARKS = {"strict": "judged with the space before the key", "number": "judged b
 
 
 def believed(records: Iterable[Record]) -> str | None:
-    """Of the rules that some passkey records were judged by, the one that conclusions rest on.
-
-    None of the paper's records, which do not say how they were judged.
-    """
+    """The rule of some passkey records that conclusions rest on; None for the paper's, which name no rule."""
     found = {record.protocol for record in records}
     return next((rule for rule in SENTENCES if rule in found), None)
 
 
 def remark(rule: str | None) -> str:
-    """What a conclusion adds where it does not rest on the key alone."""
+    """What a conclusion adds if it rests on another rule than `key`."""
     return f", {REMARKS[rule]}" if rule in REMARKS else ""
 
 
 def passkeys(records: Iterable[Record]) -> dict[select.Group, list[Record]]:
-    """Records of passkey retrieval by task and rule, the rule that conclusions rest on first.
+    """Records of passkey retrieval by task and rule; the rule that conclusions rest on comes first.
 
-    The prompts' fingerprint is ignored, as they differ by window.
+    Prompts differ by window, so their fingerprint is ignored.
     """
     asked = [
         record for record in records if record.task in TASKS and record.protocol in SENTENCES and select.plain(record)

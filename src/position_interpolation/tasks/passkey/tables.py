@@ -17,11 +17,9 @@ LIKELY = (
 
 
 def passkey_table(records: Sequence[Record], rule: str) -> Table:
-    """The layout of Table 4: k_max of every extension, as a share of the window too, beside the paper's.
+    """The layout of Table 4: k_max of every extension, as a share of the prompt too, beside the paper's.
 
-    Args:
-        records: one group of `rules.passkeys`.
-        rule: by which answers were judged.
+    The records are one group of `rules.passkeys`, judged by `rule`.
     """
 
     def ours(metric: str, extension: Extension, window: int) -> Record | None:

@@ -1,7 +1,7 @@
 """Table 2's rise at its largest window under three aggregations: is it the text, or the way windows are averaged?
 
-A document cut to 16 L fills a window of 16 L once. Averaging windows alike then gives that window, which starts without
-context, nearly all the weight; at 8 L the document has many windows, of which one starts without context.
+A document cut to 16 L fills a window of 16 L once. If all windows count alike, this one, which starts without context,
+gets nearly all the weight. At 8 L the document has many windows, of which only one starts without context.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,8 +18,6 @@ TASK = "proof_pile"
 LARGEST = 16  # L' / L
 PARTS = (LARGEST // 2, LARGEST)  # W / L
 PROTOCOLS = ("token", "window", "document")
-# The losses of single documents behind a protocol.
-LOSSES = {"token": "document_loss", "window": "document_window_loss"}
 PERCENT = "{:+.1f} %".format
 QUESTION = "Does window aggregation explain the rise at the largest window?"
 CAPTION = (
@@ -44,7 +42,7 @@ def asked(rows: Sequence[Record]) -> list[Extension]:
 def aggregation_table(rows: Sequence[Record]) -> Table:
     """Perplexity at 8 L and 16 L under each protocol, the change, and the paper's numbers.
 
-    Of one group of `select.perplexities` for which `asked` finds some.
+    The rows are one group of `select.perplexities` for which `asked` finds some.
     """
 
     def ours(part: int, item: Extension, protocol: str) -> Record | None:

@@ -8,10 +8,10 @@ from itertools import pairwise, product
 from position_interpolation.evidence import comparison, paper, select
 from position_interpolation.evidence.comparison import Effect, exact
 from position_interpolation.evidence.evidence import Evidence, Reading
-from position_interpolation.evidence.extensions import method_label
 from position_interpolation.evidence.judging import ALIKE, Bar, Case, Kind, number, percent, times
 from position_interpolation.evidence.words import plural
 from position_interpolation.tasks.perplexity import aggregation
+from position_interpolation.tasks.perplexity.windows import DOCUMENT_LOSSES
 from position_interpolation.tasks.positions.claims import past_window
 
 TASKS = ("pg19", "proof_pile")
@@ -34,15 +34,15 @@ def ratio(
     """One reading of perplexity over another, for every model, text and factor.
 
     Args:
-        evidence: whose models are asked.
-        over: a reading: its method is `none`, `pi`, `extrapolation` or `control`, a base tuned as long at L.
-        under: another.
-        kind: what the ratio has to be.
-        limit: below, above, ...
+        evidence: the records that are asked.
+        over: a reading, by the method `none`, `pi`, `extrapolation`, or `control` (a base tuned as long at L).
+        under: the reading that it is divided by.
+        kind: how the ratio has to lie to the limit.
+        limit: the limit.
         tasks: the texts.
         factors: exactly these; all that the evidence has if none is named.
         up_to: this factor, or the largest that the evidence has.
-        control: whether `over` is also held against a base tuned as long at L, where the same experiment has one.
+        control: whether `over` is also compared with a base tuned as long at L, where the same experiment has one.
     """
     bar = Bar(kind, limit, ALIKE if limit == 1 else 0.0)
     tuned = over.get("steps") != 0 and over["method"] != "none"
@@ -70,7 +70,7 @@ def extends(evidence: Evidence, factor: int) -> Iterator[Case]:
 
 
 def every_doubling_helps(evidence: Evidence, task: str, factors: Sequence[int]) -> Iterator[Case]:
-    """Each PI model at one evaluation window against itself at half of that."""
+    """Each PI model at one evaluation window against the same model at half of that window."""
     for model, factor in product(evidence.models, factors):
         for shorter, longer in pairwise(2**power for power in range(factor.bit_length())):
             above, below = (Reading(model, task, "pi", factor, at) for at in (longer, shorter))
@@ -81,9 +81,9 @@ def stated_reduction(
     evidence: Evidence, method: str, factor: int, reduction: float, kind: Kind, tasks: Sequence[str] = TASKS,
     size: str | None = None,
 ) -> Iterator[Case]:  # fmt: skip
-    """From L to L', against the share that a stated reduction is of the perplexity that the paper prints at L.
+    """The change from L to L', against a stated reduction as a share of the perplexity that the paper prints at L.
 
-    Rounding of the printed numbers is in the claim's favour.
+    Rounding of the printed numbers counts in the claim's favour.
     """
     amount = reduction + (-ROUNDING if kind == "at most" else ROUNDING)
     for model, task in product(evidence.models, tasks):
@@ -96,9 +96,9 @@ def stated_reduction(
 def gains_on_one_yardstick(
     evidence: Evidence, task: str, factor: int, reductions: Mapping[str, float]
 ) -> Iterator[Case]:
-    """By how much the stated reductions miss the tables, counted in the way that misses least at its worst size.
+    """By how much the stated reductions miss the tables, for the way of counting whose worst miss is smallest.
 
-    The claim is about the printed numbers alone: records are not asked.
+    The claim is about printed numbers alone, so no measured records are asked.
     """
     name, bar = "largest miss over the sizes, under the better way of counting", Bar("at most", ROUNDING)
     if not evidence.printed:
@@ -117,7 +117,7 @@ def gains_on_one_yardstick(
 
 
 def base_explodes(evidence: Evidence, task: str, limit: float) -> Iterator[Case]:
-    """The untuned base at 4 L and beyond against itself at L; else by position inside one forward."""
+    """The untuned base at 4 L and beyond against itself at L; without these, by position inside one forward."""
     for model in evidence.models:
         start, cases = Reading(model, task, "none", 1, 1), []
         for at in evidence.factors(model, tuned=False):
@@ -143,18 +143,16 @@ def extrapolation_gains_less(evidence: Evidence, factor: int) -> Iterator[Case]:
 
 
 def windows_alike_rise(evidence: Evidence) -> Iterator[Case]:
-    """From 8 L to 16 L on documents cut to 16 L: up if every window counts alike, and not up if every token does."""
+    """From 8 L to 16 L on documents cut to 16 L: a rise if every window counts alike, and none if every token does."""
     for rows in select.perplexities(evidence.records).values():
         for item in aggregation.asked(rows):
             for protocol, bar in (("window", Bar("above", 1.0, ALIKE)), ("token", Bar("at most", 1.0, ALIKE))):
                 largest, half = (
-                    comparison.document_losses(rows, item, window, aggregation.LOSSES[protocol])
+                    comparison.document_losses(rows, item, window, DOCUMENT_LOSSES[protocol])
                     for window in (item.window, item.window // 2)
                 )
                 found = comparison.paired(largest, half)
-                name = (
-                    f"{item.model}: {method_label(item)} at {item.window} against {item.window // 2}, {protocol} alike"
-                )
+                name = f"{item.model}: {item.short_label} at {item.window} against {item.window // 2}, {protocol} alike"
                 if found is not None:
                     detail = f"{plural(found.documents, 'document')} of {rows[0].task}"
                     found = replace(found, sources=(rows[0].experiment,), detail=detail)

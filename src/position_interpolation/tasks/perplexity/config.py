@@ -32,7 +32,7 @@ class PerplexityTask(Task):
     stride: int | None = number(None, least=1)  # S in tokens; default L / 8
     truncate_factor: int | None = number(None, least=1)  # keep the first truncate_factor * L tokens of a document
     minimum_factor: int | None = number(None, least=0)  # leave out documents shorter than minimum_factor * L tokens
-    # About so many windows of all documents are drawn; None runs every one: tasks/perplexity/sampling.py.
+    # Draw about so many windows of all documents; None runs every window (tasks/perplexity/sampling.py).
     sample: int | None = number(None, least=1)
     bos: bool = True
     protocols: list[str] = field(default_factory=lambda: ["token", "window", "document"])

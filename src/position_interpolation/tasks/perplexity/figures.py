@@ -1,4 +1,4 @@
-"""Perplexity by evaluation window over that of the base at L, beside what the paper prints."""
+"""Perplexity by evaluation window over that of the base at L, above what the paper prints."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,9 @@ RATIO = "perplexity / the base's at L"
 def perplexity_figure(records: Sequence[Record], protocol: str = "token") -> Figure:
     """One group of `select.perplexities` in one aggregation, each perplexity over the base's at L where it is known.
 
-    Above all, what the windows do to the base and to what is untuned; below, what is tuned, closer; then the paper's.
-    Of extensions that differ in their steps alone the longest tuned is drawn, and the untuned.
+    The first panel shows everything, and what long windows do to untuned extensions. The second shows tuned ones alone,
+    closer, the third the paper's. Of extensions that differ in their steps alone the untuned and the longest tuned are
+    drawn.
     """
     shown = [record for record in records if (record.metric, record.protocol) == ("perplexity", protocol)]
     shown = step_counts.ends(shown)
@@ -45,12 +46,12 @@ def perplexity_figure(records: Sequence[Record], protocol: str = "token") -> Fig
 
 
 def compares(records: Sequence[Record], protocol: str) -> bool:
-    """Whether there is more than one number, which needs no picture."""
+    """Whether there are several numbers: a single one needs no picture."""
     return sum((record.metric, record.protocol) == ("perplexity", protocol) for record in records) > 1
 
 
 def _ratios(records: Sequence[Record], shown: Sequence[Record]) -> Ratios:
-    """Of every perplexity that shares documents with the base at L."""
+    """The ratio of every perplexity that shares documents with the base at L."""
     found: dict[Extension, dict[int, Effect]] = {}
     for record in sorted(shown, key=lambda record: record.eval_window or 0):
         extension, window = extension_of(record), record.eval_window or 0
@@ -93,7 +94,7 @@ def _title(kind: str, shown: Sequence[Record]) -> str:
 
 
 def _absolute(shown: Sequence[Record]) -> Figure:
-    """Where no base was read at L, or the documents' own losses are not kept."""
+    """Perplexities themselves, where no base was read at L, or the documents' losses were not kept."""
     called = names(ordered(shown))
     figure, (axes,) = drawing.panels(1.9)
     for extension in called:
@@ -109,14 +110,14 @@ def _absolute(shown: Sequence[Record]) -> Figure:
 def _beside(window: int, extension: Extension, among: Sequence[Extension]) -> float:
     """The window moved by hundredths of an octave, so that the bars of close extensions can be told apart.
 
-    However many there are, none is moved past the ends of the axis.
+    However many extensions there are, none is moved past the ends of the axis.
     """
     step = min(0.05, 0.3 / max(1, len(among) - 1))
     return float(window * 2 ** (step * (among.index(extension) - (len(among) - 1) / 2)))
 
 
 def _windows(axes: Axes, windows: Sequence[int], edges: set[int]) -> None:
-    """An axis of windows with dashed lines at L, the least of the edges, and at every L' shown."""
+    """An axis of windows with dashed lines at L, the least of the edges, and at every L'."""
     drawing.log_ticks(axes, windows)
     axes.set_xlim(windows[0] / 2**0.2, windows[-1] * 2**0.2)
     for window in sorted(edges):
@@ -125,7 +126,7 @@ def _windows(axes: Axes, windows: Sequence[int], edges: set[int]) -> None:
 
 
 def _printed(shown: Sequence[Record]) -> Ratios:
-    """What the paper prints for the extensions and windows that we measured, over its base at L; finite ones alone."""
+    """What the paper prints for the extensions and windows that we measured, over its base at L, if it is finite."""
     lines: dict[Extension, dict[int, Effect]] = {}
     for extension in ordered(shown):
         task = shown[0].task

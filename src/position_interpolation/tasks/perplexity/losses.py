@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from position_interpolation.machine import distributed, files
-from position_interpolation.machine.progress import Progress
 from position_interpolation.models.scoring import scored_losses
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.perplexity import sampling
@@ -30,11 +29,6 @@ class Tokenised:
     ids: tuple[str, ...]
     tokens: tuple[TokenIds, ...]
 
-    @property
-    def count(self) -> int:
-        """Tokens in all documents."""
-        return sum(len(tokens) for tokens in self.tokens)
-
 
 def long_enough(documents: Documents, tokenizer: Any, minimum: int | None, count: int | None) -> Documents:
     """The first `count` documents of at least `minimum` tokens; all documents where either is None."""
@@ -45,13 +39,7 @@ def long_enough(documents: Documents, tokenizer: Any, minimum: int | None, count
 
 
 def tokenise(documents: Documents, tokenizer: Any, minimum: int | None, truncate: int | None) -> Tokenised:
-    """Token ids of each document.
-
-    Args:
-        documents: the corpus.
-        tokenizer: of the model.
-        minimum: leave out documents shorter than this many tokens.
-        truncate: keep the first so many tokens.
+    """Token ids of each document of at least `minimum` tokens, of which the first `truncate` are kept.
 
     Raises:
         UsageError: no document is long enough.
@@ -70,9 +58,9 @@ def tokenise(documents: Documents, tokenizer: Any, minimum: int | None, truncate
 
 
 def scored_bytes(documents: Documents, corpus: Tokenised, tokenizer: Any, bos: int | None) -> list[int]:
-    """Bytes of UTF-8 of each document's own text that its scored tokens stand for, whatever a tokenizer makes of it.
+    """Bytes of UTF-8 of each document's own text that its scored tokens stand for; without BOS the first is not scored.
 
-    Without BOS the first token is not scored.
+    The text itself is counted, not what a tokenizer would decode it to.
     """
     texts = {document.id: document.text for document in documents.items}
     sizes = []
@@ -86,15 +74,10 @@ def scored_bytes(documents: Documents, corpus: Tokenised, tokenizer: Any, bos: i
 def plans(
     corpus: Tokenised, window: int, stride: int, *, bos: bool, overlapping: bool = False, sample: tuple[int, int] | None
 ) -> list[Plan]:
-    """The windows of each document that are run.
+    """The windows of each document that are run: of W positions, BOS included, that start every `stride` tokens.
 
-    Args:
-        corpus: the documents.
-        window: W, positions of a forward, BOS included.
-        stride: S, tokens between window starts.
-        bos: whether a token is put in front of each window.
-        overlapping: score every token of every window (protocol `overlapping`).
-        sample: about how many windows to draw from all documents, and the seed; None runs every window.
+    With `overlapping` every token of every window is scored. `sample` is about how many windows to draw from all
+    documents, and the seed; None runs every window.
     """
     planner = plan_overlapping if overlapping else plan
     spans = [planner(len(tokens), window, stride, bos) for tokens in corpus.tokens]
@@ -111,16 +94,11 @@ def token_losses(
     folder: Path,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Scored]:
-    """Losses of every scored token of every planned window; documents already in `folder` are read back.
+    """Losses of every scored token of every planned window.
 
-    Args:
-        model: a causal language model, in evaluation mode.
-        corpus: the documents.
-        planned: the windows of each document.
-        bos: the token put in front of each window, or None.
-        tokens_per_forward: how many positions one batch may hold; at least one window runs.
-        folder: keeps one file a document, so that a killed run goes on with the next one.
-        progress: is told the positions run through the model.
+    Each document's losses are kept in a file in `folder`, so that a killed run goes on with the next document. A batch
+    holds at most `tokens_per_forward` positions, but at least one window. `progress` is called with the positions that
+    have run through the model, which is in evaluation mode.
     """
     results = []
     for index, (tokens, document) in enumerate(zip(corpus.tokens, planned, strict=True)):
@@ -136,7 +114,7 @@ def token_losses(
 
 
 def positions(document: Plan, bos: int | None) -> int:
-    """Positions that a document's planned windows run through the model."""
+    """Positions that a document's planned windows take in the model."""
     return sum(span.stop - span.start + (bos is not None) for span in document.spans)
 
 
@@ -149,7 +127,7 @@ def _document_losses(
     tokens_per_forward: int,
     progress: Callable[[int], None],
 ) -> NDArray[np.float32]:
-    """Losses in window order; windows of equal shape share a forward, and nothing is read back before the end."""
+    """Losses in window order. Windows of equal shape share a forward; losses stay on the device until the end."""
     pieces: dict[int, torch.Tensor] = {}
     for number, group in enumerate(_equal_shapes(spans, tokens_per_forward)):
         if distributed.is_mine(number):
@@ -181,13 +159,8 @@ def _save(path: Path, losses: NDArray[np.float32], document: Plan) -> Scored:
 
 
 def _kept(path: Path, document: Plan) -> Scored | None:
-    """A document's losses from disk; None if they are not there, or damaged and so to be computed again."""
+    """A document's losses from disk; None if they are absent or damaged."""
     if not files.intact(path):
         return None
     with np.load(path) as saved:
         return Scored(saved["losses"].astype(np.float64), saved["counts"], document.weights)
-
-
-def progress_bar(label: str, planned: list[Plan], bos: int | None) -> Progress:
-    """A bar over all positions of all planned windows, in tokens a second."""
-    return Progress(label, sum(positions(document, bos) for document in planned), "tokens")

@@ -1,13 +1,16 @@
 """Sliding-window perplexity measured on an extension (Tables 1-3)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 from position_interpolation.evidence import records
 from position_interpolation.evidence.intervals import Estimate
+from position_interpolation.evidence.select import OF_ALL_WINDOWS
 from position_interpolation.machine import compute
+from position_interpolation.machine.progress import Progress
 from position_interpolation.settings import derived
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, raw, text, unseen
@@ -15,18 +18,13 @@ from position_interpolation.tasks.perplexity import config as perplexity_config
 from position_interpolation.tasks.perplexity import losses, sampling, windows
 from position_interpolation.tasks.perplexity.config import PerplexityTask
 from position_interpolation.tasks.perplexity.losses import Tokenised
-from position_interpolation.tasks.perplexity.windows import Scored
+from position_interpolation.tasks.perplexity.windows import DOCUMENT_LOSSES, Scored
 from position_interpolation.text import corpora
 from position_interpolation.tuning.extension import Prepared
 
-# Mean loss of one document, over its tokens or over its windows' means.
-BY_DOCUMENT = {"token": "document_loss", "window": "document_window_loss"}
-# The perplexity of a sample of windows again, its interval that of the windows left out.
-BY_SAMPLE = "perplexity_of_all_windows"
-
 
 def measurements(prepared: Prepared, task: PerplexityTask) -> Iterator[Measurement]:
-    """One measurement an evaluation window (Tables 1-3)."""
+    """One measurement per evaluation window (Tables 1-3)."""
     config = prepared.config
     minimum, truncate = (
         perplexity_config.multiple(config, factor) for factor in (task.minimum_factor, task.truncate_factor)
@@ -45,41 +43,41 @@ def measurements(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
                 f"no document of corpus '{task.corpus}' fills a window of {window}, the longest has {longest} "
                 "positions: lower task.window_factors or raise task.truncate_factor"
             )
+    sizes = cache(partial(losses.scored_bytes, documents, corpus, prepared.tokenizer, bos))
     for window in derived.evaluation_windows(config, task):
         losses_of = {
-            **common(prepared, documents),
-            "perplexity": 1,
-            "window": window,
-            "stride": stride,
-            "bos": bos,
-            "minimum": minimum,
-            "truncate": truncate,
-        }
+            **common(prepared, documents), "perplexity": 1, "window": window, "stride": stride, "bos": bos,
+            "minimum": minimum, "truncate": truncate,
+        }  # fmt: skip
         if task.sample is not None:
             losses_of["sample"] = (task.sample, config.seed)
-
-        def measure(window: int = window, losses_of: dict[str, Any] = losses_of) -> list[Measured]:
-            found: list[Measured] = []
-            for overlapping in (False, True):
-                protocols = [name for name in task.protocols if (name == "overlapping") == overlapping]
-                if protocols:
-                    scored = token_losses(prepared, corpus, losses_of, overlapping)
-                    found += aggregate(scored, protocols, task.bootstrap, data, window, stride)
-                if "token" in protocols and task.sample is not None:
-                    whole, tokens = sampling.of_all_windows(scored), sum(len(document.losses) for document in scored)
-                    found.append(Measured(BY_SAMPLE, whole, data, len(scored), tokens, window, stride, "token"))
-                if "token" in protocols:
-                    sizes = losses.scored_bytes(documents, corpus, prepared.tokenizer, bos)
-                    bits = windows.bits_per_byte(scored, sizes, task.bootstrap)
-                    found.append(Measured("bits_per_byte", bits, data, len(scored), None, window, stride, "token"))
-            return found
-
         parts = {**losses_of, "protocols": list(task.protocols), "bootstrap": task.bootstrap, "by_document": 2}
-        yield Measurement(parts, measure)
+        yield Measurement(parts, partial(_measure, prepared, task, corpus, losses_of, data, sizes))
+
+
+def _measure(
+    prepared: Prepared, task: PerplexityTask, corpus: Tokenised, losses_of: dict[str, Any], data: dict[str, Any],
+    sizes: Callable[[], list[int]],
+) -> list[Measured]:  # fmt: skip
+    """Everything at one window; `sizes` gives the bytes of each document's scored tokens."""
+    window, stride = losses_of["window"], losses_of["stride"]
+    found: list[Measured] = []
+    for overlapping in (False, True):
+        protocols = [name for name in task.protocols if (name == "overlapping") == overlapping]
+        if protocols:
+            scored = token_losses(prepared, corpus, losses_of, overlapping)
+            found += aggregate(scored, protocols, task.bootstrap, data, window, stride)
+        if "token" in protocols and task.sample is not None:
+            whole, tokens = sampling.of_all_windows(scored), sum(len(document.losses) for document in scored)
+            found.append(Measured(OF_ALL_WINDOWS, whole, data, len(scored), tokens, window, stride, "token"))
+        if "token" in protocols:
+            bits = windows.bits_per_byte(scored, sizes(), task.bootstrap)
+            found.append(Measured("bits_per_byte", bits, data, len(scored), None, window, stride, "token"))
+    return found
 
 
 def token_losses(prepared: Prepared, corpus: Tokenised, losses_of: dict[str, Any], overlapping: bool) -> list[Scored]:
-    """Raw token losses at one window, from disk as far as they are there."""
+    """Token losses at one window, from disk as far as they are there."""
     window, stride, bos = losses_of["window"], losses_of["stride"], losses_of["bos"]
     if overlapping:
         corpus = Tokenised(("all",), (np.concatenate(corpus.tokens),))
@@ -88,7 +86,8 @@ def token_losses(prepared: Prepared, corpus: Tokenised, losses_of: dict[str, Any
     )
     key = records.signature({**losses_of, "overlapping": overlapping})
     model = prepared.model  # tuned, if need be, before the bar starts
-    with losses.progress_bar(f"perplexity at {window}", planned, bos) as bar:
+    positions = sum(losses.positions(document, bos) for document in planned)
+    with Progress(f"perplexity at {window}", positions, "tokens") as bar:
         return losses.token_losses(
             model,
             corpus,
@@ -101,24 +100,19 @@ def token_losses(prepared: Prepared, corpus: Tokenised, losses_of: dict[str, Any
 
 
 def aggregate(
-    scored: list[Scored],
-    protocols: list[str],
-    bootstrap: int,
-    data: dict[str, Any],
-    window: int,
-    stride: int,
+    scored: list[Scored], protocols: list[str], bootstrap: int, data: dict[str, Any], window: int, stride: int
 ) -> list[Measured]:
-    """Perplexity under each protocol; under `token` and `window` also each document's, for paired comparisons."""
+    """Perplexity under each protocol; under `token` and `window` also each document's loss, for paired comparisons."""
     count = len(data["ids"])  # `overlapping` scores them as one text
     found = []
     for protocol in protocols:
         tokens = int(sum(windows.scored_tokens(document, protocol) for document in scored))
         estimate = windows.perplexity(scored, protocol, bootstrap)
         found.append(Measured("perplexity", estimate, data, count, tokens, window, stride, protocol))
-    for protocol in [name for name in BY_DOCUMENT if name in protocols]:
+    for protocol in [name for name in DOCUMENT_LOSSES if name in protocols]:
         for identifier, document in zip(data["ids"], scored, strict=True):
             total, weight = windows.ratio(document, protocol)
-            loss, one = Estimate(total / weight, None, None), {**data, "ids": [identifier]}
+            loss, one = Estimate(total / weight), {**data, "ids": [identifier]}
             tokens = len(document.losses)
-            found.append(Measured(BY_DOCUMENT[protocol], loss, one, 1, tokens, window, stride, protocol))
+            found.append(Measured(DOCUMENT_LOSSES[protocol], loss, one, 1, tokens, window, stride, protocol))
     return found

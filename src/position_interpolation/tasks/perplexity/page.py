@@ -10,10 +10,10 @@ from position_interpolation.tasks.perplexity import aggregation, figures, tables
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
-    """A table and a figure a text; other protocols folded away, and Table 2's rise under each."""
+    """A table and a figure per text, with other protocols folded away; then Table 2's rise under each protocol."""
     for place, (group, rows) in enumerate(select.perplexities(records).items()):
         suffix = f"_{group.task}" if place else ""
-        # `token` is the sound aggregation; it comes first unless it was not asked for.
+        # `token` is the sound aggregation, so it comes first if it was measured.
         known = {str(record.protocol): None for record in rows if record.metric == "perplexity"}
         main, *others = sorted(known, key=lambda protocol: protocol != "token")
         yield Section(

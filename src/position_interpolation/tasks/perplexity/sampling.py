@@ -1,9 +1,9 @@
-"""A random sample of a document's windows in place of all of them: long windows for a small part of their price.
+"""A random sample of a document's windows in place of all of them: long windows for a small part of their cost.
 
-At a window of 32768 and a stride of 256 a book is run through the model 128 times. The first window scores most of the
-tokens that one forward can and the last may score fewer than the others: both are always run. Of the windows between
-them, which all score S tokens, some are drawn without replacement, and each stands for as many as were left out with
-it. Sums over a document are then unbiased, and their spread tells how far the full evaluation may lie.
+At a window of 32768 and a stride of 256 a book is run through the model 128 times. The first window scores more tokens
+than the others and the last may score fewer, so both are always run. The windows between them all score S tokens. Some
+of these are drawn without replacement, and each is weighted for those that were left out. Sums over a document are then
+unbiased, and their spread tells how far the full evaluation may lie.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 from position_interpolation.evidence.intervals import Estimate, student
 from position_interpolation.tasks.perplexity.windows import Plan, Scored, Span, ratio
 
-LEAST = 2  # windows drawn from a document: fewer have no spread
+LEAST = 2  # windows drawn from a document: a single one would have no spread
 
 
 def every_window(spans: list[Span]) -> Plan:
@@ -22,14 +22,9 @@ def every_window(spans: list[Span]) -> Plan:
 
 
 def drawn(documents: list[list[Span]], windows: int, seed: int) -> list[Plan]:
-    """About `windows` windows of all documents together, beside each document's first and last.
+    """About `windows` windows of all documents together, in addition to each document's first and last.
 
-    A document gets its share by length, at least two or all that it has.
-
-    Args:
-        documents: every window of each document.
-        windows: how many to draw.
-        seed: of the draws, which differ from document to document.
+    A document gets its share by length, but at least two, or all that it has. The draws of each document are its own.
     """
     between = sum(max(0, len(spans) - 2) for spans in documents)
     return [
@@ -50,9 +45,9 @@ def _drawn(spans: list[Span], share: float, generator: np.random.Generator) -> P
 
 
 def of_all_windows(documents: list[Scored]) -> Estimate:
-    """Perplexity (protocol `token`), and where that of all windows of these documents lies with 95 % confidence.
+    """Perplexity (protocol `token`) with a 95 % interval for that of all windows of these documents.
 
-    The interval speaks of the windows that were left out, not of other documents.
+    The interval covers the windows that were left out, not other documents.
     """
     pairs = [ratio(document, "token") for document in documents]
     tokens = sum(pair[1] for pair in pairs)
@@ -63,10 +58,10 @@ def of_all_windows(documents: list[Scored]) -> Estimate:
 
 
 def _half_width(documents: list[Scored]) -> float:
-    """Of the interval of the estimated sum of losses, in nats.
+    """Half-width of the interval of the estimated sum of losses, in nats.
 
-    The variances of the documents add up: N^2 (1 - n / N) s^2 / n for n of N windows drawn. How well the sum is known
-    is Welch's and Satterthwaite's count of degrees of freedom.
+    The variances of the documents add up: N^2 (1 - n / N) s^2 / n for n of N windows drawn. The degrees of freedom of
+    their sum are those of Welch and Satterthwaite.
     """
     variances, freedoms = [], []
     for losses, weights in (document.by_window() for document in documents):

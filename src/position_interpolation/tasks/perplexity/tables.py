@@ -13,9 +13,7 @@ from position_interpolation.evidence.words import OVER_DOCUMENTS, perplexity_tex
 def perplexity_table(records: Sequence[Record], protocol: str = "token") -> Table:
     """The layout of Tables 1 and 2: extensions by evaluation windows, the paper's numbers behind ours.
 
-    Args:
-        records: one group of `select.perplexities`.
-        protocol: which aggregation to show.
+    The records are one group of `select.perplexities`; those of one protocol are shown.
     """
     shown = [record for record in records if record.metric == "perplexity" and record.protocol == protocol]
     extensions, windows = ordered(shown), select.windows(shown)
@@ -24,7 +22,7 @@ def perplexity_table(records: Sequence[Record], protocol: str = "token") -> Tabl
     columns += each(
         windows, str, lambda window, item: select.find(shown, item, "perplexity", window), perplexity_text, True
     )
-    if protocol == "token":  # the paper does not say how it aggregates: its numbers stand once, beside the sound one
+    if protocol == "token":  # the paper does not say how it aggregates: its numbers stand beside the sound way only
         columns += each(
             windows,
             lambda window: f"paper {paper.window(window, base)}",
@@ -40,7 +38,7 @@ def _caption(records: Sequence[Record], protocol: str, compared: bool) -> str:
     first = records[0]
     counts = [record.n_tokens or 0 for record in records]
     scored = plural(max(counts), "scored token")
-    if min(counts) < max(counts):  # a sample scores fewer at some windows
+    if min(counts) < max(counts):  # a sample scores fewer tokens at some windows
         scored = f"{thousands(min(counts))} to {scored}"
     caption = (
         f"Perplexity on {select.text(records, scored)} by evaluation window in tokens; stride {first.stride}, "

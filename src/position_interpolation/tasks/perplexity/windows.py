@@ -1,7 +1,7 @@
 """Sliding windows over one document, and the perplexities that different readings make of them (section 3.2).
 
 Windows of W positions start every S tokens of one document. BOS, if there is one, takes a window's first position. Only
-tokens that no earlier window scored count: the first window whole, each later one its last S tokens.
+tokens count that no earlier window scored: all of the first window, and the last S tokens of each later one.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,12 @@ from position_interpolation.evidence.intervals import Estimate, Floats, ratio_of
 from position_interpolation.settings.errors import UsageError
 
 PROTOCOLS = ("token", "window", "document", "truncated", "overlapping")
+DOCUMENT_LOSSES = {"token": "document_loss", "window": "document_window_loss"}  # metrics of single documents
 
 
 @dataclass(frozen=True)
 class Span:
-    """One window: document tokens `start` .. `stop` - 1, of which the last `scored` count."""
+    """One window: the document's tokens `start` .. `stop` - 1, of which the last `scored` count."""
 
     start: int
     stop: int
@@ -58,7 +59,7 @@ def plan_overlapping(tokens: int, window: int, stride: int, bos: bool) -> list[S
 
 @dataclass(frozen=True)
 class Plan:
-    """The windows of a document that are run, and how many of its windows each stands for: see `sampling`."""
+    """The windows of a document that are run, and how many of its windows each stands for (see `sampling`)."""
 
     spans: list[Span]
     weights: Floats  # (windows,), all 1 where every window is run
@@ -73,7 +74,7 @@ class Scored:
     weights: Floats | None = None  # (windows,), of its `Plan`; None: all 1
 
     def by_window(self) -> tuple[Floats, Floats]:
-        """(windows,) summed losses, and how many windows each stands for."""
+        """(windows,) summed losses, and (windows,) how many windows each stands for."""
         starts = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
         weights = np.ones(len(self.counts)) if self.weights is None else self.weights
         return np.add.reduceat(self.losses, starts), weights
@@ -82,9 +83,9 @@ class Scored:
 def ratio(scored: Scored, protocol: str) -> tuple[float, float]:
     """A document's share (numerator, denominator) of a protocol: log perplexity = sum numerators / sum denominators.
 
-    `token`: every token alike. `window`: every window alike, whatever it scored (as code validated against the paper
-    does). `document`: every document alike. `truncated`: the first window alone. `overlapping`: as `token`, over the
-    windows of `plan_overlapping`.
+    `token`: every token counts alike. `window`: every window counts alike, whatever it scored (as in code validated
+    against the paper). `document`: every document counts alike. `truncated`: only the first window counts.
+    `overlapping`: as `token`, over the windows of `plan_overlapping`.
     """
     losses, weights = scored.by_window()
     total, tokens = float(weights @ losses), float(weights @ scored.counts)
@@ -107,19 +108,13 @@ def scored_tokens(scored: Scored, protocol: str) -> int:
 def perplexity(documents: list[Scored], protocol: str, samples: int, seed: int = 0) -> Estimate:
     """Perplexity over documents with an interval over documents."""
     pairs = np.array([ratio(document, protocol) for document in documents])
-    found = ratio_of_sums(pairs, samples, seed)
-    low, high = (None if bound is None else float(np.exp(bound)) for bound in (found.low, found.high))
-    return Estimate(float(np.exp(found.value)), low, high)
+    return ratio_of_sums(pairs, samples, seed).mapped(lambda loss: float(np.exp(loss)))
 
 
-def bits_per_byte(documents: list[Scored], sizes: list[int], samples: int, seed: int = 0) -> Estimate:
-    """Loss in bits for each byte of scored text: comparable between tokenizers, as perplexity is not.
+def bits_per_byte(documents: list[Scored], sizes: list[int], samples: int) -> Estimate:
+    """Loss in bits per byte of scored text, which is comparable between tokenizers, as perplexity is not.
 
-    Args:
-        documents: token losses of each document.
-        sizes: bytes (UTF-8) that each document's scored tokens stand for.
-        samples: bootstrap draws over documents.
-        seed: of the draws.
+    `sizes` are the bytes (UTF-8) of each document's scored tokens, `samples` the draws of a bootstrap over documents.
     """
     pairs = [(ratio(document, "token")[0] / np.log(2), size) for document, size in zip(documents, sizes, strict=True)]
-    return ratio_of_sums(np.array(pairs, np.float64), samples, seed)
+    return ratio_of_sums(np.array(pairs, np.float64), samples)

@@ -8,7 +8,8 @@ import numpy as np
 from position_interpolation.evidence.intervals import Estimate, Floats
 from position_interpolation.tasks.perplexity.windows import Scored, perplexity
 
-SEGMENT = 64  # tokens drawn together where one document must give its own interval
+SAMPLES = 1000  # bootstrap draws
+SEGMENT = 64  # tokens resampled together, where a single document must give the interval
 
 
 @dataclass(frozen=True)
@@ -18,20 +19,16 @@ class Block:
     start: int
     stop: int
     perplexity: Estimate
-    losses: list[Floats]  # nats, one array a document
+    losses: list[Floats]  # nats, one array per document
 
 
-def by_block(documents: list[Scored], window: int, block: int, samples: int = 1000) -> Iterator[Block]:
+def by_block(documents: list[Scored], window: int, block: int) -> Iterator[Block]:
     """Yield the blocks of positions of a window.
 
-    The interval is a bootstrap over documents, or, with a single document, over its segments of 64 tokens: it then
-    speaks of that document alone.
+    The interval is a bootstrap over documents. With a single document it is one over its segments of 64 tokens, and
+    covers that document alone. The last block may be shorter than `block` positions.
 
-    Args:
-        documents: one whole window each, every token scored; the last loss is that of position `window` - 1.
-        window: positions of the forward.
-        block: positions a block covers; the last one may be shorter.
-        samples: bootstrap draws.
+    Each document is one whole window with every token scored: its last loss is that of position `window` - 1.
     """
     for start in range(0, window, block):
         stop = min(start + block, window)
@@ -40,12 +37,8 @@ def by_block(documents: list[Scored], window: int, block: int, samples: int = 10
             document.losses[max(0, len(document.losses) - (window - start)) : len(document.losses) - (window - stop)]
             for document in documents
         ]
-        if not sum(map(len, parts)):  # a block of position 0 alone, which no token is scored at
+        if not sum(map(len, parts)):  # a block of position 0 alone, at which no token is scored
             continue
-        units = _segments(parts[0]) if len(parts) == 1 else parts
+        units = parts if len(parts) > 1 else np.array_split(parts[0], max(1, len(parts[0]) // SEGMENT))
         scored = [Scored(unit, np.array([len(unit)])) for unit in units]
-        yield Block(start, stop, perplexity(scored, "token", samples), parts)
-
-
-def _segments(losses: Floats) -> list[Floats]:
-    return np.array_split(losses, max(1, len(losses) // SEGMENT))
+        yield Block(start, stop, perplexity(scored, "token", SAMPLES), parts)

@@ -19,14 +19,12 @@ NAMES: dict[Part, str] = {"inside": "inside {edge}", "past": "past {edge}", "wor
 def stretches(
     evidence: Evidence, method: str, part: Part, kind: Kind, limit: float, than: Literal["inside", "base"]
 ) -> Iterator[Case]:
-    """A stretch of positions against an extension's own positions inside L, or against the base's same stretch."""
+    """A stretch of an extension's positions against its own positions inside L, or against the base's same stretch."""
     for rows, extension in _extensions(evidence):
         if extension.method != method or extension.control:
             continue
-        if than == "base":
-            effect = _effect(rows, _stretch(rows, extension, part), _stretch(rows, extension.untouched, part))
-        else:
-            effect = _effect(rows, _stretch(rows, extension, part), _stretch(rows, extension, "inside"))
+        rival = _stretch(rows, extension.untouched, part) if than == "base" else _stretch(rows, extension, "inside")
+        effect = _effect(rows, _stretch(rows, extension, part), rival)
         edge, source = extension.base_window, rows[0].data.get("source")
         other = "the base there" if than == "base" else f"inside {edge}"
         name = f"{extension.model}, {source} text: {extension.label} {NAMES[part].format(edge=edge)} against {other}"
@@ -34,7 +32,7 @@ def stretches(
 
 
 def past_window(evidence: Evidence, model: str) -> Effect | None:
-    """Perplexity of the untuned base at positions past L over that before, of the first experiment that has it."""
+    """Perplexity of the untuned base at positions past L over that before L, from the first experiment that has it."""
     for rows, extension in _extensions(evidence):
         if (extension.model, extension.method, extension.steps) == (model, "none", 0):
             found = _effect(rows, _stretch(rows, extension, "past"), _stretch(rows, extension, "inside"))
@@ -44,7 +42,7 @@ def past_window(evidence: Evidence, model: str) -> Effect | None:
 
 
 def _extensions(evidence: Evidence) -> Iterator[tuple[list[Record], Extension]]:
-    """Every extension once a source of text, with the records of the first experiment that has it."""
+    """Every extension, once per source of text, with the records of the first experiment that has it."""
     seen = set()
     for group, rows in select.positions(evidence.plain).items():
         for extension in ordered(rows):

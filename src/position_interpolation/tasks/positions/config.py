@@ -19,10 +19,10 @@ class PositionsTask(Task):
     documents: int | None = number(1, least=1)
     ids: list[str] | None = None
     window: int | None = number(None, least=2)  # positions of the forward; default: the context's L'
-    block: int | None = number(None, least=2)  # positions a point of the curve covers; default: L / 4
+    block: int | None = number(None, least=2)  # positions of a block, a point of the curve; default: L / 4
     bos: bool = True
 
 
 def check(config: Config, task: PositionsTask) -> None:
-    """The corpus is there."""
+    """Refuse a corpus that is not there."""
     corpora.require(config.data, task.corpus)

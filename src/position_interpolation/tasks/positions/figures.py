@@ -18,11 +18,11 @@ Ratios = Mapping[Extension, Mapping[Block, Effect]]
 
 @drawing.styled
 def positions_figure(records: Sequence[Record]) -> Figure:
-    """One group of `select.positions`: a line an extension through the blocks, with the end of the trained window.
+    """One group of `select.positions`: one line per extension through the blocks, and the end of the trained window.
 
-    Below, where the base was measured, what each extension does to it in the same block: inside the window L that of
-    what is tuned, if any is, whose price is small; past it that of all. Of extensions that differ in their steps alone
-    the longest tuned is drawn, and the untuned.
+    Where the base was measured, panels below show each extension over the base in the same block: past the window L all
+    extensions, inside it the tuned ones, if there are any. Of extensions that differ in their steps alone the untuned
+    and the longest tuned are drawn.
     """
     rows = step_counts.ends(records)
     called = names(ordered(rows))
@@ -58,7 +58,7 @@ def positions_figure(records: Sequence[Record]) -> Figure:
 
 
 def _parts(ratios: Ratios, edge: int, end: int) -> dict[str, tuple[Ratios, int, int]]:
-    """What the panels of ratios show, by their titles, and from which position to which."""
+    """What the panels of ratios show, by title, and from which position to which."""
     tuned = {item: found for item, found in ratios.items() if item.steps} or ratios
     inside = {item: {block: one for block, one in found.items() if block[0] < edge} for item, found in tuned.items()}
     past = {item: {block: one for block, one in found.items() if block[0] >= edge} for item, found in ratios.items()}
@@ -82,6 +82,6 @@ def _finish(
     drawing.finish(
         figure,
         f"{', '.join(dict.fromkeys(item.base for item in curves))}: one forward of {end} tokens, "
-        f"{drawing.count(shown, 'document')} ({rows[0].data.get('source')} text)"
+        f"{select.counted(shown, 'document')} ({rows[0].data.get('source')} text)"
         + (f"; {drawing.spread(effects)}" if effects else ""),
     )

@@ -16,7 +16,7 @@ from position_interpolation.tuning.extension import Prepared
 
 
 def measurements(prepared: Prepared, task: PositionsTask) -> Iterator[Measurement]:
-    """Perplexity by position inside one long forward a document."""
+    """Perplexity by position inside one long forward per document."""
     config = prepared.config
     window = task.window or derived.reach(config)
     block = task.block or config.model.window // 4
@@ -39,9 +39,9 @@ def measurements(prepared: Prepared, task: PositionsTask) -> Iterator[Measuremen
             where: dict[str, Any] = {"eval_window": window, "protocol": "token", "at": part.start}
             tokens = sum(map(len, part.losses))
             found.append(Measured(BLOCK_PERPLEXITY, part.perplexity, data, len(scored), tokens, **where))
-            # Each document's own, for paired comparisons.
+            # Each document's own loss, for paired comparisons.
             for identifier, own in zip(corpus.ids, part.losses, strict=True):
-                mean, one = Estimate(float(own.mean()), None, None), {**data, "ids": [identifier]}
+                mean, one = Estimate(float(own.mean())), {**data, "ids": [identifier]}
                 found.append(Measured(DOCUMENT_BLOCK_LOSS, mean, one, 1, len(own), **where))
         return found
 

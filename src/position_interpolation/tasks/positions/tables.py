@@ -10,9 +10,9 @@ from position_interpolation.evidence.words import perplexity_text
 
 
 def positions_table(records: Sequence[Record]) -> Table:
-    """Perplexity by position inside one long forward: one row an extension, one column a block of positions.
+    """Perplexity by position inside one long forward: one row per extension, one column per block of positions.
 
-    Of one group of `select.positions`.
+    The records are one group of `select.positions`.
     """
     curves = {extension: select.by_block(records, extension) for extension in ordered(records)}
     blocks = sorted({block for curve in curves.values() for block in curve})

@@ -11,21 +11,21 @@ from position_interpolation.tasks.retrieval import puzzles
 
 @dataclass
 class RetrievalTask(Task):
-    """What is asked, each with its counts; an empty list leaves it out. What does, puzzles.py explains."""
+    """What is asked, by kind, each with its counts; an empty list leaves a kind out. puzzles.py explains the kinds."""
 
     shown = (*(f"task.{kind}" for kind in puzzles.KINDS), "task.window_factors", "task.windows", "task.keep_answers")
     kind: str = "retrieval"
-    keys: list[int] = field(default_factory=lambda: [4, 16])  # one is asked for, among so many others
-    values: list[int] = field(default_factory=lambda: [4])  # of one key, all asked for
-    pairs: list[int] = field(default_factory=lambda: [4, 16, 64])  # in a list, one asked for
-    hops: list[int] = field(default_factory=lambda: [1, 2, 4])  # from the variable asked for to its value
+    keys: list[int] = field(default_factory=lambda: [4, 16])  # other keys beside the one that is asked for
+    values: list[int] = field(default_factory=lambda: [4])  # values of one key, all asked for
+    pairs: list[int] = field(default_factory=lambda: [4, 16, 64])  # lines of a list, one asked for
+    hops: list[int] = field(default_factory=lambda: [1, 2, 4])  # hops from the variable asked for to its value
     window_factors: list[float] = field(default_factory=lambda: [1, 2, 4])  # W / L
     windows: list[int] | None = None  # W, tokens that a prompt and its answer fill; wins over window_factors
     trials: int = number(50, least=1, most=10_000)  # of each count and length
-    digits: int = number(5, least=3, most=15)  # two have too few numbers for long lists
-    distances: int = number(4, least=1, most=10_000)  # equal parts of a prompt, by which success is told
-    written: int = number(20, least=0)  # of the failures, the first so many are really written: what was found instead?
-    keep_answers: bool = False  # put what is written into <paths.runs>/answers, to be read; changes no number
+    digits: int = number(5, least=3, most=15)  # with two there are too few numbers for long lists
+    distances: int = number(4, least=1, most=10_000)  # equal parts of a prompt, by which success is told apart
+    written: int = number(20, least=0)  # let the model write the first so many failures: what did it find instead?
+    keep_answers: bool = False  # put what is written into <paths.runs>/answers; changes no number
 
 
 def asked(task: RetrievalTask) -> list[tuple[str, int]]:
@@ -34,7 +34,7 @@ def asked(task: RetrievalTask) -> list[tuple[str, int]]:
 
 
 def check(config: Config, task: RetrievalTask) -> None:
-    """Refuse counts that cannot be asked, and lengths that are none."""
+    """Refuse counts that cannot be asked, and lengths that cannot be built."""
     if not asked(task):
         raise UsageError(f"nothing is asked: set one of {', '.join(f'task.{kind}' for kind in puzzles.MOST)}")
     for kind, count in asked(task):

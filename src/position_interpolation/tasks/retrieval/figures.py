@@ -1,4 +1,4 @@
-"""Harder retrieval by length of the prompt: a panel what is asked, a line an extension."""
+"""Harder retrieval by length of the prompt: one panel for each thing that is asked, one line per extension."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ GUESS = math.log(1 / 10)
 
 @drawing.styled
 def success_figure(records: Sequence[Record]) -> Figure:
-    """All records of the task: share of right answers, and what naming a number blindly would give."""
+    """The share of right answers, and what naming a number blindly would give; from all records of the task."""
     figure, panels = _panels(records, "retrieved")
     for axes, asked in panels:
         chance = {one.window: row.value for one in asked for row in one.of(records) if row.metric == "chance"}
@@ -33,7 +33,7 @@ def success_figure(records: Sequence[Record]) -> Figure:
 
 @drawing.styled
 def likelihood_figure(records: Sequence[Record]) -> Figure:
-    """All records of the task: the answers' mean log-likelihood, which tells apart where success is 0 or 1."""
+    """The answers' mean log-likelihood, which shows more than a success of 0 or 1; from all records of the task."""
     figure, panels = _panels(records, "answer_log_likelihood")
     for axes, _ in panels:
         axes.axhline(GUESS, color=GREY, linestyle="--", label=f"guessing a digit: ln(1/10) = {GUESS:.2f}")
@@ -42,7 +42,7 @@ def likelihood_figure(records: Sequence[Record]) -> Figure:
 
 
 def _panels(records: Sequence[Record], metric: str) -> tuple[Figure, list[tuple[Axes, list[Question]]]]:
-    """A panel a kind and count, with what it asks in prompts of each length: there, each extension's line."""
+    """One panel per kind and count with a line per extension, and what each panel asks in prompts of each length."""
     kinds: dict[str, list[Question]] = {}
     for one in questions(records):
         kinds.setdefault(one.name, []).append(one)
@@ -60,7 +60,7 @@ def _panels(records: Sequence[Record], metric: str) -> tuple[Figure, list[tuple[
 
 
 def _finish(figure: Figure, records: Sequence[Record], label: str, bars: str) -> None:
-    trials = drawing.count([row for row in records if row.metric == "retrieved"], "trial")
+    trials = select.counted([row for row in records if row.metric == "retrieved"], "trial")
     edges = ", ".join(map(str, sorted({extension.base_window for extension in ordered(records)})))
     for lowest in figure.axes[-2:]:
         lowest.set_xlabel("prompt (tokens)")

@@ -9,7 +9,7 @@ from position_interpolation.evidence import intervals
 from position_interpolation.evidence.intervals import Estimate, wilson
 from position_interpolation.machine import compute
 from position_interpolation.machine.progress import Progress
-from position_interpolation.models.answers import fingerprint, read, write
+from position_interpolation.models.answers import fingerprint, read, tokens, write
 from position_interpolation.settings.derived import evaluation_windows
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks import kept_answers
@@ -19,7 +19,7 @@ from position_interpolation.tasks.retrieval.probes import Probe, log_likelihood,
 from position_interpolation.text.encoding import decode
 from position_interpolation.tuning.extension import Prepared
 
-BY_DISTANCE = ("keys", "pairs")  # kinds whose one line alone says the answer
+BY_DISTANCE = ("keys", "pairs")  # kinds in which a single line says the answer
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,15 @@ class Answered:
     """How a model answered some trials."""
 
     hits: list[bool]
-    likelihoods: list[float]  # nats a digit
-    written: list[tuple[Probe, str]]  # of some that are not right, what was written instead
+    likelihoods: list[float]  # nats per digit
+    written: list[tuple[Probe, str]]  # some trials that are not right, with what was written instead
 
 
 def measurements(prepared: Prepared, task: RetrievalTask) -> Iterator[Measurement]:
     """Every kind and count in prompts of each length that has room for it.
 
     Raises:
-        UsageError: none has.
+        UsageError: a kind and count fit no prompt.
     """
     windows, seed = evaluation_windows(prepared.config, task), prepared.config.seed
     found = {
@@ -73,12 +73,8 @@ def numbers(
 ) -> Iterator[Measured]:
     """Success over all and by distance, the values' log-likelihood, and how often another number was written.
 
-    Args:
-        trials: of one kind, count and length.
-        found: how they were answered.
-        data: what the records say of them.
-        window: tokens that prompt and answer fill.
-        distances: equal parts of it, by whose ends success is told.
+    The trials are of one kind, count and length (`window`), which `data` describes. For success by distance the window
+    is divided into `distances` equal parts.
     """
 
     def measured(metric: str, estimate: Estimate, count: int, at: int | None = None) -> Measured:
@@ -94,18 +90,18 @@ def numbers(
     if found.written:
         mistakes = [mistaken(*pair) for pair in found.written]
         yield measured("wrong_number", wilson(sum(mistakes), len(mistakes)), len(mistakes))
-    yield measured("chance", Estimate(trials[0].puzzle.chance, None, None), len(trials))
+    yield measured("chance", Estimate(trials[0].puzzle.chance), len(trials))
 
 
 def _answered(prepared: Prepared, trials: Sequence[Probe], most: int) -> Answered:
-    """Every trial by one forward, and the first `most` failures by greedy decoding, as many tokens as answers have."""
+    """Read every trial's answer off one forward, and let the first `most` failures be written by greedy decoding."""
     model, size = prepared.model, compute.tokens_per_forward(prepared.config.compute)
-    with Progress("answers read", _tokens(trials), "tokens") as bar:
+    with Progress("answers read", tokens(trials), "tokens") as bar:
         readings = list(zip(trials, read(model, trials, size, bar), strict=True))
     failures = [probe for probe, reading in readings if not right(probe, reading)][:most]
     written = []
     if failures:
-        with Progress("failures written", _tokens(failures), "tokens") as bar:
+        with Progress("failures written", tokens(failures), "tokens") as bar:
             ids = write(model, failures, len(failures[0].answer), size, bar)
         written = list(zip(failures, (decode(prepared.tokenizer, own) for own in ids), strict=True))
     return Answered([right(*pair) for pair in readings], [log_likelihood(*pair) for pair in readings], written)
@@ -118,7 +114,7 @@ def _measure(
 
 
 def _keep(prepared: Prepared, about: str, answered: Callable[[], Answered], signature: str) -> None:
-    """What was written where the answer is not right."""
+    """Write what the model wrote where its answer is not right."""
 
     def lines() -> list[dict[str, Any]]:
         return [
@@ -131,7 +127,3 @@ def _keep(prepared: Prepared, about: str, answered: Callable[[], Answered], sign
         ]  # fmt: skip
 
     kept_answers.keep(prepared, about, signature, lines)
-
-
-def _tokens(trials: Sequence[Probe]) -> int:
-    return sum(len(probe.prompt) for probe in trials)

@@ -1,8 +1,8 @@
-"""Puzzles as token ids: prompts of an exact length, the place of what is asked for uniform in them.
+"""Puzzles as token ids: prompts of an exact length, in which the place of what is asked for is uniform.
 
 As in the passkey test the filler is cut to the token, lines stand between line breaks, and prompt and answer fill the
-window. Judged are the digits of the values and nothing else (rule `key` of `tasks/passkey/retrieval.py`): what stands
-before the first whatever its digits belongs to the prompt, what stands between two is given.
+window. Only the digits of the values are judged (rule `key` of `tasks/passkey/retrieval.py`): what stands before the
+first value whatever its digits belongs to the prompt, and what stands between two values is given.
 """
 
 import random
@@ -28,13 +28,13 @@ class Probe:
 
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
-    spans: tuple[tuple[int, int], ...]  # of the answer's tokens, one a value: first, and behind the last
+    spans: tuple[tuple[int, int], ...]  # where in the answer's tokens each value starts and stops
     puzzle: Puzzle
     distance: int  # tokens from the end of the prompt back to the first digit of the value asked for
 
 
 def probes(tokenizer: Any, kind: str, count: int, window: int, trials: int, digits: int, seed: int) -> list[Probe]:
-    """Trials of one kind, the same whatever the model; none where some of them do not fit the window.
+    """Trials of one kind, the same for every model; none if some of them do not fit the window.
 
     Raises:
         UsageError: the tokenizer does not give every value the same number of tokens.
@@ -52,8 +52,8 @@ def probes(tokenizer: Any, kind: str, count: int, window: int, trials: int, digi
 def build(tokenizer: Any, puzzle: Puzzle, window: int, generator: random.Random) -> Probe | None:
     """A prompt that fills `window` positions with its answer; None if its lines need more.
 
-    Lines together stand in a row, in which what is asked for changes places with another line, so that its depth is
-    uniform. Else each line stands anywhere in the filler, in their order.
+    Lines that belong together stand in a row, in which the line asked for changes places with another one, so that its
+    depth is uniform. Otherwise each line stands anywhere in the filler, in their order.
     """
     question, answer, spans = _asked(tokenizer, puzzle)
     begin, end = head(tokenizer), encode(tokenizer, "\n")
@@ -88,13 +88,13 @@ def right(probe: Probe, reading: Reading) -> bool:
 
 
 def log_likelihood(probe: Probe, reading: Reading) -> float:
-    """Of the values, in nats a digit."""
+    """Log-likelihood of the values, in nats per digit."""
     nats = sum(sum(reading.losses[start:end]) for start, end in probe.spans)
     return -nats / sum(map(len, probe.puzzle.values))
 
 
 def mistaken(probe: Probe, written: str) -> bool:
-    """Whether what was written has, in place of the first value that it misses, another number of the prompt."""
+    """Whether what was written has another number of the prompt in place of the first value that it misses."""
     puzzle = probe.puzzle
     numbers = re.findall(r"\d+", written)
     wrong = (number for value, number in zip(puzzle.values, numbers, strict=False) if number != value)
@@ -113,7 +113,7 @@ def _asked(tokenizer: Any, puzzle: Puzzle) -> tuple[Ids, Ids, tuple[tuple[int, i
 
 
 def _in_a_row(generator: random.Random, costs: Sequence[int], room: int) -> tuple[int, int]:
-    """Which of the lines in a row is asked for, and the filler before the row: every depth that can be is as likely."""
+    """Place in the row of the line asked for, and filler tokens before the row; all possible depths are as likely."""
     starts = list(accumulate(costs[:-1], initial=0))
     while True:
         depth = generator.randint(0, room + starts[-1])

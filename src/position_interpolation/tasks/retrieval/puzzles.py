@@ -1,13 +1,13 @@
-"""What a trial states and asks, in words. One kind of puzzle a function; all numbers of a prompt differ.
+"""What a trial states and asks, in words. Each kind of puzzle is a function; all numbers of a prompt differ.
 
-- `keys`: each line says the code of something of somebody; one is asked for, and others share its thing or its owner.
+- `keys`: each line says the code of somebody's thing; one is asked for, and others share its thing or its owner.
 - `values`: one key has several values, and all are asked for, in the order in which they stand.
-- `pairs`: a list, its lines together, of a word and a number each; one line is asked for again.
+- `pairs`: the lines of a list, each with a word and a number; one line is asked for again.
 - `hops`: letters stand for numbers or for other letters. The letter asked for leads to its number over so many others.
   Three more chains of the same length stand among its lines, so that naming a number is not enough.
 
-The words stand nowhere in the recall text that models are tuned on (`text/recall.py`). Some of that text gives names
-numbers and asks for them again, though, as `keys` and `pairs` do; the paper's tuning text does not.
+These words stand nowhere in the recall text that models are tuned on (`text/recall.py`). But some of that text gives
+numbers to names and asks for them again, as `keys` and `pairs` do; the paper's tuning text does not.
 """
 
 import random
@@ -32,14 +32,14 @@ CHAINS = 4
 
 @dataclass(frozen=True)
 class Puzzle:
-    """What a prompt states, a line each in this order, and what it asks; numbers stand in it as they are written."""
+    """What a prompt states, line by line, and what it asks; numbers are text, as they are written."""
 
     lines: tuple[str, ...]
-    holder: int  # the line that states the value asked for, of several the first
-    question: str  # a space and the values, with `between` between them, go on from it
+    holder: int  # the line that states the value asked for, or the first of several
+    question: str  # the answer follows it: a space and the values
     values: tuple[str, ...]
     others: tuple[str, ...]  # further numbers of the prompt
-    together: bool = False  # whether the lines stand in a row, no filler between them
+    together: bool = False  # whether the lines stand in a row, without filler between them
 
     @property
     def chance(self) -> float:
@@ -94,7 +94,7 @@ def pairs(generator: random.Random, count: int, digits: int) -> Puzzle:
 
 
 def hops(generator: random.Random, count: int, digits: int) -> Puzzle:
-    """`CHAINS` chains of one letter with a number and `count` that follow it, in the order in which they are read."""
+    """`CHAINS` chains, each of a letter with a number and `count` letters that lead to it, their lines shuffled."""
     numbers = _numbers(generator, CHAINS, digits)
     letters = iter(generator.sample(LETTERS, CHAINS * (count + 1)))
     chains = [[next(letters) for _ in range(count + 1)] for _ in numbers]
@@ -122,5 +122,5 @@ MOST = {"keys": 800, "values": 20, "pairs": len(THINGS), "hops": len(LETTERS) //
 
 
 def _numbers(generator: random.Random, count: int, digits: int) -> list[str]:
-    """So many different numbers."""
+    """`count` different numbers."""
     return list(map(str, generator.sample(range(10 ** (digits - 1), 10**digits), count)))

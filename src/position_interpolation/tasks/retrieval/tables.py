@@ -1,4 +1,4 @@
-"""Harder retrieval by what is asked and length of the prompt, a column an extension."""
+"""Harder retrieval by what is asked and length of the prompt, one column per extension."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ CAPTION = (
 
 @dataclass(frozen=True)
 class Question:
-    """What a row or a panel is about: what is asked, in prompts of some length."""
+    """What a row or a panel is about: what is asked, and in prompts of which length."""
 
     kind: str
     count: int
@@ -44,13 +44,13 @@ def question(record: Record) -> Question:
 
 
 def questions(records: Sequence[Record]) -> list[Question]:
-    """All of some records: by kind, count and length."""
+    """The questions that some records are about, by kind, count and length."""
     order = list(MOST)
     return sorted(set(map(question, records)), key=lambda one: (order.index(one.kind), one.count, one.window))
 
 
 def retrieval_table(records: Sequence[Record], metric: str, show: Callable[[float], str], caption: str) -> Table:
-    """One metric of all records of the task: one row what is asked and a length, one column an extension."""
+    """One metric of all records of the task: one row per question, one column per extension."""
     called = names(ordered(records))
     columns = (
         Column("Asked", lambda one: one.name),

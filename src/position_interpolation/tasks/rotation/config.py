@@ -1,4 +1,4 @@
-"""rotation: it has no settings, and what is refused."""
+"""rotation: it has no settings; tuning is refused."""
 
 from dataclasses import dataclass
 

@@ -8,17 +8,17 @@ from matplotlib.figure import Figure
 
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import DARK, style
-from position_interpolation.evidence.extensions import LABELS, Extension, ordered
+from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.tasks.rotation.tables import Rotated, rotated
 
 TICKS = 6  # of the axis of wavelengths, at most
-DIGITS = 6  # of ratios, to which two methods do the same
+DIGITS = 6  # of a ratio: methods that agree to so many digits share a line
 
 
 @drawing.styled
 def rotation_figure(records: Sequence[Record]) -> Figure:
-    """New frequency over old against the old one's wavelength in windows L, one line for what does the same.
+    """New frequency over old against the old wavelength in windows L; methods that do the same share a line.
 
     The records are of one base, extended by one factor s; the base itself may be among them.
     """
@@ -44,7 +44,7 @@ def rotation_figure(records: Sequence[Record]) -> Figure:
 
 
 def _alike(found: dict[Extension, Rotated]) -> list[list[Extension]]:
-    """Extensions by what they do to the frequencies, whatever their attention scaling."""
+    """Extensions grouped by what they do to the frequencies, whatever their attention scaling."""
     groups: dict[tuple[float, ...], list[Extension]] = {}
     for extension, one in found.items():
         groups.setdefault(tuple(round(ratio, DIGITS) for ratio in one.ratios), []).append(extension)
@@ -55,8 +55,7 @@ def _label(alike: Sequence[Extension], found: dict[Extension, Rotated]) -> str:
     """`by parts, YaRN (1.139)`."""
     scalings = {item: found[item].scaling for item in alike}
     return ", ".join(
-        LABELS.get(item.method, item.method) + ("" if scaling == 1 else f" ({scaling:.3f})")
-        for item, scaling in scalings.items()
+        item.method_name + ("" if scaling == 1 else f" ({scaling:.3f})") for item, scaling in scalings.items()
     )
 
 

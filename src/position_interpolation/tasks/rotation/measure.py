@@ -8,9 +8,9 @@ from position_interpolation.models.loading import base_config
 from position_interpolation.models.rope import Geometry, Rotation
 from position_interpolation.tasks.measurement import Measured, Measurement
 from position_interpolation.tasks.rotation.config import RotationTask
+from position_interpolation.tasks.rotation.tables import RATIO, SCALING, WAVELENGTH
 from position_interpolation.tuning.extension import Prepared
 
-RATIO, WAVELENGTH, SCALING = "frequency_ratio", "wavelength", "attention_scaling"
 DATA = {"name": "rotation", "source": "computed", "sha256": None, "ids": None}
 
 
@@ -26,10 +26,10 @@ def measurements(prepared: Prepared, task: RotationTask) -> Iterator[Measurement
 
 
 def numbers(base: Geometry, found: Rotation) -> Iterator[Measured]:
-    """Each number `at` the index j of its frequency, fastest first.
+    """Each number is `at` the index j of its frequency; the fastest has index 0.
 
     `frequency_ratio` is the new frequency over the base's: 1 where it is kept, 1 / s where it is interpolated, 0 where
-    it stands still. `wavelength` is of the base's own, in windows L.
+    it stands still. `wavelength` is that of the base's frequency, in windows L.
     """
     for index, (own, new, turns) in enumerate(zip(base.frequencies, found.frequencies, base.rotations, strict=True)):
         yield _number(RATIO, new / own, index)
@@ -38,4 +38,4 @@ def numbers(base: Geometry, found: Rotation) -> Iterator[Measured]:
 
 
 def _number(metric: str, value: float, at: int | None = None) -> Measured:
-    return Measured(metric, Estimate(float(value), None, None), DATA, at=at)
+    return Measured(metric, Estimate(float(value)), DATA, at=at)

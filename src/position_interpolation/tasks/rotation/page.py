@@ -10,7 +10,7 @@ from position_interpolation.tasks.rotation import figures, tables
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
-    """What each method does to each frequency: a table a base, a figure a factor."""
+    """What each method does to each frequency: a table per base, a figure per factor."""
     measured = [record for record in records if record.task == "rotation" and select.plain(record)]
     for model in dict.fromkeys(record.model for record in measured):
         rows = [record for record in measured if record.model == model]

@@ -8,9 +8,9 @@ from position_interpolation.display.tables import EXTENSION, Column, Table, fill
 from position_interpolation.evidence import select
 from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.tasks.rotation.measure import RATIO, SCALING, WAVELENGTH
 
-SAME = 1e-6  # of a ratio: float64 rounds below it
+RATIO, WAVELENGTH, SCALING = "frequency_ratio", "wavelength", "attention_scaling"  # metrics
+SAME = 1e-6  # two ratios that differ by less are the same: the rounding of float64 is smaller
 CAPTION = (
     "How many of the base's frequencies each method keeps, divides by s, or treats otherwise. Attention scaling "
     "multiplies cos and sin, so its square multiplies every attention score."
@@ -19,11 +19,11 @@ CAPTION = (
 
 @dataclass(frozen=True)
 class Rotated:
-    """What a method does to a base, frequencies fastest first."""
+    """What a method does to a base; the fastest frequency comes first."""
 
     wavelengths: tuple[float, ...]  # of the base, in windows L
     ratios: tuple[float, ...]  # new frequency over the base's
-    scaling: float  # of attention: factor of cos and sin
+    scaling: float  # attention scaling, a factor of cos and sin
 
 
 def rotated(records: Sequence[Record]) -> dict[Extension, Rotated]:
@@ -41,7 +41,7 @@ def rotated(records: Sequence[Record]) -> dict[Extension, Rotated]:
 
 
 def rotation_table(records: Sequence[Record]) -> Table:
-    """One row an extension: its attention scaling, and how many frequencies it treats in which way."""
+    """One row per extension: its attention scaling, and how many frequencies it treats in which way."""
     found = rotated(records)
 
     def counted(wanted: Callable[[float, float], bool], extension: Extension) -> int:

@@ -22,8 +22,8 @@ from threadpoolctl import threadpool_limits
 Floats = NDArray[np.float64]
 Solver = Literal["normal_float32", "normal_float64", "svd", "ridge"]
 
-BASE = 10000.0  # the paper's c
-HEAD_DIMS = (16, 32, 64, 80, 96, 128, 256)  # audited: those of common models, the paper's 128 among them
+BASE, HEAD_DIM, WINDOW = 10000.0, 128, 2048  # the paper's c, d and L
+HEAD_DIMS = (16, 32, 64, 80, 96, HEAD_DIM, 256)  # of common models: those for which the bounds are audited
 PLOTTED, EXTENDED = 4096, 32768  # spans of Fig. 5, and of the paper's longest extended window
 BETWEEN_SPANS: Floats = np.arange(25, 75.125, 0.125)  # of Fig. 2's right panel: 25 .. 75, shape (401,)
 
@@ -162,7 +162,7 @@ def audit(head_dims: Iterable[int], base: float = BASE, spans: int = PLOTTED) ->
 
 @dataclass(frozen=True)
 class RandomFit:
-    """Scores fitted to noise inside the window, then read beyond it and between integers; one row a draw."""
+    """Scores fitted to noise inside the window, then evaluated beyond it and between integers; one row per draw."""
 
     targets: Floats  # shape (draws, L), at the spans 0 .. L - 1
     extrapolated: Floats  # shape (draws, 2L), at the spans 0 .. 2L - 1
@@ -182,20 +182,18 @@ class RandomFit:
 
 def fit_random_scores(
     solver: Solver = "normal_float32",
-    head_dim: int = 128,
-    window: int = 2048,
+    head_dim: int = HEAD_DIM,
+    window: int = WINDOW,
     seed: int = 0,
     draws: int = 101,
-    base: float = BASE,
-    ridge: float = 1.0,
 ) -> RandomFit:
     """Fit sum_j u_j sin(s theta_j) + v_j cos(s theta_j) to standard normal targets on 0 .. L - 1 (Fig. 2).
 
     The columns are so nearly dependent that the height beyond L is a property of the arithmetic:
     `normal_float32` solves unregularised normal equations in float32 throughout (the paper's code),
-    `normal_float64` in float64; `svd` drops singular values below 1e-7 of the largest; `ridge` adds `ridge`
-    to the diagonal, in float64. The height also varies tens of times between draws, so there are many to the
-    paper's one. Targets depend on the seed alone, unregularised solutions also on the algebra library.
+    `normal_float64` in float64; `svd` drops singular values below 1e-7 of the largest; `ridge` adds 1 to the
+    diagonal, in float64. The height also varies by tens of times between draws, so there are many, where the
+    paper has one. Targets depend on the seed alone, unregularised solutions also on the algebra library.
 
     Raises ValueError for an unknown solver, a window without the spans 25 .. 75, and as `frequencies`;
     numpy.linalg.LinAlgError if the normal equations are exactly singular.
@@ -207,17 +205,17 @@ def fit_random_scores(
     dtype = np.dtype("float32" if solver == "normal_float32" else "float64")
 
     def design(spans: Floats) -> NDArray[Any]:
-        phases = np.outer(spans.astype(dtype), frequencies(head_dim, base).astype(dtype))
+        phases = np.outer(spans.astype(dtype), frequencies(head_dim).astype(dtype))
         return np.concatenate([np.sin(phases), np.cos(phases)], axis=1)
 
     targets = np.random.default_rng(seed).standard_normal((draws, window))
     everywhere = design(np.arange(2.0 * window))
     inside, wanted = everywhere[:window], targets.T.astype(dtype)
-    with threadpool_limits(1):  # the height depends on how many threads sum the products, too
+    with threadpool_limits(1):  # the height also depends on how many threads sum the products
         if solver == "svd":
             weights: NDArray[Any] = np.linalg.lstsq(inside, wanted, rcond=1e-7)[0]
         else:
-            penalty = np.eye(head_dim, dtype=dtype) * (ridge if solver == "ridge" else 0)
+            penalty = np.eye(head_dim, dtype=dtype) * (solver == "ridge")
             weights = np.linalg.solve(inside.T @ inside + penalty, inside.T @ wanted)
     scores = [(rows @ weights).T.astype(np.float64) for rows in (everywhere, design(BETWEEN_SPANS))]
     return RandomFit(targets, extrapolated=scores[0], between=scores[1])

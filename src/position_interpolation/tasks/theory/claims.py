@@ -9,7 +9,7 @@ from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.judging import Bar, Case, Kind, number, times
 from position_interpolation.evidence.records import Record
 from position_interpolation.tasks.theory import bounds
-from position_interpolation.tasks.theory.bounds import PLOTTED
+from position_interpolation.tasks.theory.bounds import HEAD_DIM, PLOTTED
 from position_interpolation.tasks.theory.tables import audited
 
 TASK = "theory"
@@ -19,7 +19,7 @@ TASK = "theory"
 def formulas() -> tuple[Record, ...]:
     """Section 2 with the paper's own d = 128 and c = 10000, on the spans of Figure 5, as records of the paper.
 
-    Figure 2 states no number that could be read.
+    Figure 2 has no number that could be read off it.
     """
     constants = paper.printed()["paper"]
     dimension, longest = constants["head_dim"], max(paper.printed()["eval_windows"])
@@ -45,17 +45,9 @@ def ratio(
     evidence: Evidence, name: str, over: str, under: str | None = None, kind: Kind = "at most", limit: float = 1.0,
     head_dim: int | None = None, window: int | None = None,
 ) -> Iterator[Case]:  # fmt: skip
-    """A number of section 2, by itself or over another: of a figure, or of the audit at a head dimension.
+    """A number of section 2, the metric `over`, by itself or divided by the metric `under`.
 
-    Args:
-        evidence: that is asked.
-        name: what the number is.
-        over: its metric.
-        under: the metric that it is divided by.
-        kind: what it has to be.
-        limit: above, below, ...
-        head_dim: of the audit, with the window whose spans it covers; None for what Figures 2 and 5 state.
-        window: in tokens.
+    It is one that Figures 2 and 5 state or, given a head dimension, one of the audit over the spans of `window` tokens.
     """
     if under is None:
         effect = evidence.number(TASK, over, at=head_dim, window=window)
@@ -73,15 +65,15 @@ def bound_ratio(evidence: Evidence, bound: str) -> Iterator[Case]:
 
 def eq_14(evidence: Evidence) -> Iterator[Case]:
     """Left side over right side, which is the corrected bound of eq. 7 over the printed one."""
-    effect = _over(evidence, "corrected_bound", "printed_bound", 128, PLOTTED)
-    effect = effect or _over(evidence, "factor_printed", "factor_corrected")  # of bounds that these divide
+    effect = _over(evidence, "corrected_bound", "printed_bound", HEAD_DIM, PLOTTED)
+    effect = effect or _over(evidence, "factor_printed", "factor_corrected")  # both are divided by the bounds
     yield Case("left side over right side", effect, Bar("at most", 1.0), times)
 
 
 def every_dimension(
     evidence: Evidence, over: str, kind: Kind, limit: float, under: str | None = None
 ) -> Iterator[Case]:
-    """A number of the audit, by itself or over another, one case a head dimension."""
+    """A number of the audit, by itself or over another, one case per head dimension."""
     rows = [record for found in evidence.of(TASK) for record in found]
     for dimension, numbers in audited(rows).items():
         if not numbers.keys() >= {over, under or over}:

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import BLUE, GREEN, GREY, VERMILION
-from position_interpolation.tasks.theory.bounds import BASE, BETWEEN_SPANS, Solver, frequencies, partial_sum_magnitude
-from position_interpolation.tasks.theory.numbers import figure_5_rows, random_fit_rows, random_fits
+from position_interpolation.tasks.theory.bounds import BASE, BETWEEN_SPANS, HEAD_DIM, WINDOW, Solver, frequencies
+from position_interpolation.tasks.theory.numbers import bound_ratios, figure_5_rows, random_fit_rows, random_fits
 
 SOLVER_NAMES: dict[Solver, str] = {
     "normal_float32": "float32 normal equations",
@@ -18,81 +18,66 @@ SOLVER_NAMES: dict[Solver, str] = {
 
 
 @drawing.styled
-def figure_1(window: int = 2048, *, head_dim: int = 128, base: float = BASE) -> Figure:
-    """Draw Fig. 1: where a text of twice the window puts its position indices; an illustration, nothing is measured.
+def figure_1() -> Figure:
+    """Draw Fig. 1: where a text of twice the window puts its position indices. An illustration: nothing is measured.
 
     Rows: the window as trained, extrapolation, Position Interpolation. Left: the whole text, each dot on the cosine of
-    one slowly turning pair; right: around the end of the window, every index drawn.
+    one slowly turning pair; right: every index around the end of the window.
     """
     figure = Figure(figsize=(drawing.WIDTH, 3.2))
     rows = figure.subplots(3, 2, width_ratios=[2, 1], sharey=True)
-    theta = frequencies(head_dim, base)
-    slow = theta[np.abs(2 * np.pi / theta - 2.5 * window).argmin()]  # does not finish a turn inside the window
-    step = window // 32 - 1  # odd, or every dot drawn of the third row would fall on an integer
+    theta = frequencies(HEAD_DIM)
+    slow = theta[np.abs(2 * np.pi / theta - 2.5 * WINDOW).argmin()]  # does not finish a turn inside the window
+    step = WINDOW // 32 - 1  # odd, or every dot of the third row would fall on an integer
     titles = ("Trained: 0 .. L - 1", "Extrapolation: 0 .. 2L - 1", "Position Interpolation: m L / L'")
-    tokens = np.arange(2 * window)
-    for (whole, close), title, indices in zip(rows, titles, (tokens[:window], tokens, tokens / 2), strict=True):
-        for axes, shown in ((whole, slice(0, None, step)), (close, np.abs(indices - window) <= 4.5)):
+    tokens = np.arange(2 * WINDOW)
+    for (whole, close), title, indices in zip(rows, titles, (tokens[:WINDOW], tokens, tokens / 2), strict=True):
+        for axes, shown in ((whole, slice(0, None, step)), (close, np.abs(indices - WINDOW) <= 4.5)):
             axes.plot(tokens, np.cos(slow * tokens), color=GREY, label="cosine of one slowly turning pair", zorder=0)
-            _indices(axes, indices[shown], slow, window)
+            _indices(axes, indices[shown], slow)
             axes.set_yticks([])
             axes.spines["left"].set_visible(False)
-        whole.set(title=title, xlim=(-window / 50, 2.02 * window), xticks=[0, window, 2 * window])
-        close.set(xlim=(window - 5, window + 5), xticks=[window - 4, window, window + 4])
+        whole.set(title=title, xlim=(-WINDOW / 50, 2.02 * WINDOW), xticks=[0, WINDOW, 2 * WINDOW])
+        close.set(xlim=(WINDOW - 5, WINDOW + 5), xticks=[WINDOW - 4, WINDOW, WINDOW + 4])
     rows[-1, 0].set_xlabel("position index (tokens)")
-    drawing.finish(figure, f"Left: one index in {step}; right: every index around the end of the window, L = {window}")
+    drawing.finish(figure, f"Left: one index in {step}; right: every index around the end of the window, L = {WINDOW}")
     return figure
 
 
-def _indices(axes: Axes, indices: np.ndarray, slow: float, window: int) -> None:
+def _indices(axes: Axes, indices: np.ndarray, slow: float) -> None:
     """Marks on the cosine, and where the window ends."""
-    unseen, between = indices >= window, (indices % 1 != 0) & (indices < window)
+    unseen, between = indices >= WINDOW, (indices % 1 != 0) & (indices < WINDOW)
     kinds = (
         (~(unseen | between), BLUE, "o", "trained index"),
         (unseen, VERMILION, "s", "unseen index"),
         (between, GREEN, "d", "between two trained indices"),
     )
     for own, colour, marker, name in kinds:
-        axes.plot(
-            indices[own],
-            np.cos(slow * indices[own]),
-            marker,
-            color=colour,
-            markersize=3,
-            fillstyle="none" if own is between else "full",
-            label=name,
-        )
-    axes.axvline(window - 0.25, color=VERMILION, linestyle="--", linewidth=1, label="end of the window")
+        heights, fill = np.cos(slow * indices[own]), "none" if own is between else "full"
+        axes.plot(indices[own], heights, marker, color=colour, markersize=3, fillstyle=fill, label=name)
+    axes.axvline(WINDOW - 0.25, color=VERMILION, linestyle="--", linewidth=1, label="end of the window")
 
 
 @drawing.styled
-def figure_2(
-    solver: Solver = "normal_float32",
-    *,
-    head_dim: int = 128,
-    window: int = 2048,
-    base: float = BASE,
-    seed: int = 0,
-    draws: int = 101,
-) -> Figure:
+def figure_2(solver: Solver = "normal_float32") -> Figure:
     """Draw Fig. 2: a score function fitted to noise, extrapolated, and interpolated.
 
     The panels show the draw of median height outside the window, under `solver` (the paper's by default); the
-    caption gives the heights over all draws and solvers. Raises as `theory.fit_random_scores`.
+    caption gives the heights over all draws and solvers.
     """
-    fits = random_fits(head_dim, window, base, seed, draws)
+    fits = random_fits()
     rows = random_fit_rows(solver, fits)
     fit, draw = fits[solver], fits[solver].typical
     scores = fit.extrapolated[draw]
     figure, (fitted, extrapolated, interpolated) = drawing.panels(1.5, 1.5, 1.5)
 
     fitted.plot(fit.targets[draw], ".", color=GREY, markersize=1.5, label="targets: standard normal noise")
-    fitted.plot(scores[:window], color=BLUE, label="least-squares fit a(s)")
-    fitted.set_title(f"Fitted on 0 ≤ s < {window}: |a| ≤ {_rounded(rows['plotted_inside'])}")
+    fitted.plot(scores[:WINDOW], color=BLUE, label="least-squares fit a(s)")
+    fitted.set_title(f"Fitted on 0 ≤ s < {WINDOW}: |a| ≤ {_rounded(rows['plotted_inside'])}")
 
     extrapolated.plot(scores, color=BLUE)
-    extrapolated.axvline(window, color=VERMILION, linestyle="--", label=f"end of the window, s = {window}")
-    extrapolated.set_title(f"Extrapolated to s < {2 * window}: |a| ≤ {_rounded(rows['plotted_outside'])}")
+    extrapolated.axvline(WINDOW, color=VERMILION, linestyle="--", label=f"end of the window, s = {WINDOW}")
+    extrapolated.set_title(f"Extrapolated to s < {2 * WINDOW}: |a| ≤ {_rounded(rows['plotted_outside'])}")
 
     whole = BETWEEN_SPANS % 1 == 0
     interpolated.plot(BETWEEN_SPANS, fit.between[draw], color=BLUE)
@@ -108,28 +93,25 @@ def figure_2(
     )
     drawing.finish(
         figure,
-        f"Basis sin(s θ), cos(s θ): head dimension {head_dim}, base {base:g}. Shown: {SOLVER_NAMES[solver]}, "
-        f"the draw of median height among {draws} (draw {draw}, seed {seed}). "
+        f"Basis sin(s θ), cos(s θ): head dimension {HEAD_DIM}, base {BASE:g}. Shown: {SOLVER_NAMES[solver]}, "
+        f"the draw of median height among {len(fit.targets)} (draw {draw}, seed 0). "
         f"The height of max |a| outside the window belongs to the arithmetic. Its median (range): {heights}.",
     )
     return figure
 
 
 @drawing.styled
-def figure_5(head_dim: int = 128, *, base: float = BASE, spans: int = 4096) -> Figure:
-    """Draw Fig. 5: B(s) / d on s = 0 .. `spans` - 1, with its minimum and what it makes of the factor of 600.
-
-    Raises ValueError as `theory.frequencies`.
-    """
-    rows = figure_5_rows(head_dim, base=base, spans=spans)
+def figure_5() -> Figure:
+    """Draw Fig. 5: B(s) / d with its minimum, and what it makes of the factor of 600."""
+    rows = figure_5_rows()
     span, ratio = rows["smallest_ratio_span"], rows["smallest_ratio"]
     figure, (axes,) = drawing.panels(1.9)
-    axes.plot(partial_sum_magnitude(np.arange(spans), head_dim, base) / head_dim, color=BLUE, linewidth=0.6)
+    axes.plot(bound_ratios(), color=BLUE, linewidth=0.6)
     axes.axhline(1, color=VERMILION, linestyle="--", label="B(s) / d = 1: the least that the factor of 600 allows")
     axes.plot(span, ratio, "o", color=VERMILION, label=f"minimum {ratio:.4f} at s = {span:.0f}")
     axes.set_ylim(bottom=0)
     axes.set(xlabel="span s (tokens)", ylabel="B(s) / head dimension d (no unit)")
-    axes.set_title(f"Extrapolation bound over d = {head_dim}, base {base:g}")
+    axes.set_title(f"Extrapolation bound over d = {HEAD_DIM}, base {BASE:g}")
     drawing.finish(
         figure,
         f"B(0) / d = {rows['ratio_at_zero']:g}; B(s) / d < 1 on {rows['share_below_one']:.1%} of the spans. "
@@ -140,5 +122,5 @@ def figure_5(head_dim: int = 128, *, base: float = BASE, spans: int = 4096) -> F
 
 
 def _rounded(score: float) -> str:
-    """Write a positive score for readers, whether it is near one or in the millions."""
+    """A positive score for readers, whether it is near one or in the millions."""
     return f"{score / 1e6:,.1f} million" if score >= 1e6 else f"{score:,.{0 if score >= 100 else 2}f}"

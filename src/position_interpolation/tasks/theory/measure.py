@@ -2,7 +2,7 @@
 
 from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.tasks.measurement import Measured
-from position_interpolation.tasks.theory.bounds import EXTENDED, HEAD_DIMS, PLOTTED, audit
+from position_interpolation.tasks.theory.bounds import EXTENDED, HEAD_DIM, HEAD_DIMS, PLOTTED, audit
 from position_interpolation.tasks.theory.numbers import figure_2_rows, figure_5_rows
 
 DATA = {"name": "theory", "source": "generated", "sha256": None, "ids": None}
@@ -15,25 +15,21 @@ def measured() -> list[Measured]:
 
 
 def audited() -> list[Measured]:
-    """The audit, each number `at` its head dimension and over the spans of an evaluation window: those of Figure 5.
+    """The audit: each number `at` its head dimension, over the spans of Figure 5 as its evaluation window.
 
-    At d = 128 the smallest B(s) / d is also taken over all spans of the paper's longest window.
+    For the paper's d the smallest B(s) / d is also taken over all spans of the paper's longest window.
     """
-    (longest,) = audit([128], spans=EXTENDED)
-    extended = {
-        "smallest_ratio": longest.smallest_ratio,
-        "smallest_ratio_span": longest.smallest_ratio_span,
-    }
-    return [
-        *(
-            _number(metric, value, row.head_dim, PLOTTED)
-            for row in audit(HEAD_DIMS)
-            for metric, value in vars(row).items()
-            if metric != "head_dim"
-        ),
-        *(_number(metric, value, longest.head_dim, EXTENDED) for metric, value in extended.items()),
+    found = [
+        _number(metric, value, row.head_dim, PLOTTED)
+        for row in audit(HEAD_DIMS)
+        for metric, value in vars(row).items()
+        if metric != "head_dim"
     ]
+    (longest,) = audit([HEAD_DIM], spans=EXTENDED)
+    for metric in ("smallest_ratio", "smallest_ratio_span"):
+        found.append(_number(metric, getattr(longest, metric), HEAD_DIM, EXTENDED))
+    return found
 
 
 def _number(metric: str, value: float, head_dim: int | None = None, window: int | None = None) -> Measured:
-    return Measured(metric, Estimate(float(value), None, None), DATA, eval_window=window, at=head_dim)
+    return Measured(metric, Estimate(float(value)), DATA, eval_window=window, at=head_dim)

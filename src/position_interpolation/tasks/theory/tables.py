@@ -6,7 +6,7 @@ from position_interpolation.display.tables import Column, Table, fill
 from position_interpolation.evidence import paper
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import rate_text, whole
-from position_interpolation.tasks.theory.bounds import EXTENDED, PLOTTED
+from position_interpolation.tasks.theory.bounds import EXTENDED, HEAD_DIM, PLOTTED
 
 AUDIT = (
     Column("d", lambda d, _: d),
@@ -46,7 +46,7 @@ WORDS |= {
 
 
 def stated(records: Sequence[Record]) -> list[Record]:
-    """What Figures 2 and 5 state, which is of no head dimension among others."""
+    """The numbers that Figures 2 and 5 state; those of the audit are `at` a head dimension."""
     return [record for record in records if record.at is None]
 
 
@@ -60,19 +60,16 @@ def audited(records: Sequence[Record], spans: int = PLOTTED) -> dict[int, dict[s
 
 
 def audit_table(records: Sequence[Record]) -> Table:
-    """One row a head dimension: both interpolation bounds, what comes nearest to them, and the least of B(s) / d.
-
-    Of the records of the task `theory`.
-    """
+    """One row per head dimension: both interpolation bounds, the error nearest to them, and the least of B(s) / d."""
     caption = (
         "Bounds on the interpolation error between neighbouring integers (eq. 7: as printed, and with eq. 14 put "
         "right) and the largest error that any query and key have half way, in units of max|h_j|; base 10000. "
         f"B(s) / d on the spans s < {PLOTTED} of Fig. 5."
     )
-    extended = audited(records, EXTENDED).get(128, {})
+    extended = audited(records, EXTENDED).get(HEAD_DIM, {})
     least, span = extended.get("smallest_ratio"), extended.get("smallest_ratio_span")
     if least is not None and span is not None:
-        caption += f" At d = 128 and s < {EXTENDED} the smallest is {least:.4f}, at s = {whole(span)}."
+        caption += f" At d = {HEAD_DIM} and s < {EXTENDED} the smallest is {least:.4f}, at s = {whole(span)}."
     return fill(audited(records).items(), AUDIT, caption)
 
 

@@ -1,4 +1,4 @@
-"""The training losses of an extension as records, so that its curve is drawn from rows.jsonl like everything else."""
+"""The training losses of an extension as records, so that its curve is drawn from rows.jsonl like all else."""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,13 +15,13 @@ from position_interpolation.tuning.extension import Prepared
 
 POINTS = 50  # at most; a curve needs no more
 TASK = "tuning"
-CHUNKS = ", in chunks of {} tokens (PoSE)"  # behind the mixture's name
+CHUNKS = ", in chunks of {} tokens (PoSE)"  # follows the mixture's name
 
 
 def measurements(prepared: Prepared) -> Iterator[Measurement]:
     """The mean loss of each block of steps, `at` the step where the block ends; none if untuned.
 
-    Their task is called `tuning`, so that several tasks of one extension share a curve.
+    The records' task is called `tuning`, so that several tasks of one extension share a curve.
     """
     steps, train = prepared.extension.steps, prepared.config.train
     if steps == 0:
@@ -36,10 +36,10 @@ def measurements(prepared: Prepared) -> Iterator[Measurement]:
     }
 
     def measure() -> list[Measured]:
-        assert prepared.place is not None  # a tuned extension has a checkpoint, and in it the training's curve
+        assert prepared.place is not None  # a tuned extension has a checkpoint, which holds the loss curve
         curve = loss_curve(prepared.place.parent, steps)
         return [
-            Measured(TRAINING_LOSS, Estimate(loss, None, None), data, None, step * train.batch_size * sequence, at=step)
+            Measured(TRAINING_LOSS, Estimate(loss), data, None, step * train.batch_size * sequence, at=step)
             for step, loss in averaged(curve)
         ]
 

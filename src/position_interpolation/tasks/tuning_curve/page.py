@@ -1,7 +1,6 @@
 """Tuning curves: the training losses of extensions, as their records keep them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from position_interpolation.display.tables import EXTENSION, Column, Table, fill
 from position_interpolation.evidence.extensions import Extension, extension_of, ordered
@@ -11,15 +10,12 @@ from position_interpolation.evidence.words import plural
 
 
 def curves(records: Iterable[Record]) -> dict[str, list[Record]]:
-    """Training losses by text, of each extension's longest tuning alone: the shorter is its start."""
+    """Training losses by text, of each extension's longest tuning alone, whose beginning the shorter ones are."""
     losses = [record for record in records if is_loss(record) and plain(record)]
-    longest: dict[tuple[str, str, float], int] = {}
-    for extension in ordered(losses):  # ascending in steps
-        longest[extension.model, extension.method, extension.factor] = extension.steps
+    longest = {extension.untuned: extension for extension in ordered(losses)}  # ascending in steps
     found: dict[str, list[Record]] = {}
     for record in losses:
-        item = extension_of(record)
-        if item is not None and item.steps == longest[item.model, item.method, item.factor]:
+        if extension_of(record) in longest.values():
             found.setdefault(str(record.data.get("name")), []).append(record)
     return found
 
@@ -34,14 +30,8 @@ def points(rows: Sequence[Record], extension: Extension) -> list[tuple[int, floa
     return [(step, record.value) for step, record in along(rows, extension, TRAINING_LOSS).items()]
 
 
-def scaled(record: Record, by: float) -> Record:
-    """The record's value and interval in another unit."""
-    low, high = (None if end is None else end * by for end in (record.ci_low, record.ci_high))
-    return replace(record, value=record.value * by, ci_low=low, ci_high=high)
-
-
 def curves_table(rows: Sequence[Record]) -> Table:
-    """Where each curve starts, is half-way and ends, of one group of `curves`."""
+    """The start, the middle and the end of each curve, of one group of `curves`."""
     own = {extension: points(rows, extension) for extension in ordered(rows)}
     most = max(map(len, own.values()))
     three = {extension: (found[0], found[(len(found) - 1) // 2], found[-1]) for extension, found in own.items()}
