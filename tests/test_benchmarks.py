@@ -263,8 +263,8 @@ def test_a_sample_can_be_asked_of_the_whole_experiment() -> None:
     [
         (["data=embedded"], "data=embedded has no benchmark questions: set data=local"),
         (["task.sets=[boolq,copa]"], f"task.sets=copa is not known: choose one of {', '.join(SETS)}"),
-        (["task.sets=[]"], "one of them"),
-        (["task.sets=[piqa,piqa]"], "at most once"),
+        (["task.sets=[]"], "expected one or more of boolq"),
+        (["task.sets=[piqa,piqa]"], "each named once"),
         (["task.questions=0"], "task.questions=0 makes no sense"),
         (["data=local"], "data=local needs a directory for corpus 'boolq'"),
         (["data=local", "data.root=/nowhere"], "no file /nowhere/benchmarks/boolq.jsonl.gz"),
