@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +230,10 @@ def test_ctrl_c_is_one_line_that_says_how_to_go_on(
 
 def test_ctrl_c_in_the_midst_of_tuning_shows_no_traceback(tmp_path: Path) -> None:
     asked = [sys.executable, "-m", "position_interpolation", *command(tmp_path, "train.steps=100000")]
-    process = subprocess.Popen(asked, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        asked, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
+    )  # fmt: skip
     until = time.monotonic() + 120
     while not any(tmp_path.glob("runs/training/*/checkpoint-*/complete")):
         assert process.poll() is None
