@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from position_interpolation.evidence import comparison, seeds
+from position_interpolation.evidence import comparison, seeds, select
 from position_interpolation.evidence.intervals import k_max, student, wilson
 from position_interpolation.evidence.records import Record, read
 from position_interpolation.report.parts import sections
@@ -91,6 +91,16 @@ def test_trials_of_all_seeds_are_counted_together() -> None:
     longest = k_max({256: 30, 512: 15, 768: 6, 1024: 0}, 30, 0.2)
     shown = found["k_max", None]
     assert (shown.value, shown.ci_low, shown.ci_high) == (longest.value, longest.low, longest.high)
+
+
+def test_rows_of_more_seeds_have_more_trials_and_the_caption_says_so() -> None:
+    rows = [
+        *retrieved({256: 10}, 0),
+        *retrieved({256: 10}, 1),
+        *(replace(row, factor=8.0) for row in retrieved({256: 9}, 0)),
+    ]
+    assert select.trials(row for row in seeds.pooled(rows) if row.at is not None) == "10 to 20 trials"
+    assert select.trials(retrieved({256: 1}, 0, trials=1)[:1]) == "1 trial"
 
 
 def test_k_max_without_its_trials_is_the_mean_over_seeds() -> None:

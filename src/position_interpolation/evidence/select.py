@@ -199,6 +199,12 @@ def counted(records: Iterable[Record], noun: str = "document") -> str:
     return plural(max((record.n_documents or 0 for record in records), default=0), noun)
 
 
+def trials(records: Iterable[Record]) -> str:
+    """`10 trials`, or `10 to 30 trials` where some numbers rest on more seeds than others."""
+    counts = sorted({record.n_documents or 0 for record in records}) or [0]
+    return plural(counts[0], "trial") if len(counts) == 1 else f"{counts[0]} to {plural(counts[-1], 'trial')}"
+
+
 def text(records: Sequence[Record], *more: str) -> str:
     """`pg19 (local text, 12 documents)`: what some records of one group were measured on."""
     parts = (f"{records[0].data.get('source')} text", counted(records), *more)

@@ -48,7 +48,7 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
     drawing.cells(axes)
     rates_bar(figure, "success rate")
     edges = ", ".join(map(str, sorted({extension.base_window for extension in called})))
-    trials = select.counted([row for row in records if row.metric == "success" and row.at is not None], "trial")
+    trials = select.trials([row for row in records if row.metric == "success" and row.at is not None])
     prompts = "in prompts of the tokens named" if several else "in prompts as long as the bars"
     drawing.finish(
         figure,
@@ -76,7 +76,7 @@ def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
     axes.axhline(guess, color=GREY, linestyle="--", label=f"guessing a digit: ln(1/10) = {guess:.2f}")
     axes.set_xlim(left=0)
     axes.set(xlabel=DISTANCE, ylabel="log-likelihood of the key (nats a digit)")
-    trials = select.counted([record for record in records if record.at is not None], "trial")
+    trials = select.trials([record for record in records if record.at is not None])
     drawing.finish(figure, f"mean over {trials} at each distance, rule {rule}; bars: 95 %, Student's t")
     return figure
 

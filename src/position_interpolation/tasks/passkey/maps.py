@@ -47,7 +47,7 @@ def map_figure(rows: Sequence[Record], rule: str) -> Figure:
         drawing.cells(axes)
     panels[-1].set_xlabel("length of the prompt (tokens)")
     figure.supylabel("depth of the key in the prompt", fontsize="medium")
-    trials = select.counted([row for row in rows if row.metric == "success" and row.at is not None], "trial")
+    trials = select.trials([row for row in rows if row.metric == "success" and row.at is not None])
     rates_bar(figure, f"success rate, {trials} a cell, rule {rule}")
     return figure
 

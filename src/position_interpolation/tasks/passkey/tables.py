@@ -63,7 +63,7 @@ def _caption(records: Sequence[Record], rule: str) -> str:
         "beyond are moved there and keep their label. "
     )
     return (
-        f"Passkey retrieval: {distances} distances k, {select.counted(rates[:1], 'trial')} at each. "
+        f"Passkey retrieval: {distances} distances k, {select.trials(rates)} at each. "
         f"{moved if built else ''}{rules.SENTENCES[rule]} "
         "k_max is the largest k up to which every distance reaches the threshold of success (task.threshold, "
         "20 % in the paper). In brackets 95 % intervals: of k_max over the rates that the trials leave possible, "
