@@ -166,7 +166,7 @@ def test_a_pooled_number_has_no_seed_of_its_own() -> None:
 def test_a_table_says_which_rows_are_means_over_seeds() -> None:
     shown = sections(read(HOME / "results/table4_passkey/tiny/rows.jsonl"))
     passkeys = next(one for one in shown if one.stem == "passkey")
-    note = passkeys.table.caption.split(" Means over seeds ")[1]
+    note = passkeys.table.caption.split(" Over seeds ")[1]
     assert note.startswith("0, 1, 2 of tuning")
     assert "PI x4, tuned 1000 steps" in note
     assert "tuned 400 steps" not in note, "measured under one seed"

@@ -232,7 +232,7 @@ def _printed(over: Sequence[Evaluated], under: Sequence[Evaluated]) -> Effect:
     above, below = (
         [recorded(one.perplexity).value for one in side if one.perplexity is not None] for side in (over, under)
     )
-    detail = f"{_shown(over)} against {_shown(under)}"
+    detail = f"{_shown([over])} against {_shown([under])}"
     return replace(exact(math.prod(above) / math.prod(below), "", detail), sources=_sources(over, under))
 
 
@@ -258,7 +258,8 @@ def _paired(text: Text, by_seed: Sequence[tuple[Sequence[Evaluated], Sequence[Ev
         found = seeds.of_one_seed(found)
     steps += ["one seed" if len(by_seed) == 1 else f"{len(by_seed)} seeds"] if steps else []
     documents = f"{plural(found.documents, 'document')} of {text.source} text"
-    detail = ", ".join([f"{_shown(over)} against {_shown(under)}", *steps, documents])
+    above, below = (_shown(sides) for sides in zip(*by_seed, strict=True))
+    detail = ", ".join([f"{above} against {below}", *steps, documents])
     return replace(found, sources=sources, detail=detail)
 
 
@@ -273,8 +274,11 @@ def _tuning(extension: Extension) -> str:
     return f"{name} x{extension.factor:g} tuned {plural(extension.steps, 'step')}"
 
 
-def _shown(side: Sequence[Evaluated]) -> str:
-    """The perplexities as readers see them."""
-    return " x ".join(
-        "not recorded" if item.perplexity is None else perplexity_text(item.perplexity.value) for item in side
-    )
+def _shown(by_seed: Sequence[Sequence[Evaluated]]) -> str:
+    """The perplexities of one side as readers see them, over all seeds as tables have them."""
+    texts = []
+    for cells in zip(*by_seed, strict=True):
+        values = [cell.perplexity.value for cell in cells if cell.perplexity is not None]
+        logarithm = sum(map(math.log, values)) / max(1, len(values))
+        texts.append(perplexity_text(math.exp(logarithm)) if len(values) == len(cells) else "not recorded")
+    return " x ".join(texts)

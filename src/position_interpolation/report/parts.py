@@ -50,7 +50,7 @@ def _repeated(pooled: Sequence[Record]) -> str:
             labels = rows.setdefault(", ".join(map(str, record.data["seeds"])), [])
             labels += [] if extension.label in labels else [extension.label]
     return "".join(
-        f" Means over seeds {numbers} of tuning, with intervals that cover the seeds, too: {'; '.join(labels)}."
+        f" Over seeds {numbers} of tuning together, with intervals that cover the seeds, too: {'; '.join(labels)}."
         for numbers, labels in rows.items()
     )
 
