@@ -1,6 +1,7 @@
 """Every published figure, drawn from its records: readable 8 cm wide, in print without colour, honest about noise."""
 
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,16 @@ def test_text_has_seven_points_in_a_column_of_eight_centimetres(folder: Path) ->
 def test_no_legend_lies_in_a_panel(folder: Path) -> None:
     for stem, figure in figures(folder).items():
         assert not [axes for axes in figure.axes if axes.get_legend() is not None], stem
+
+
+def test_no_two_texts_of_a_panel_lie_over_each_other(folder: Path) -> None:
+    for stem, figure in figures(folder).items():
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            shown = [text for text in axes.texts if text.get_text().strip() and text.get_visible()]
+            boxes = [text.get_window_extent() for text in shown]
+            for (one, box), (other, beside) in combinations(zip(shown, boxes, strict=True), 2):
+                assert not box.overlaps(beside), (stem, one.get_text(), other.get_text())
 
 
 def test_no_bar_spans_two_decades_and_none_reaches_below_a_perplexity_of_one(folder: Path) -> None:

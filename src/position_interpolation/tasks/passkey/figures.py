@@ -1,6 +1,7 @@
 """Passkey retrieval by distance: success, and the key's log-likelihood."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
     records = step_counts.ends(records)
     asked = select.asked(records)
     called = names([extension for extension, _ in asked])
-    several = len(asked) > len(called)  # the same extension asked in prompts of several lengths
+    lengths = Counter(extension for extension, _ in asked)  # of the prompts that an extension was asked in
     farthest = max(window for _, window in asked)
     figure, (axes,) = drawing.panels(0.9 + 0.34 * len(asked))
     for row, (extension, window) in enumerate(asked):
@@ -41,7 +42,7 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
         shades = [SHADES(record.value) for record in rates.values()]
         axes.barh([row] * len(rates), widths, 0.5, starts, color=shades, linewidth=0)
         axes.vlines(extension.base_window, row - 0.25, row + 0.25, color=VERMILION, linestyle=":")
-        axes.text(0, row - 0.28, called[extension] + (f", in {window}" if several else ""), va="bottom")
+        axes.text(0, row - 0.28, called[extension] + (f", in {window}" if lengths[extension] > 1 else ""), va="bottom")
         _mark_longest(axes, row, select.find(records, extension, "k_max", window), farthest)
     axes.set(xlim=(0, farthest), ylim=(len(asked) - 0.6, -0.8), yticks=[], xlabel=DISTANCE)
     axes.set_xticks([farthest * part // 4 for part in range(5)])
@@ -49,11 +50,10 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
     rates_bar(figure, "success rate")
     edges = ", ".join(map(str, sorted({extension.base_window for extension in called})))
     trials = select.trials([row for row in records if row.metric == "success" and row.at is not None])
-    prompts = "in prompts of the tokens named" if several else "in prompts as long as the bars"
     drawing.finish(
         figure,
-        f"Passkey retrieval, rule {rule}, {prompts}, {trials} at each distance; "
-        f"thick marks: k_max, in brackets its 95 % interval; dotted: L = {edges}",
+        f"Passkey retrieval, rule {rule}, in prompts as long as the bars, {trials} at each distance; "
+        f"thick marks and, at the right, numbers: k_max, in brackets its 95 % interval; dotted: L = {edges}",
     )
     return figure
 
@@ -95,5 +95,5 @@ def _mark_longest(axes: Axes, row: int, longest: Record | None, farthest: int) -
     if longest is not None:
         low, high = longest.ci_low, longest.ci_high
         interval = "" if low is None or high is None else f" [{whole(low)}, {whole(high)}]"
-        axes.text(farthest, row - 0.28, f"k_max {whole(longest.value)}{interval}", ha="right", va="bottom")
+        axes.text(farthest, row - 0.28, f"{whole(longest.value)}{interval}", ha="right", va="bottom")
         axes.vlines(longest.value, row - 0.3, row + 0.3, color=VERMILION, linewidth=2.5, clip_on=False)
