@@ -66,6 +66,8 @@ def test_glob_takes_every_choice_that_matches_own_ones_too(own: Path) -> None:
         (["model=[1]"], "model=[1]: a group's choice is a word: write context=x4"),
         (["train={steps: 3}"], "a key in it is set by train.<key>=<value>"),
         (["data=null"], "data=null: a group's choice is a word"),
+        (["+task=passkey"], "+task=passkey would add a second choice of task: write task=passkey"),
+        (["--resolve"], "--resolve belongs to --cfg"),
         (["extension=null"], "extension=null chooses nothing: leave it out, or name one"),
         (["experiment=null"], "experiment=null chooses nothing"),
         (["~task"], "~task takes away what every run needs: choose another by task=<choice>"),

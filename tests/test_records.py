@@ -173,6 +173,15 @@ def test_a_number_that_belongs_to_a_name_is_none_of_those(metric: str) -> None:
     assert replace(RECORD, metric=metric).metric == metric
 
 
+def test_two_values_of_one_number_are_refused_with_both_lines(path: Path) -> None:
+    """As after a merge by hand; the page would show their mean. The same line twice does no harm."""
+    write(path, [RECORD, RECORD])
+    assert len(read(path)) == 2
+    write(path, [RECORD, replace(RECORD, metric="other"), replace(RECORD, value=RECORD.value + 1)])
+    with pytest.raises(UsageError, match=r":3 is no record \(line 1 has another value of the same number\)"):
+        read(path)
+
+
 def test_merging_into_a_file_with_a_broken_line_loses_nothing(path: Path) -> None:
     write(path, [RECORD])
     path.write_text(path.read_text() + "{broken\n")

@@ -65,6 +65,34 @@ def test_recall_windows_without_eos_are_full(tokenizer: Any) -> None:
     assert tokenizer.eos_token_id not in np.concatenate([windows[number] for number in range(30)])
 
 
+# What tokenizer.json says
+
+
+@pytest.mark.parametrize("kind", ["qwen2", "qwen3", "llama"])
+@pytest.mark.parametrize("named", [None, "PreTrainedTokenizerFast", "LlamaTokenizerFast", "Qwen2TokenizerFast"])
+def test_text_is_split_as_the_file_says_whatever_the_model_is_called(
+    kind: str, named: str | None, tmp_path: Path
+) -> None:
+    """transformers takes a pre-tokenizer of its own for some: Qwen2's cuts several line breaks otherwise."""
+    text = "In 1984 he didn't  pay $12,345.67:\n\n\tnothing. The end\n\n\nof it"
+    folder = copied(tmp_path / "own")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    config.pop("tokenizer_class", None)
+    stated = config if named is None else {**config, "tokenizer_class": named}
+    (folder / "tokenizer_config.json").write_text(json.dumps(stated))
+    (folder / "config.json").write_text(json.dumps({"model_type": kind}))
+    plain = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text, add_special_tokens=False).ids
+    assert encode(tokenizing.read(folder), text) == plain
+
+
+def test_no_merge_is_left_out_by_chance(tmp_path: Path) -> None:
+    folder = copied(tmp_path / "own")
+    state = json.loads((folder / "tokenizer.json").read_text())
+    (folder / "tokenizer.json").write_text(json.dumps({**state, "model": {**state["model"], "dropout": 0.5}}))
+    text = "The river runs over the stone. " * 20
+    assert encode(tokenizing.read(folder), text) == encode(tokenizing.read(ASSETS / "tiny"), text)
+
+
 # Added tokens past the embeddings
 
 

@@ -85,6 +85,8 @@ def read(arguments: list[str]) -> argparse.Namespace:
             "--config-name and --config-path would replace the configuration that everything rests on: put choices of "
             "your own into <folder>/model/<name>.yaml and so on, and add --config-dir=<folder>"
         )
+    if parsed.resolve and not parsed.cfg:
+        raise UsageError("--resolve belongs to --cfg: add --cfg job, or leave it out")
     if parsed.config_dir is not None and not Path(parsed.config_dir).is_dir():
         raise UsageError(f"--config-dir={parsed.config_dir} is no folder: expected one with <group>/<choice>.yaml")
     return parsed

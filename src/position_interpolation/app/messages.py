@@ -46,6 +46,8 @@ def check_choice(override: Override) -> None:
     if group not in GROUPS or override.is_sweep_override():
         return
     value = override.value()
+    if override.is_add() and group not in OPTIONAL:
+        raise UsageError(f"{said} would add a second choice of {group}: write {said.removeprefix('+')}")
     if group in OPTIONAL and override.is_delete():
         return
     if group in OPTIONAL and value is None:

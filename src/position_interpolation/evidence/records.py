@@ -117,10 +117,15 @@ def read(path: Path) -> list[Record]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read ({error}): expected JSON lines; repair or remove it") from error
     hints, records = get_type_hints(Record), []
+    known: dict[str, tuple[int, float]] = {}  # of every number the line that holds it, and its value
     # Not splitlines: an id may hold one of Unicode's other line ends.
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], start=1):
         try:
-            records.append(Record(**lines.parsed(line, hints, OPTIONAL)))
+            record = Record(**lines.parsed(line, hints, OPTIONAL))
+            first, value = known.setdefault(record.identity, (number, record.value))
+            if value != record.value:
+                raise ValueError(f"line {first} has another value of the same number")
+            records.append(record)
         except ValueError as error:
             raise UsageError(f"{path}:{number} is no record ({error}): remove or repair the line") from error
     return records

@@ -90,6 +90,13 @@ def base_config(model: Model, cache: Path) -> Any:
             )
         if config.rope_parameters.get("partial_rotary_factor", 1) != 1:
             raise UsageError(f"{place} rotates only a part of each head: expected a model that rotates all of it")
+        if getattr(config, "is_causal", True) is False:
+            raise UsageError(f"{place} sees what follows a token (is_causal in config.json): expected a causal model")
+        sliding = getattr(config, "sliding_window", None)
+        if sliding is not None and sliding < 1:
+            raise UsageError(
+                f"sliding_window={sliding} in config.json of {place} makes no sense: expected null, or at least 1"
+            )
         if config.max_position_embeddings != model.window:
             raise UsageError(
                 f"model.window={model.window}, but {place} was made for {config.max_position_embeddings} positions "

@@ -35,9 +35,30 @@ def read(place: Path) -> Any:
         )
     if found.vocab_size <= len(found.all_special_ids):  # transformers makes one even from the configuration alone
         raise UsageError(f"the tokenizer in {place} has no vocabulary: {_way_out(place)}")
+    _as_the_file_says(found, place / "tokenizer.json")
     found.backend_tokenizer.no_truncation()  # only we cut text, whatever the folder's settings say
     found.backend_tokenizer.no_padding()
     return found
+
+
+def _as_the_file_says(tokenizer: Any, path: Path) -> None:
+    """Split text as tokenizer.json does, and always alike.
+
+    For some model types transformers puts a pre-tokenizer of its own in the place of the file's. Dropout of merges is
+    meant for training, and would give each run another text.
+    """
+    backend = tokenizer.backend_tokenizer
+    if path.is_file():
+        for part in ("normalizer", "pre_tokenizer"):
+            stated = getattr(Tokenizer.from_file(str(path)), part)
+            if stated is not None and _state(stated) != _state(getattr(backend, part)):
+                setattr(backend, part, stated)
+    if getattr(backend.model, "dropout", None):
+        backend.model.dropout = None
+
+
+def _state(part: Any) -> bytes | None:
+    return None if part is None else bytes(part.__getstate__())
 
 
 def _way_out(place: Path) -> str:
