@@ -76,6 +76,7 @@ DAMAGE: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
     "infinity": ("its value is inf", lambda row: row | {"value": float("inf")}),
     "a crossed interval": ("ci_low is above its ci_high", lambda row: row | {"ci_low": 9.0, "ci_high": 1.0}),
     "a perplexity of 0": ("perplexity is not above 0", lambda row: row | {"metric": "perplexity", "value": 0.0}),
+    "no protocol": ("perplexity has no protocol", lambda row: row | {"metric": "perplexity", "protocol": None}),
     "a name with a folder": ("can name no file", lambda row: row | {"model": "../tiny"}),
     "half an extension": ("it has not all of method, factor", lambda row: row | {"steps": None}),
     "a loss of no document": ("of document None", lambda row: row | {"metric": "document_loss", "data": {}}),

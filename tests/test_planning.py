@@ -1,6 +1,7 @@
 """What the planner says a run costs, held against what torch counts, and against the paper's budgets."""
 
 import importlib.util
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -323,6 +324,19 @@ def test_planning_prints_and_writes_nothing(
     for figure in ("6,738,415,616", "0.524 x 10^9", "46.1 x 10^9", "32 x a100_80 at 40.0 %", "38,400"):
         assert figure in shown
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [rows]
+
+
+@pytest.mark.parametrize(
+    "stated", [{"num_hidden_layers": 0}, {"hidden_act": "wobble"}, {"rope_theta": "10000"}], ids=str
+)
+def test_a_configuration_that_cannot_be_planned_with_is_one_line(stated: dict[str, object], tmp_path: Path) -> None:
+    base = {"model_type": "llama", "max_position_embeddings": 256, "rope_theta": 10000.0, "num_hidden_layers": 2}
+    (tmp_path / "config.json").write_text(json.dumps({**base, **stated}))
+    asked = ["model=path", f"model.location={tmp_path}", "model.name=b", "context=x2", "train=paper", "task.gpus=8"]
+    with pytest.raises(UsageError) as refused:
+        run.run(composed(*asked))
+    assert "correct" in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

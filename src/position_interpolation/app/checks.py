@@ -93,7 +93,10 @@ def _check_task(config: Config) -> None:
     task = config.task
     if config.data.root is not None and config.data.source not in corpora.FILES:
         raise UsageError(f"data.root={config.data.root} is read by data=own and data=local alone: add one of them")
-    ids = getattr(task, "ids", None) or []
+    ids = getattr(task, "ids", None)
+    if ids == []:
+        raise UsageError("task.ids=[] names no document: name some, or leave it out")
+    ids = ids or []
     if len(set(ids)) < len(ids):
         raise UsageError(f"task.ids={ids} names a document twice: name each once")
     if task.kind in TASKS:

@@ -15,7 +15,7 @@ from position_interpolation.planning.costs import costs
 from position_interpolation.planning.shape import Shape
 from position_interpolation.planning.tables import print_costs
 from position_interpolation.settings.derived import results_folder
-from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.errors import UsageError, shortened
 from position_interpolation.settings.jobs import ExportTask, TokenizerTask
 from position_interpolation.settings.schema import RECALL, Config
 from position_interpolation.tasks.measurement import Measurement
@@ -70,8 +70,17 @@ def _report(config: Config, _: Tracker) -> list[Record]:
 
 def _plan(config: Config, _: Tracker) -> list[Record]:
     """Print what the run would cost."""
-    shape = Shape.of(loading.stated_config(config.model, Path(config.paths.cache)))
-    print_costs(costs(config, shape))
+    try:
+        shape = Shape.of(loading.stated_config(config.model, Path(config.paths.cache)))
+        found = costs(config, shape)
+    except UsageError:
+        raise
+    except Exception as error:  # of odd configurations transformers, and arithmetic, raise what they like
+        raise UsageError(
+            f"nothing can be planned with the configuration of {config.model.name} ({shortened(error)}): correct its "
+            "config.json"
+        ) from error
+    print_costs(found)
     return []
 
 
