@@ -57,7 +57,7 @@ def _check_meaning(row: dict[str, Any]) -> None:
         raise ValueError("its ci_low is above its ci_high")
     if "perplexity" in metric and not all(number > 0 for number in (value, *ends)):
         raise ValueError("its perplexity is not above 0")
-    if "perplexity" in metric and row["protocol"] is None:
+    if metric == "perplexity" and row["protocol"] is None:
         raise ValueError("its perplexity has no protocol")
     if metric.startswith("document_") and (not data.get("ids") or abs(value) > LARGEST_LOSS):
         raise ValueError(f"its {metric} is {value} of document {data.get('ids')}")
