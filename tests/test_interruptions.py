@@ -127,6 +127,16 @@ def test_a_reader_that_went_away_is_no_full_disk() -> None:
     assert told(BrokenPipeError(errno.EPIPE, "Broken pipe")).startswith("stopped, as nobody reads on what it prints: ")
 
 
+def test_a_run_that_nobody_listens_to_is_carried_out(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    asked = [sys.executable, "-m", "position_interpolation", *command(tmp_path, "train=untuned")]
+    done = subprocess.run(asked, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert done.returncode == 0, done.stderr.decode()
+    assert list(tmp_path.glob("results/single/smoke/rows.jsonl"))
+
+
 def test_an_error_that_has_a_place_keeps_it(tmp_path: Path) -> None:
     files.write_text(tmp_path / "file", "in the way")
     with pytest.raises(OSError, match=r"file'$") as refused:

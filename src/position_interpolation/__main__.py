@@ -3,6 +3,7 @@
 Composes the configuration, then runs one extension on one task, or sweeps over an experiment.
 """
 
+import os
 import signal
 import sys
 
@@ -52,7 +53,7 @@ def carry_out(arguments: list[str]) -> None:
         tracking.check(configs[0])
     at_a_time = launch.side_by_side(arguments, configs)
     if distributed.is_first():
-        print(*opening(configs, at_a_time, bool(configs) and launch.searched(arguments)), sep="\n", flush=True)
+        begin("\n".join(opening(configs, at_a_time, bool(configs) and launch.searched(arguments))))
     if at_a_time > 1:
         side_by_side.carry_out(launch.command_lines(arguments), configs, at_a_time)
     else:
@@ -60,6 +61,14 @@ def carry_out(arguments: list[str]) -> None:
         job()
     launch.finish(configs)
     distributed.leave()
+
+
+def begin(said: str) -> None:
+    """Print what is going to be done. Where nobody reads it (`| head -0`), it is done all the same, in silence."""
+    try:
+        print(said, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
