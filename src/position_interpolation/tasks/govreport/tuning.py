@@ -48,6 +48,7 @@ def tuned_on_summaries(prepared: Prepared, task: GovReportTask, pairs: Pairs, le
         return extending.build(config.model, prepared.cache, method, wanted.factor, config.seed, start, shards)
 
     def tune() -> Path:
+        """Tune on summaries up to the last step; the folder of the weights."""
         return training.tune(
             build,
             Examples(pairs.items, prepared.tokenizer, lengths, train.steps * train.batch_size, config.seed),

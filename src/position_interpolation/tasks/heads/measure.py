@@ -41,6 +41,7 @@ def measurements(prepared: Prepared, task: HeadsTask) -> Iterator[Measurement]:
     geometry = Geometry(built.head_dim, built.rope_parameters["rope_theta"], config.model.window, task.spans)
 
     def measure() -> list[Measured]:
+        """Draw pairs, take their queries and keys, and follow their scores."""
         shape = (built.num_hidden_layers, built.num_attention_heads, task.pairs)
         pairs = scores.draw(shape, count, window, config.seed)
         rows = [([] if bos is None else [bos]) + list(map(int, ids)) for ids in corpus.tokens]

@@ -51,6 +51,7 @@ def measurements(prepared: Prepared, task: LongPPLTask) -> Iterator[Measurement]
         return [one.losses for one in token_losses(reader, corpus, losses_of(reader, window), overlapping=False)]
 
     def measure() -> list[Measured]:
+        """Perplexity over key tokens, and over all."""
         long, short = scored(evaluator, wanted.long), scored(evaluator, wanted.short)
         own = scored(prepared, wanted.long)
         keys = [key_tokens.key(*pair, task.alpha, task.beta) for pair in zip(long, short, strict=True)]

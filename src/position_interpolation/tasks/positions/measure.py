@@ -33,6 +33,7 @@ def measurements(prepared: Prepared, task: PositionsTask) -> Iterator[Measuremen
     }  # fmt: skip
 
     def measure() -> list[Measured]:
+        """Perplexity by block of positions, and every document's losses."""
         scored = token_losses(prepared, corpus, losses_of, overlapping=False)
         found = []
         for part in blocks.by_block(scored, window, block):
