@@ -1,5 +1,7 @@
 """Every choice composes, and bad input is refused in one clear line before anything is computed."""
 
+from pathlib import Path
+
 import pytest
 
 from position_interpolation.app import launch
@@ -192,3 +194,9 @@ def test_every_factor_reads_as_many_tokens_a_step(context: str, expected: int) -
     launch.register()
     config = launch.typed(launch.composed(["train=tune_long", "method=extrapolation", f"context={context}"]))
     assert config.train.batch_size == expected
+
+
+def test_a_damaged_config_json_is_not_mended_by_stating_the_window(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "llama", ')
+    with pytest.raises(UsageError, match=r"config.json cannot be read \(JSONDecodeError.* model.location$"):
+        launch.prepare(["model=path", f"model.location={tmp_path}"])

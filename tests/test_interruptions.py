@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from processes import forked
+from processes import begun, forked
 from safetensors import SafetensorError
 
 from position_interpolation import __main__ as entry
@@ -137,6 +137,18 @@ def test_a_run_that_nobody_listens_to_is_carried_out(tmp_path: Path) -> None:
     assert list(tmp_path.glob("results/single/smoke/rows.jsonl"))
 
 
+@pytest.mark.parametrize("words", [["hydra.run.dir={0}"], ["--multirun", "hydra.sweep.dir={0}"]])
+def test_hydras_own_folder_that_cannot_be_made_is_one_line(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    own = [word.format(tmp_path / "file" / "below") for word in words]
+    options = [word for word in own if word.startswith("--")]
+    process = begun([*options, *command(tmp_path, "train=untuned"), *own[len(options) :]], tmp_path / "said")
+    process.join()
+    said = (tmp_path / "said").read_text()
+    assert (process.exitcode, "Traceback" in said) == (1, False)
+    assert said.splitlines()[-1].startswith(f"error: {tmp_path / 'file' / 'below'}: Not a directory; ")
+
+
 def test_an_error_that_has_a_place_keeps_it(tmp_path: Path) -> None:
     files.write_text(tmp_path / "file", "in the way")
     with pytest.raises(OSError, match=r"file'$") as refused:
@@ -204,9 +216,11 @@ def test_an_export_over_an_earlier_one_leaves_what_is_not_its_own(trained: Path,
     shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     carry_out(exporting(tmp_path))
     (tmp_path / "out" / "model.gguf").write_text("made of it")
+    (tmp_path / "out" / ".partial").mkdir()
     (tmp_path / "out" / "model-00002-of-00002.safetensors").write_text("of a larger one")
     carry_out(exporting(tmp_path))
     assert (tmp_path / "out" / "model.gguf").read_text() == "made of it"
+    assert (tmp_path / "out" / ".partial").is_dir()
     assert not (tmp_path / "out" / "model-00002-of-00002.safetensors").exists()
     assert json.loads((tmp_path / "out" / "config.json").read_text())["max_position_embeddings"] == 256
 

@@ -31,15 +31,28 @@ OLD = {"rope_parameters": None, "rope_theta": 50.0}  # as configurations before 
         ({**OLD, "partial_rotary_factor": 0.5}, "rotates only a part of each head: expected a model that rotates all"),
         ({**OLD, "rope_scaling": {"type": "su", "factor": 2.0}}, "nothing is known of 'su'.: expected config.json"),
         ({**OLD, "rope_scaling": {"rope_type": "spiral"}}, "nothing is known of 'spiral'"),
+        ({"rope_parameters": None, "rope_theta": -5.0}, "rope_theta=-5.0 in config.json .*expected one above 0"),
+        (
+            {"rope_parameters": {"rope_type": "linear", "rope_theta": 50.0, "factor": 0}},
+            "factor=0 in config.json .*expected one above 0",
+        ),
+        ({"hidden_size": "many"}, "Field 'hidden_size' expected int, got str"),
+        ({"intermediate_size": 688 * 2}, r"mlp.up_proj.weight of shape \(688, 256\), not \(1376, 256\)"),
     ],
 )
-def test_a_rotation_that_is_not_ours_is_refused(stated: dict[str, Any], message: str, tmp_path: Path) -> None:
+def test_a_base_that_cannot_be_ours_is_refused(stated: dict[str, Any], message: str, tmp_path: Path) -> None:
     config = shutil.copytree(ASSETS / "tiny", tmp_path / "base") / "config.json"
     written = {**json.loads(config.read_text()), **stated}
     config.write_text(json.dumps({key: value for key, value in written.items() if value is not None}))
     base = Model(name="base", rung="smoke", source="path", location=str(tmp_path / "base"), window=256)
     with pytest.raises(UsageError, match=message):
         extending.build(base, tmp_path, Method("none"), 1.0, seed=0)
+
+
+def test_pickled_weights_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"not pytorch_model.bin, which can run code: save it again as safetensors"):
+        loading.weights_sha256(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import BPE, WordLevel
+from tokenizers.normalizers import NFC
 from transformers import PreTrainedTokenizerFast
 
 from position_interpolation.models import loading, tokenizing
@@ -83,6 +84,22 @@ def test_text_is_split_as_the_file_says_whatever_the_model_is_called(
     (folder / "config.json").write_text(json.dumps({"model_type": kind}))
     plain = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text, add_special_tokens=False).ids
     assert encode(tokenizing.read(folder), text) == plain
+
+
+@pytest.mark.parametrize("named", ["PreTrainedTokenizerFast", "Qwen2Tokenizer"])
+def test_a_file_without_a_normalizer_has_none(named: str, tmp_path: Path) -> None:
+    """transformers composes accents for Qwen2 whatever the file says."""
+    text = "cafe\u0301"
+    folder = copied(tmp_path / "own")
+    for name, changed in {
+        "tokenizer.json": {"normalizer": None},
+        "tokenizer_config.json": {"tokenizer_class": named},
+    }.items():
+        (folder / name).write_text(json.dumps({**json.loads((folder / name).read_text()), **changed}))
+    plain = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    assert encode(tokenizing.read(folder), text) == plain.encode(text, add_special_tokens=False).ids
+    plain.normalizer = NFC()
+    assert encode(tokenizing.read(folder), text) != plain.encode(text, add_special_tokens=False).ids
 
 
 def test_no_merge_is_left_out_by_chance(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def carry_out(arguments: list[str]) -> None:
         side_by_side.carry_out(launch.command_lines(arguments), configs, at_a_time)
     else:
         sys.argv[1:] = arguments
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints a traceback of what `main` tells in one line
         job()
     launch.finish(configs)
     distributed.leave()

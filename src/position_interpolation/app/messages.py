@@ -63,7 +63,10 @@ def check_choice(override: Override) -> None:
 
 def one_line(error: Exception) -> str:
     """Hydra's message on one line, with the key or choice that was probably meant."""
-    message = re.sub("^UsageError raised while resolving interpolation: ", "", str(error))
+    ours = re.match("UsageError raised while resolving interpolation: (.*)", str(error))
+    if ours is not None:
+        return ours.group(1)
+    message = str(error)
     key = re.search(r"Could not override '([^']+)'", message)
     if key is not None and error.__cause__ is not None and re.search("not in (struct|')", str(error.__cause__)):
         return f"there is no key '{key.group(1)}'" + meant(key.group(1))

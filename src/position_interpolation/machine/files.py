@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from position_interpolation.settings.errors import UsageError
 
-PARTIAL = ".partial"  # a folder's files are in here until all are written
+# A folder's files are in here until all are written. It is emptied before use, so the name must be ours alone.
+PARTIAL = ".position_interpolation.partial"
 
 
 def write(path: Path, writer: Callable[[Path], object], suffix: str = "") -> None:

@@ -48,13 +48,14 @@ def window(source: str, location: str | None, revision: str | None) -> int:
         raise UsageError(f"model={source} needs a checkpoint: set model.location=<folder, or id on the hub>")
     place = download(location, revision, (CONFIG,)) if source == "hub" else Path(location)
     try:
-        found = json.loads((place / CONFIG).read_text(encoding="utf-8"))["max_position_embeddings"]
+        stated = json.loads((place / CONFIG).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"no model in {place}: expected a folder with {CONFIG}; set model.location") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise UsageError(
-            f"{place / CONFIG} states no max_position_embeddings ({shortened(error)}): set model.window=<tokens>"
+            f"{place / CONFIG} cannot be read ({shortened(error)}): copy the model again or correct model.location"
         ) from error
+    found = stated.get("max_position_embeddings") if isinstance(stated, dict) else None
     if not isinstance(found, int):
         raise UsageError(f"{place / CONFIG} has max_position_embeddings={found!r}: set model.window=<tokens>")
     return found

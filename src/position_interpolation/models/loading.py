@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch.distributed.tensor import DTensor
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, LlamaConfig, LlamaForCausalLM
@@ -15,12 +16,18 @@ from transformers.utils import logging
 from position_interpolation.machine import compute, files
 from position_interpolation.models import attention, checkpoint, tokenizing
 from position_interpolation.models.wheel import smollm2_folder
-from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.errors import UsageError, shortened
 from position_interpolation.settings.places import ASSETS
 from position_interpolation.settings.schema import Architecture, Model
 
 # Families with RoPE from `rope_parameters`, and logits that are the plain output of the head, on which we rely.
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
+
+# What is raised where files of a model are damaged.
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, StrictDataclassError)
+
+# Parameters of YaRN that transformers takes for absent where they are 0.
+RATIOS_OR_NONE = ("mscale", "mscale_all_dim")
 
 # What a forward returns, whatever a folder's config.json says.
 OUTPUTS = {"return_dict": True, "output_hidden_states": False, "output_attentions": False}
@@ -62,7 +69,8 @@ def tokenizer(model: Model, cache: Path) -> Any:
     if model.tokenizer is not None:
         packaged = ASSETS / model.tokenizer
         place = packaged if packaged.is_dir() else Path(model.tokenizer)
-    return tokenizing.embedded(tokenizing.read(place), base_config(model, cache).vocab_size)
+    embeddings = base_config(model, cache).vocab_size  # first, for a tokenizer's reader looks into config.json, too
+    return tokenizing.embedded(tokenizing.read(place), embeddings)
 
 
 def base_config(model: Model, cache: Path) -> Any:
@@ -78,34 +86,41 @@ def base_config(model: Model, cache: Path) -> Any:
                 f"{place} holds an adapter beside its model (adapter_config.json): merge it into the weights"
             )
         config = read(place, lambda: AutoConfig.from_pretrained(place, trust_remote_code=False, **OUTPUTS))
-        if config.model_type not in FAMILIES:
-            raise UsageError(
-                f"models of type '{config.model_type}' are not supported: choose one of type {', '.join(FAMILIES)}"
-            )
-        if quantised := getattr(config, "quantization_config", None):
-            method = quantised.get("quant_method") if isinstance(quantised, dict) else quantised.quant_method
-            raise UsageError(
-                f"the weights in {place} are quantised ({method or 'quantization_config'}): expected plain ones, those "
-                "of the model that it was made from; set model.location"
-            )
-        if config.rope_parameters.get("partial_rotary_factor", 1) != 1:
-            raise UsageError(f"{place} rotates only a part of each head: expected a model that rotates all of it")
-        if getattr(config, "is_causal", True) is False:
-            raise UsageError(f"{place} sees what follows a token (is_causal in config.json): expected a causal model")
-        sliding = getattr(config, "sliding_window", None)
-        if sliding is not None and sliding < 1:
-            raise UsageError(
-                f"sliding_window={sliding} in config.json of {place} makes no sense: expected null, or at least 1"
-            )
-        if config.max_position_embeddings != model.window:
-            raise UsageError(
-                f"model.window={model.window}, but {place} was made for {config.max_position_embeddings} positions "
-                f"(config.json): set model.window={config.max_position_embeddings}"
-            )
+        _check_config(config, place, model.window)
         return config
     if model.architecture is None:
         raise UsageError("model.source=random needs model.architecture: see conf/model/smoke.yaml")
     return _llama(model.architecture, model.window)
+
+
+def _check_config(config: Any, place: Path, window: int) -> None:
+    if config.model_type not in FAMILIES:
+        raise UsageError(
+            f"models of type '{config.model_type}' are not supported: choose one of type {', '.join(FAMILIES)}"
+        )
+    if quantised := getattr(config, "quantization_config", None):
+        method = quantised.get("quant_method") if isinstance(quantised, dict) else quantised.quant_method
+        raise UsageError(
+            f"the weights in {place} are quantised ({method or 'quantization_config'}): expected plain ones, those "
+            "of the model that it was made from; set model.location"
+        )
+    if config.rope_parameters.get("partial_rotary_factor", 1) != 1:
+        raise UsageError(f"{place} rotates only a part of each head: expected a model that rotates all of it")
+    for name, stated in config.rope_parameters.items():
+        if isinstance(stated, int | float) and stated <= 0 and name not in RATIOS_OR_NONE:
+            raise UsageError(f"{name}={stated} in config.json of {place} is no parameter of RoPE: expected one above 0")
+    if getattr(config, "is_causal", True) is False:
+        raise UsageError(f"{place} sees what follows a token (is_causal in config.json): expected a causal model")
+    sliding = getattr(config, "sliding_window", None)
+    if sliding is not None and sliding < 1:
+        raise UsageError(
+            f"sliding_window={sliding} in config.json of {place} makes no sense: expected null, or at least 1"
+        )
+    if config.max_position_embeddings != window:
+        raise UsageError(
+            f"model.window={window}, but {place} was made for {config.max_position_embeddings} positions "
+            f"(config.json): set model.window={config.max_position_embeddings}"
+        )
 
 
 def stated_config(model: Model, cache: Path) -> Any:
@@ -174,17 +189,26 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
             generation_config=GenerationConfig(),
             attn_implementation=attention.NAME,  # without a mask it is causal, as `scoring` needs it
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # else the error names no weight; they are refused below
             distributed_config=DistributedConfig(fsdp_size=shards) if shards > 1 else None,
         ),
     )
     for fault in ("missing", "unexpected", "mismatched"):
         if names := report.get(f"{fault}_keys"):
             raise UsageError(
-                f"{place} has {fault} weights ({', '.join(sorted(map(str, names))[:3])}): expected those of its "
+                f"{place} has {fault} weights ({', '.join(sorted(map(_named, names))[:3])}): expected those of its "
                 "config.json; copy the model again or correct model.location"
             )
     check_finite(model, f"{place} has", "copy the model again or correct model.location")
     return model.eval()
+
+
+def _named(key: Any) -> str:
+    """A weight of the loader's report: a name, or a name with the shape that was found and the one expected."""
+    if isinstance(key, str):
+        return key
+    name, found, expected = key
+    return f"{name} of shape {tuple(found)}, not {tuple(expected)}"
 
 
 def check_finite(model: Any, what: str, remedy: str) -> None:
@@ -203,13 +227,12 @@ def read(place: str | Path, reading: Callable[[], Any]) -> Any:
     """Read files of a model; whatever is wrong with them is told in one line."""
     try:
         return reading()
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except UNREADABLE as error:
         if compute.out_of_memory(error):
             raise
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        first = f"nothing is known of {first}" if isinstance(error, KeyError) else first
+        reason = f"nothing is known of {error}" if isinstance(error, KeyError) else shortened(error)
         raise UsageError(
-            f"{place} cannot be read as a model ({first}): expected config.json, *.safetensors and tokenizer files; "
+            f"{place} cannot be read as a model ({reason}): expected config.json, *.safetensors and tokenizer files; "
             "remove the folder if a run made it, else correct model.location"
         ) from error
 
@@ -238,5 +261,7 @@ def weights_sha256(place: str | Path) -> str:
     """Fingerprint of a saved model's weights: the hash of its safetensors files' hashes, in name order."""
     paths = sorted(Path(place).glob("*.safetensors"))
     if not paths:
-        raise UsageError(f"no *.safetensors in {place}: expected a saved model")
+        pickled = [path.name for path in sorted(Path(place).glob("*.bin"))[:1]]
+        instead = f", not {pickled[0]}, which can run code: save it again as safetensors" if pickled else ""
+        raise UsageError(f"no *.safetensors in {place}: expected a saved model{instead}")
     return hashlib.sha256("".join(files.sha256(path) for path in paths).encode()).hexdigest()

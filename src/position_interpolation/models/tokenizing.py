@@ -44,14 +44,14 @@ def read(place: Path) -> Any:
 def _as_the_file_says(tokenizer: Any, path: Path) -> None:
     """Split text as tokenizer.json does, and always alike.
 
-    For some model types transformers puts a pre-tokenizer of its own in the place of the file's. Dropout of merges is
-    meant for training, and would give each run another text.
+    For some model types transformers puts a normalizer or a pre-tokenizer of its own in the place of the file's, also
+    where the file has none. Dropout of merges is meant for training, and would give each run another text.
     """
     backend = tokenizer.backend_tokenizer
     if path.is_file():
         for part in ("normalizer", "pre_tokenizer"):
             stated = getattr(Tokenizer.from_file(str(path)), part)
-            if stated is not None and _state(stated) != _state(getattr(backend, part)):
+            if _state(stated) != _state(getattr(backend, part)):
                 setattr(backend, part, stated)
     if getattr(backend.model, "dropout", None):
         backend.model.dropout = None
