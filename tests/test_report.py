@@ -527,8 +527,8 @@ class TestPasskeyFigures:
         rows = likelihoods({EXTRAPOLATION: lambda k: -0.001 * k, PI: lambda k: -0.25})
         (axes,) = likelihood_figure([row for row in rows if row.metric == "key_log_likelihood"], "key").axes
         drawn = {line.get_label(): line for line in axes.lines}
-        assert list(drawn["PI x4, tuned 100 steps, prompt 1024"].get_ydata()) == [-0.25] * 32
-        assert drawn["extrapolation x4, tuned 100 steps, prompt 1024"].get_ydata()[-1] == -1.024
+        assert list(drawn["PI x4, tuned 100 steps"].get_ydata()) == [-0.25] * 32
+        assert drawn["extrapolation x4, tuned 100 steps"].get_ydata()[-1] == -1.024
         assert drawn["guessing a digit: ln(1/10) = -2.30"].get_ydata()[0] == pytest.approx(math.log(0.1))
         (intervals,) = {tuple(line.get_ydata()) for line in axes.lines if tuple(line.get_ydata()) == (-0.35, -0.15)}
         assert intervals
