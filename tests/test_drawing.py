@@ -13,8 +13,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from test_report import BASE, LOSSES, PI, SMOL, SMOL_PI, UNTUNED, L, perplexities, positions
 
-from position_interpolation.display import drawing
+from position_interpolation.display import drawing, sideways
 from position_interpolation.display.colours import LOOKS, style
+from position_interpolation.evidence.comparison import Effect
 from position_interpolation.evidence.extensions import LABELS, Extension
 from position_interpolation.evidence.records import Record
 from position_interpolation.report.parts import sections
@@ -95,6 +96,59 @@ def test_few_documents_are_dots_and_not_a_bar() -> None:
     assert not [line for line in inside.lines if line.get_marker() == "_"]
     dots = [line for line in inside.lines if line.get_marker() == "."]
     assert [len(line.get_xdata()) for line in dots] == [2] * 4
+
+
+class TestSideways:
+    PLACES = (100, 200)
+
+    def drawn(self, *values: float) -> list[float]:
+        """How many points each line is moved, that has this value, with an interval of 1 to either side."""
+        figure, (axes,) = drawing.panels(2.0)
+        called = {replace(PI, steps=steps): f"after {steps}" for steps, _ in enumerate(values)}
+        for extension, value in zip(called, values, strict=True):
+            point = Effect(value, value - 1, value + 1, 8)
+            drawing.line(axes, dict.fromkeys(self.PLACES, point), extension, called)
+        axes.set_ylim(0, 100)
+        drawing.finish(figure, "8 documents")
+        own = [line for line in axes.lines if line.get_label() in called.values()]
+        assert all(list(line.get_xdata()) == list(self.PLACES) for line in own), "numbers stay what they are"
+        moved = [line.get_transform().transform((100, 50))[0] - axes.transData.transform((100, 50))[0] for line in own]
+        return [float(shift) * 72 / figure.dpi for shift in moved]
+
+    def test_bars_over_each_other_are_moved_apart_about_their_place(self) -> None:
+        left, middle, right = self.drawn(50, 51, 90)
+        assert middle == pytest.approx(0)
+        assert right == -left == pytest.approx(sideways.STEP)
+
+    def test_bars_beside_each_other_stay_at_their_place(self) -> None:
+        assert self.drawn(20, 50, 90) == [0, 0, 0]
+
+    def test_no_line_leaves_the_panel(self) -> None:
+        shifts = self.drawn(*[50] * drawing.MOST)
+        assert shifts == sorted(shifts)
+        assert max(shifts) < 0.05 * 72 * drawing.WIDTH, "the margin of an axis"
+
+
+def test_a_caption_has_lines_of_about_the_same_length() -> None:
+    figure, _ = drawing.panels(1.0)
+    drawing.finish(figure, " ".join(["word"] * 13))  # twelve would fit the first line
+    first, second = figure.get_suptitle().split("\n")
+    assert len(first) - len(second) <= len("word ")
+
+
+def test_the_only_document_is_its_own_point() -> None:
+    _, inside, _ = positions_figure(with_losses(BY_BLOCK, 1)).axes
+    assert not [line for line in inside.lines if line.get_marker() == "." and len(line.get_xdata())]
+
+
+def test_more_methods_than_lines_can_be_told_apart_are_rows() -> None:
+    many = {replace(UNTUNED, method=method): (3.3, 3.2, 3.4) for method in [*LABELS][2 : drawing.MOST + 3]}
+    figure = perplexity_figure(perplexities({BASE: LOSSES[BASE], PI: LOSSES[PI], **many}))
+    untuned, tuned = figure.axes
+    assert [label.get_text() for label in untuned.get_yticklabels()][:2] == ["none (L = 256)", "PI x4"]
+    assert len(untuned.get_yticks()) == len(many) + 1
+    assert [label.get_text() for label in tuned.get_yticklabels()] == ["PI x4, tuned 100 steps"]
+    assert set(untuned.get_legend_handles_labels()[1]) >= {"in windows of 256", "1: the base at L"}
 
 
 def test_nothing_is_drawn_below_a_perplexity_of_one() -> None:

@@ -266,16 +266,28 @@ class TestTables:
         assert line.split("|")[6:8] == ["  ", "  "]
         assert list(csv.reader(io.StringIO(formats.to_csv(table))))[2][8:16] == [""] * 8
 
-    def test_above_a_thousand_reads_as_the_paper_prints_it_and_the_csv_keeps_the_number(self) -> None:
-        assert perplexity_text(999.994) == "999.99"
-        assert perplexity_text(1000.01) == "> 10^3"
+    def test_above_a_thousand_our_number_and_its_interval_are_shown_and_of_the_papers_that_it_is_above(self) -> None:
+        shown = {999.99: "999.99", 1234.5: "1234", 123456.7: "123457", 12345678.9: "1.2e+07", math.inf: "> 10^3"}
+        assert {value: perplexity_text(value) for value in shown} == shown
         table = perplexity_table(perplexities(LOSSES))
         cell = column(table, 0, "1024")
         assert isinstance(cell.value, float)
         assert cell.value > 1000
         assert f"{cell.value}" in formats.to_csv(table)
-        assert f"{cell.value:.2f}" not in formats.to_markdown(table)
-        assert "> 10^3" in formats.to_markdown(table)
+        (line,) = (line for line in formats.to_markdown(table).splitlines() if "| none |" in line)
+        assert f"| {cell.value:.0f} [{cell.low:.0f}, {cell.high:.0f}] |" in line
+        assert line.count("> 10^3") == 2  # the paper's, at 2 L and 4 L
+
+    def test_tables_of_two_texts_have_headings_that_tell_them_apart(self) -> None:
+        mine = [
+            replace(row, data={**row.data, "sha256": "abcdef0123", "ids": ["mine"]}, n_documents=1)
+            for row in perplexities({BASE: LOSSES[BASE]})
+            if row.metric == "perplexity"
+        ]
+        ours, yours = (part.title for part in sections([*perplexities(LOSSES), *mine]))
+        alike = "Perplexity by evaluation window: pg19, embedded text, "
+        assert ours.startswith(f"{alike}8 documents, text ")
+        assert yours == f"{alike}1 document, text abcdef01"
 
     def test_passkey_beside_the_paper_as_a_share_of_the_window(self) -> None:
         table = passkey_table(passkeys(PASSKEYS), "key")
@@ -515,8 +527,8 @@ class TestPasskeyFigures:
         rows = likelihoods({EXTRAPOLATION: lambda k: -0.001 * k, PI: lambda k: -0.25})
         (axes,) = likelihood_figure([row for row in rows if row.metric == "key_log_likelihood"], "key").axes
         drawn = {line.get_label(): line for line in axes.lines}
-        assert list(drawn["PI x4, tuned 100 steps, prompt 1024"].get_ydata()) == [-0.25] * 32
-        assert drawn["extrapolation x4, tuned 100 steps, prompt 1024"].get_ydata()[-1] == -1.024
+        assert list(drawn["PI x4, tuned 100 steps"].get_ydata()) == [-0.25] * 32
+        assert drawn["extrapolation x4, tuned 100 steps"].get_ydata()[-1] == -1.024
         assert drawn["guessing a digit: ln(1/10) = -2.30"].get_ydata()[0] == pytest.approx(math.log(0.1))
         (intervals,) = {tuple(line.get_ydata()) for line in axes.lines if tuple(line.get_ydata()) == (-0.35, -0.15)}
         assert intervals

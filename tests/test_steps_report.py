@@ -134,11 +134,13 @@ class TestFigures:
         measured = [cell.value for cell in steps_tables.perplexity_steps_table(rows).rows[0][3:6]]
         assert list(axes.lines[0].get_ydata()) == measured
 
-    def test_k_max_is_a_share_of_the_window(self) -> None:
-        (axes,) = steps_figures.passkey_steps_figure(passkeys(RETRIEVED), "key").axes
-        drawn = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
+    def test_k_max_is_a_share_of_the_window_beside_the_papers_to_the_same_steps(self) -> None:
+        ours, theirs = steps_figures.passkey_steps_figure(passkeys(RETRIEVED), "key").axes
+        drawn = {line.get_label(): list(line.get_ydata()) for line in ours.lines}
         assert drawn["PI x4"] == [1, 1, 1]
         assert drawn["extrapolation x4"] == [288 / 1024] * 3
+        printed = {line.get_label(): dict(line.get_xydata()) for line in theirs.lines}
+        assert printed["extrapolation x4"] == {200: 1792 / 8192, 400: 2048 / 8192, 600: 2048 / 8192}
 
     def test_a_page_by_steps_keeps_the_plain_table(self, tmp_path: Path) -> None:
         rows = perplexities(STEPS) + passkeys(RETRIEVED)

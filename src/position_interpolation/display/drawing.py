@@ -15,6 +15,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from position_interpolation.display import sideways
 from position_interpolation.display.colours import DARK, colour, style
 from position_interpolation.evidence.comparison import Effect, recorded
 from position_interpolation.evidence.extensions import Extension
@@ -28,6 +29,7 @@ styled = rc_context(fname=ASSETS / "figures.mplstyle")
 
 WIDTH, LINE = 8 / 2.54, 0.14  # inches: of a figure, and of a line of text
 LETTERS = 58  # characters that fit the width
+MOST = 8  # lines that can be told apart in one panel; more need panels or rows of their own
 # Where an axis of ratios may have ticks.
 RATIOS = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.01, 1.02, 1.05,
@@ -68,27 +70,42 @@ def line(
     bars: bool = True,
     **look: Any,
 ) -> None:
-    """One extension's values by place, with intervals at its markers; `look` overrides its usual style."""
+    """One extension's values by place, with intervals at its markers; `look` overrides its usual style.
+
+    `markevery` among it is a pair: the first point with a marker, and the step to the next.
+    """
     among = list(called)
     values = [point.value for point in curve.values()]
-    axes.plot(list(curve), values, **{"label": called[extension], **style(extension, among), **look})
-    if bars:
-        marked = dict(list(curve.items())[:: look.get("markevery", 1)])
-        intervals(axes, marked, colour(extension, among))
+    look = {"label": called[extension], **style(extension, among), **look}
+    if not bars:
+        axes.plot(list(curve), values, **look)
+        return
+    with sideways.together(axes, called[extension]):
+        axes.plot(list(curve), values, **look)
+        first, every = look.get("markevery", (0, 1))
+        intervals(axes, dict(list(curve.items())[first::every]), colour(extension, among))
 
 
 def intervals(axes: Axes, curve: Mapping[Any, Point], shade: str, across: bool = False) -> None:
-    """A bar from end to end of each interval; for fewer than five documents a small dot per document instead."""
+    """A bar from end to end of each interval; for two to four documents a small dot per document instead."""
     for place, point in curve.items():
         effect = _effect(point)
         if _few(point):
-            axes.plot([place] * len(effect.each), effect.each, ".", color=shade, alpha=0.6, markersize=3)
+            single = effect.each if effect.documents > 1 else ()  # one document is the point itself
+            dots = ([place] * len(single), single)
+            axes.plot(*(dots[::-1] if across else dots), ".", color=shade, alpha=0.6, markersize=3)
         elif effect.low is not None and effect.high is not None and effect.low < effect.high:
             ends, still = (effect.low, effect.high), (place, place)
             axes.plot(*((ends, still) if across else (still, ends)), color=shade, marker="|" if across else "_")
 
 
-def spread(own: Iterable[Point], bars: str = "bars: 95 % over paired documents and, of what is tuned, seeds") -> str:
+def paired(among: Iterable[Extension]) -> str:
+    """What a caption says of bars of ratios to the base."""
+    seeds = " and, of what is tuned, seeds" if any(extension.steps for extension in among) else ""
+    return f"bars: 95 % over paired documents{seeds}"
+
+
+def spread(own: Iterable[Point], bars: str) -> str:
     """What a caption says about the intervals of some numbers: `bars`, or that dots stand in their place."""
     shown = list(own)
     if any(map(_few, shown)):
@@ -121,23 +138,29 @@ def log_axis(axes: Axes) -> None:
         axes.yaxis.set_minor_formatter(tick)
 
 
-def ratio_axis(axes: Axes, ends: Sequence[Point] = (), name: str = "the base itself") -> None:
-    """A logarithmic axis of ratios with a named line at 1; what leaves the range of `ends` is cut off."""
-    axes.axhline(1, color=DARK, linewidth=0.8, zorder=0, label=name)
-    axes.set_yscale("log")
+def ratio_axis(axes: Axes, ends: Sequence[Point] = (), name: str = "the base itself", across: bool = False) -> None:
+    """A logarithmic axis of ratios with a named line at 1; what leaves the range of `ends` is cut off.
+
+    It is the vertical axis, or the horizontal one if ratios run `across`.
+    """
+    reference = axes.axvline if across else axes.axhline
+    reference(1, color=DARK, linewidth=0.8, zorder=0, label=name)
+    letter, axis = ("x", axes.xaxis) if across else ("y", axes.yaxis)
+    axes.set(**{f"{letter}scale": "log"})
     if ends:
         values = [1.0, *(value for point in ends for value in _drawn(point))]
         room = max(1.001, (max(values) / min(values)) ** 0.08)
-        axes.set_ylim(min(values) / room, max(values) * room)
-    ticks = ratio_ticks(*axes.get_ylim(), most=6)
-    axes.set_yticks(ticks, map(plain, ticks))
-    axes.yaxis.minorticks_off()
+        axes.set(**{f"{letter}lim": (min(values) / room, max(values) * room)})
+    low, high = axis.get_view_interval()
+    ticks = ratio_ticks(low, high, most=6)
+    axis.set_ticks(ticks, [plain(value) for value in ticks])
+    axis.minorticks_off()
 
 
 def _drawn(point: Point) -> list[float]:
     """The numbers at which a point has a mark."""
     effect = _effect(point)
-    ends = effect.each if _few(point) else (effect.low, effect.high)
+    ends: Sequence[float | None] = effect.each if _few(point) else (effect.low, effect.high)
     return [effect.value, *(end for end in ends if end is not None)]
 
 
@@ -187,22 +210,36 @@ def cells(axes: Axes) -> None:
     axes.spines[:].set_visible(False)
 
 
-def finish(figure: Figure, caption: str) -> None:
+def finish(figure: Figure, caption: str, side: str = "") -> None:
     """A caption above the panels, and below them one legend, in which each label stands once.
 
-    The caption should say how many documents or trials are behind the figure, and what its bars are.
+    The caption should say how many documents or trials are behind the figure, and what its bars are. `side` is what
+    the vertical axes of all panels show. Lines whose marks would lie over each other are moved apart.
     """
     known: dict[str, Any] = {}
     for axes in figure.axes:
+        sideways.move_apart(axes)
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             known.setdefault(label, handle)
     columns = max(1, LETTERS // (max(map(len, known), default=0) + 7))
     if known:
         figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=columns)
-    wrapped = textwrap.wrap(caption.replace(" %", "\N{NO-BREAK SPACE}%"), LETTERS)
+    wrapped = _balanced(caption.replace(" %", "\N{NO-BREAK SPACE}%"))
     figure.suptitle("\n".join(wrapped), color=DARK)
     # Panels keep their height: the text gets room of its own.
-    figure.set_figheight(figure.get_figheight() + LINE * (len(wrapped) + math.ceil(len(known) / columns) + 1))
+    below = math.ceil(len(known) / columns) if known else 0
+    figure.set_figheight(figure.get_figheight() + LINE * (len(wrapped) + below + 1))
+    if side:  # beside the panels, not beside the caption and the legend
+        middle = 0.5 + LINE * (below + 2 - len(wrapped)) / (2 * figure.get_figheight())
+        figure.supylabel(side, y=middle, fontsize="medium")
+
+
+def _balanced(text: str) -> list[str]:
+    """The text in as few lines as fit the width, of about the same length."""
+    lines = textwrap.wrap(text, LETTERS)
+    while len(closer := textwrap.wrap(text, max(map(len, lines)) - 1)) == len(lines):
+        lines = closer
+    return lines
 
 
 @styled

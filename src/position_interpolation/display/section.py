@@ -1,11 +1,12 @@
 """A section: one part of a page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
 from position_interpolation.display.tables import Table
+from position_interpolation.evidence.records import Record
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,7 @@ class Section:
     """One part of a page: a table, and the figures that go with it."""
 
     title: str
+    rows: Sequence[Record]  # behind the table
     stem: str  # of the table's files
     table: Table
     drawings: tuple[tuple[str, Callable[[], Figure]], ...]  # file stem, and what draws the figure

@@ -10,7 +10,7 @@ from typing import Any
 
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import BEYOND, whole
+from position_interpolation.evidence.words import whole
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Cell:
         return (self.value or "") if self.value is None or isinstance(self.value, str) else column.show(self.value)
 
     def interval(self, column: "Column") -> str:
-        """`[1.2, 3.4]`, or empty; above 10^3 the interval is left out with the number itself."""
-        if self.low is None or self.high is None or self.shown(column) in ("", BEYOND):
+        """`[1.2, 3.4]`, or empty."""
+        if self.low is None or self.high is None or self.value is None:
             return ""
         return f"[{column.show(self.low)}, {column.show(self.high)}]"
 

@@ -2,17 +2,18 @@
 
 import math
 
-# Above this a perplexity is printed as the paper does; the csv keeps the number.
+BEYOND = "> 10^3"  # all that the paper says of a perplexity above it
 UNREADABLE = 1000.0
-BEYOND = "> 10^3"
 OVER_DOCUMENTS = "In brackets the 95 % interval of a bootstrap over documents."
 
 
 def perplexity_text(value: float) -> str:
-    """A perplexity as the paper prints it: two decimals, or `> 10^3`."""
+    """A perplexity with two decimals, a large one without, a huge one as `1.2e+07`; `> 10^3` if no more is known."""
     if math.isnan(value):
         return "not a number"
-    return BEYOND if value > UNREADABLE else f"{value:.2f}"
+    if math.isinf(value):
+        return BEYOND
+    return f"{value:.{2 if value < UNREADABLE else 0}f}" if value < 1e6 else f"{value:.2g}"
 
 
 def whole(value: float) -> str:

@@ -11,6 +11,7 @@ from position_interpolation.display.section import Section
 from position_interpolation.evidence import seeds
 from position_interpolation.evidence.extensions import extension_of
 from position_interpolation.evidence.records import Record
+from position_interpolation.report import provenance
 from position_interpolation.tasks.registry import parts
 
 Builder = Callable[[Sequence[Record]], Iterator[Section]]
@@ -38,7 +39,27 @@ def sections(records: Sequence[Record]) -> list[Section]:
             caption = section.table.caption + ("" if build in (rivals.sections, steps.tuning_curves) else note)
             table = replace(section.table, caption=caption)
             found.append(replace(section, table=table, stem=stem, drawings=drawings))
-    return found
+    return [replace(section, title=_title(section, found)) for section in found]
+
+
+def _title(section: Section, among: Sequence[Section]) -> str:
+    """The heading, and what tells this section from others of the same heading, such as those of two texts."""
+    facts = _facts(section)
+    others = [_facts(other) for other in among if other.title == section.title]
+    own = [fact for place, fact in enumerate(facts) if any(other[place] != fact for other in others)]
+    return ", ".join([section.title, *own])
+
+
+def _facts(section: Section) -> tuple[str, ...]:
+    """What sections of one heading may differ in."""
+    first, most = section.rows[0], max(section.rows, key=lambda row: row.n_documents or 0)
+    return (
+        provenance.counted(most),
+        f"stride {first.stride}",
+        f"windows up to {max(row.eval_window or 0 for row in section.rows)}",
+        f"seed {first.seed}",
+        f"text {(first.data.get('sha256') or 'none')[:8]}",
+    )
 
 
 def _repeated(pooled: Sequence[Record]) -> str:

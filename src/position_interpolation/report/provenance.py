@@ -36,9 +36,7 @@ def sources(records: Sequence[Record]) -> list[str]:
     for (name, source, sha256), rows in _by_text(measured).items():
         text = f"**{name}**, source `{source}`, sha256 `{(sha256 or 'none')[:16]}`"
         largest = max(rows, key=lambda record: (record.n_documents or 0, record.n_tokens or 0))
-        asked = largest.data.get("source") == GENERATED
-        unit = "trial" if asked else "question" if largest.task in QUESTIONS else "document"
-        text += f": {plural(largest.n_documents or 0, unit)}"
+        text += f": {counted(largest)}"
         text += f", {plural(tokens, 'token')}" if (tokens := _tokens(largest, rows)) else ""
         protocols = _unique(record.protocol for record in rows)
         text += f"; protocol {', '.join(protocols)}" if protocols else ""
@@ -46,6 +44,13 @@ def sources(records: Sequence[Record]) -> list[str]:
         text += f"; stride {', '.join(strides)}" if strides else ""
         lines.append(f"- {text}.{_ids(largest)}")
     return [*lines, *_tuning(records)]
+
+
+def counted(record: Record) -> str:
+    """`12 documents`, trials or questions that a number rests on."""
+    asked = record.data.get("source") == GENERATED
+    unit = "trial" if asked else "question" if record.task in QUESTIONS else "document"
+    return plural(record.n_documents or 0, unit)
 
 
 def _tuning(records: Sequence[Record]) -> list[str]:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from position_interpolation.comparisons.base_tokens import pairs, tables
-from position_interpolation.display import drawing
+from position_interpolation.display import drawing, sideways
 from position_interpolation.display.colours import colour, style
 from position_interpolation.evidence import select
 from position_interpolation.evidence.comparison import Effect
@@ -35,13 +35,13 @@ def perplexity_figure(rows: Sequence[Record]) -> Figure:
         axes.set_title(f"PI over {RIVALS[tuned]}")
         _token_axis(axes, rows)
     panels[-1].set_xlabel("training tokens of the base")
-    figure.supylabel("ratio of perplexities", fontsize="medium")
     window, seeds = tables.compared_window(rows), len(tables.seeds(rows))
     bars = "bars: 95 %, paired by document, reaching over single seeds"
     drawing.finish(
         figure,
         f"{rows[0].model}: perplexity at a window of {window}, {select.counted(rows, 'document')}, mean of {seeds} "
         f"seeds; {drawing.spread([effect for curve in found.values() for effect in curve.values()], bars)}",
+        side="ratio of perplexities",
     )
     return figure
 
@@ -76,14 +76,15 @@ def k_max_figure(rows: Sequence[Record]) -> Figure:
 def _draw(axes: Axes, rows: Sequence[Record], treatment: Extension, window: int) -> None:
     among = tables.treatments(rows)
     means: list[tuple[float, float]] = []
-    for base in tables.bases(rows):
-        found = tables.by_seed(rows, tables.extension(base, treatment), "k_max", window)
-        if values := [record.value for record in found.values()]:
-            axes.plot([base.tokens] * len(values), values, ".", color=colour(treatment, among), alpha=0.5)
-            means.append((base.tokens, fmean(values)))
-    if means:
-        name = "none" if treatment.method == "none" else treatment.label
-        axes.plot(*zip(*means, strict=True), label=name, **style(treatment, among))
+    name = "none" if treatment.method == "none" else treatment.label
+    with sideways.together(axes, name):
+        for base in tables.bases(rows):
+            found = tables.by_seed(rows, tables.extension(base, treatment), "k_max", window)
+            if values := [record.value for record in found.values()]:
+                axes.plot([base.tokens] * len(values), values, ".", color=colour(treatment, among), alpha=0.5)
+                means.append((base.tokens, fmean(values)))
+        if means:
+            axes.plot(*zip(*means, strict=True), label=name, **style(treatment, among))
 
 
 def _token_axis(axes: Axes, rows: Sequence[Record]) -> None:

@@ -15,7 +15,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
     for group, rows in select.stopped(records).items():
         drawings = (("base_tokens", partial(figures.perplexity_figure, rows)),) if figures.ratios(rows) else ()
         title = f"Perplexity by training tokens of the base: {group.task}, {group.source} text"
-        yield Section(title, "base_tokens", tables.base_tokens_table(rows), drawings)
+        yield Section(title, rows, "base_tokens", tables.base_tokens_table(rows), drawings)
     found = [row for row in records if row.metric == "k_max" and row.base_tokens is not None]
     for rule in rules.SENTENCES:
         retrieved = [row for row in found if row.protocol == rule]
@@ -24,4 +24,4 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         draw = partial(figures.k_max_figure, retrieved)
         title = f"Passkey retrieval by training tokens of the base, rule {rule}"
         table = tables.base_tokens_table(retrieved, "k_max")
-        yield Section(title, "base_tokens_passkey", table, (("base_tokens_passkey", draw),))
+        yield Section(title, retrieved, "base_tokens_passkey", table, (("base_tokens_passkey", draw),))

@@ -16,6 +16,7 @@ from position_interpolation.evidence.records import Record
 Place = tuple[Effect, Effect]  # perplexity at L and at L', each over that of the base at L
 
 CLOSE = 1.5  # times the base's perplexity: points within it on both axes are drawn again, larger
+FILLED = "hollow: untuned, filled: tuned, joined by steps"
 FEWEST = 3  # such points make a panel of their own
 
 
@@ -33,26 +34,22 @@ def frontier_figure(rows: Sequence[Record]) -> Figure:
     for axes in panels:
         for name in dict.fromkeys(map(_name, found)):
             _draw(axes, {item: place for item, place in found.items() if _name(item) == name}, [*found])
-        for line in (axes.axhline, axes.axvline):
-            line(1, color=DARK, linestyle="--", linewidth=1, zorder=0)
         axes.set(xscale="log", yscale="log", ylabel=f"perplexity at {factor:g} L / the base's at L")
         axes.grid(True)
     for axes in panels[1:]:
         axes.set(xlim=(min(1.0, axes.get_xlim()[0]) * 0.99, CLOSE), ylim=(min(1.0, axes.get_ylim()[0]) * 0.99, CLOSE))
         axes.set_title("the same, close to the base")
     for axes in panels:
-        for ends, put in ((axes.get_xlim(), axes.set_xticks), (axes.get_ylim(), axes.set_yticks)):
-            ticks = drawing.ratio_ticks(*ends)
-            put(ticks, map(drawing.plain, ticks))
-        axes.minorticks_off()
+        for across in (True, False):
+            drawing.ratio_axis(axes, name="1: the base at L", across=across)
     panels[-1].set_xlabel("perplexity at L / the base's at L")
     documents = max(place.documents for places in found.values() for place in places)
     bars = "bars: 95 %, paired by document" if documents >= drawing.FEW else "small dots: single documents"
-    first = next(iter(found))
+    first, tuned = next(iter(found)), any(item.steps for item in found)
     drawing.finish(
         figure,
         f"{first.base}, s = {factor:g}, {select.counted(rows, 'document')} ({rows[0].data.get('source')} text): to the "
-        f"left is less lost, further down more gained; hollow: untuned, filled: tuned, joined by steps; {bars}",
+        f"left is less lost, further down more gained; {FILLED if tuned else 'nothing is tuned'}; {bars}",
     )
     return figure
 

@@ -21,4 +21,4 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             if figures.frontier(own)
         )
         title = f"Methods compared: {group.task}, {group.source} text"
-        yield Section(title, "rivals", tables.rivals_table(rows, keys), drawings)
+        yield Section(title, rows, "rivals", tables.rivals_table(rows, keys), drawings)

@@ -18,9 +18,9 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         if tables.is_sweep(rows):
             draw = partial(figures.sweep_figure, rows)
             title = f"Learning rate by steps: {where}"
-            yield Section(title, "learning_rate", tables.sweep_table(rows), (("learning_rate", draw),))
+            yield Section(title, rows, "learning_rate", tables.sweep_table(rows), (("learning_rate", draw),))
         elif grids.is_grid(rows):
             grid = grids.Grid(rows, [row for row in keys if row.seed == group.seed])
-            yield Section(f"Settings: {where}", "settings", grids.grid_table(grid), tuple(maps.drawings(grid)))
+            yield Section(f"Settings: {where}", rows, "settings", grids.grid_table(grid), tuple(maps.drawings(grid)))
         else:
-            yield Section(f"Choices: {where}", "choices", tables.choices_table(rows), ())
+            yield Section(f"Choices: {where}", rows, "choices", tables.choices_table(rows), ())

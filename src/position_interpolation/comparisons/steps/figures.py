@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 
 from position_interpolation.comparisons.steps.tables import printed_after
 from position_interpolation.display import drawing
-from position_interpolation.display.colours import style
 from position_interpolation.evidence import paper, seeds, select, step_counts
 from position_interpolation.evidence.comparison import Effect, exact, recorded
 from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import plural
 
 
 @drawing.styled
@@ -39,10 +39,10 @@ def perplexity_steps_figure(rows: Sequence[Record]) -> Figure:
         starts = [f"{curve[0].value:.3g} ({called[last]})" for last, curve in lines.items() if 0 in curve]
         axes.set_title("\n".join([title, *([f"untuned: {', '.join(starts)}"] if starts else [])]))
     panels[-1].set_xlabel("tuning steps")
-    figure.supylabel("perplexity at L' / the base's at L", fontsize="medium")
     effects = [effect for curve in ours.values() for effect in curve.values()]
     documents = select.counted(rows, "document")
-    drawing.finish(figure, f"{documents}, protocol token; {drawing.spread(effects)}")
+    side = "perplexity at L' / the base's at L"
+    drawing.finish(figure, f"{documents}, protocol token; {drawing.spread(effects, drawing.paired(ours))}", side)
     return figure
 
 
@@ -58,25 +58,27 @@ def _perplexity_by_steps(rows: Sequence[Record], families: Sequence[list[Extensi
 
 @drawing.styled
 def passkey_steps_figure(rows: Sequence[Record], rule: str) -> Figure:
-    """k_max as a share of the extension's own window, against steps (Table 4); pale lines are the paper's.
+    """k_max as a share of the extension's own window, against steps (Table 4); below, the paper's.
 
     The rows are one group of `rules.passkeys`, judged by `rule`, in which `step_counts.families` finds some.
     """
     families = step_counts.families(rows)
-    figure, (axes,) = drawing.panels(2.1)
-    _draw(axes, rows, families, "k_max", None)
-    farthest = max(extension.steps for family in families for extension in family)
-    for last in (family[-1] for family in families):
-        window = paper.window(last.window, last.base_window)
-        printed = _printed(last, "passkey", "k_max")
-        points = [(count, longest / window) for count, longest in printed if count <= farthest]
-        if points:
-            axes.plot(*zip(*points, strict=True), **style(last, [last]), linewidth=0.8, alpha=0.4)
-    axes.set(xlabel="tuning steps", ylabel="k_max / own window L'", ylim=(-0.03, 1.05))
-    axes.yaxis.set_major_formatter(drawing.percent)
+    printed = {family[-1]: _printed_shares(family[-1]) for family in families}
+    titles = [families[0][0].base, *(["The paper: LLaMA 7B, Table 4"] if any(printed.values()) else [])]
+    figure, panels = drawing.panels(*[1.7] * len(titles))
+    _draw(panels[0], rows, families, "k_max", None)
+    for axes in panels[1:]:
+        for last, curve in printed.items():
+            drawing.line(axes, curve, last, {item: item.short_label for item in printed})
+    for axes, title in zip(panels, titles, strict=True):
+        axes.set(title=title, xlim=panels[0].get_xlim(), ylim=(-0.05, 1.05))
+        axes.yaxis.set_major_formatter(drawing.percent)
+    panels[-1].set_xlabel("tuning steps")
+    trials = select.trials([row for row in rows if row.metric == "success" and row.at is not None])
     drawing.finish(
         figure,
-        f"rule {rule}; bars: 95 %, over the rates that the trials leave possible; pale: Table 4, same multiples of L",
+        f"{trials} at each distance, rule {rule}; bars: 95 %, over the rates that the trials leave possible",
+        side="k_max / own window L'",
     )
     return figure
 
@@ -89,9 +91,12 @@ def curves_figure(rows: Sequence[Record]) -> Figure:
     figure, (axes,) = drawing.panels(2.1)
     for extension in called:
         curve = select.along(rows, extension, select.TRAINING_LOSS)
-        drawing.line(axes, curve, extension, called, markevery=max(1, len(curve) // 8))
+        drawing.line(axes, curve, extension, called, markevery=(0, max(1, len(curve) // 8)))
     axes.set(xlabel="tuning steps", ylabel="training loss (nats a token)")
-    drawing.finish(figure, f"each point the mean over the steps since the last; text: {rows[0].data.get('name')}")
+    tokens = plural(max(record.n_tokens or 0 for record in rows), "token")
+    drawing.finish(
+        figure, f"each point the mean over the steps since the last; up to {tokens} of {rows[0].data.get('name')}"
+    )
     return figure
 
 
@@ -117,6 +122,13 @@ def _printed_ratios(extension: Extension, task: str) -> dict[int, Effect]:
     base = paper.beside(extension.untouched, task, "perplexity", extension.base_window)
     points = _printed(extension, task, "perplexity") if base is not None else []
     return {steps: exact(value / base.value, base.experiment) for steps, value in points if base is not None}
+
+
+def _printed_shares(last: Extension) -> dict[int, Effect]:
+    """The paper's k_max over its window, up to as many steps as ours."""
+    window = paper.window(last.window, last.base_window)
+    points = _printed(last, "passkey", "k_max")
+    return {steps: exact(longest / window, "Table 4") for steps, longest in points if steps <= last.steps}
 
 
 def _printed(extension: Extension, task: str, metric: str) -> list[tuple[int, float]]:

@@ -17,17 +17,17 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         if step_counts.families(rows):
             draw = partial(figures.perplexity_steps_figure, rows)
             title = f"Perplexity by tuning steps: {group.task}, {group.source} text"
-            yield Section(title, "steps", tables.perplexity_steps_table(rows), (("perplexity_steps", draw),))
+            yield Section(title, rows, "steps", tables.perplexity_steps_table(rows), (("perplexity_steps", draw),))
     for group, rows in rules.passkeys(records).items():
         if group.task == "passkey" and step_counts.families(rows):
             draw = partial(figures.passkey_steps_figure, rows, str(group.rule))
             table = tables.passkey_steps_table(rows, str(group.rule))
             title = f"Passkey retrieval by tuning steps, rule {group.rule}"
-            yield Section(title, "passkey_steps", table, (("k_max_steps", draw),))
+            yield Section(title, rows, "passkey_steps", table, (("k_max_steps", draw),))
 
 
 def tuning_curves(records: Sequence[Record]) -> Iterator[Section]:
     """Training losses against steps."""
     for rows in page.curves(records).values():
         draw = partial(figures.curves_figure, rows)
-        yield Section("Tuning curves", "tuning", page.curves_table(rows), (("tuning", draw),))
+        yield Section("Tuning curves", rows, "tuning", page.curves_table(rows), (("tuning", draw),))

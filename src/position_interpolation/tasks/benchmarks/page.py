@@ -16,6 +16,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         draw = partial(figures.changes_figure, rows)
         yield Section(
             "Zero-shot benchmarks at the base's window",
+            rows,
             "benchmarks",
             tables.accuracy_table(rows),
             (("benchmark_changes", draw),) if compared else (),
@@ -23,4 +24,4 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         )
         if compared:
             title = "Zero-shot benchmarks: each extension against its base"
-            yield Section(title, "changes", tables.changes_table(rows), ())
+            yield Section(title, rows, "changes", tables.changes_table(rows), ())

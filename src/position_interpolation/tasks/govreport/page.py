@@ -14,4 +14,5 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
     for group, rows in select.summaries(records).items():
         draw = partial(figures.govreport_figure, rows)
         table = tables.govreport_table(rows)
-        yield Section(f"Summaries of reports: {group.source} text", "govreport", table, (("govreport", draw),))
+        title = f"Summaries of reports: {group.source} text"
+        yield Section(title, rows, "govreport", table, (("govreport", draw),))

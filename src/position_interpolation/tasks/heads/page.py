@@ -19,6 +19,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             if tables.is_whole(own, extension):
                 drawings.append((f"heads_{extension.base}", partial(figures.heads_figure, own)))
         title = f"Real heads against the bounds: {group.source} text"
-        yield Section(title, "heads", tables.heads_table(rows), tuple(drawings))
-        yield Section("Real heads: scores by span", "heads_spans", tables.spans_table(rows), ())
-        yield Section("Real heads: interpolation error by layer", "heads_layers", tables.layers_table(rows), ())
+        yield Section(title, rows, "heads", tables.heads_table(rows), tuple(drawings))
+        yield Section("Real heads: scores by span", rows, "heads_spans", tables.spans_table(rows), ())
+        title = "Real heads: interpolation error by layer"
+        yield Section(title, rows, "heads_layers", tables.layers_table(rows), ())

@@ -13,4 +13,4 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
     rows = [record for record in records if record.metric in (KEY, ALL) and select.plain(record)]
     for group, own in select.grouped(rows, "text", "length").items():
         title = f"LongPPL: {group.source} text, key tokens by {own[0].data['evaluator']}"
-        yield Section(title, "longppl", longppl_table(own), ())
+        yield Section(title, own, "longppl", longppl_table(own), ())

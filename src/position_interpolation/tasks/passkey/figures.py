@@ -1,6 +1,7 @@
 """Passkey retrieval by distance: success, and the key's log-likelihood."""
 
 import math
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -35,25 +36,28 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
     lengths = Counter(extension for extension, _ in asked)  # of the prompts that an extension was asked in
     farthest = max(window for _, window in asked)
     figure, (axes,) = drawing.panels(0.9 + 0.34 * len(asked))
+    edges: set[int] = set()  # that are drawn
     for row, (extension, window) in enumerate(asked):
         rates = select.by_distance(records, extension, window)
         starts = [0, *rates][:-1]
         widths = [distance - start for distance, start in zip(rates, starts, strict=True)]
         shades = [SHADES(record.value) for record in rates.values()]
         axes.barh([row] * len(rates), widths, 0.5, starts, color=shades, linewidth=0)
-        axes.vlines(extension.base_window, row - 0.25, row + 0.25, color=VERMILION, linestyle=":")
+        if extension.base_window < window:
+            axes.vlines(extension.base_window, row - 0.25, row + 0.25, color=VERMILION, linestyle=":")
+            edges.add(extension.base_window)
         axes.text(0, row - 0.28, called[extension] + (f", in {window}" if lengths[extension] > 1 else ""), va="bottom")
         _mark_longest(axes, row, select.find(records, extension, "k_max", window), farthest)
     axes.set(xlim=(0, farthest), ylim=(len(asked) - 0.6, -0.8), yticks=[], xlabel=DISTANCE)
     axes.set_xticks([farthest * part // 4 for part in range(5)])
     drawing.cells(axes)
     rates_bar(figure, "success rate")
-    edges = ", ".join(map(str, sorted({extension.base_window for extension in called})))
     trials = select.trials([row for row in records if row.metric == "success" and row.at is not None])
     drawing.finish(
         figure,
         f"Passkey retrieval, rule {rule}, in prompts as long as the bars, {trials} at each distance; "
-        f"thick marks and, at the right, numbers: k_max, in brackets its 95 % interval; dotted: L = {edges}",
+        "thick marks and, at the right, numbers: k_max, in brackets its 95 % interval"
+        + (f"; dotted: L = {', '.join(map(str, sorted(edges)))}" if edges else ""),
     )
     return figure
 
@@ -62,30 +66,46 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
 def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
     """The key's mean log-likelihood by distance, one line per extension; it shows more than a success of 0 or 1.
 
-    Where an extension was asked in prompts of several lengths, all but the longest are dotted.
+    Where an extension was asked in prompts of several lengths, all but the longest are dotted. Where there are too many
+    lines for one panel, each has a panel of its own.
     """
-    called = names(ordered(records))
-    longest = {extension: max(w for one, w in select.asked(records) if one == extension) for extension in called}
-    figure, (axes,) = drawing.panels(2.2)
-    for extension, window in select.asked(records):
+    called, asked = names(ordered(records)), select.asked(records)
+    longest = {extension: max(w for one, w in asked if one == extension) for extension in called}
+    apart, farthest = len(asked) > drawing.MOST, max(window for _, window in asked)
+    figure, panels = drawing.grid(len(asked), 0.95) if apart else drawing.panels(2.2)
+    for place, (extension, window) in enumerate(asked):
         found = select.by_distance(records, extension, window, "key_log_likelihood")
-        look: dict[str, Any] = {"label": f"{called[extension]}, prompt {window}", "markevery": max(1, len(found) // 8)}
+        name = called[extension] + (f", in {window}" if window != extension.window else "")
+        # Markers as far apart on every line, at least two, and none where another line has one.
+        every = max(1, min(math.ceil(len(found) * farthest / (8 * window)), len(found) // 2))
+        look: dict[str, Any] = {"label": name, "markevery": (place * every // len(asked), every)}
         look |= {} if window == longest[extension] else {"linestyle": ":"}
-        drawing.line(axes, found, extension, called, **look)
+        if apart:
+            panels[place].set_title(textwrap.fill(name.replace(", untuned", ""), 24))
+            look["label"] = ""
+        drawing.line(panels[place if apart else 0], found, extension, called, **look)
     guess = math.log(1 / 10)
-    axes.axhline(guess, color=GREY, linestyle="--", label=f"guessing a digit: ln(1/10) = {guess:.2f}")
-    axes.set_xlim(left=0)
-    axes.set(xlabel=DISTANCE, ylabel="log-likelihood of the key (nats a digit)")
+    for axes in panels:
+        axes.axhline(guess, color=GREY, linestyle="--", label=f"guessing a digit: ln(1/10) = {guess:.2f}")
+        axes.set_xlim(-0.04 * farthest, 1.04 * farthest)
+    for lowest in panels[-2:]:
+        lowest.set_xlabel("distance k (tokens)" if apart else DISTANCE)
     trials = select.trials([record for record in records if record.at is not None])
-    drawing.finish(figure, f"mean over {trials} at each distance, rule {rule}; bars: 95 %, Student's t")
+    drawing.finish(
+        figure,
+        f"mean over {trials} at each distance k, rule {rule}, in prompts as long as the own window if no other is "
+        f"named; {'what is not called tuned is untuned; ' if apart else ''}bars: 95 %, Student's t",
+        side="log-likelihood of the key (nats a digit)",
+    )
     return figure
 
 
 def rates_bar(figure: Figure, label: str) -> None:
-    """A bar below all panels that explains the colours of success."""
+    """A bar below all panels that explains the colours of success, as high on every figure."""
     colours = ScalarMappable(Normalize(0, 1), SHADES)
+    share = 0.08 / (figure.get_figheight() - 0.8)
     bar = figure.colorbar(
-        colours, ax=figure.axes, location="bottom", fraction=0.04, aspect=30, label=label, ticks=[0, 0.5, 1]
+        colours, ax=figure.axes, location="bottom", fraction=share, aspect=30, label=label, ticks=[0, 0.5, 1]
     )
     bar.ax.xaxis.set_major_formatter(drawing.percent)
 
@@ -96,4 +116,4 @@ def _mark_longest(axes: Axes, row: int, longest: Record | None, farthest: int) -
         low, high = longest.ci_low, longest.ci_high
         interval = "" if low is None or high is None else f" [{whole(low)}, {whole(high)}]"
         axes.text(farthest, row - 0.28, f"{whole(longest.value)}{interval}", ha="right", va="bottom")
-        axes.vlines(longest.value, row - 0.3, row + 0.3, color=VERMILION, linewidth=2.5, clip_on=False)
+        axes.vlines(longest.value, row - 0.25, row + 0.32, color=VERMILION, linewidth=2.5, clip_on=False)

@@ -46,9 +46,10 @@ def map_figure(rows: Sequence[Record], rule: str) -> Figure:
         axes.yaxis.set_major_formatter(drawing.percent)
         drawing.cells(axes)
     panels[-1].set_xlabel("length of the prompt (tokens)")
-    figure.supylabel("depth of the key in the prompt", fontsize="medium")
+    rates_bar(figure, "success rate")
     trials = select.trials([row for row in rows if row.metric == "success" and row.at is not None])
-    rates_bar(figure, f"success rate, {trials} a cell, rule {rule}")
+    caption = f"Passkey retrieval, rule {rule}, {trials} a cell"
+    drawing.finish(figure, caption, side="depth of the key in the prompt")
     return figure
 
 

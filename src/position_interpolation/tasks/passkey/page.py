@@ -16,7 +16,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
     """Success by distance, k_max and the key's log-likelihood, by the rule that answers were judged by."""
     for group, rows in rules.passkeys(records).items():
         table, title = tables.passkey_table(rows, str(group.rule)), f"Passkey retrieval, rule {group.rule}"
-        yield Section(title, group.task, table, tuple(_drawings(group, rows)))
+        yield Section(title, rows, group.task, table, tuple(_drawings(group, rows)))
 
 
 def _drawings(group: select.Group, rows: Sequence[Record]) -> Iterator[tuple[str, Callable[[], Figure]]]:

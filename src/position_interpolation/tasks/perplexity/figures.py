@@ -1,7 +1,7 @@
 """Perplexity by evaluation window over that of the base at L, above what the paper prints."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,9 +12,7 @@ from position_interpolation.evidence.comparison import Effect, exact
 from position_interpolation.evidence.extensions import Extension, extension_of, names, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
-
-Ratios = Mapping[Extension, Mapping[int, Effect]]  # by evaluation window
-RATIO = "perplexity / the base's at L"
+from position_interpolation.tasks.perplexity.rows import RATIO, Ratios, rows_figure
 
 
 @drawing.styled
@@ -23,26 +21,37 @@ def perplexity_figure(records: Sequence[Record], protocol: str = "token") -> Fig
 
     The first panel shows everything, and what long windows do to untuned extensions. The second shows tuned ones alone,
     closer, the third the paper's. Of extensions that differ in their steps alone the untuned and the longest tuned are
-    drawn.
+    drawn. Where there are too many for lines, each has a row (`rows`), and the paper's are left to the table.
     """
     shown = [record for record in records if (record.metric, record.protocol) == ("perplexity", protocol)]
     shown = step_counts.ends(shown)
     found = _ratios(records, shown) if protocol == "token" else {}
-    printed = _printed(shown) if any(extension.steps for extension in found) else {}
-    if not any(extension.steps for extension in printed):  # the base alone
-        printed = {}
-    figure = _relative(found, printed, shown) if found else _absolute(shown)
+    crowded = len(found) > drawing.MOST
+    printed = _printed(shown) if any(extension.steps for extension in found) and not crowded else {}
+    printed = {extension: curve for extension, curve in printed.items() if extension.steps}
+    figure = rows_figure(found) if crowded else _relative(found, printed, shown) if found else _absolute(shown)
     tokens = plural(max(record.n_tokens or 0 for record in shown), "scored token")
     points: list[drawing.Point] = [point for curve in found.values() for point in curve.values()]
-    bars = drawing.spread(points) if found else drawing.spread(shown, "bars: 95 % bootstrap over documents")
+    bars = (
+        drawing.spread(points, drawing.paired(found))
+        if found
+        else drawing.spread(shown, "bars: 95 % bootstrap over documents")
+    )
     first = shown[0]
     drawing.finish(
         figure,
         f"{', '.join(sorted({item.base for item in ordered(shown)}))} on {select.text(shown)}: {tokens}, "
-        f"stride {first.stride}, protocol {protocol}; {bars}"
-        + ("; the paper's PI after 1000 steps, its FT after 10000, its base above 1,000 past L" if printed else ""),
+        f"stride {first.stride}, protocol {protocol}; {bars}{_of_paper(printed)}",
+        side=RATIO if found and not crowded else "",
     )
     return figure
+
+
+def _of_paper(printed: Ratios) -> str:
+    """What a caption says of the paper's lines."""
+    after = {"pi": "PI after 1000 steps", "extrapolation": "FT after 10000"}
+    lines = [text for method, text in after.items() if any(item.method == method for item in printed)]
+    return f"; the paper's {', its '.join([*lines, 'base above 1,000 past L'])}" if lines else ""
 
 
 def compares(records: Sequence[Record], protocol: str) -> bool:
@@ -62,28 +71,26 @@ def _ratios(records: Sequence[Record], shown: Sequence[Record]) -> Ratios:
 
 def _relative(found: Ratios, printed: Ratios, shown: Sequence[Record]) -> Figure:
     tuned = {extension: curve for extension, curve in found.items() if extension.steps}
-    theirs = {extension: curve for extension, curve in printed.items() if extension.steps}
     moved = [item for item in found if item not in tuned and (item.factor > 1 or len(found[item]) > 1)]
-    kinds = [kind for kind, there in (("all", moved or not tuned), ("tuned", tuned), ("paper", theirs)) if there]
+    kinds = [kind for kind, there in (("all", moved or not tuned), ("tuned", tuned), ("paper", printed)) if there]
     figure, panels = drawing.panels(*[1.45] * len(kinds))
     windows, called = select.windows(shown), names([*found])
     for axes, kind in zip(panels, kinds, strict=True):
-        curves = {"all": found, "tuned": tuned, "paper": theirs}[kind]
+        curves = {"all": found, "tuned": tuned, "paper": printed}[kind]
         for extension, curve in curves.items():
-            places = {_beside(window, extension, [*curves]): point for window, point in curve.items()}
-            drawing.line(axes, places, extension, called)
+            drawing.line(axes, curve, extension, called)
         drawing.ratio_axis(axes, name="1: the base at L")
         if kind == "paper":
             edges = {
-                paper.window(edge, item.base_window) for item in theirs for edge in (item.base_window, item.window)
+                paper.window(edge, item.base_window) for item in printed for edge in (item.base_window, item.window)
             }
-            _windows(axes, sorted({window for curve in theirs.values() for window in curve}), edges)
+            _windows(axes, sorted({window for curve in printed.values() for window in curve}), edges)
         else:
             edges = {edge for item in found for edge in (item.base_window, item.window)}
             _windows(axes, windows, edges)
-        axes.set_title(_title(kind, shown), pad=14)
+        if len(kinds) > 1:
+            axes.set_title(_title(kind, shown), pad=14)
     panels[-1].set_xlabel("evaluation window (tokens)")
-    figure.supylabel(RATIO, fontsize="medium")
     return figure
 
 
@@ -99,27 +106,17 @@ def _absolute(shown: Sequence[Record]) -> Figure:
     figure, (axes,) = drawing.panels(1.9)
     for extension in called:
         own = sorted((row for row in shown if extension_of(row) == extension), key=lambda row: row.eval_window or 0)
-        curve = {_beside(record.eval_window or 0, extension, [*called]): record for record in own}
-        drawing.line(axes, curve, extension, called)
+        drawing.line(axes, {record.eval_window: record for record in own}, extension, called)
     drawing.perplexity_axis(axes)
     _windows(axes, select.windows(shown), {edge for item in called for edge in (item.base_window, item.window)})
     axes.set_xlabel("evaluation window (tokens)")
     return figure
 
 
-def _beside(window: int, extension: Extension, among: Sequence[Extension]) -> float:
-    """The window moved by hundredths of an octave, so that the bars of close extensions can be told apart.
-
-    However many extensions there are, none is moved past the ends of the axis.
-    """
-    step = min(0.05, 0.3 / max(1, len(among) - 1))
-    return float(window * 2 ** (step * (among.index(extension) - (len(among) - 1) / 2)))
-
-
 def _windows(axes: Axes, windows: Sequence[int], edges: set[int]) -> None:
     """An axis of windows with dashed lines at L, the least of the edges, and at every L'."""
     drawing.log_ticks(axes, windows)
-    axes.set_xlim(windows[0] / 2**0.2, windows[-1] * 2**0.2)
+    axes.set_xlim(windows[0] / 2**0.3, windows[-1] * 2**0.3)
     for window in sorted(edges):
         if windows[0] <= window <= windows[-1]:
             drawing.mark(axes, window, "L" if window == min(edges) else "L'")

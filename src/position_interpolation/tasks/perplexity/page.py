@@ -18,6 +18,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         main, *others = sorted(known, key=lambda protocol: protocol != "token")
         yield Section(
             f"Perplexity by evaluation window: {group.task}, {group.source} text",
+            rows,
             f"table{suffix}",
             tables.perplexity_table(rows, main),
             tuple(
@@ -29,4 +30,4 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         )
     for rows in select.perplexities(records).values():
         if aggregation.asked(rows):
-            yield Section(aggregation.QUESTION, "aggregation", aggregation.aggregation_table(rows), ())
+            yield Section(aggregation.QUESTION, rows, "aggregation", aggregation.aggregation_table(rows), ())

@@ -83,5 +83,5 @@ def _finish(
         figure,
         f"{', '.join(dict.fromkeys(item.base for item in curves))}: one forward of {end} tokens, "
         f"{select.counted(shown, 'document')} ({rows[0].data.get('source')} text)"
-        + (f"; {drawing.spread(effects)}" if effects else ""),
+        + (f"; {drawing.spread(effects, drawing.paired(ratios))}" if effects else ""),
     )

@@ -14,4 +14,4 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
     for group, rows in select.positions(records).items():
         title = f"Perplexity by position: {group.source} text"
         draw = partial(figures.positions_figure, rows)
-        yield Section(title, "positions", tables.positions_table(rows), (("positions", draw),))
+        yield Section(title, rows, "positions", tables.positions_table(rows), (("positions", draw),))

@@ -64,5 +64,4 @@ def _finish(figure: Figure, records: Sequence[Record], label: str, bars: str) ->
     edges = ", ".join(map(str, sorted({extension.base_window for extension in ordered(records)})))
     for lowest in figure.axes[-2:]:
         lowest.set_xlabel("prompt (tokens)")
-    figure.supylabel(label, fontsize="medium")
-    drawing.finish(figure, f"{trials} each, the same prompts for every line; L = {edges}; {bars}")
+    drawing.finish(figure, f"{trials} each, the same prompts for every line; L = {edges}; {bars}", side=label)

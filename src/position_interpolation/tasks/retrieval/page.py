@@ -28,4 +28,4 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         more.append(("by what wrong answers are", tables.mistakes_table(rows)))
     if any(row.at is not None for row in rows):
         more.append(("by distance", tables.distance_table(rows)))
-    yield Section("Harder retrieval", "retrieval", tables.success_table(rows), tuple(drawings), tuple(more))
+    yield Section("Harder retrieval", rows, "retrieval", tables.success_table(rows), tuple(drawings), tuple(more))

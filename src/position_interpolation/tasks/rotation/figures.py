@@ -37,7 +37,7 @@ def rotation_figure(records: Sequence[Record]) -> Figure:
     axes.set(ylabel="new frequency / old", ylim=(-0.04, max(1.06, axes.get_ylim()[1])))
     drawing.finish(
         figure,
-        f"{among[0].base}, s = {factor:g}: each method's frequencies; pale: 1 / s, where Position Interpolation puts "
+        f"{among[0].base}, s = {factor:g}: each method's frequencies; pale: 1/s, where Position Interpolation puts "
         "all; in brackets attention scaling, where it is not 1",
     )
     return figure

@@ -18,4 +18,5 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             (f"rotation_x{factor:g}", partial(figures.rotation_figure, own))
             for factor, own in select.by_factor(rows).items()
         )
-        yield Section(f"What happens to each frequency: {model}", "rotation", tables.rotation_table(rows), drawings)
+        title = f"What happens to each frequency: {model}"
+        yield Section(title, rows, "rotation", tables.rotation_table(rows), drawings)

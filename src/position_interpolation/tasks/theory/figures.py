@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import BLUE, GREEN, GREY, VERMILION
+from position_interpolation.evidence.words import rate_text
 from position_interpolation.tasks.theory.bounds import BASE, BETWEEN_SPANS, HEAD_DIM, WINDOW, Solver, frequencies
 from position_interpolation.tasks.theory.numbers import bound_ratios, figure_5_rows, random_fit_rows, random_fits
 
@@ -39,7 +40,8 @@ def figure_1() -> Figure:
             axes.spines["left"].set_visible(False)
         whole.set(title=title, xlim=(-WINDOW / 50, 2.02 * WINDOW), xticks=[0, WINDOW, 2 * WINDOW])
         close.set(xlim=(WINDOW - 5, WINDOW + 5), xticks=[WINDOW - 4, WINDOW, WINDOW + 4])
-    rows[-1, 0].set_xlabel("position index (tokens)")
+    for axes, label in zip(rows[-1], ("position index (tokens)", "index (tokens)"), strict=True):
+        axes.set_xlabel(label)
     drawing.finish(figure, f"Left: one index in {step}; right: every index around the end of the window, L = {WINDOW}")
     return figure
 
@@ -114,7 +116,7 @@ def figure_5() -> Figure:
     axes.set_title(f"Extrapolation bound over d = {HEAD_DIM}, base {BASE:g}")
     drawing.finish(
         figure,
-        f"B(0) / d = {rows['ratio_at_zero']:g}; B(s) / d < 1 on {rows['share_below_one']:.1%} of the spans. "
+        f"B(0) / d = {rows['ratio_at_zero']:g}; B(s) / d < 1 on {rate_text(rows['share_below_one'])} of the spans. "
         f"At the minimum the extrapolation bound 2 B(s) max|h| is {rows['factor_printed']:.0f} times the "
         f"interpolation bound as printed (eq. 7), {rows['factor_corrected']:.0f} times the corrected one.",
     )

@@ -16,6 +16,6 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             ("figure_2", figures.figure_2),
             ("figure_5", figures.figure_5),
         )
-        yield Section("Figures 1, 2 and 5", "theory", tables.theory_table(stated), drawn)
+        yield Section("Figures 1, 2 and 5", stated, "theory", tables.theory_table(stated), drawn)
     if tables.audited(rows):
-        yield Section("The bounds by head dimension", "audit", tables.audit_table(rows), ())
+        yield Section("The bounds by head dimension", rows, "audit", tables.audit_table(rows), ())
