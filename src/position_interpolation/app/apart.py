@@ -68,14 +68,14 @@ def _in_records(config: Config) -> Values:
 
 def _in_name(config: Config) -> Values:
     """What the name of a W&B run always shows (`keep.job_name`)."""
-    model, extension = config.model, derived.extension(config)
-    return {"model": model.name, "tokens": model.base_tokens, "extension": extension, "task": config.task.name}
+    model, treatment = config.model, derived.treatment(config)
+    return {"model": model.name, "tokens": model.base_tokens, "treatment": treatment, "task": config.task.name}
 
 
 def _settings(config: Config) -> Values:
     """Every setting of a job that can change its numbers."""
-    silent = [*SILENT, *(f"train.{name}" for name in (*RUNNING, "steps"))]  # steps: the extension's
-    if not derived.extension(config).steps:
+    silent = [*SILENT, *(f"train.{name}" for name in (*RUNNING, "steps"))]  # steps: the treatment's
+    if not derived.treatment(config).steps:
         silent.append("train")
     return {key: value for key, value in _leaves(config).items() if key == NUMERIC or not _among(key, silent)}
 

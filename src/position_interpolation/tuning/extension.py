@@ -18,7 +18,7 @@ from position_interpolation.evidence import records
 from position_interpolation.machine import compute, distributed, files
 from position_interpolation.models import extending, loading, rope
 from position_interpolation.settings import derived
-from position_interpolation.settings.derived import Extension
+from position_interpolation.settings.derived import Treatment
 from position_interpolation.settings.schema import RECALL, RUNNING, Config
 from position_interpolation.text import corpora, encoding, overlap, packing
 from position_interpolation.text.recall import RecallWindows
@@ -35,7 +35,7 @@ LATER = {"chunk": None}
 class Prepared:
     """An extension with a name. Its weights are made, or found, when they are first needed."""
 
-    extension: Extension
+    treatment: Treatment
     parts: dict[str, Any]  # everything that makes it, for signatures
     weights: Callable[[], Path | None]  # tunes if need be; returns the folder of the weights, None if they are random
     config: Config
@@ -50,7 +50,7 @@ class Prepared:
     def is_tuned(self) -> bool:
         """Whether no tuning is left to do."""
         place = self.checkpoint
-        return place is None or self.extension.steps in checkpoints.finished_steps(place.parent)
+        return place is None or self.treatment.steps in checkpoints.finished_steps(place.parent)
 
     @property
     def cache(self) -> Path:
@@ -71,14 +71,14 @@ class Prepared:
     def model(self) -> Any:
         """The model on its device, in its precision; loaded when first needed."""
         chosen = self.config.compute
-        wanted = self.config.model, self.cache, self.config.method, self.extension.factor
+        wanted = self.config.model, self.cache, self.config.method, self.treatment.factor
         built = extending.extended_config(*wanted)
         dtype = compute.DTYPES[compute.dtype(chosen)]
         if self.place is None:
             model = loading.random(built, self.config.seed, dtype)
         else:
             model = loading.load(self.place, built, dtype)
-        rope.check_rotation(model, extending.rotation(*wanted), self.extension.method)
+        rope.check_rotation(model, extending.rotation(*wanted), self.treatment.method)
         if chosen.compile:
             compute.compile_layers(model)
         return model.to(compute.device(chosen))
@@ -90,7 +90,7 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
     The listener is then called with training losses.
     """
     cache = Path(config.paths.cache)
-    wanted = derived.extension(config)
+    wanted = derived.treatment(config)
     base = loading.folder(config.model, cache)
     tokenizer = loading.tokenizer(config.model, cache)
     parts: dict[str, Any] = {
