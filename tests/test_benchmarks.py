@@ -198,7 +198,7 @@ def test_scores_are_computed_once_and_a_killed_run_goes_on_set_by_set(
     score = evaluation._score
 
     def counted(prepared: Any, one: Any) -> Scores:
-        asked.append(f"{prepared.extension.method} {prepared.extension.factor:g} {one.name}")
+        asked.append(f"{prepared.treatment.method} {prepared.treatment.factor:g} {one.name}")
         if asked == ["pi 2 piqa", "none 1 piqa", "pi 2 winogrande"]:
             raise KeyboardInterrupt
         return score(prepared, one)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from processes import begun, beside_each_other, completed
 
-from position_interpolation.app import launch
+from position_interpolation.settings.places import EXPERIMENTS
 
-JOB = launch.EXPERIMENTS / "cluster" / "job.sh"
+JOB = EXPERIMENTS / "cluster" / "job.sh"
 
 
 def test_the_job_starts_torchrun_on_every_machine(tmp_path: Path) -> None:

@@ -175,17 +175,17 @@ def test_windows_follow_the_models_window_so_that_one_experiment_serves_every_ru
         config = launch.typed(launch.composed([f"model={model}", "context=x4"]))
         assert derived.evaluation_windows(config, config.task) == [window, 2 * window, 4 * window]
         assert perplexity_config.stride(config, config.task) == window // 8
-        assert derived.extension(config).window == 4 * window
+        assert derived.treatment(config).window == 4 * window
 
 
 def test_steps_given_to_an_experiment_do_not_tune_its_untuned_rows() -> None:
     config = launch.typed(launch.composed(["extension=pi_x4_untuned", "train.steps=50"]))
-    assert derived.extension(config) == derived.Extension("pi", 4.0, 1024, 0)
+    assert derived.treatment(config) == derived.Treatment("pi", 4.0, 1024, 0)
 
 
 def test_none_is_the_base_itself_whatever_the_context() -> None:
     config = launch.typed(launch.composed(["method=none", "context=x4", "train.steps=100"]))
-    assert derived.extension(config) == derived.Extension("none", 1.0, 256, 0)
+    assert derived.treatment(config) == derived.Treatment("none", 1.0, 256, 0)
     assert derived.evaluation_windows(config, config.task) == [256, 512, 1024]
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from position_interpolation.app import launch
 from position_interpolation.evidence import records
+from position_interpolation.settings.places import EXPERIMENTS
 
-QUEUE = launch.EXPERIMENTS / "queue"
+QUEUE = EXPERIMENTS / "queue"
 SMOKE = "model=smoke task=passkey_short task.window=256 extension=none"
 
 

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from position_interpolation.app.launch import EXPERIMENTS
 from position_interpolation.display import drawing, formats, tables
 from position_interpolation.display.colours import colour
 from position_interpolation.evidence import comparison, paper, records, select
@@ -30,6 +29,7 @@ from position_interpolation.report.pages import render, render_index
 from position_interpolation.report.parts import sections
 from position_interpolation.report.summary import print_summary
 from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.places import EXPERIMENTS
 from position_interpolation.tasks.passkey.figures import likelihood_figure
 from position_interpolation.tasks.passkey.maps import longest, map_figure, mapped
 from position_interpolation.tasks.passkey.tables import passkey_table

@@ -131,10 +131,10 @@ def test_tuned_rows_share_one_training_and_untuned_rows_stay_untuned() -> None:
     """An experiment's budget replaces every other choice of `train`, but not that an extension is untuned."""
     for extension, steps in (("none_x16", 0), ("pi_x16", 1000)):
         config = launch.typed(launch.composed(["experiment=table1_pg19", f"extension={extension}"]))
-        assert derived.extension(config).steps == steps
+        assert derived.treatment(config).steps == steps
         assert derived.evaluation_windows(config, config.task) == [256, 512, 1024, 2048, 4096]  # type: ignore[arg-type]
     untuned = launch.typed(launch.composed(["experiment=table1_pg19", "extension=pi_x8_untuned"]))
-    assert derived.extension(untuned) == derived.Extension("pi", 8.0, 2048, 0)
+    assert derived.treatment(untuned) == derived.Treatment("pi", 8.0, 2048, 0)
 
 
 def test_the_objective_is_the_perplexity_at_the_largest_window() -> None:
@@ -165,7 +165,7 @@ def prepared(folder: Path, *overrides: str) -> Prepared:
         checkpoints.mark(place, kept=True)
     config = launch.typed(launch.composed(["task=pg19_short", "train.steps=3", *overrides]))
     parts: dict[str, Any] = {"training": {"data": {"books": "a", "mathematics": "b"}}, "steps": 3}
-    return Prepared(derived.extension(config), parts, lambda: folder / "checkpoint-3", config)
+    return Prepared(derived.treatment(config), parts, lambda: folder / "checkpoint-3", config)
 
 
 def test_a_tuned_extension_leaves_its_losses_as_records(tmp_path: Path) -> None:

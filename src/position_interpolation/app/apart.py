@@ -4,7 +4,7 @@ All jobs are known before the first one runs. If records of some would replace e
 of the keys in which they differ, as if the experiment had named these keys in `varied`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ Values = dict[str, Any]  # by key of the configuration
 # Keys that change no number, or whose values are in every record, such as the method's name and the window.
 SILENT = (
     "experiment_name", "measure_again", "varied", "swept", "paths", "wandb", "method.name", "context",
-    "data.kept",
+    "data.kept", "compute",
 )  # fmt: skip
 NUMERIC = "compute.dtype"  # the one key of its group that can change a number
 
@@ -24,7 +24,7 @@ NUMERIC = "compute.dtype"  # the one key of its group that can change a number
 def tell_apart(configs: Sequence[Config]) -> None:
     """Put the keys that tell records and W&B runs apart into `varied` and `swept` of all jobs."""
     measuring = [config for config in configs if config.task.kind in TASKS]
-    varied, swept = separating(measuring, _shown), separating(measuring, _named)
+    varied, swept = _needed(measuring, _in_records), _needed(measuring, _in_name)
     for config in measuring:
         config.varied = list(dict.fromkeys([*config.varied, *varied]))
         config.swept = swept
@@ -36,59 +36,60 @@ def overrides(configs: Sequence[Config]) -> list[str]:
     return [f"{name}=[{','.join(values)}]" for name, values in keys.items() if values]
 
 
-def separating(configs: Iterable[Config], told: Callable[[Config], Values]) -> list[str]:
-    """Keys whose values differ between jobs for which `told` is the same; of keys that separate alike, the first."""
-    groups: dict[str, list[Values]] = {}
+def _needed(configs: Sequence[Config], told: Callable[[Config], Values]) -> list[str]:
+    """The keys that tell apart jobs for which `told` is the same; of keys that do so alike, the first."""
+    alike: dict[str, list[Values]] = {}
     for config in configs:
-        groups.setdefault(repr(told(config)), []).append(_settings(config))
-    found: dict[str, None] = {}
-    for group in groups.values():
-        parts = [group]
-        for key in dict.fromkeys(key for values in group for key in values):
-            finer = [part for whole in parts for part in _split(whole, key)]
-            if len(finer) > len(parts):
-                parts, found[key] = finer, None
-    return list(found)
+        alike.setdefault(repr(told(config)), []).append(_settings(config))
+    return list(dict.fromkeys(key for group in alike.values() for key in _separating(group)))
 
 
-def _split(group: Iterable[Values], key: str) -> list[list[Values]]:
-    parts: dict[str, list[Values]] = {}
-    for values in group:
-        parts.setdefault(repr(values.get(key)), []).append(values)
-    return list(parts.values())
+def _separating(group: Sequence[Values]) -> list[str]:
+    """The keys that tell these jobs apart; each tells some apart that those before it do not."""
+    found: list[str] = []
+    for key in dict.fromkeys(key for values in group for key in values):
+        if _kinds(group, [*found, key]) > _kinds(group, found):
+            found.append(key)
+    return found
 
 
-def _shown(config: Config) -> Values:
+def _kinds(group: Sequence[Values], keys: Sequence[str]) -> int:
+    """How many kinds of jobs there are by the values of some keys alone."""
+    return len({repr([values.get(key) for key in keys]) for values in group})
+
+
+def _in_records(config: Config) -> Values:
     """What every record of a job shows."""
     settings = _settings(config)
     task = {key: settings.get(key) for key in TASKS[config.task.kind].settings.shown}
-    model = config.model
-    names = {"experiment": config.experiment_name, "rung": model.rung, "seed": config.seed}
-    return {**_named(config), **names, **task, "varied": derived.settings(config)}
+    names = {"experiment": config.experiment_name, "rung": config.model.rung, "seed": config.seed}
+    return {**_in_name(config), **names, **task, "varied": derived.settings(config)}
 
 
-def _named(config: Config) -> Values:
+def _in_name(config: Config) -> Values:
     """What the name of a W&B run always shows (`keep.job_name`)."""
-    model, extension = config.model, derived.extension(config)
-    return {"model": model.name, "tokens": model.base_tokens, "extension": extension, "task": config.task.name}
+    model, treatment = config.model, derived.treatment(config)
+    return {"model": model.name, "tokens": model.base_tokens, "treatment": treatment, "task": config.task.name}
 
 
 def _settings(config: Config) -> Values:
     """Every setting of a job that can change its numbers."""
-    silent = [*SILENT, *(f"train.{name}" for name in (*RUNNING, "steps"))]  # steps: the extension's
-    if not derived.extension(config).steps:
+    silent = [*SILENT, *(f"train.{name}" for name in (*RUNNING, "steps"))]  # steps: the treatment's
+    if not derived.treatment(config).steps:
         silent.append("train")
-    return {
-        key: value
-        for key, value in _leaves(config, "").items()
-        if not any(f"{key}.".startswith(f"{name}.") for name in silent)
-        and (key == NUMERIC or not key.startswith("compute."))
-    }
+    return {key: value for key, value in _leaves(config).items() if key == NUMERIC or not _among(key, silent)}
 
 
-def _leaves(node: Any, path: str) -> Values:
+def _among(key: str, groups: Sequence[str]) -> bool:
+    """Whether a key is one of these, or lies below one."""
+    return any(key == group or key.startswith(f"{group}.") for group in groups)
+
+
+def _leaves(node: Any, path: str = "") -> Values:
+    """Every value below a node of the configuration, by its key."""
     if not (is_dataclass(node) or isinstance(node, dict)):
         return {path: node}
-    items = node.items() if isinstance(node, dict) else vars(node).items()
-    prefix = f"{path}." if path else ""
-    return {key: value for name, item in items for key, value in _leaves(item, f"{prefix}{name}").items()}
+    found: Values = {}
+    for name, item in (node if isinstance(node, dict) else vars(node)).items():
+        found |= _leaves(item, f"{path}.{name}" if path else name)
+    return found

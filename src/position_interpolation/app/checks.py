@@ -8,7 +8,7 @@ from position_interpolation.models import methods
 from position_interpolation.planning import config as planning
 from position_interpolation.planning.config import PlanTask
 from position_interpolation.settings import derived, limits
-from position_interpolation.settings.derived import extension, reach, sequence
+from position_interpolation.settings.derived import reach, sequence, treatment
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.jobs import ExportTask
 from position_interpolation.settings.limits import known
@@ -37,15 +37,15 @@ def check(config: Config) -> None:
         )
     if config.method.name == "pi" and window == base:
         raise UsageError("method=pi with factor 1 is the base itself: set context=x2 or more, or method=none")
-    if config.method.name == "extrapolation" and extension(config).steps == 0:
+    if config.method.name == "extrapolation" and treatment(config).steps == 0:
         raise UsageError(
             "method=extrapolation untuned is the base itself: set method=none, or train=tune and train.steps above 0"
         )
-    if extension(config).steps and not set(config.train.mixture) - {RECALL}:
+    if treatment(config).steps and not set(config.train.mixture) - {RECALL}:
         raise UsageError(
             "tuning needs text beside generated streams: set train.mixture, for example train.mixture.books=1.0"
         )
-    if extension(config).steps and not isinstance(config.task, PlanTask):
+    if treatment(config).steps and not isinstance(config.task, PlanTask):
         distributed.check_processes(config, distributed.processes())
     if (config.train.chunk or 0) > window:
         raise UsageError(f"train.chunk={config.train.chunk} is longer than the window {window}: expected at most that")
@@ -104,7 +104,7 @@ def _check_task(config: Config) -> None:
         planning.check(config, task)
     elif isinstance(task, ExportTask):
         _check_export(config, task)
-    if extension(config).steps and not isinstance(task, PlanTask):  # a plan reads no text
+    if treatment(config).steps and not isinstance(task, PlanTask):  # a plan reads no text
         corpus = getattr(task, "corpus", None)
         if config.train.mixture.get(str(corpus)):
             raise UsageError(f"train.mixture has {corpus}, on which task={task.name} is measured: take it out")

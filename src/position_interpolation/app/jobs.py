@@ -30,7 +30,7 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
     assert isinstance(config.task, ExportTask)
     with distributed.first_alone():
         prepared = prepare(config, tracker.log)
-    wanted, place = prepared.extension, Path(config.task.folder)
+    wanted, place = prepared.treatment, Path(config.task.folder)
     called = f"{config.model.name}, {wanted.method} x{wanted.factor:g}, "
     called += (
         f"{wanted.steps} steps on {corpora.shares(config.data, config.train.mixture)}" if wanted.steps else "untuned"

@@ -40,7 +40,7 @@ def check_folders(config: Config) -> None:
 
 def job_name(config: Config) -> str:
     """What a W&B run is called: extension, task and what the experiment, or the sweep, varies."""
-    wanted = derived.extension(config)
+    wanted = derived.treatment(config)
     tuned = f"{wanted.steps}steps" if wanted.steps else "untuned"
     base = base_name(config.model.name, config.model.base_tokens)
     settings = "".join(f"-{key}={value}" for key, value in derived.swept(config).items())
@@ -71,10 +71,10 @@ def record(
 ) -> Record:
     """One measured number as a record of this run, measured on an extension or, given None, without a model."""
     numbers: dict[str, Any] = {name: value for name, value in vars(measured).items() if name != "estimate"}
-    extension: dict[str, Any] = dict.fromkeys(EXTENSION) if prepared is None else vars(prepared.extension)
+    treatment: dict[str, Any] = dict.fromkeys(EXTENSION) if prepared is None else vars(prepared.treatment)
     return Record(
         **_names(config, task),
-        **extension,
+        **treatment,
         **numbers,
         weights_sha256=None if prepared is None else prepared.weights_sha256,
         value=measured.estimate.value,

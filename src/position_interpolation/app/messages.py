@@ -3,10 +3,12 @@
 import difflib
 import re
 import shlex
+from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
 
 from position_interpolation.app import registry
 from position_interpolation.settings import schema
@@ -20,7 +22,19 @@ EXPECTED = {  # by a part of omegaconf's message on a value of the wrong type
 }  # fmt: skip
 
 
-def unreadable(override: str) -> str:
+def parsed(override: str) -> Override:
+    """One override of a command line as Hydra reads it.
+
+    Raises:
+        UsageError: Hydra's grammar cannot read it.
+    """
+    try:
+        return OverridesParser.create().parse_override(override)
+    except (HydraException, RecursionError) as error:
+        raise UsageError(_unreadable(override)) from error
+
+
+def _unreadable(override: str) -> str:
     """The message on a word of the command line that Hydra's grammar cannot read."""
     key, equals, value = override.partition("=")
     if not equals:
@@ -61,6 +75,35 @@ def check_choice(override: Override) -> None:
         )
 
 
+def check_rivals(overrides: Sequence[str], swept: Sequence[str]) -> None:
+    """Refuse a method or a context beside an extension, which sets both: one would silently win.
+
+    Raises:
+        UsageError: the command line has the former; it, or the experiment's sweep, has the latter.
+    """
+    keys = [parsed(text).get_key_element() for text in overrides]
+    rivals = [key for key in keys if key.split(".")[0] in ("method", "context")]
+    if rivals and any(text.startswith("extension=") for text in (*swept, *overrides)):
+        raise UsageError(
+            f"{rivals[0]} beside extension, which names method and context already: choose another extension, or add "
+            "one to conf/extension"
+        )
+
+
+def check_keys(node: DictConfig, path: str = "") -> None:
+    """Refuse a key that is not in the schema: `+key=value` adds one, which nothing would read.
+
+    Raises:
+        UsageError: with the key that was probably meant.
+    """
+    known = getattr(OmegaConf.get_type(node), "__dataclass_fields__", None)
+    for name in map(str, node):
+        if known is not None and name not in known:
+            raise UsageError(f"there is no key '{path}{name}'" + _meant(f"{path}{name}"))
+        if isinstance(node[name], DictConfig):
+            check_keys(node[name], f"{path}{name}.")
+
+
 def one_line(error: Exception) -> str:
     """Hydra's message on one line, with the key or choice that was probably meant."""
     ours = re.match("UsageError raised while resolving interpolation: (.*)", str(error))
@@ -69,7 +112,7 @@ def one_line(error: Exception) -> str:
     message = str(error)
     key = re.search(r"Could not override '([^']+)'", message)
     if key is not None and error.__cause__ is not None and re.search("not in (struct|')", str(error.__cause__)):
-        return f"there is no key '{key.group(1)}'" + meant(key.group(1))
+        return f"there is no key '{key.group(1)}'" + _meant(key.group(1))
     choice = re.search(
         r"Could not find '([^']+)/([^']*)'\s*Available options in '[^']+':\s*(.*?)\s*Config search",
         message,
@@ -93,7 +136,7 @@ def one_line(error: Exception) -> str:
     return "; ".join([*told, "see conf/ for what there is"])
 
 
-def meant(key: str) -> str:
+def _meant(key: str) -> str:
     """A hint at the key that was probably meant: preferably one of the group that was named."""
     groups = {name: [item.type] for name, item in schema.Config.__dataclass_fields__.items() if name != "task"}
     full = {name: name for name in (*groups, "task")}

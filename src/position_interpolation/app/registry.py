@@ -1,9 +1,19 @@
-"""What `task=` can choose: tasks, which measure an extension, and jobs, which do something else."""
+"""What Hydra must know of ours: the schema, experiments, and what `task=` can choose.
+
+That is tasks, which measure an extension, and jobs, which do something else.
+"""
+
+import os
+from functools import cache
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
 
+from position_interpolation.models import checkpoint
 from position_interpolation.planning.config import PlanTask
+from position_interpolation.settings import naming
 from position_interpolation.settings.jobs import ExportTask, ReportTask, TokenizerTask
+from position_interpolation.settings.places import EXPERIMENTS
 from position_interpolation.settings.schema import Config, Task
 from position_interpolation.tasks.registry import TASKS
 from position_interpolation.tasks.theory.config import TheoryTask
@@ -23,8 +33,20 @@ def kinds() -> dict[str, type[Task]]:
 
 
 def register() -> None:
-    """Make the schema known to Hydra."""
+    """Make the schema, and each experiments/<name>/sweep.yaml as `experiment=<name>`, known to Hydra."""
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
     for name, node in kinds().items():
         store.store(group="task", name=f"{name}_schema", node=node)
+    OmegaConf.register_new_resolver("at_home", os.path.expanduser, replace=True)
+    OmegaConf.register_new_resolver("own_name", naming.of, replace=True)
+    OmegaConf.register_new_resolver("own_window", lambda *place: checkpoint.window(*place), replace=True)
+    _register_experiments()
+
+
+@cache
+def _register_experiments() -> None:
+    """Once a process: to read them all takes a tenth of a second."""
+    store = ConfigStore.instance()
+    for path in sorted(EXPERIMENTS.glob("*/sweep.yaml")):
+        store.store(group="experiment", name=path.parent.name, node=OmegaConf.load(path), package="_global_")

@@ -159,7 +159,7 @@ def _grouped(jobs: Sequence[list[str]], configs: Sequence[Config]) -> list[Worke
     """One worker per training, whatever the number of its steps, in the order of the sweep."""
     workers: dict[str, Worker] = {}
     for job, config in zip(jobs, configs, strict=True):
-        wanted = derived.extension(config)
+        wanted = derived.treatment(config)
         key = derived.training(config)
         if key not in workers:
             tuned = "tuned" if wanted.steps else "untuned"

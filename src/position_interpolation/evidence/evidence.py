@@ -5,7 +5,7 @@ experiment where that is possible, else across experiments that read the same te
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -57,7 +57,8 @@ class Evaluated:
     perplexity: Record | None = None
 
 
-Key = tuple[str, Text, str, str, float, float]  # experiment, text, model, method, factor, W / L
+# A perplexity whatever the steps and the seed: experiment, text, model, method, factor, W / L.
+Cell = tuple[str, Text, str, str, float, float]
 BySeed = dict[int | None, Evaluated]
 
 
@@ -143,7 +144,8 @@ class Evidence:
 
         The seeds that count are those that all tuned ones have. What is untuned is the same under every seed.
         """
-        for experiments in (*((name,) for name in self.experiments), self.experiments):
+        single = [(name,) for name in self.experiments]
+        for experiments in (*single, self.experiments):  # inside one experiment where possible, else across them
             for text in self._texts:
                 found = [self._find(one, text, experiments) for one in (*over, *under)]
                 if not all(found):
@@ -177,46 +179,53 @@ class Evidence:
         return tuple(dict.fromkeys(text for _, text, *_ in self._measured))
 
     @cached_property
-    def _measured(self) -> dict[Key, dict[int | None, BySeed]]:
-        """Every perplexity by what can be asked for, then by steps of tuning, then by seed.
+    def _measured(self) -> dict[Cell, dict[int | None, BySeed]]:
+        """What was measured for each cell, by steps of tuning, then by seed.
 
-        Of two sets of documents the larger counts: the smaller may be a trial. Records of the paper name no protocol.
+        Of two sets of documents the larger counts: the smaller may be a trial.
         """
-        found: dict[Key, dict[int | None, dict[str, BySeed]]] = {}
-        for record in self.plain:
-            extension = extension_of(record)
-            if extension is None or record.eval_window is None or record.protocol not in ("token", None):
-                continue
-            if record.metric not in ("perplexity", "document_loss"):
-                continue
-            text = Text(record.task, record.data.get("source"), record.stride)
-            at = record.eval_window / extension.base_window
-            key = (record.experiment, text, extension.model, extension.method, extension.factor, at)
-            sets = found.setdefault(key, {}).setdefault(extension.steps, {})  # by the set of documents
-            new = Evaluated(record.experiment, extension, record.eval_window)
-            measured = sets.setdefault(str(record.data.get("sha256")), {}).setdefault(record.seed, new)
-            if record.metric == "perplexity":
-                measured.perplexity = record
-            else:
-                measured.losses[record.document] = (record.value, record.n_tokens or 0)
-        return {
-            key: {steps: max(sets.values(), key=_documents) for steps, sets in by_steps.items()}
-            for key, by_steps in found.items()
-        }
+        found: dict[Cell, dict[int | None, BySeed]] = {}
+        for (cell, steps, _), by_seed in _by_documents(self.plain).items():
+            by_steps = found.setdefault(cell, {})
+            if steps not in by_steps or _documents(by_seed) > _documents(by_steps[steps]):
+                by_steps[steps] = by_seed
+        return found
 
     def _find(self, reading: Reading, text: Text, experiments: Sequence[str]) -> BySeed:
         """What the first of some experiments that read this text measured, by seed."""
         if text.task != reading.task:
             return {}
         for experiment in experiments:
-            key = (experiment, text, reading.model, reading.method, reading.factor, reading.at)
-            found = at_steps(self._measured.get(key, {}), reading.method, reading.steps)
+            cell = (experiment, text, reading.model, reading.method, reading.factor, reading.at)
+            found = at_steps(self._measured.get(cell, {}), reading.method, reading.steps)
             if found is not None:
                 return found
         return {}
 
 
+def _by_documents(records: Iterable[Record]) -> dict[tuple[Cell, int | None, str], BySeed]:
+    """Perplexities with the losses behind them, by cell, steps of tuning and fingerprint of the documents read."""
+    found: dict[tuple[Cell, int | None, str], BySeed] = {}
+    for record in records:
+        extension = extension_of(record)
+        if extension is None or record.eval_window is None or record.metric not in ("perplexity", "document_loss"):
+            continue
+        if record.protocol not in ("token", None):  # the paper's records name no protocol
+            continue
+        text = Text(record.task, record.data.get("source"), record.stride)
+        at = record.eval_window / extension.base_window
+        cell = (record.experiment, text, extension.model, extension.method, extension.factor, at)
+        by_seed = found.setdefault((cell, extension.steps, str(record.data.get("sha256"))), {})
+        measured = by_seed.setdefault(record.seed, Evaluated(record.experiment, extension, record.eval_window))
+        if record.metric == "perplexity":
+            measured.perplexity = record
+        else:
+            measured.losses[record.document] = (record.value, record.n_tokens or 0)
+    return found
+
+
 def _documents(by_seed: BySeed) -> int:
+    """How many documents stand behind a perplexity, under the seed that has most."""
     return max(len(one.losses) for one in by_seed.values())
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.comparison import Effect, Losses
-from position_interpolation.evidence.extensions import Extension, extension_of
-from position_interpolation.evidence.intervals import half_width, k_max, wilson
+from position_interpolation.evidence.extensions import Extension
+from position_interpolation.evidence.intervals import Estimate, half_width, k_max, wilson
 from position_interpolation.evidence.records import Record
 
 # Their means are of logarithms.
@@ -37,20 +37,9 @@ def pooled(records: Iterable[Record]) -> list[Record]:
     for record in records:
         anonymous = replace(record, seed=None) if select.plain(record) else record
         alike.setdefault(anonymous.identity, []).append(record)
-    found = {key: rows[0] if len(rows) == 1 else _mean(rows) for key, rows in alike.items()}
-    successes = [one for one in found.values() if one.metric == SUCCESS and one.at is not None and one.seed is None]
-    return [_retrieved(one, successes) if (one.metric, one.seed) == (LONGEST, None) else one for one in found.values()]
-
-
-def combined(value: float, within: tuple[float, float], values: Sequence[float]) -> tuple[float, float]:
-    """Ends of an interval about `value`, the mean of some seeds' values; those `within` cover documents or trials."""
-    return _widened(value, within, half_width(values))
-
-
-def _widened(value: float, within: tuple[float, float], half: float) -> tuple[float, float]:
-    """An interval about a value, with an independent half-width added to each side, as squares."""
-    low, high = within
-    return value - math.hypot(value - low, half), value + math.hypot(high - value, half)
+    found = [rows[0] if len(rows) == 1 else _mean(rows) for rows in alike.values()]
+    successes = [one for one in found if one.metric == SUCCESS and one.at is not None and one.seed is None]
+    return [_retrieved(one, successes) if (one.metric, one.seed) == (LONGEST, None) else one for one in found]
 
 
 def products(seeds: Sequence[tuple[Sequence[Losses], Sequence[Losses]]], same_tokens: bool = True) -> Effect | None:
@@ -59,19 +48,19 @@ def products(seeds: Sequence[tuple[Sequence[Losses], Sequence[Losses]]], same_to
     Returns:
         None if a seed has no common document.
     """
-    each = [comparison.products(over, under, same_tokens) for over, under in seeds]
-    if not each or None in each:
+    ratios = [comparison.products(over, under, same_tokens) for over, under in seeds]
+    if not ratios or None in ratios:
         return None
-    if len(each) == 1:
-        return each[0]
-    sides = [[averaged(cells) for cells in zip(*(seed[side] for seed in seeds), strict=True)] for side in (0, 1)]
-    whole = comparison.products(sides[0], sides[1], same_tokens)
+    if len(ratios) == 1:
+        return ratios[0]
+    over, under = ([averaged(losses) for losses in zip(*side, strict=True)] for side in zip(*seeds, strict=True))
+    whole = comparison.products(over, under, same_tokens)  # its interval covers the documents alone
     if whole is None or whole.low is None or whole.high is None:
         return whole
-    logarithms = [math.log(one.value) for one in each if one is not None]
+    logarithms = [math.log(one.value) for one in ratios if one is not None]
     value = float(np.mean(logarithms))
     documents = (value - math.log(whole.value / whole.low), value + math.log(whole.high / whole.value))
-    low, high = combined(value, documents, logarithms)
+    low, high = _widened(value, documents, half_width(logarithms))
     return replace(whole, value=math.exp(value), low=math.exp(low), high=math.exp(high))
 
 
@@ -89,17 +78,22 @@ def over_base(rows: Sequence[Record], item: Extension, window: int) -> Effect | 
 
     Where there is one seed of tuning, the interval is widened by `of_one_seed`.
     """
+    base = _losses_by_seed(rows, item.untouched, item.base_window)[:1]  # untuned: the same under every seed
+    tuned = _losses_by_seed(rows, item, window)
+    measured = tuned if item.steps else tuned[:1]
+    if not base or not measured:
+        return None
+    ratio = products([([losses], base) for losses in measured], same_tokens=window == item.base_window)
+    return of_one_seed(ratio) if ratio is not None and item.steps and len(measured) == 1 else ratio
+
+
+def _losses_by_seed(rows: Sequence[Record], item: Extension, window: int) -> list[Losses]:
+    """The losses of each document at a window, once for every seed that has them."""
     by_seed: dict[int | None, list[Record]] = {}
     for row in rows:
-        if row.metric == "document_loss" and extension_of(row) in (item, item.untouched):
-            by_seed.setdefault(row.seed, []).append(row)
-    base = (comparison.document_losses(own, item.untouched, item.base_window) for own in by_seed.values())
-    under = next((losses for losses in base if losses), {})  # untuned: the same under every seed
-    measured = [losses for own in by_seed.values() if (losses := comparison.document_losses(own, item, window))]
-    if not item.steps:
-        measured = measured[:1]
-    found = products([([over], [under]) for over in measured], same_tokens=window == item.base_window)
-    return of_one_seed(found) if found is not None and item.steps and len(measured) == 1 else found
+        by_seed.setdefault(row.seed, []).append(row)
+    found = [comparison.document_losses(own, item, window) for own in by_seed.values()]
+    return [losses for losses in found if losses]
 
 
 def over_base_by_block(rows: Sequence[Record], item: Extension) -> dict[select.Block, Effect]:
@@ -107,43 +101,57 @@ def over_base_by_block(rows: Sequence[Record], item: Extension) -> dict[select.B
 
     There is no interval if no document has both. The rows are one group of `select.positions`.
     """
-    base, found = select.by_block(rows, item.untouched), {}
+    base = select.by_block(rows, item.untouched)
+    found = {}
     for block, record in select.by_block(rows, item).items():
-        if block in base:
-            over, under = (comparison.in_block(rows, one, block) for one in (item, item.untouched))
-            effect = comparison.paired(over, under)
-            if effect is None:
-                effect = Effect(record.value / base[block].value, documents=record.n_documents or 0)
-            found[block] = of_one_seed(effect) if item.steps else effect
+        if block not in base:
+            continue
+        effect = comparison.paired(*(comparison.in_block(rows, one, block) for one in (item, item.untouched)))
+        if effect is None:
+            effect = Effect(record.value / base[block].value, documents=record.n_documents or 0)
+        found[block] = of_one_seed(effect) if item.steps else effect
     return found
 
 
+def _widened(value: float, within: tuple[float, float], half: float) -> tuple[float, float]:
+    """The interval `within` about a value, with an independent half-width added to each side, as squares."""
+    low, high = within
+    return value - math.hypot(value - low, half), value + math.hypot(high - value, half)
+
+
 def _mean(rows: Sequence[Record]) -> Record:
-    """The mean of one number over its seeds."""
+    """One record for all seeds of a number."""
+    first = rows[0]
+    mean = _mean_rate(rows) if first.metric in RATES else _mean_value(rows)
+    data = {**first.data, "seeds": sorted(row.seed for row in rows if row.seed is not None)}
+    found = replace(first, value=mean.value, ci_low=mean.low, ci_high=mean.high, seed=None, data=data)
+    if first.data.get("ids") is not None or first.metric == "training_loss":
+        return found
+    # Prompts are made: each seed asked its own.
+    prompts, tokens = sum(row.n_documents or 0 for row in rows), sum(row.n_tokens or 0 for row in rows)
+    return replace(found, n_documents=prompts, n_tokens=tokens)
+
+
+def _mean_rate(rows: Sequence[Record]) -> Estimate:
+    """A rate; its interval covers seeds and trials, those of all seeds counted together."""
+    rates, counts = [row.value for row in rows], [row.n_documents or 0 for row in rows]
+    hits = round(sum(rate * count for rate, count in zip(rates, counts, strict=True)))
+    trials = wilson(hits, sum(counts))
+    value = float(np.mean(rates))
+    low, high = _widened(value, (trials.low or 0.0, trials.high or 0.0), half_width(rates))
+    return Estimate(value, max(0.0, low), min(1.0, high))
+
+
+def _mean_value(rows: Sequence[Record]) -> Estimate:
+    """Any number but a rate; its interval covers seeds and the mean interval of a seed, if every seed has one."""
     to, back = (math.log, math.exp) if rows[0].metric in LOGARITHMIC else (float, float)
     values = [to(row.value) for row in rows]
     value = float(np.mean(values))
     ends = [(to(row.ci_low), to(row.ci_high)) for row in rows if row.ci_low is not None and row.ci_high is not None]
-    counts, tokens = [row.n_documents or 0 for row in rows], [row.n_tokens or 0 for row in rows]
-    own = rows[0].data.get("ids") is None and rows[0].metric != "training_loss"  # each seed asks prompts of its own
-    low = high = None
-    if rows[0].metric in RATES:
-        trials = wilson(round(sum(row.value * count for row, count in zip(rows, counts, strict=True))), sum(counts))
-        low, high = combined(value, (trials.low or 0.0, trials.high or 0.0), values)
-        low, high = max(0.0, low), min(1.0, high)
-    elif len(ends) == len(rows):
-        within = float(np.mean([end for end, _ in ends])), float(np.mean([end for _, end in ends]))
-        low, high = map(back, combined(value, within, values))
-    return replace(
-        rows[0],
-        value=back(value),
-        ci_low=low,
-        ci_high=high,
-        n_documents=sum(counts) if own else rows[0].n_documents,
-        n_tokens=sum(tokens) if own else rows[0].n_tokens,
-        seed=None,
-        data={**rows[0].data, "seeds": sorted(row.seed for row in rows if row.seed is not None)},
-    )
+    if len(ends) < len(rows):
+        return Estimate(back(value))
+    low, high = (float(np.mean(side)) for side in zip(*ends, strict=True))
+    return Estimate(value, *_widened(value, (low, high), half_width(values))).mapped(back)
 
 
 def _retrieved(longest: Record, successes: Sequence[Record]) -> Record:

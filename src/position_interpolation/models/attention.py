@@ -68,47 +68,59 @@ def causal_attention(
     return mixed
 
 
+# Below, queries are (B G, S, T, d), in groups of the S = H / G heads that share a key head; keys and values are
+# (B G, T, d). Scores are computed in pieces (..., S R, E): R queries of each head on the E keys up to the last of them.
+
+
 # Registered as operators of torch, so that a compiled layer calls them as they are.
 @torch.library.custom_op("position_interpolation::causal_attention", mutates_args=())
 def _attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float) -> torch.Tensor:
     """Attention, for some key heads and a block of queries at a time."""
     output = torch.empty(query.shape, dtype=query.dtype)
-    queries, outputs = _by_key_head(query, key), _by_key_head(output, key)
+    queries, outputs = _by_key_head(query, key), _by_key_head(output, key)  # views: to fill one fills the other
     keys, values = key.flatten(0, 1), value.flatten(0, 1)
     scratch, future = _scratch(queries), _future(queries)
     for heads in _heads(queries):
-        keys_t, held = (keys[heads] * scaling).transpose(-2, -1).contiguous(), values[heads]
+        keys_t = (keys[heads] * scaling).transpose(-2, -1).contiguous()
         for start, end in _blocks(queries):
             block = queries[heads][..., start:end, :]
             weights = _weights(block.flatten(-3, -2), keys_t[..., :end], end - start, future, scratch)
-            outputs[heads][..., start:end, :] = (weights @ held[..., :end, :]).view(block.shape)
+            outputs[heads][..., start:end, :] = (weights @ values[heads][..., :end, :]).view(block.shape)
     return output
 
 
 @torch.library.custom_op("position_interpolation::causal_attention_backward", mutates_args=())
 def _gradients(
-    upstream: torch.Tensor, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
+    grad_output: torch.Tensor, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Gradients, over the same pieces; their weights were not kept, so they are computed again."""
-    queries, upstreams = _by_key_head(query, key), _by_key_head(upstream, key)
+    """Gradients, over the same pieces; their weights were not kept, so they are computed again.
+
+    With scores S = c Q K^T, weights P = softmax(S) and output O = P V: dV = P^T dO, dP = dO V^T,
+    dS = P (dP - row sums of P dP), dQ = c dS K, dK = c dS^T Q.
+    """
+    queries, grad_outputs = _by_key_head(query, key), _by_key_head(grad_output, key)
     keys, values = key.flatten(0, 1), value.flatten(0, 1)
-    of_query, of_key, of_value = (torch.empty(states.shape, dtype=key.dtype) for states in (queries, keys, values))
+    grad_queries, grad_keys, grad_values = (
+        torch.empty(states.shape, dtype=key.dtype) for states in (queries, keys, values)
+    )
     scratch, second, future = _scratch(queries), _scratch(queries), _future(queries)
     for heads in _heads(queries):
-        held = keys[heads] * scaling
-        keys_t, values_t = (states.transpose(-2, -1).contiguous() for states in (held, values[heads]))
-        sum_key, sum_value = torch.zeros(held.shape), torch.zeros(held.shape)  # float32: many blocks add up
+        scaled = keys[heads] * scaling
+        keys_t, values_t = (states.transpose(-2, -1).contiguous() for states in (scaled, values[heads]))
+        sum_key, sum_value = torch.zeros(scaled.shape), torch.zeros(scaled.shape)  # float32: many blocks add up
         for start, end in _blocks(queries):
-            asking, wanting = (states[heads][..., start:end, :].flatten(-3, -2) for states in (queries, upstreams))
-            weights = _weights(asking, keys_t[..., :end], end - start, future, scratch)
-            sum_value[..., :end, :] += weights.transpose(-2, -1) @ wanting
-            slopes = torch.matmul(wanting, values_t[..., :end], out=_shaped(second, weights.shape))
-            torch._softmax_backward_data(slopes, weights, -1, weights.dtype, grad_input=slopes)
-            sum_key[..., :end, :] += slopes.transpose(-2, -1) @ asking
-            of_block = of_query[heads][..., start:end, :]
-            of_block.copy_((slopes @ held[..., :end, :]).view(of_block.shape))
-        of_key[heads], of_value[heads] = sum_key * scaling, sum_value
-    return of_query.view(query.shape), of_key.view(key.shape), of_value.view(value.shape)
+            block, grad_block = (each[heads][..., start:end, :].flatten(-3, -2) for each in (queries, grad_outputs))
+            weights = _weights(block, keys_t[..., :end], end - start, future, scratch)
+            sum_value[..., :end, :] += weights.transpose(-2, -1) @ grad_block
+            grad_weights = torch.matmul(grad_block, values_t[..., :end], out=_shaped(second, weights.shape))
+            grad_scores = torch._softmax_backward_data(  # in the same memory
+                grad_weights, weights, -1, weights.dtype, grad_input=grad_weights
+            )
+            sum_key[..., :end, :] += grad_scores.transpose(-2, -1) @ block
+            own = grad_queries[heads][..., start:end, :]
+            own.copy_((grad_scores @ scaled[..., :end, :]).view(own.shape))
+        grad_keys[heads], grad_values[heads] = sum_key * scaling, sum_value
+    return grad_queries.view(query.shape), grad_keys.view(key.shape), grad_values.view(value.shape)
 
 
 @_attention.register_fake
@@ -118,7 +130,7 @@ def _(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: floa
 
 @_gradients.register_fake
 def _(
-    upstream: torch.Tensor, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
+    grad_output: torch.Tensor, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return query.new_empty(query.shape), key.new_empty(key.shape), value.new_empty(value.shape)
 
@@ -128,8 +140,8 @@ def _keep(ctx: Any, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor, floa
     ctx.save_for_backward(*states)
 
 
-def _backward(ctx: Any, upstream: torch.Tensor) -> Any:
-    return *_gradients(upstream, *ctx.saved_tensors, ctx.scaling), None
+def _backward(ctx: Any, grad_output: torch.Tensor) -> Any:
+    return *_gradients(grad_output, *ctx.saved_tensors, ctx.scaling), None
 
 
 _attention.register_autograd(_backward, setup_context=_keep)
@@ -153,6 +165,7 @@ def _heads(queries: torch.Tensor) -> Iterator[int | slice]:
 
 
 def _blocks(queries: torch.Tensor) -> Iterator[tuple[int, int]]:
+    """Start and end of each block of positions."""
     length = queries.shape[2]
     return ((start, min(start + _rows(length), length)) for start in range(0, length, _rows(length)))
 
@@ -171,7 +184,7 @@ def _weights(
     """
     seen = keys.shape[-1]
     scores = torch.matmul(queries, keys, out=_shaped(scratch, (*queries.shape[:-1], seen)))
-    own = scores.unflatten(-2, (-1, rows))[..., seen - rows :]
+    own = scores.unflatten(-2, (-1, rows))[..., seen - rows :]  # on the keys of the queries' own block
     own += future[:rows, :rows]
     return torch.softmax(scores, dim=-1, out=scores)
 
@@ -183,12 +196,13 @@ def _future(queries: torch.Tensor) -> torch.Tensor:
 
 
 def _scratch(queries: torch.Tensor) -> torch.Tensor:
-    """Memory for one piece's scores, which all pieces use in turn."""
+    """Flat memory for one piece's scores, which all pieces use in turn."""
     _, share, length, _ = queries.shape
     return torch.empty(max(SCORES, share * _rows(length) * length), dtype=queries.dtype)
 
 
 def _shaped(scratch: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """The beginning of such memory as a tensor of this shape."""
     return scratch[: math.prod(shape)].view(shape)
 
 

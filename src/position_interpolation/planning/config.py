@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from position_interpolation.machine import distributed
 from position_interpolation.planning.formulas import GPUS
 from position_interpolation.settings.bounds import number
-from position_interpolation.settings.derived import evaluation_windows, extension
+from position_interpolation.settings.derived import evaluation_windows, treatment
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.limits import known
 from position_interpolation.settings.schema import Config, Task
@@ -36,7 +36,7 @@ def check(config: Config, task: PlanTask) -> None:
     known("task.gpu", task.gpu, GPUS)
     if not 0 < task.utilisation <= 1:
         raise UsageError(f"task.utilisation={task.utilisation} is a share of the peak: expected above 0, at most 1")
-    if extension(config).steps:
+    if treatment(config).steps:
         distributed.check_processes(config, task.gpus)
     longest = max(evaluation_windows(config, task))
     if task.tokens_per_document + task.bos < longest:

@@ -69,7 +69,7 @@ def costs(config: Config, shape: Shape) -> Costs:
         task,
         shape,
         cluster,
-        _tuning(config, shape, cluster) if derived.extension(config).steps else None,
+        _tuning(config, shape, cluster) if derived.treatment(config).steps else None,
         evaluations,
         formulas.evaluation_memory(shape, positions, HEAD_VALUES).total <= cluster.gpu.usable,
     )
@@ -77,7 +77,7 @@ def costs(config: Config, shape: Shape) -> Costs:
 
 def _tuning(config: Config, shape: Shape, cluster: Cluster) -> Tuning:
     batch, sequence, sharing = config.train.batch_size, derived.sequence(config), config.compute.context_parallel
-    tokens = derived.extension(config).steps * batch * sequence
+    tokens = derived.treatment(config).steps * batch * sequence
     flops_per_token = formulas.training_flops(shape, sequence) / sequence
     kept, checkpointed = (
         partial(formulas.tuning_memory, shape, sequence // sharing, head_rows=LOGIT_ROWS, checkpointed=again)

@@ -23,7 +23,7 @@ def opening(configs: Sequence[Config], at_a_time: int, searched: bool = False) -
     beside = f", {min(at_a_time, len(measuring))} at a time" if at_a_time > 1 else ""
     longest: dict[str, Config] = {}  # of each training, the job that asks for the most steps
     for config in measuring:
-        if derived.extension(config).steps:
+        if derived.treatment(config).steps:
             key = derived.training(config)
             longest[key] = max(longest.get(key, config), config, key=lambda one: one.train.steps)
     tokens = sum(one.train.steps * one.train.batch_size * derived.sequence(one) for one in longest.values())

@@ -28,7 +28,7 @@ PARTS = {
 def print_costs(costs: Costs) -> None:
     """Print everything planned for one run."""
     console = terminal.opened()
-    wanted = derived.extension(costs.config)
+    wanted = derived.treatment(costs.config)
     method = LABELS.get(wanted.method, wanted.method)
     console.rule(f"[bold]{costs.config.model.name}, {method} x{wanted.factor:g}, L' = {wanted.window}: what it costs")
     tuned = [] if costs.tuning is None else [("Tuning", tuning(costs)), ("Memory of a GPU, GiB", memory(costs))]

@@ -9,8 +9,11 @@ from position_interpolation.settings.schema import RECALL, Config, Method
 
 
 @dataclass(frozen=True)
-class Extension:
-    """What is done to a base: method, factor and tuning steps, and the window L' that results."""
+class Treatment:
+    """What is done to a base: method, factor and tuning steps, and the window L' that results.
+
+    With its base it is an extension (`evidence.extensions.Extension`).
+    """
 
     method: str
     factor: float
@@ -72,7 +75,7 @@ def tuned(method: Method) -> Method:
 
 def training(config: Config) -> str:
     """A key that jobs share if one training serves them. At a constant rate, fewer steps are a checkpoint of it."""
-    wanted, train = extension(config), config.train
+    wanted, train = treatment(config), config.train
     if not wanted.steps:
         return repr([config.model, config.method, wanted.factor, config.seed])
     free = ("steps", "checkpoints") if train.schedule == "constant" else ("checkpoints",)
@@ -88,13 +91,13 @@ class Windows(Protocol):
     windows: list[int] | None  # W in tokens; wins over window_factors
 
 
-def extension(config: Config) -> Extension:
-    """The extension of the run. `none` is the base itself, whatever the context: its window is L, it is not tuned."""
+def treatment(config: Config) -> Treatment:
+    """What the run does to its base. `none` leaves it as it is, whatever the context: untuned, with window L."""
     base = config.model.window
     if config.method.name == "none":
-        return Extension("none", 1.0, base, 0)
+        return Treatment("none", 1.0, base, 0)
     window = reach(config)
-    return Extension(config.method.name, window / base, window, config.train.steps * config.train.tune)
+    return Treatment(config.method.name, window / base, window, config.train.steps * config.train.tune)
 
 
 def evaluation_windows(config: Config, task: Windows) -> list[int]:
@@ -102,7 +105,7 @@ def evaluation_windows(config: Config, task: Windows) -> list[int]:
     if task.windows is not None:
         return task.windows
     windows = [round(factor * config.model.window) for factor in task.window_factors]
-    return [window for window in windows if window <= max(reach(config), extension(config).window)]
+    return [window for window in windows if window <= max(reach(config), treatment(config).window)]
 
 
 def batch(config: Config) -> int:

@@ -15,9 +15,9 @@ def keep(prepared: Prepared, about: str, signature: str, lines: Callable[[], lis
 
     Its name tells the extension, the questions (`about`) and the measurement's signature.
     """
-    extension, config = prepared.extension, prepared.config
+    treatment, config = prepared.treatment, prepared.config
     base = base_name(config.model.name, config.model.base_tokens)
-    name = f"{base}-{extension.method}-x{extension.factor:g}-{extension.steps}steps"
+    name = f"{base}-{treatment.method}-x{treatment.factor:g}-{treatment.steps}steps"
     place = Path(config.paths.runs) / "answers" / f"{name}-{about}-{signature}.jsonl"
     if config.measure_again or not distributed.agreed(place.is_file):
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines())

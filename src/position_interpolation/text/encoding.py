@@ -6,7 +6,7 @@ from typing import Any
 
 from position_interpolation.settings.errors import UsageError, shortened
 
-CHARACTERS = 20  # length of a long token: where a document's tokens are longer on average, more text is read
+CHARACTERS = 20  # read at first for each token that is wanted; most tokens are far shorter
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:
@@ -31,16 +31,17 @@ def ends(tokenizer: Any, text: str, count: int) -> list[int]:
 
 
 def _beginning(tokenizer: Any, text: str, count: int) -> Any:
-    """At least the first `count` tokens, as they are in the whole text.
+    """The tokens of a part of the text that is sure to begin with the text's first `count` tokens.
 
-    Cutting a text changes only its last few tokens, so text is read until at least as many further tokens follow.
+    To read a whole book for its first page would take long. But a cut may change the last tokens before it, so the part
+    must hold more than twice as many tokens as are wanted: those of the first half are far from the cut.
     """
-    room = CHARACTERS * count
-    while room < len(text):
-        read = _encoded(tokenizer, text[:room])
+    characters = CHARACTERS * count
+    while characters < len(text):
+        read = _encoded(tokenizer, text[:characters])
         if len(read["input_ids"]) > 2 * count:
             return read
-        room *= 2
+        characters *= 2
     return _encoded(tokenizer, text)
 
 

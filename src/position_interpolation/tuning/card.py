@@ -24,7 +24,7 @@ def is_ours(folder: Path) -> bool:
 
 def card(config: Config, prepared: "Prepared") -> str:
     """Markdown for the folder's README.md, with the front matter that the hub reads."""
-    wanted, train = prepared.extension, config.train
+    wanted, train = prepared.treatment, config.train
     recipe = [
         f"- {wanted.steps} steps of {train.batch_size} sequences, AdamW {train.beta1} / {train.beta2}, learning rate "
         f"{train.learning_rate:g} after {train.warmup_steps} warm-up steps, schedule {train.schedule}",

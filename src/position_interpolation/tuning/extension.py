@@ -18,7 +18,7 @@ from position_interpolation.evidence import records
 from position_interpolation.machine import compute, distributed, files
 from position_interpolation.models import extending, loading, rope
 from position_interpolation.settings import derived
-from position_interpolation.settings.derived import Extension
+from position_interpolation.settings.derived import Treatment
 from position_interpolation.settings.schema import RECALL, RUNNING, Config
 from position_interpolation.text import corpora, encoding, overlap, packing
 from position_interpolation.text.recall import RecallWindows
@@ -35,7 +35,7 @@ LATER = {"chunk": None}
 class Prepared:
     """An extension with a name. Its weights are made, or found, when they are first needed."""
 
-    extension: Extension
+    treatment: Treatment
     parts: dict[str, Any]  # everything that makes it, for signatures
     weights: Callable[[], Path | None]  # tunes if need be; returns the folder of the weights, None if they are random
     config: Config
@@ -50,7 +50,7 @@ class Prepared:
     def is_tuned(self) -> bool:
         """Whether no tuning is left to do."""
         place = self.checkpoint
-        return place is None or self.extension.steps in checkpoints.finished_steps(place.parent)
+        return place is None or self.treatment.steps in checkpoints.finished_steps(place.parent)
 
     @property
     def cache(self) -> Path:
@@ -71,14 +71,14 @@ class Prepared:
     def model(self) -> Any:
         """The model on its device, in its precision; loaded when first needed."""
         chosen = self.config.compute
-        wanted = self.config.model, self.cache, self.config.method, self.extension.factor
+        wanted = self.config.model, self.cache, self.config.method, self.treatment.factor
         built = extending.extended_config(*wanted)
         dtype = compute.DTYPES[compute.dtype(chosen)]
         if self.place is None:
             model = loading.random(built, self.config.seed, dtype)
         else:
             model = loading.load(self.place, built, dtype)
-        rope.check_rotation(model, extending.rotation(*wanted), self.extension.method)
+        rope.check_rotation(model, extending.rotation(*wanted), self.treatment.method)
         if chosen.compile:
             compute.compile_layers(model)
         return model.to(compute.device(chosen))
@@ -90,7 +90,7 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
     The listener is then called with training losses.
     """
     cache = Path(config.paths.cache)
-    wanted = derived.extension(config)
+    wanted = derived.treatment(config)
     base = loading.folder(config.model, cache)
     tokenizer = loading.tokenizer(config.model, cache)
     parts: dict[str, Any] = {
@@ -102,23 +102,33 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
     }
     if wanted.steps == 0:
         return Prepared(wanted, parts, lambda: base, config)
-    extended = extending.extended_config(config.model, cache, derived.tuned(config.method), wanted.factor)
+    _check_start(config, wanted.factor)
+    streams, fingerprints, pieces = _training_text(config, tokenizer, cache)
+    recipe = _recipe(config, fingerprints, encoding.tokenizer_sha256(tokenizer))
+    folder = _training_folder(config, wanted.factor, {**parts, "training": recipe})
+    sequences = _sequences(config, streams, encoding.bos(tokenizer))
+    tune = partial(_tune, config, wanted.factor, sequences, folder, listener)
+    parts |= {"training": recipe, "steps": wanted.steps}
+    return Prepared(wanted, parts, tune, config, checkpoints.at(folder, wanted.steps), pieces)
+
+
+def _check_start(config: Config, factor: float) -> None:
+    """Refuse what tuning cannot start from: a base whose attention cannot be shared out, another's checkpoint."""
+    extended = extending.extended_config(config.model, Path(config.paths.cache), derived.tuned(config.method), factor)
     if config.compute.context_parallel > 1:
         loading.check_full_attention(extended)
     if config.train.resume_from is not None:
         extending.check_checkpoint(Path(config.train.resume_from), extended)
-    streams, data, seen = _training_text(config, tokenizer, cache)
-    parts["training"] = _recipe(config, data, encoding.tokenizer_sha256(tokenizer))
-    # Scaling that comes after tuning changes what is measured, not what is trained.
-    architecture = extending.architecture_sha256(config.model, cache, derived.tuned(config.method), wanted.factor)
-    folder = Path(config.paths.runs) / "training" / records.signature({**parts, "architecture": architecture})
-    parts["steps"] = wanted.steps
-    train, bos = config.train, encoding.bos(tokenizer)
-    count = train.steps * train.batch_size
-    windows = packing.PackedWindows(streams, dict(train.mixture), derived.sequence(config), count, config.seed, bos)
-    dataset = windows if train.chunk is None else SkippedPositions(windows, wanted.window, config.seed)
-    tune = partial(_tune, config, wanted, dataset, folder, listener)
-    return Prepared(wanted, parts, tune, config, checkpoints.at(folder, wanted.steps), seen)
+
+
+def _training_folder(config: Config, factor: float, parts: dict[str, Any]) -> Path:
+    """Where a training keeps its checkpoints, named by what decides their weights.
+
+    Scaling that comes after tuning changes what is measured, not what is trained.
+    """
+    cache, method = Path(config.paths.cache), derived.tuned(config.method)
+    architecture = extending.architecture_sha256(config.model, cache, method, factor)
+    return Path(config.paths.runs) / "training" / records.signature({**parts, "architecture": architecture})
 
 
 def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict[str, Any]:
@@ -162,24 +172,32 @@ def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[Streams
     return streams, fingerprints, overlap.joined([overlap.pieces(text, cache) for text in texts.values()])
 
 
+def _sequences(config: Config, streams: Streams, bos: int | None) -> Sequences:
+    """The training sequences, in the order in which the steps read them."""
+    train = config.train
+    count = train.steps * train.batch_size
+    windows = packing.PackedWindows(streams, dict(train.mixture), derived.sequence(config), count, config.seed, bos)
+    return windows if train.chunk is None else SkippedPositions(windows, derived.reach(config), config.seed)
+
+
 def _tune(
-    config: Config, wanted: Extension, dataset: Sequences, folder: Path, listener: Callable[[dict[str, float]], None]
+    config: Config, factor: float, sequences: Sequences, folder: Path, listener: Callable[[dict[str, float]], None]
 ) -> Path:
+    """Train to the last step, or find that it was done; return the last checkpoint."""
     train, chosen, processes = config.train, config.compute, distributed.processes()
     readers = processes // chosen.context_parallel  # groups of processes, each with sequences of its own
-    stretch = derived.sequence(config) // chosen.context_parallel
+    stretch = derived.sequence(config) // chosen.context_parallel  # tokens of a sequence that one process reads
+    most = max(1, compute.tokens_per_forward(chosen, tuning=True) // stretch)  # sequences of a forward
     method, cache = derived.tuned(config.method), Path(config.paths.cache)
-    build = partial(extending.build, config.model, cache, method, wanted.factor, config.seed)
+    build = partial(extending.build, config.model, cache, method, factor, config.seed, shards=processes)
     # Jobs of a parallel sweep may want different steps of one training. Of a job's processes only the first locks.
     with files.locked(folder / "training") if distributed.is_first() else nullcontext():
         return training.tune(
-            partial(build, shards=processes),
-            dataset,
+            build,
+            sequences,
             train,
             folder,
-            micro_batch=_micro_batch(
-                train.batch_size // readers, max(1, compute.tokens_per_forward(chosen, tuning=True) // stretch)
-            ),
+            micro_batch=_micro_batch(train.batch_size // readers, most),
             chosen=chosen,
             seed=config.seed,
             listener=listener,

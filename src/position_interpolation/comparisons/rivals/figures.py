@@ -56,7 +56,7 @@ def frontier_figure(rows: Sequence[Record]) -> Figure:
 
 def frontier(rows: Sequence[Record]) -> dict[Extension, Place]:
     """Where each extension of one factor lies, in the order of tables; those that lack a number are left out."""
-    places = {one.extension: (one.ratio(True), one.ratio(False)) for one in compared(rows, [])}
+    places = {one.extension: (one.ratio(one.base_window), one.ratio(one.reach)) for one in compared(rows, [])}
     return {item: (inside, past) for item, (inside, past) in places.items() if inside is not None and past is not None}
 
 

@@ -19,17 +19,18 @@ class Compared:
     shown: Sequence[Record]  # the same with seeds pooled
     keys: Sequence[Record]  # passkey retrieval by one rule, seeds pooled
 
-    def window(self, inside: bool) -> int:
-        """L or L'."""
-        return self.extension.base_window if inside else self.reach
+    @property
+    def base_window(self) -> int:
+        """L in tokens."""
+        return self.extension.base_window
 
-    def perplexity(self, inside: bool) -> Record | None:
-        """At L, or at L'."""
-        return select.find(self.shown, self.extension, "perplexity", self.window(inside), "token")
+    def perplexity(self, window: int) -> Record | None:
+        """At L or L'."""
+        return select.find(self.shown, self.extension, "perplexity", window, "token")
 
-    def ratio(self, inside: bool) -> Effect | None:
+    def ratio(self, window: int) -> Effect | None:
         """Perplexity at L or L' over that of the base at L, paired by document and over all seeds of tuning."""
-        return seeds.over_base(self.rows, self.extension, self.window(inside))
+        return seeds.over_base(self.rows, self.extension, window)
 
     def passkey(self, metric: str) -> Record | None:
         """Success or k_max in prompts of L'."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from position_interpolation.comparisons.rivals.measured import Compared, compared
+from position_interpolation.comparisons.rivals.measured import compared
 from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, fill
 from position_interpolation.evidence import select
+from position_interpolation.evidence.comparison import Effect
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text, rate_text
 from position_interpolation.tasks.passkey import rules
@@ -16,10 +17,18 @@ NAMED = (
     *(Column(column.name, lambda one, *_, of=column.of: of(one.extension)) for column in EXTENSION[2:]),
 )
 NUMBERS = (
-    Column("at L", lambda one, *_: one.perplexity(True), perplexity_text, measured=True, optional=True),
-    Column("at L'", lambda one, *_: one.perplexity(False), perplexity_text, measured=True),
-    Column("at L / base at L", lambda one, *_: _ratio(one, True), "{:.3f}".format, measured=True, optional=True),
-    Column("at L' / base at L", lambda one, *_: _ratio(one, False), "{:.3f}".format, measured=True, optional=True),
+    Column("at L", lambda one, *_: one.perplexity(one.base_window), perplexity_text, measured=True, optional=True),
+    Column("at L'", lambda one, *_: one.perplexity(one.reach), perplexity_text, measured=True),
+    Column(
+        "at L / base at L",
+        lambda one, *_: _ratio(one.ratio(one.base_window)),
+        "{:.3f}".format,
+        measured=True,
+        optional=True,
+    ),
+    Column(
+        "at L' / base at L", lambda one, *_: _ratio(one.ratio(one.reach)), "{:.3f}".format, measured=True, optional=True
+    ),
     Column("Keys found", lambda one, *_: one.passkey("success"), rate_text, measured=True, optional=True),
     Column("k_max", lambda one, *_: one.passkey("k_max"), measured=True, optional=True),
 )
@@ -46,6 +55,5 @@ def caption(rows: Sequence[Record], keys: Sequence[Record]) -> str:
     return said
 
 
-def _ratio(one: Compared, inside: bool) -> Cell:
-    effect = one.ratio(inside)
+def _ratio(effect: Effect | None) -> Cell:
     return Cell() if effect is None else Cell(effect.value, effect.low, effect.high, effect.documents)

@@ -1,1 +1,5 @@
-"""Settings compared on a page: learning rates, choices that the paper leaves open."""
+"""Settings of the configuration that an experiment varies, compared on a page in one of three ways.
+
+A sweep over learning rates is a table and a map by rate and steps (`figures`). Settings of methods alone are a grid
+(`grids`, `maps`). Anything else is a choice that the paper leaves open, against ours, which is measured first.
+"""

@@ -55,7 +55,7 @@ def _edge(rows: Sequence[Record], best: Setting) -> str:
 
 
 def _choices(rows: Sequence[Record], item: Extension, most: float) -> Iterator[Case]:
-    first, *others = tables.settings(tables.under_extension(rows, item))
+    first, *others = tables.settings_of(tables.under_extension(rows, item))
     for setting in others:
         changed = [(key, value) for key, value in setting if dict(first).get(key) != value]
         if len(changed) == 1:

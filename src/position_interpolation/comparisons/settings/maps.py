@@ -34,8 +34,8 @@ def _short(perplexity: float) -> str:
 
 
 NUMBERS = (
-    Number("inside", "perplexity at L", lambda one: one.perplexity(True), _short, True),
-    Number("extended", "perplexity at L'", lambda one: one.perplexity(False), _short, True),
+    Number("inside", "perplexity at L", lambda one: one.perplexity(one.base_window), _short, True),
+    Number("extended", "perplexity at L'", lambda one: one.perplexity(one.reach), _short, True),
     Number("keys", "keys found, per cent", lambda one: one.passkey("success"), lambda rate: f"{100 * rate:.0f}", False),
 )
 
@@ -59,10 +59,10 @@ def map_figure(grid: Grid, what: Number) -> Figure:
     rows, columns = grid.values(down), grid.values(across)
     cells: dict[str, dict[tuple[int, int], float]] = {}
     for one, setting in grid.lines:
-        place, found = (number(setting, down), number(setting, across)), what.of(one)
-        if found is not None and place[0] is not None and place[1] is not None:
+        row, column, found = number(setting, down), number(setting, across), what.of(one)
+        if row is not None and column is not None and found is not None:
             panel = cells.setdefault(_title(one.extension, setting, more), {})
-            panel[rows.index(place[0]), columns.index(place[1])] = found.value
+            panel[rows.index(row), columns.index(column)] = found.value
     figure, panels = drawing.panels(*[0.55 + 0.2 * len(rows)] * len(cells))
     ends = [value for known in cells.values() for value in known.values()] if what.lower else [0.0, 1.0]
     for axes, (title, known) in zip(panels, cells.items(), strict=True):

@@ -21,7 +21,7 @@ def setting_of(record: Record) -> Setting:
     return tuple((record.settings or {}).items())
 
 
-def settings(rows: Sequence[Record]) -> list[Setting]:
+def settings_of(rows: Sequence[Record]) -> list[Setting]:
     """The settings of some records in the order in which they were first measured."""
     return list(dict.fromkeys(map(setting_of, rows)))
 
@@ -33,12 +33,12 @@ def under(rows: Sequence[Record], setting: Setting) -> list[Record]:
 
 def is_sweep(rows: Sequence[Record]) -> bool:
     """Whether these records compare learning rates and nothing else, some of them at an extension's own window L'."""
-    return all([key for key, _ in setting] == [RATE] for setting in settings(rows)) and bool(swept(rows))
+    return all([key for key, _ in setting] == [RATE] for setting in settings_of(rows)) and bool(swept(rows))
 
 
 def by_rate(rows: Sequence[Record]) -> list[Setting]:
     """The settings of a sweep by ascending rate."""
-    return sorted(settings(rows), key=rate)
+    return sorted(settings_of(rows), key=rate)
 
 
 def rate(setting: Setting) -> float:
@@ -102,7 +102,7 @@ def choices_table(rows: Sequence[Record]) -> Table:
     )
     caption = _caption(rows, "by evaluation window, under each setting")
     caption += " The change is paired by document, against the setting measured first, which is ours."
-    lines = [(item, setting) for item in ordered(rows) for setting in settings(under_extension(rows, item))]
+    lines = [(item, setting) for item in ordered(rows) for setting in settings_of(under_extension(rows, item))]
     return fill(lines, columns, caption)
 
 
@@ -113,7 +113,7 @@ def under_extension(rows: Sequence[Record], extension: Extension) -> list[Record
 
 def against_first(rows: Sequence[Record], extension: Extension, setting: Setting) -> comparison.Effect | None:
     """Perplexity at L' under a setting over that under the first; None for the first itself, or if nothing pairs."""
-    first = settings(under_extension(rows, extension))[0]
+    first = settings_of(under_extension(rows, extension))[0]
     if setting == first:
         return None
     ours, other = (

@@ -27,7 +27,7 @@ def measurements(prepared: Prepared, task: BenchmarksTask) -> Iterator[Measureme
     The base's scores are kept like the extension's own. So all extensions of a sweep share them, and the base is loaded
     only if they are not there yet.
     """
-    base = None if prepared.extension.method == "none" else _base(prepared)
+    base = None if prepared.treatment.method == "none" else _base(prepared)
     asked = [questions.load(prepared.config.data, name, task.questions) for name in task.sets]
     for one in asked:
 
@@ -73,7 +73,7 @@ def _scored_by(prepared: Prepared, asked: Questions) -> dict[str, Any]:
 def _score(prepared: Prepared, asked: Questions) -> Scores:
     config = prepared.config
     built = choices.prompts(prepared.tokenizer, asked.items, config.model.window, bos_of(prepared, True))
-    label = f"{asked.name}, {prepared.extension.method} x{prepared.extension.factor:g}"
+    label = f"{asked.name}, {prepared.treatment.method} x{prepared.treatment.factor:g}"
     model = prepared.model  # tuned, if need be, before the bar starts
     with Progress(label, sum(len(prompt.tokens) for prompt in built), "tokens") as bar:
         found = choices.log_likelihoods(model, built, compute.tokens_per_forward(config.compute), bar)

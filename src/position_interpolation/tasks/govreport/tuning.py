@@ -42,7 +42,7 @@ def tuned_on_summaries(prepared: Prepared, task: GovReportTask, pairs: Pairs, le
 
     def build(start: Path | None) -> Any:
         """The extension, or a checkpoint of this stage, in float32, whatever the precision of evaluation."""
-        wanted, start = prepared.extension, start or prepared.place
+        wanted, start = prepared.treatment, start or prepared.place
         shards = distributed.processes()
         method = derived.tuned(config.method)
         return extending.build(config.model, prepared.cache, method, wanted.factor, config.seed, start, shards)

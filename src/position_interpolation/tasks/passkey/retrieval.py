@@ -6,9 +6,9 @@ is greedy. `task.match` says what must match:
 
 - `key`: every digit, and nothing else. What every answer begins with, a lone space on most tokenizers, belongs to the
   prompt: a model that prefers another word there has not lost the key.
-- `strict`: that beginning as well. So it also tests the model's taste in words. - `number`: the first number written
-freely after the prompt, as in YaRN's and LongRoPE's scripts. The prompt is shorter,
-  so that what is written, ten tokens for five digits, still ends with the window.
+- `strict`: that beginning as well. So it also tests the model's taste in words.
+- `number`: the first number written freely after the prompt, as in YaRN's and LongRoPE's scripts. The prompt is
+  shorter, so that what is written, ten tokens for five digits, still ends with the window.
 
 The filler of each trial starts at another of its tokens. Trials that differed in the key alone would hardly count as
 several, and success would depend on where a distance cuts the filler. A key's distance k is counted in tokens from the
@@ -53,7 +53,8 @@ def writing(digits: int) -> int:
 def build(tokenizer: Any, key: str, distance: int, window: int, phase: int = 0, match: str = "key") -> Probe:
     """The prompt whose key lies `distance` tokens before its end; with its answer it fills `window` positions.
 
-    Before and after the key the filler starts at its token number `phase`. `match` decides where the answer begins.
+    It is the announcement, filler, the lines with the key, filler again and the question. Each stretch of filler begins
+    with the filler's token number `phase`. `match` decides where the answer begins.
 
     Raises:
         UsageError: the window is too small for the prompt's fixed lines.
@@ -61,25 +62,30 @@ def build(tokenizer: Any, key: str, distance: int, window: int, phase: int = 0, 
     begin = head(tokenizer)
     before, digits = split(tokenizer, BEFORE_KEY, key)
     after = encode(tokenizer, AFTER_KEY.format(key=key))
-    question = encode(tokenizer, QUESTION)
-    asked, answer = split(tokenizer, QUESTION + " ", key)
-    lead = asked[len(question) :]
-    if match == "key":
-        question, lead = asked, []
-    answer = lead + answer
-    room = max(len(answer), writing(len(key))) if match == "number" else len(answer)
-    nearest = len(digits) + len(after) + len(question)
-    # The last answer token is predicted, never read, so prompt and answer fill window + 1 ids.
-    filler = window + 1 - room - len(begin) - len(before) - nearest
+    question, lead, key_ids = _question(tokenizer, key, match)
+    answer = [*lead, *key_ids]
+    written = max(len(answer), writing(len(key))) if match == "number" else len(answer)
+    nearest = len(digits) + len(after) + len(question)  # the distance of a key without filler behind it
+    # The last token written is predicted, never read, so prompt and answer fill window + 1 ids.
+    filler = window + 1 - len(begin) - len(before) - nearest - written
     if filler < 0:
         raise UsageError(
             f"a window of {window} is too small for the passkey prompt: it needs {window - filler}; set a longer "
             "context or task.window, or larger task.lengths"
         )
     behind = min(max(distance - nearest, 0), filler)
-    ahead, between = (fill(tokenizer, count, phase) for count in (filler - behind, behind))
+    ahead, between = fill(tokenizer, filler - behind, phase), fill(tokenizer, behind, phase)
     prompt = [*begin, *ahead, *before, *digits, *after, *between, *question]
     return Probe(tuple(prompt), tuple(answer), len(lead), key, label=distance, distance=behind + nearest)
+
+
+def _question(tokenizer: Any, key: str, match: str) -> tuple[list[int], list[int], list[int]]:
+    """The question at a prompt's end, the tokens with which every answer begins, and the key's own that follow them."""
+    question = encode(tokenizer, QUESTION)
+    asked, key_ids = split(tokenizer, QUESTION + " ", key)
+    if match == "key":
+        return asked, [], key_ids
+    return question, asked[len(question) :], key_ids
 
 
 def probes(
@@ -92,12 +98,11 @@ def probes(
     """
     generator = random.Random(seed)
     period = len(encode(tokenizer, FILLER))
-
-    def trial(distance: int) -> Probe:
-        key = str(generator.randrange(10 ** (digits - 1), 10**digits))
-        return build(tokenizer, key, distance, window, generator.randrange(period), match)
-
-    built = [trial(distance) for distance in distances(window, count) for _ in range(trials)]
+    built = []
+    for distance in distances(window, count):
+        for _ in range(trials):
+            key = str(generator.randrange(10 ** (digits - 1), 10**digits))
+            built.append(build(tokenizer, key, distance, window, generator.randrange(period), match))
     tokens = sorted({len(probe.answer) - probe.lead for probe in built})
     if match != "number" and len(tokens) > 1:
         raise UsageError(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from position_interpolation.settings.derived import extension
+from position_interpolation.settings.derived import treatment
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Config, Task
 
@@ -16,5 +16,5 @@ class RotationTask(Task):
 
 def check(config: Config, task: RotationTask) -> None:
     """Refuse tuning, which changes no frequency."""
-    if extension(config).steps:
+    if treatment(config).steps:
         raise UsageError(f"task={task.name} is the same after any tuning: add train=untuned")

@@ -20,7 +20,7 @@ def measurements(prepared: Prepared, task: RotationTask) -> Iterator[Measurement
 
     def measure() -> list[Measured]:
         base = extending.geometry(base_config(model, prepared.cache), model.window)
-        return list(numbers(base, extending.rotation(model, prepared.cache, method, prepared.extension.factor)))
+        return list(numbers(base, extending.rotation(model, prepared.cache, method, prepared.treatment.factor)))
 
     yield Measurement({"extension": prepared.parts, "rotation": 1}, measure, dtype="float64")
 

@@ -23,7 +23,7 @@ def measurements(prepared: Prepared) -> Iterator[Measurement]:
 
     The records' task is called `tuning`, so that several tasks of one extension share a curve.
     """
-    steps, train = prepared.extension.steps, prepared.config.train
+    steps, train = prepared.treatment.steps, prepared.config.train
     if steps == 0:
         return
     sequence = derived.sequence(prepared.config)
