@@ -223,7 +223,7 @@ def test_attention_scaling_multiplies_scores_by_its_square(build_llama: Callable
 SCALED: list[dict[str, Any]] = [
     {"rope_type": "linear", "factor": 4.0},
     {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64},
-    {"rope_type": "yarn", "factor": 4.0},
+    {"rope_type": "yarn", "factor": 4.0, "truncate": False},
     {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0},
     {
         "rope_type": "longrope", "short_factor": [1.0] * 8, "long_factor": [float(i) for i in range(1, 9)],
@@ -277,6 +277,8 @@ def test_dynamic_scaling_is_the_base_itself_at_its_own_window(scaled_base: Calla
     with torch.inference_mode():
         built = extending.build(base, CACHE, Method("none"), 1.0, seed=0)
         torch.testing.assert_close(built(ids).logits, plain(ids).logits)
+        with pytest.raises(UsageError, match="changes with every longer text: read this base at most at its"):
+            built(torch.zeros(1, 257, dtype=torch.long))
     with pytest.raises(UsageError, match="takes L' for the base's window"):
         extending.extended_config(base, CACHE, Method("extrapolation"), 2.0)
 

@@ -36,6 +36,10 @@ OLD = {"rope_parameters": None, "rope_theta": 50.0}  # as configurations before 
             {"rope_parameters": {"rope_type": "linear", "rope_theta": 50.0, "factor": 0}},
             "factor=0 in config.json .*expected one above 0",
         ),
+        (
+            {"model_type": "qwen2", "layer_types": ["full_attention", *["sliding_attention"] * 3]},
+            "layers of sliding_attention and no sliding window: expected sliding_window, and",
+        ),
         ({"hidden_size": "many"}, "Field 'hidden_size' expected int, got str"),
         ({"intermediate_size": 688 * 2}, r"mlp.up_proj.weight of shape \(688, 256\), not \(1376, 256\)"),
     ],
@@ -59,6 +63,7 @@ def test_pickled_weights_are_not_read(tmp_path: Path) -> None:
     ("config", "slides"),
     [
         (LlamaConfig(max_position_embeddings=512), False),
+        (LlamaConfig(max_position_embeddings=512, sliding_window=128), False),  # a Llama has none, whatever is said
         (MistralConfig(max_position_embeddings=512, sliding_window=None), False),
         (MistralConfig(max_position_embeddings=512, sliding_window=4096), False),  # never reached
         (MistralConfig(max_position_embeddings=512, sliding_window=128), True),

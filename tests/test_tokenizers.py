@@ -12,7 +12,7 @@ import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import BPE, WordLevel
 from tokenizers.normalizers import NFC
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from position_interpolation.models import loading, tokenizing
 from position_interpolation.models.loading import ASSETS
@@ -110,6 +110,21 @@ def test_no_merge_is_left_out_by_chance(tmp_path: Path) -> None:
     assert encode(tokenizing.read(folder), text) == encode(tokenizing.read(ASSETS / "tiny"), text)
 
 
+def test_a_saved_tokenizer_is_read_by_others_as_by_us(tmp_path: Path) -> None:
+    """Here the class puts a space before a text, which tokenizer.json does not."""
+    folder = copied(tmp_path / "own")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    config |= {"tokenizer_class": "GPT2TokenizerFast", "add_prefix_space": True}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    ours = tokenizing.read(folder)
+    (tmp_path / "saved").mkdir()
+    tokenizing.save(ours, tmp_path / "saved")
+    text = "river stone"
+    theirs = AutoTokenizer.from_pretrained(folder)(text, add_special_tokens=False).input_ids
+    again = AutoTokenizer.from_pretrained(tmp_path / "saved")(text, add_special_tokens=False).input_ids
+    assert encode(ours, text) == again != theirs
+
+
 # Added tokens past the embeddings
 
 
@@ -125,6 +140,18 @@ def test_an_added_token_without_an_embedding_is_text_like_any_other(special: boo
     found = loading.tokenizer(model(folder), tmp_path)
     assert encode(found, text) == before
     assert found.decode(before) == text
+
+
+def test_what_has_no_embedding_does_not_come_back_where_it_is_saved(tmp_path: Path) -> None:
+    """As Alpaca's checkpoints have it: padding was added, and the embeddings were not."""
+    folder = copied(tmp_path / "own")
+    added = tokenizing.read(folder)
+    added.add_special_tokens({"pad_token": "[PAD]", "additional_special_tokens": ["river"]})
+    added.save_pretrained(folder)
+    loading.tokenizer(model(folder), tmp_path).save_pretrained(tmp_path / "saved")
+    saved = AutoTokenizer.from_pretrained(tmp_path / "saved")
+    assert max(saved("[PAD] in the river").input_ids) < 4096
+    assert (saved.pad_token, saved.bos_token) == (None, "<s>")
 
 
 def test_added_tokens_that_the_model_embeds_stay(tmp_path: Path, random_base: Callable[..., Model]) -> None:

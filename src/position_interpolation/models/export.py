@@ -11,7 +11,7 @@ import torch
 from transformers import GenerationConfig
 
 from position_interpolation.machine import files
-from position_interpolation.models import loading
+from position_interpolation.models import loading, tokenizing
 from position_interpolation.models.checkpoint import CONFIG
 
 GENERATION = "generation_config.json"
@@ -66,7 +66,7 @@ def _save(copy: Any, tokenizer: Any, place: Path, dtype: str, base: Path | None)
     if base is not None and (base / GENERATION).is_file():
         shutil.copyfile(base / GENERATION, place / GENERATION)
     tokenizer.model_max_length = copy.config.max_position_embeddings
-    tokenizer.save_pretrained(place)
+    tokenizing.save(tokenizer, place)
     path = place / CONFIG
     written = json.loads(path.read_text())
     scaling = dict(written["rope_parameters"])

@@ -27,7 +27,7 @@ FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, StrictDataclassError)
 
 # Parameters of YaRN that transformers takes for absent where they are 0.
-RATIOS_OR_NONE = ("mscale", "mscale_all_dim")
+MAY_BE_0 = ("mscale", "mscale_all_dim")
 
 # What a forward returns, whatever a folder's config.json says.
 OUTPUTS = {"return_dict": True, "output_hidden_states": False, "output_attentions": False}
@@ -107,7 +107,7 @@ def _check_config(config: Any, place: Path, window: int) -> None:
     if config.rope_parameters.get("partial_rotary_factor", 1) != 1:
         raise UsageError(f"{place} rotates only a part of each head: expected a model that rotates all of it")
     for name, stated in config.rope_parameters.items():
-        if isinstance(stated, int | float) and stated <= 0 and name not in RATIOS_OR_NONE:
+        if isinstance(stated, int | float) and not isinstance(stated, bool) and stated <= 0 and name not in MAY_BE_0:
             raise UsageError(f"{name}={stated} in config.json of {place} is no parameter of RoPE: expected one above 0")
     if getattr(config, "is_causal", True) is False:
         raise UsageError(f"{place} sees what follows a token (is_causal in config.json): expected a causal model")
@@ -115,6 +115,15 @@ def _check_config(config: Any, place: Path, window: int) -> None:
     if sliding is not None and sliding < 1:
         raise UsageError(
             f"sliding_window={sliding} in config.json of {place} makes no sense: expected null, or at least 1"
+        )
+    if (
+        sliding is None
+        and config.model_type != "llama"
+        and "sliding_attention" in (getattr(config, "layer_types", None) or ())
+    ):
+        raise UsageError(
+            f"config.json of {place} has layers of sliding_attention and no sliding window: expected sliding_window, "
+            "and use_sliding_window=true where there is such a key; correct layer_types, or these"
         )
     if config.max_position_embeddings != window:
         raise UsageError(
@@ -148,6 +157,8 @@ def _llama(shape: Architecture, window: int) -> Any:
 def reaches(config: Any) -> tuple[int | None, ...]:
     """How many positions each layer sees, including its own; None if it sees all before."""
     layers = config.num_hidden_layers
+    if config.model_type == "llama":  # which ignores what its configuration may say of sliding windows
+        return (None,) * layers
     kinds = getattr(config, "layer_types", None) or ["sliding_attention"] * layers
     sliding = getattr(config, "sliding_window", None)
     return tuple(None if kind == "full_attention" else sliding for kind in kinds)
@@ -200,7 +211,19 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
                 "config.json; copy the model again or correct model.location"
             )
     check_finite(model, f"{place} has", "copy the model again or correct model.location")
+    if model.config.rope_parameters.get("rope_type") == "dynamic":
+        model.model.rotary_emb.register_forward_pre_hook(_refuse_past_window, with_kwargs=True)
     return model.eval()
+
+
+def _refuse_past_window(rotary: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+    """Past L this type's frequencies are those of the longest text so far, and numbers would depend on an order."""
+    positions = named["position_ids"] if "position_ids" in named else arguments[-1]
+    if int(positions.max()) >= rotary.config.max_position_embeddings:
+        raise UsageError(
+            "rope type 'dynamic' changes with every longer text: read this base at most at its own window of "
+            f"{rotary.config.max_position_embeddings} tokens"
+        )
 
 
 def _named(key: Any) -> str:

@@ -14,6 +14,8 @@ FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "voc
 # Packages with which transformers makes a fast tokenizer, if the folder has none.
 CONVERTERS = ("sentencepiece", "tiktoken", "protobuf")
 MODULES = {"protobuf": "google.protobuf"}
+PARTS = ("normalizer", "pre_tokenizer")  # of tokenizer.json, which decide how text is split
+PLAIN = "TokenizersBackend"  # the class that takes them as they are; in transformers 4 PreTrainedTokenizerFast
 
 
 def read(place: Path) -> Any:
@@ -49,7 +51,7 @@ def _as_the_file_says(tokenizer: Any, path: Path) -> None:
     """
     backend = tokenizer.backend_tokenizer
     if path.is_file():
-        for part in ("normalizer", "pre_tokenizer"):
+        for part in PARTS:
             stated = getattr(Tokenizer.from_file(str(path)), part)
             if _state(stated) != _state(getattr(backend, part)):
                 setattr(backend, part, stated)
@@ -88,6 +90,28 @@ def embedded(tokenizer: Any, embeddings: int) -> Any:
         )
     state = json.loads(tokenizer.backend_tokenizer.to_str())
     known = [token for token in state["added_tokens"] if token["id"] < embeddings]
-    if len(known) < len(state["added_tokens"]):
+    strange = {token["content"] for token in state["added_tokens"]} - {token["content"] for token in known}
+    if strange:
         tokenizer._tokenizer = Tokenizer.from_str(json.dumps({**state, "added_tokens": known}))
+        for name, token in tokenizer.special_tokens_map.items():  # else they come back where it is saved and read
+            if token in strange:
+                setattr(tokenizer, name, None)
+        tokenizer.extra_special_tokens = [token for token in tokenizer.extra_special_tokens if token not in strange]
+        tokenizer.init_kwargs.pop("added_tokens_decoder", None)
     return tokenizer
+
+
+def save(tokenizer: Any, place: Path) -> None:
+    """Write a tokenizer so that plain transformers reads text as we do.
+
+    Where the class that it names would split text in another way, it names the one that takes tokenizer.json as it is.
+    (transformers does not heed that for model types that have a class of their own, such as qwen2.)
+    """
+    tokenizer.save_pretrained(place)
+    found = AutoTokenizer.from_pretrained(place, trust_remote_code=False).backend_tokenizer
+    ours = tokenizer.backend_tokenizer
+    if any(_state(getattr(found, part)) != _state(getattr(ours, part)) for part in PARTS):
+        path = place / "tokenizer_config.json"
+        stated = {**json.loads(path.read_text()), "tokenizer_class": PLAIN}
+        stated.pop("add_prefix_space", None)
+        path.write_text(json.dumps(stated, indent=2, ensure_ascii=False) + "\n")
