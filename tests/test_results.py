@@ -116,11 +116,8 @@ DIGESTS = {
     "positions/smollm2": "bf26aeed2e466e0e",
     "smollm2_extend/smollm2": "d9569faaeb3c9645",
     "table1_pg19/smollm2": "c43f9b4ee88c7645",
-    "table2_proof_pile/tiny_50m": "12731783c20353c6",
-    "table3_steps/tiny_50m": "993a2714024fac89",
     "table4_passkey/smollm2": "aeeff869d090d414",
     "table5_benchmarks/smollm2": "ff8d46764fb8040c",
-    "table5_benchmarks/tiny_50m": "4022251b79ee5175",
     "table6_govreport/tiny_50m": "bf9b3ed64b1285bb",
     "theory/tiny": "25b3ed079f5822cf",
 }
