@@ -60,7 +60,7 @@ def test_readers_are_told_where_the_window_ends(
     run(launch.typed(launch.composed([*asked, f"task.folder={tmp_path / 'long'}", "wandb=disabled", *places])))
     assert AutoTokenizer.from_pretrained(tmp_path / "long").model_max_length == 200
     assert "--max-model-len 200" in (tmp_path / "long" / "README.md").read_text()
-    assert f"Exported short, pi x2, untuned: {tmp_path / 'long'}, window 200" in capsys.readouterr().out
+    assert f"Exported short, pi x2, untuned: {tmp_path / 'long'}, float16, window 200" in capsys.readouterr().out
 
 
 def test_a_tuning_that_nobody_ran_before_is_announced(

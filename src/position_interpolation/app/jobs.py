@@ -45,7 +45,8 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
         others, base = {card.NAME: card.card(config, prepared)}, loading.folder(config.model, prepared.cache)
         export.export(model, prepared.tokenizer, place, config.task.dtype, others, base)
         print(
-            f"Exported {called}: {place}, window {wanted.window} (vllm serve {place} --max-model-len {wanted.window})"
+            f"Exported {called}: {place}, {config.task.dtype}, window {wanted.window} "
+            f"(vllm serve {place} --max-model-len {wanted.window})"
         )
     return []
 
