@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from position_interpolation.app import launch
 from position_interpolation.app.run import run
 from position_interpolation.models.rope import inverse_frequencies
+from position_interpolation.settings.places import ASSETS
 
 
 @pytest.fixture
@@ -61,6 +63,16 @@ def test_readers_are_told_where_the_window_ends(
     assert AutoTokenizer.from_pretrained(tmp_path / "long").model_max_length == 200
     assert "--max-model-len 200" in (tmp_path / "long" / "README.md").read_text()
     assert f"Exported short, pi x2, untuned: {tmp_path / 'long'}, float16, window 200" in capsys.readouterr().out
+
+
+def test_weights_are_rounded_once_whatever_they_are_measured_in(tmp_path: Path) -> None:
+    launch.register()
+    asked = ["model=tiny", "method=pi", "context=x2", "train=untuned", "task=export", f"task.folder={tmp_path / 'out'}"]
+    places = [f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")]
+    run(launch.typed(launch.composed([*asked, *places, "compute.dtype=bfloat16", "wandb=disabled"])))
+    ours, base = (load_file(place / "model.safetensors") for place in (tmp_path / "out", ASSETS / "tiny"))
+    assert ours.keys() == base.keys()
+    assert all(torch.equal(ours[name], base[name]) for name in base), "tiny is float16, as the export is"
 
 
 def test_a_tuning_that_nobody_ran_before_is_announced(

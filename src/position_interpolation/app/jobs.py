@@ -5,6 +5,8 @@ from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
+import torch
+
 from position_interpolation.app import keep
 from position_interpolation.app.tracking import Tracker
 from position_interpolation.evidence import records
@@ -40,8 +42,9 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
             f"note: {called}: no checkpoint of these settings in {config.paths.runs}, so it is tuned first",
             file=sys.stderr,
         )
-    model = prepared.model
+    _ = prepared.place  # tuned, if need be, by all processes
     if distributed.is_first():
+        model = prepared.loaded(torch.float32)  # whatever it is measured in; a second rounding would be one too many
         others, base = {card.NAME: card.card(config, prepared)}, loading.folder(config.model, prepared.cache)
         export.export(model, prepared.tokenizer, place, config.task.dtype, others, base)
         print(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from position_interpolation.evidence import records
 from position_interpolation.machine import files
+from position_interpolation.settings.jobs import ExportTask
 from position_interpolation.settings.schema import Config
 from position_interpolation.text import corpora
 
@@ -24,6 +25,7 @@ def is_ours(folder: Path) -> bool:
 
 def card(config: Config, prepared: "Prepared") -> str:
     """Markdown for the folder's README.md, with the front matter that the hub reads."""
+    assert isinstance(config.task, ExportTask)
     wanted, train = prepared.treatment, config.train
     recipe = [
         f"- {wanted.steps} steps of {train.batch_size} sequences, AdamW {train.beta1} / {train.beta2}, learning rate "
@@ -57,6 +59,7 @@ def card(config: Config, prepared: "Prepared") -> str:
             "## Where it comes from",
             "",
             f"- base weights, sha256: `{prepared.parts['weights']}`",
+            f"- weights here: {config.task.dtype}, rounded from float32 (`task.dtype`)",
             f"{SIGNATURE}`{records.signature(prepared.parts)}`",
             f"- code: {records.commit() or 'not under version control'}; "
             + ", ".join(f"{name} {version}" for name, version in records.versions().items()),

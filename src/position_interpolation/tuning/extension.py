@@ -71,17 +71,21 @@ class Prepared:
     def model(self) -> Any:
         """The model on its device, in its precision; loaded when first needed."""
         chosen = self.config.compute
+        model = self.loaded(compute.DTYPES[compute.dtype(chosen)])
+        if chosen.compile:
+            compute.compile_layers(model)
+        return model.to(compute.device(chosen))
+
+    def loaded(self, dtype: Any) -> Any:
+        """The model in a precision, before it goes to a device."""
         wanted = self.config.model, self.cache, self.config.method, self.treatment.factor
         built = extending.extended_config(*wanted)
-        dtype = compute.DTYPES[compute.dtype(chosen)]
         if self.place is None:
             model = loading.random(built, self.config.seed, dtype)
         else:
             model = loading.load(self.place, built, dtype)
         rope.check_rotation(model, extending.rotation(*wanted), self.treatment.method)
-        if chosen.compile:
-            compute.compile_layers(model)
-        return model.to(compute.device(chosen))
+        return model
 
 
 def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Prepared:
