@@ -13,7 +13,6 @@ Mark = tuple[float, float, float]  # place, lower and upper end, all in points
 STEP = 3.6  # points between two lines, where places are far enough apart
 SHARE = 0.5  # of the room between two places of one line that the lines may take
 WIDE, HIGH = 2.5, 2.0  # marks that come nearer than this many points, across and upwards, lie over each other
-EDGE = 5.0  # points from the end of the axis that a mark, whole, needs
 POINTS = 72  # an inch
 
 
@@ -82,4 +81,4 @@ def _margin(axes: Axes, marks: list[list[Mark]]) -> float:
     """Points by which a mark can move before it reaches an end of the axis."""
     places = [mark[0] for line in marks for mark in line]
     left, right = (end * POINTS / axes.figure.dpi for end in axes.bbox.intervalx)
-    return max(0.0, min(min(places) - left, right - max(places)) - EDGE)
+    return max(0.0, min(min(places) - left, right - max(places)) - WIDE)

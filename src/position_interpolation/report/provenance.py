@@ -6,6 +6,7 @@ from position_interpolation.evidence import paper, select, step_counts
 from position_interpolation.evidence.extensions import extension_of, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, thousands
+from position_interpolation.settings.schema import RECALL
 from position_interpolation.tasks.benchmarks.tables import by_sample
 from position_interpolation.tasks.longppl import tables as longppl
 from position_interpolation.tasks.passkey import rules
@@ -112,7 +113,10 @@ def _models(records: Sequence[Record]) -> Iterator[str]:
         wanted = paper.TUNED.get(item.method)
         if item.steps and wanted and item.steps != wanted and not item.control:
             yield f"Tuning: {item.label}; the paper's {item.method_name} is tuned {wanted} steps."
-    if any("PoSE" in str(record.data.get("name")) for record in records if page.is_loss(record)):
+    mixtures = _unique(record.data.get("name") for record in records if page.is_loss(record))
+    for mixture in (text for text in mixtures if RECALL in text):
+        yield f"Tuning text: {mixture}; recall is made-up text that asks for keys, of which the paper's has none."
+    if any("PoSE" in text for text in mixtures):
         yield "Tuning: on short chunks whose positions skip (PoSE, arXiv:2309.10400), for whole windows."
 
 

@@ -6,6 +6,7 @@ from position_interpolation.comparisons.rivals.measured import compared
 from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, fill
 from position_interpolation.evidence import select
 from position_interpolation.evidence.comparison import Effect
+from position_interpolation.evidence.extensions import extension_of
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text, rate_text
 from position_interpolation.tasks.passkey import rules
@@ -44,12 +45,14 @@ def rivals_table(rows: Sequence[Record], keys: Sequence[Record]) -> Table:
 
 def caption(rows: Sequence[Record], keys: Sequence[Record]) -> str:
     """What the numbers are, and on how many documents and trials they rest."""
+    paired = ", and over the base's at L, paired by document" if any(row.method == "none" for row in rows) else ""
     said = (
-        f"Perplexity on {select.text(rows)}, stride {rows[0].stride}, protocol token, and over the base's at L, paired "
-        "by document. In brackets 95 % intervals: over documents, and over seeds where there are several; the ratios "
-        "of one seed of tuning are widened by what seeds are known to differ."
+        f"Perplexity on {select.text(rows)}, stride {rows[0].stride}, protocol token{paired}. In brackets 95 % "
+        "intervals: over documents, and over seeds where there are several; the ratios of one seed of tuning are "
+        "widened by what seeds are known to differ."
     )
-    trials = [row for row in keys if (row.metric, row.at) == ("success", None)]
+    shown = {extension_of(row) for row in rows}
+    trials = [row for row in keys if (row.metric, row.at) == ("success", None) and extension_of(row) in shown]
     if trials:
         said += f" Keys: of {select.counted(trials, 'trial')} in prompts of L'. {rules.SENTENCES[RULE]}"
     return said

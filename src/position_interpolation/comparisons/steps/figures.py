@@ -66,6 +66,7 @@ def passkey_steps_figure(rows: Sequence[Record], rule: str) -> Figure:
     printed = {family[-1]: _printed_shares(family[-1]) for family in families}
     titles = [families[0][0].base, *(["The paper: LLaMA 7B, Table 4"] if any(printed.values()) else [])]
     figure, panels = drawing.panels(*[1.7] * len(titles))
+    panels[0].margins(x=0.08)  # room for lines that are moved apart
     _draw(panels[0], rows, families, "k_max", None)
     for axes in panels[1:]:
         for last, curve in printed.items():

@@ -21,6 +21,7 @@ from position_interpolation.evidence.words import whole
 
 SHADES = colormaps["cividis"]  # colours of success, which look the same with colour blindness
 DISTANCE = "distance k of the key from the prompt's end (tokens)"
+CROWDED = 8  # times the shortest prompt, from which on lines by distance crowd at the left
 
 
 @drawing.styled
@@ -67,11 +68,12 @@ def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
     """The key's mean log-likelihood by distance, one line per extension; it shows more than a success of 0 or 1.
 
     Where an extension was asked in prompts of several lengths, all but the longest are dotted. Where there are too many
-    lines for one panel, each has a panel of its own.
+    lines for one panel, or the shortest would lie in a corner, each has a panel of its own.
     """
     called, asked = names(ordered(records)), select.asked(records)
     longest = {extension: max(w for one, w in asked if one == extension) for extension in called}
-    apart, farthest = len(asked) > drawing.MOST, max(window for _, window in asked)
+    nearest, farthest = min(window for _, window in asked), max(window for _, window in asked)
+    apart = len(asked) > drawing.MOST or farthest > CROWDED * nearest
     figure, panels = drawing.grid(len(asked), 0.95) if apart else drawing.panels(2.2)
     for place, (extension, window) in enumerate(asked):
         found = select.by_distance(records, extension, window, "key_log_likelihood")
