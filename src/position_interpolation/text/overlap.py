@@ -1,4 +1,4 @@
-"""Text that two corpora share, found by content, whatever ids, rows, line breaks, capitals or punctuation it has in each.
+"""Text that two corpora share, found by content, whatever ids, rows, lines, capitals or punctuation it has in each.
 
 A text is reduced to its letters and digits. Pieces of equal length are compared by hash, those that begin where their
 own first letters say so. So a passage has the same pieces wherever it stands, in whatever rows.
@@ -54,7 +54,9 @@ def pieces(corpus: Documents, cache: Path) -> Pieces:
     if not files.intact(path):
         texts = [_letters(document.text) for document in corpus.items]
         whole, small = _whole(texts), _small(texts)
-        files.write_array(path, np.stack([np.concatenate(pair).astype(np.uint64) for pair in zip(whole, small)]))
+        files.write_array(
+            path, np.stack([np.concatenate(pair).astype(np.uint64) for pair in zip(whole, small, strict=True)])
+        )
     hashes, sizes, owners = np.load(path)
     names = tuple(f"{document.id} of {corpus.name}" for document in corpus.items)
     return Pieces(names * 2, hashes, sizes.astype(np.int64), owners.astype(np.int64))
