@@ -96,6 +96,11 @@ def test_what_was_read_from_the_hub_is_never_asked_for_again(tmp_path: Path, mon
     assert ids(load(data, "books")) == list(TEXTS)
     assert asked[2] == asked[1], "a damaged block is read again, and what follows it"
 
+    for damaged in (b"", gzip.compress(b"null\n")):
+        blocks[1].write_bytes(damaged)
+        assert ids(load(data, "books")) == list(TEXTS)
+        assert asked.pop() == asked[1], "nor is an empty file the end"
+
 
 # Local files
 

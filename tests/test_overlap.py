@@ -61,11 +61,41 @@ def test_a_text_is_known_by_its_words(changed: Callable[[str], str], tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "text", ["日本国民は、正当に選挙された国会における代表者を通じて行動し、" * 3, "One line.", "7"]
+    "text",
+    [
+        "日本国民は、正当に選挙された国会における代表者を通じて行動し、" * 3,
+        "One line.",
+        "7",
+        "👩‍🚀🌍🚀 " * 99,
+        "{}()[]; " * 400,
+    ],
 )
 def test_short_texts_and_those_without_spaces_are_known_too(text: str, tmp_path: Path) -> None:
     assert found(text, f" {text}\n", tmp_path) == KNOWN
     assert not found(text, text[::-1] + "x", tmp_path)
+
+
+def rows(text: str, width: int) -> list[str]:
+    return [text[start : start + width] for start in range(0, len(text), width)]
+
+
+@pytest.mark.parametrize("shuffled", [False, True], ids=["in order", "shuffled"])
+@pytest.mark.parametrize("width", [20, 60, 90, 200, 500])
+def test_a_text_is_known_in_rows_of_any_length(width: int, shuffled: bool, tmp_path: Path) -> None:
+    """On either side or, set in other rows, on both. Where rows are shuffled, they need about 15 words."""
+    text, measured, others = prose(1), rows(prose(1), 1_100), rows(prose(1), max(90, width) if shuffled else width)
+    if shuffled:
+        random.Random(0).shuffle(others)
+    apart = [prose(2), *rows(prose(3), width)]
+    seen = overlap.pieces(corpus("seen", *apart, *others), tmp_path)
+    for whole in ([text], measured):
+        own = overlap.pieces(corpus("test", *whole), tmp_path)
+        with pytest.raises(UsageError, match=r"test-0 of test.* is measured, but tuned on as seen-\d+ of seen"):
+            overlap.refuse(own, seen, "do")
+        if not shuffled:
+            with pytest.raises(UsageError, match=r"seen-\d+ of seen.* is measured, but tuned on as test-\d+ of test"):
+                overlap.refuse(seen, own, "do")
+        overlap.refuse(own, overlap.pieces(corpus("seen", *apart), tmp_path), "do")
 
 
 def test_texts_that_share_a_licence_a_phrase_or_nothing_are_apart(tmp_path: Path) -> None:
@@ -80,7 +110,7 @@ def test_what_is_kept_is_what_is_cut(tmp_path: Path) -> None:
     first, again = (overlap.pieces(whole, tmp_path) for _ in range(2))
     for kept in ("hashes", "sizes", "owners"):
         assert getattr(first, kept).tolist() == getattr(again, kept).tolist()
-    assert first.names == ("test-0 of test", "test-1 of test", "test-2 of test")
+    assert first.names == ("test-0 of test", "test-1 of test", "test-2 of test") * 2
 
 
 # Every task that reads documents
@@ -96,16 +126,20 @@ def written(folder: Path, **texts: list[dict[str, str]]) -> None:
 
 @pytest.mark.parametrize("task", ["pg19_short", "positions", "govreport"])
 def test_no_task_measures_what_it_was_tuned_on(task: str, tmp_path: Path) -> None:
-    text = prose(1)
-    pair = {"report": text.upper(), "summary": "Short."}
-    written(tmp_path, books__train=[{"text": text}, {"text": prose(2)}], pg19__test=[{"text": "A preface. " + text}],
+    """Its beginning, that is, which is all that these tasks read of a long document."""
+    text, rest = prose(1)[:2_000], prose(3, 9_000)
+    pair = {"report": text.upper() + rest, "summary": "Short."}
+    written(tmp_path, books__train=[{"text": text + prose(2)}], pg19__test=[{"text": "A preface. " + text + rest}],
             govreport__crs_gao=[pair, pair], govreport__govreport=[pair])  # fmt: skip
     launch.register()
     places = [f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")]
     asked = ["model=smoke", "method=pi", "context=x4", "train.steps=2", f"task={task}", "data=local",
              f"data.root={tmp_path / 'data'}", "++train.mixture={books: 1, mathematics: 0, recall: 0}",
              *places]  # fmt: skip
-    more = ["task.tune=false", "data.corpora.govreport.part=all"] if task == "govreport" else []
-    config = launch.typed(launch.composed([*asked, *more]))
+    more = {
+        "pg19_short": ["task.truncate_factor=4"],
+        "govreport": ["task.tune=false", "data.corpora.govreport.part=all"],
+    }
+    config = launch.typed(launch.composed([*asked, *more.get(task, [])]))
     with pytest.raises(UsageError, match=r"is measured, but tuned on as books__train-0 of books.*choose others by"):
         next(measurements(prepare(config, lambda _: None)))

@@ -53,6 +53,8 @@ FILES: dict[str, tuple[str, bytes | Callable[[Path], None], dict[str, str]]] = {
     "lines, ended by an empty one": ("a.jsonl", LINES + b"\n", THREE),
     "lines with a byte order mark": ("a.jsonl", BOM + LINES, THREE),
     "lines in gzip": ("a.jsonl.gz", gzip.compress(LINES), THREE),
+    "lines in gzip, in capitals": ("a.JSONL.GZ", gzip.compress(LINES), THREE),
+    "lines without ids": ("a.jsonl", LINES.replace(b'"meta"', b'"id": null, "meta"'), THREE),
     "lines in zstd": ("a.jsonl.zst", as_zst, THREE),
     "parquet": ("a.parquet", as_parquet, THREE),
 }
@@ -87,12 +89,20 @@ def test_fields_can_be_named(tmp_path: Path) -> None:
         found(tmp_path, text_field="content", id_field="author")
 
 
-def test_folders_called_train_and_test_are_the_parts(tmp_path: Path) -> None:
-    for name in ("train/1.txt", "train/2.txt", "test/3.txt"):
+@pytest.mark.parametrize(("train", "test"), [("train", "test"), ("Train", "TEST")])
+def test_folders_called_train_and_test_are_the_parts(train: str, test: str, tmp_path: Path) -> None:
+    for name in (f"{train}/1.txt", f"{train}/2.txt", f"{test}/3.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
-    assert found(tmp_path, part="test") == {"3": "test/3.txt"}
-    assert found(tmp_path, part="train") == {"1": "train/1.txt", "2": "train/2.txt"}
+    assert found(tmp_path, part="test") == {"3": f"{test}/3.txt"}
+    assert found(tmp_path, part="train") == {"1": f"{train}/1.txt", "2": f"{train}/2.txt"}
+
+
+def test_files_of_one_id_are_named(tmp_path: Path) -> None:
+    for name in ("a.md", "a.txt"):
+        (tmp_path / name).write_text(name)
+    with pytest.raises(UsageError, match=r"one id, 'a' \(\S+a\.md:1 and \S+a\.txt:1\): make ids unique"):
+        found(tmp_path)
 
 
 def test_without_them_a_hash_decides_and_an_empty_part_says_what_to_do(tmp_path: Path) -> None:

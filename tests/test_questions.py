@@ -100,6 +100,21 @@ def test_a_row_that_is_no_question_is_named_in_one_line(tmp_path: Path, name: st
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "line"),
+    [
+        ("piqa", {"label": -1}, "the answer -1 is none of 0, 1; if a test split hides it, take another"),
+        ("winogrande", {"answer": ""}, "the answer '' is none of 1, 2; if a test split"),
+        ("race_high", {"answer": "E"}, "the answer 'E' is none of A, B, C, D"),
+        ("race_high", {"options": "abcd"}, "options 'abcd' instead of a list of 4"),
+        ("winogrande", {"sentence": "No blank."}, "sentence 'No blank.' has 0 blanks _ instead of 1"),
+    ],
+)
+def test_what_is_wrong_with_a_question_is_said(tmp_path: Path, name: str, change: Row, line: str) -> None:
+    with pytest.raises(UsageError, match=line):
+        posed(tmp_path, name, **change)
+
+
 def test_missing_fields_empty_files_and_repeated_ids_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"row 1 of 'piqa'.*sol2"):
         load(source(tmp_path, piqa=[{"id": 1, "goal": "a", "sol1": "b", "label": 0}]), "piqa")

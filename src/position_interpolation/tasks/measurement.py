@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,15 +75,26 @@ def text(documents: Documents, ids: tuple[str, ...], **cut: float | str | None) 
     return {"name": documents.name, "source": documents.source, "sha256": sha256, "ids": list(ids)}
 
 
-def unseen(prepared: Prepared, documents: Documents) -> None:
+def unseen(prepared: Prepared, documents: Documents, truncate: int | None) -> None:
     """Make sure that what is measured was not tuned on, under these ids or others.
+
+    The first `truncate` tokens of each document are measured, or all.
 
     Raises:
         UsageError: it was.
     """
     if prepared.tuned_on is not None:
-        own = overlap.pieces(documents, prepared.cache)
+        own = overlap.pieces(beginnings(documents, prepared.tokenizer, truncate), prepared.cache)
         overlap.refuse(own, prepared.tuned_on, "choose others by task.ids, or another text for train.mixture")
+
+
+def beginnings(documents: Documents, tokenizer: Any, tokens: int | None) -> Documents:
+    """Documents as far as their first so many tokens go."""
+    if tokens is None:
+        return documents
+    stops = [encoding.ends(tokenizer, document.text, tokens)[-1] for document in documents.items]
+    cut = (replace(document, text=document.text[:stop]) for document, stop in zip(documents.items, stops, strict=True))
+    return replace(documents, items=tuple(cut))
 
 
 def bos_of(prepared: Prepared, wanted: bool) -> int | None:

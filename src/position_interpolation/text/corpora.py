@@ -102,7 +102,7 @@ def select(
     for document in items:
         if document.id in known:
             raise UsageError(
-                f"{what} has two documents of one id, '{document.id}': make ids unique"
+                f"{what} has two documents of one id, '{document.id}'{_where(document.id, data, name)}: make ids unique"
                 + (f", or set data.corpora.{name}.id_field=null to number the rows" if data.source == "hub" else "")
             )
         known.add(document.id)
@@ -156,10 +156,11 @@ def require(data: Data, name: str) -> None:
 
 
 def corpus_of(data: Data, name: str) -> Corpus:
-    """A corpus as it is read: in `own` text a folder called like its part, if there is one, is that part."""
-    corpus = data.corpora[name]
-    if data.source == "own" and (Path(str(data.root)) / corpus.part).is_dir():
-        return replace(corpus, files=[corpus.part], part="all")
+    """A corpus as it is read: in `own` text a folder called like its part, `test` or `Test`, is that part."""
+    corpus, root = data.corpora[name], Path(str(data.root))
+    if data.source == "own" and root.is_dir():
+        found = sorted(place.name for place in root.iterdir() if place.name.lower() == corpus.part and place.is_dir())
+        return replace(corpus, files=found, part="all") if found else corpus
     return corpus
 
 
@@ -169,6 +170,14 @@ def in_test_part(document_id: str) -> bool:
     A hash of the id decides, not the position, because neighbouring documents are often chapters of one book.
     """
     return int(hashlib.sha256(document_id.encode()).hexdigest(), 16) % 3 == 0
+
+
+def _where(document_id: str, data: Data, name: str) -> str:
+    """Where the first two documents of an id stand, if they are in files."""
+    if data.source not in FILES:
+        return ""
+    rows = local.rows(Path(str(data.root)), corpus_of(data, name))
+    return f" ({' and '.join(islice((place for place, row in rows if row['id'] == document_id), 2))})"
 
 
 def _in_part(document_id: str, corpus: Corpus) -> bool:

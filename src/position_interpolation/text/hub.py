@@ -101,7 +101,8 @@ def _streamed(corpus: Corpus, start: int) -> Iterator[Row]:
                     f"{called(corpus)} has no field '{corpus.id_field}', but {', '.join(row)}: set its id_field to one "
                     "of these, or to null to number the rows"
                 )
-            identifier = str(row[corpus.id_field]) if corpus.id_field else f"{corpus.split}-{index}"
+            own = row[corpus.id_field] if corpus.id_field else None
+            identifier = f"{corpus.split}-{index}" if own is None else str(own)
             # In PG-19 on the hub, the last part of a book's address is its number.
             yield {**row, "id": identifier.rstrip("/").rsplit("/", 1)[-1].removesuffix(".txt")}
     except UsageError:
@@ -141,8 +142,12 @@ def _line(row: Row) -> str:
 
 def _kept(folder: Path, number: int) -> list[Row] | None:
     """A block from disk; None if it is absent or damaged."""
+    path = folder / f"{number:06d}.jsonl.gz"
     try:
-        with gzip.open(folder / f"{number:06d}.jsonl.gz", "rt", encoding="utf-8") as lines:
-            return [json.loads(line) for line in lines]
+        if not path.stat().st_size:  # gzip reads it as an empty block, the mark of a corpus's end
+            return None
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            found = [json.loads(line) for line in lines]
+        return found if all(isinstance(row, dict) and "id" in row for row in found) else None
     except (OSError, EOFError, ValueError, zlib.error):
         return None

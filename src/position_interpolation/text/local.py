@@ -55,8 +55,9 @@ def rows(root: Path, corpus: Corpus) -> Iterator[tuple[str, Row]]:
                 field = corpus.id_field or "id"
                 if corpus.id_field is not None and field not in row:
                     raise UsageError(f"{path}:{number} has no field '{field}', but {', '.join(row)}: set its id_field")
+                own = row.get(field)
                 usual = name if _kind(path) in TEXT else f"{name}-{number}"
-                yield f"{path}:{number}", {**row, "id": str(row.get(field, usual))}
+                yield f"{path}:{number}", {**row, "id": usual if own is None else str(own)}
         except UsageError:
             raise
         except Exception as error:  # zlib, zstandard and pyarrow each have their own
@@ -92,8 +93,8 @@ def _whole(path: Path) -> Iterator[tuple[int, Row]]:
 
 def _opened(path: Path) -> TextIO:
     """The file opened as text, without a byte order mark."""
-    if path.suffix != ".zst":
-        opening: Any = gzip.open if path.suffix == ".gz" else open
+    if path.suffix.lower() != ".zst":
+        opening: Any = gzip.open if path.suffix.lower() == ".gz" else open
         return cast(TextIO, opening(path, "rt", encoding="utf-8-sig"))
     _require("zstandard", path)
     import zstandard
@@ -107,10 +108,13 @@ def _require(package: str, path: Path) -> None:
 
 
 def _kind(path: Path) -> str:
-    return (path.with_suffix("") if path.suffix in COMPRESSED else path).suffix.lower()
+    return _unpacked(path).suffix.lower()
 
 
 def _stem(path: Path) -> str:
     """A file's path below its folder as one word, without endings."""
-    plain = path.with_suffix("") if path.suffix in COMPRESSED else path
-    return "-".join(plain.with_suffix("").parts)
+    return "-".join(_unpacked(path).with_suffix("").parts)
+
+
+def _unpacked(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() in COMPRESSED else path

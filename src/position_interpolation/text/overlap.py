@@ -1,9 +1,10 @@
-"""Text that two corpora share, found by content, whatever ids, line breaks, capitals or punctuation it has in each.
+"""Text that two corpora share, found by content, whatever ids, rows, lines, capitals or punctuation it has in each.
 
-A text is reduced to its letters and digits, then cut into pieces at places that its own bytes decide. So a passage is
-cut in the same way wherever it stands. Pieces are compared by hash.
+A text is reduced to its letters and digits. Pieces of equal length are compared by hash, those that begin where their
+own first letters say so. So a passage has the same pieces wherever it stands, in whatever rows.
 """
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -17,36 +18,48 @@ from position_interpolation.machine import files
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.text.corpora import Documents
 
-VERSION = 1  # of the way of cutting
-REACH = 8  # bytes that decide whether a piece begins at the first of them
-BITS = 7  # bits of a hash that are zero where a piece begins: every 128 bytes on average
-MEASURED = 0.5  # least shared part of a measured document's bytes: less is quotation and boilerplate
-TUNED_ON = 0.75  # least shared part of the bytes of a document that was tuned on,
-LEAST = 1_000  # and of these at least so many bytes: fewer move no number
+VERSION = 2  # of the way of cutting
+REACH = 24  # letters of a piece, about five words: fewer are a phrase, more are found in no short row
+DECIDING = 8  # letters that decide whether a piece begins at the first of them
+BITS = 5  # bits of a hash that are zero where a piece begins: every 32 letters on average
+WORDLESS = 0.1  # least share of letters and digits in a text of words; any other is compared by all its signs
+BLOCK = 1 << 20  # letters that are hashed at once
+MEASURED = 0.5  # least shared part of what is measured: less is quotation and boilerplate
+TUNED_ON = 0.75  # least shared part of what was tuned on,
+LEAST = 1_000  # and of it at least so many letters: fewer move no number
 FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))  # of splitmix64
+Hashes = NDArray[np.uint64]
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """Pieces of some documents, document after document."""
+    """Pieces of some documents, each of an owner: a document, or some short ones that follow each other."""
 
-    names: tuple[str, ...]  # corpus and id of each document
-    hashes: NDArray[np.uint64]  # (n,)
-    sizes: NDArray[np.int64]  # (n,) bytes
-    owners: NDArray[np.int64]  # (n,) places in `names`
+    names: tuple[str, ...]  # corpus and id of each owner's first document
+    hashes: Hashes  # (n,)
+    sizes: (
+        Numbers  # (n,) letters up to the owner's next piece; 0: the piece ends in the next document, to be found only
+    )
+    owners: Numbers  # (n,) places in `names`
 
 
 def pieces(corpus: Documents, cache: Path) -> Pieces:
-    """The pieces of all documents of a corpus, which are cut once and kept in `cache`."""
+    """The pieces of all documents of a corpus, which are cut once and kept in `cache`.
+
+    Every document is a piece of its own, so that any that stands on both sides is found. Its smaller pieces are judged
+    together with those of its neighbours if it has fewer than `LEAST` letters, since few pieces prove nothing.
+    """
     path = cache / "pieces" / f"{corpus.sha256[:24]}-{VERSION}.npy"
     if not files.intact(path):
-        found = [cut(document.text) for document in corpus.items]
-        owners = [np.full(len(hashes), number, np.uint64) for number, (hashes, _) in enumerate(found)]
-        columns = [np.concatenate(parts).astype(np.uint64) for parts in (*zip(*found, strict=True), owners)]
-        files.write_array(path, np.stack(columns))
+        texts = [_letters(document.text) for document in corpus.items]
+        whole, small = _whole(texts), _small(texts)
+        files.write_array(
+            path, np.stack([np.concatenate(pair).astype(np.uint64) for pair in zip(whole, small, strict=True)])
+        )
     hashes, sizes, owners = np.load(path)
     names = tuple(f"{document.id} of {corpus.name}" for document in corpus.items)
-    return Pieces(names, hashes, sizes.astype(np.int64), owners.astype(np.int64))
+    return Pieces(names * 2, hashes, sizes.astype(np.int64), owners.astype(np.int64))
 
 
 def joined(parts: Sequence[Pieces]) -> Pieces:
@@ -60,25 +73,11 @@ def joined(parts: Sequence[Pieces]) -> Pieces:
     )
 
 
-def cut(text: str) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Hashes and sizes (bytes) of a text's pieces; a text without letters and digits has none."""
-    plain = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold()).encode()
-    plain = plain.ljust(REACH) if plain else b""
-    count = max(0, len(plain) - REACH + 1)
-    windows = np.ndarray((count,), "<u8", plain, strides=(1,))  # every eight bytes in a row as one number
-    mixed = windows.astype(np.uint64) * FACTORS[0]
-    mixed = (mixed ^ mixed >> np.uint64(32)) * FACTORS[1]
-    starts = np.flatnonzero(mixed >> np.uint64(64 - BITS) == 0)
-    starts = np.unique(np.concatenate([np.zeros(min(count, 1), np.int64), starts]))
-    hashes = np.add.reduceat(mixed ^ mixed >> np.uint64(29), starts) if count else mixed
-    return hashes, np.diff(np.append(starts, count))
-
-
 def refuse(measured: Pieces, seen: Pieces, remedy: str) -> None:
     """Make sure that no document is measured that was tuned on (`seen`), whole or in parts.
 
     Raises:
-        UsageError: most of a document stands in a document of the other side; says what to do (`remedy`).
+        UsageError: most of a document stands on the other side; says what to do (`remedy`).
     """
     for own, other, share, least in ((measured, seen, MEASURED, 1), (seen, measured, TUNED_ON, LEAST)):
         both = np.isin(own.hashes, other.hashes)
@@ -86,12 +85,80 @@ def refuse(measured: Pieces, seen: Pieces, remedy: str) -> None:
         same = np.flatnonzero((shared >= share * whole) & (shared >= least))
         if len(same):
             there = np.isin(other.hashes, own.hashes[both & (own.owners == same[0])])
-            pair = own.names[same[0]], other.names[_by_owner(other, there).argmax()]
+            pair = own.names[same[0]], other.names[np.bincount(other.owners[there]).argmax()]
             here, twin = pair if own is measured else pair[::-1]
-            more = f" and {len(same) - 1} more" if len(same) > 1 else ""
+            others = len({own.names[place] for place in same}) - 1
+            more = f" and {others} more" if others else ""
             raise UsageError(f"document {here} is measured, but tuned on as {twin}{more}: {remedy}")
 
 
+def _letters(text: str) -> str:
+    """What of a text is compared."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    letters = re.sub(r"[\W_]+", "", plain)
+    return letters if len(letters) >= WORDLESS * len(plain) else "".join(plain.split())
+
+
+def _whole(texts: Sequence[str]) -> tuple[Hashes, Numbers, Numbers]:
+    """Hashes, sizes and owners of the pieces that are whole documents."""
+    found = [
+        (int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]), len(text), number)
+        for number, text in enumerate(texts)
+        if text
+    ]
+    hashes, sizes, owners = np.array(found, np.uint64).reshape(-1, 3).T
+    return hashes, sizes.astype(np.int64), owners.astype(np.int64)
+
+
+def _small(texts: Sequence[str]) -> tuple[Hashes, Numbers, Numbers]:
+    """Hashes, sizes and owners of the small pieces; owners are numbered after the documents themselves."""
+    lengths = np.array([len(text) for text in texts], np.int64)
+    starts, hashes = _begun("".join(texts))
+    stops = np.cumsum(lengths)
+    own = np.searchsorted(stops, starts, side="right")
+    left = stops[own] - starts  # letters of its document from a piece's first on
+    sizes = np.where(left >= REACH, np.minimum(np.diff(np.append(starts, lengths.sum())), left), 0)
+    return hashes, sizes, len(texts) + _firsts(lengths)[own]
+
+
+def _firsts(lengths: Numbers) -> Numbers:
+    """Number of the first of the documents that each is judged with; together they have at least `LEAST` letters."""
+    found, first, size, left = [], 0, 0, lengths.sum()
+    for number, length in enumerate(lengths):
+        if min(size, left) >= LEAST:
+            first, size = number, 0
+        found.append(first)
+        size, left = size + length, left - length
+    return np.array(found, np.int64)
+
+
+def _begun(text: str) -> tuple[Numbers, Hashes]:
+    """Where the pieces of a text begin, and their hashes."""
+    blocks = range(0, max(1, len(text)), BLOCK)
+    found = [_of_block(text[start : start + BLOCK + REACH - 1]) for start in blocks]
+    starts = [here + start for start, (here, _) in zip(blocks, found, strict=True)]
+    return np.concatenate(starts), np.concatenate([hashes for _, hashes in found])
+
+
+def _of_block(text: str) -> tuple[Numbers, Hashes]:
+    hashes = np.frombuffer(text.encode("utf-32-le"), "<u4").astype(np.uint64)
+    for reach in (1, 2, DECIDING // 2):  # of one letter each, then of two, of four, of eight
+        hashes = _mixed(hashes[:-reach], hashes[reach:])
+    begins = hashes[: max(0, len(text) - REACH + 1)] >> np.uint64(64 - BITS) == 0
+    starts = np.flatnonzero(begins)
+    found = np.zeros(len(starts), np.uint64)
+    for part in range(0, REACH, DECIDING):
+        found = _mixed(found, hashes[starts + part])
+    return starts, found
+
+
+def _mixed(first: Hashes, second: Hashes) -> Hashes:
+    """A hash of two hashes."""
+    both = first * FACTORS[0] + second
+    mixed: Hashes = (both ^ both >> np.uint64(32)) * FACTORS[1]
+    return mixed
+
+
 def _by_owner(own: Pieces, counted: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Bytes of each document's counted pieces."""
+    """Letters of each owner's counted pieces."""
     return np.bincount(own.owners, own.sizes * counted, len(own.names)).astype(np.float64)

@@ -25,7 +25,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.errors import UsageError, shortened
 from position_interpolation.settings.schema import Data
 from position_interpolation.text import corpora
 
@@ -91,7 +91,8 @@ def load(data: Data, name: str, limit: int | None = None) -> Questions:
         raise
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         raise UsageError(
-            f"row {len(items) + 1} of '{name}' in data={data.source} is no question ({error!r}): repair or remove it"
+            f"row {len(items) + 1} of '{name}' in data={data.source} is no question ({shortened(error)}): repair or "
+            "remove it"
         ) from error
     if not items:
         raise UsageError(f"'{name}' of data={data.source} holds no question: check conf/data")
@@ -116,30 +117,45 @@ def boolq(row: Row) -> Question:
 def piqa(row: Row) -> Question:
     """Fields id, goal, sol1, sol2, label (0 or 1)."""
     context = f"Question: {row['goal'].strip()}\nAnswer:"
-    return _question(row, context, [row["sol1"], row["sol2"]], (0, 1).index(row["label"]))
+    return _question(row, context, [row["sol1"], row["sol2"]], _place(row["label"], (0, 1)))
 
 
 def race(row: Row) -> Question:
     """Fields id, article, question, options (four), answer (A to D)."""
-    if len(row["options"]) != 4:
-        raise ValueError(f"{len(row['options'])} options instead of 4")
+    if not isinstance(row["options"], list) or len(row["options"]) != 4:
+        raise ValueError(f"options {row['options']!r:.80} instead of a list of 4")
     statement = FINAL_BLANK.match(row["question"].strip())
     asked = statement.group(1) if statement else f"Question: {row['question'].strip()}\nAnswer:"
-    return _question(row, f"Article: {row['article']}\n{asked}", row["options"], LETTERS.index(row["answer"]))
+    return _question(row, f"Article: {row['article']}\n{asked}", row["options"], _place(row["answer"], LETTERS))
 
 
 def winogrande(row: Row) -> Question:
     """Fields id, sentence with one blank `_`, option1, option2, answer ("1" or "2")."""
+    if row["sentence"].count("_") != 1:
+        raise ValueError(f"sentence {row['sentence']!r:.80} has {row['sentence'].count('_')} blanks _ instead of 1")
     before, after = row["sentence"].split("_")
     contexts = tuple(before + _text(row[option]) for option in ("option1", "option2"))
     _text(after)
-    return Question(_identifier(row), contexts, (after.rstrip(),) * 2, ("1", "2").index(str(row["answer"])))
+    return Question(_identifier(row), contexts, (after.rstrip(),) * 2, _place(str(row["answer"]), ("1", "2")))
 
 
 def _question(row: Row, context: str, choices: list[str], answer: int) -> Question:
     return Question(
         _identifier(row), (context,) * len(choices), tuple(f" {_text(choice)}" for choice in choices), answer
     )
+
+
+def _place(given: Any, known: tuple[Any, ...]) -> int:
+    """Place of an answer among those that are known.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    if given not in known:
+        raise ValueError(
+            f"the answer {given!r:.80} is none of {', '.join(map(str, known))}; if a test split hides it, take another"
+        )
+    return known.index(given)
 
 
 def _identifier(row: Row) -> str:
@@ -169,7 +185,7 @@ READERS: dict[str, Callable[[Row], Question]] = {
 def _hub_boolq(rows: Iterable[Row]) -> Iterator[Row]:
     """SuperGLUE's fields: question, passage (title included), idx, label (0 is false)."""
     for row in rows:
-        yield {**row, "id": f"boolq-val-{row['idx']}", "answer": (False, True)[(0, 1).index(row["label"])]}
+        yield {**row, "id": f"boolq-val-{row['idx']}", "answer": bool(_place(row["label"], (0, 1)))}
 
 
 def _numbered(name: str, rows: Iterable[Row]) -> Iterator[Row]:

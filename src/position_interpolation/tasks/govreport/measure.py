@@ -18,8 +18,9 @@ from position_interpolation.tasks.govreport.pairs import Pair, Pairs
 from position_interpolation.tasks.govreport.summaries import Lengths, Sampling
 from position_interpolation.tasks.govreport.tables import LEAD, TUNED, UNTUNED
 from position_interpolation.tasks.govreport.tuning import steps, tuned_on_summaries
-from position_interpolation.tasks.measurement import Measured, Measurement, common, raw, text, unseen
+from position_interpolation.tasks.measurement import Measured, Measurement, beginnings, common, raw, text, unseen
 from position_interpolation.text import encoding, overlap
+from position_interpolation.text.corpora import Documents
 from position_interpolation.tuning.extension import Prepared
 
 
@@ -49,8 +50,8 @@ def measurements(prepared: Prepared, task: GovReportTask) -> Iterator[Measuremen
     )
     training = pairs.load(config.data, task.training) if task.tune else None
     if training is not None:
-        _check_apart(prepared, scoring.documents, training)
-    unseen(prepared, scoring.documents)
+        _check_apart(prepared, beginnings(scoring.documents, prepared.tokenizer, lengths.prompt), training)
+    unseen(prepared, scoring.documents, lengths.prompt)
     yield _lead(prepared, scoring, lengths)
     sampling = Sampling(task.temperature, task.top_p, lengths.summary, config.seed)
     if training is None:
@@ -60,7 +61,7 @@ def measurements(prepared: Prepared, task: GovReportTask) -> Iterator[Measuremen
         yield _written(tuned, scoring, lengths, sampling, TUNED, _tuning(task, training))
 
 
-def _check_apart(prepared: Prepared, documents: Pairs, training: Pairs) -> None:
+def _check_apart(prepared: Prepared, documents: Documents, training: Pairs) -> None:
     """Refuse to score documents that were tuned on."""
     measured, seen = (overlap.pieces(corpus, prepared.cache) for corpus in (documents, training))
     overlap.refuse(measured, seen, "give the two corpora different parts or splits in conf/data")

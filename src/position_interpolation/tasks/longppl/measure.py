@@ -35,7 +35,7 @@ def measurements(prepared: Prepared, task: LongPPLTask) -> Iterator[Measurement]
     cut = {"minimum": wanted.long - (bos is not None), "truncate": task.truncate_factor * prepared.config.model.window}
     everything = corpora.load(prepared.config.data, task.corpus, ids=task.ids)
     documents = losses.long_enough(everything, prepared.tokenizer, cut["minimum"], task.documents)
-    unseen(prepared, documents)
+    unseen(prepared, documents, cut["truncate"])
     corpus = losses.tokenise(documents, prepared.tokenizer, **cut)
     judged = {
         "evaluator": evaluator.config.model.name, "evaluator_sha256": evaluator.weights_sha256,

@@ -31,7 +31,7 @@ def measurements(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
     )
     everything = corpora.load(config.data, task.corpus, ids=task.ids)
     documents = losses.long_enough(everything, prepared.tokenizer, minimum, task.documents)
-    unseen(prepared, documents)
+    unseen(prepared, documents, truncate)
     corpus = losses.tokenise(documents, prepared.tokenizer, minimum, truncate)
     stride, bos = perplexity_config.stride(config, task), bos_of(prepared, task.bos)
     sampled = {} if task.sample is None else {"sample": task.sample}

@@ -24,7 +24,7 @@ def measurements(prepared: Prepared, task: PositionsTask) -> Iterator[Measuremen
     tokens = window - (bos is not None)
     everything = corpora.load(config.data, task.corpus, ids=task.ids)
     documents = losses.long_enough(everything, prepared.tokenizer, tokens, task.documents)
-    unseen(prepared, documents)
+    unseen(prepared, documents, tokens)
     corpus = losses.tokenise(documents, prepared.tokenizer, minimum=tokens, truncate=tokens)
     data = text(documents, corpus.ids, truncate=tokens, bos=bos is not None)
     losses_of = {
