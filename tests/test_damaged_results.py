@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from position_interpolation.app import launch
 from position_interpolation.comparisons.settings import tables
 from position_interpolation.display.formats import to_latex, to_markdown
 from position_interpolation.evidence.records import ROWS, Record, read, write
@@ -161,3 +162,15 @@ def test_a_mistake_of_ours_in_one_page_keeps_no_other_from_being_made(
     with pytest.raises(UsageError, match=r"2 of 3 folders .*theory/tiny cannot be rendered \(ValueError: max"):
         main(results)
     assert "positions on tiny" in (results / "README.md").read_text()
+
+
+def test_a_run_whose_own_page_cannot_be_made_says_so_in_one_line(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch.register()
+    asked = ["task=report", "model=tiny", f"paths.results={results}", "wandb=disabled"]
+    configs = [launch.typed(launch.composed([*asked, f"experiment_name={name}"])) for name in ("theory", "positions")]
+    monkeypatch.setattr(pages, "save", lambda folder: max([]) if folder.parent.name == "theory" else [])
+    with pytest.raises(UsageError, match=r"^[^\n]*theory/tiny cannot be rendered \(ValueError: max[^\n]*: report it"):
+        launch.finish(configs)
+    assert (results / "positions" / "tiny" / "README.md").exists()

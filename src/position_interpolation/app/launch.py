@@ -229,9 +229,14 @@ def _at_home(config: DictConfig) -> None:
 
 
 def finish(configs: list[Config]) -> None:
-    """After a run or a sweep: render its tables, figures and pages, mirror the figures, and print what came out."""
+    """After a run or a sweep: render its tables, figures and pages, mirror the figures, and print what came out.
+
+    Raises:
+        UsageError: some could not be rendered; the others then are.
+    """
     from position_interpolation.evidence import records
     from position_interpolation.machine import distributed
+    from position_interpolation.report import folders as results
     from position_interpolation.report import pages, summary
 
     if not distributed.is_first():
@@ -241,10 +246,16 @@ def finish(configs: list[Config]) -> None:
         folder = derived.results_folder(config)
         if not isinstance(config.task, PlanTask) and (folder / records.ROWS).is_file():  # a plan measures nothing
             folders.setdefault(folder, config)
+    shown, faults = list[Path](), list[str]()
     for folder, config in folders.items():
-        rendered = pages.render(folder)
-        pages.render_index(folder.parents[1])
+        pictures: list[Path] = []
+        with results.named(folder, faults):
+            pictures += [path for path in pages.render(folder) if path.suffix == ".png"]
+            pages.render_index(folder.parents[1])
+            shown.append(folder)
         with Tracker(config, "report") as tracker:
-            tracker.log_images([path for path in rendered if path.suffix == ".png"])
-    if folders:
-        summary.print_summary(list(folders))
+            tracker.log_images(pictures)
+    if shown:
+        summary.print_summary(shown)
+    if faults:
+        raise UsageError("; ".join(faults))
