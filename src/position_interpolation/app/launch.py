@@ -171,9 +171,15 @@ def _is_multirun(arguments: list[str]) -> bool:
 
 
 def _hydra(arguments: list[str]) -> DictConfig:
-    """Hydra's own settings for a command line, whatever it sweeps over: how jobs are made and run."""
+    """Hydra's own settings for a command line, whatever it sweeps over: how jobs are made and run.
+
+    Raises:
+        UsageError: jobs would run in another folder, away from the results of this one.
+    """
     single = [text for text in arguments if text.startswith("-") or not parsed(text).is_sweep_override()]
     settings: DictConfig = composed(single, with_hydra=True).hydra
+    if settings.job.chdir:
+        raise UsageError("hydra.job.chdir=true would keep results from their page: leave it out, or set paths.results")
     return settings
 
 
@@ -196,6 +202,12 @@ def composed(arguments: list[str], with_hydra: bool = False) -> DictConfig:
         return config
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(one_line(error)) from error
+    except (AttributeError, AssertionError) as error:  # omegaconf's, of a key below one of Hydra's that holds nothing
+        below = [text for text in options.overrides if parsed(text).key_or_group.startswith("hydra.")]
+        raise UsageError(
+            f"{', '.join(below)} sets a key of something that is not there: leave it out; what is swept is written "
+            "--multirun seed=1,2"
+        ) from error
 
 
 @contextmanager
