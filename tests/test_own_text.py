@@ -174,6 +174,14 @@ def test_a_folder_that_is_called_as_a_task_of_ours_is_not_taken_for_it(name: str
     assert (config.task.name, corpora.called(config.data, "own")) == (shown, shown)
 
 
+@pytest.mark.parametrize("stated", [True, "64", None])
+def test_a_base_that_does_not_state_its_window_is_refused(stated: Any, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"max_position_embeddings": stated}))
+    launch.register()
+    with pytest.raises(UsageError, match=rf"has max_position_embeddings={stated!r}: set model.window=<tokens>"):
+        launch.composed(["model=path", f"model.location={tmp_path}"])
+
+
 def test_every_name_by_which_pages_know_what_they_show_is_one_of_ours() -> None:
     rows = (path.read_text() for path in (HOME / "results").glob("*/*/rows.jsonl"))
     published = {task for text in rows for task in re.findall('"task": "([^"]+)"', text)}
