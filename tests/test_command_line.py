@@ -70,7 +70,10 @@ def test_glob_takes_every_choice_that_matches_own_ones_too(own: Path) -> None:
         (["--multirun", "+experiment=theory,rotation"], "a second choice of experiment: write experiment=theory"),
         (["hydra.sweeper.params={seed:'1,2'}"], "leave it out; what is swept is written --multirun seed=1,2"),
         (["+hydra.sweeper.params.seed=1"], "+hydra.sweeper.params.seed=1 sets a key of something that"),
-        (["--multirun", "+hydra.sweeper.params.seed=1,2"], "leave it out; what is swept is written --multirun seed=1,2"),
+        (
+            ["--multirun", "+hydra.sweeper.params.seed=1,2"],
+            "leave it out; what is swept is written --multirun seed=1,2",
+        ),
         (["hydra.job.chdir=true"], "hydra.job.chdir=true would keep results from their page"),
         (["--resolve"], "--resolve belongs to --cfg"),
         (["extension=null"], "extension=null chooses nothing: leave it out, or name one"),
