@@ -92,6 +92,12 @@ def test_other_questions_are_held_to_their_intervals() -> None:
     assert why(replace(other, value=0.0, ci_low=0.0, ci_high=0.28), RATE) == "the intervals do not meet"
 
 
+def test_shares_of_nobody_knows_how_many_answers_have_to_be_the_same() -> None:
+    unknown = replace(RATE, n_documents=None, ci_low=None, ci_high=None)
+    assert why(replace(unknown, value=0.5), unknown) == "and neither a count of answers nor an interval allows for it"
+    assert why(unknown, unknown) == ""
+
+
 @pytest.mark.parametrize("falsified", range(3))
 def test_a_rate_moves_as_those_that_it_sums_up(falsified: int) -> None:
     """A single distance may turn by chance, and so may the whole; but not one without the other."""

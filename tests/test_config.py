@@ -98,6 +98,7 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["experiment_name=../elsewhere"], "expected letters, digits and _ . - alone"),
         (["experiment_name=."], "expected letters, digits and _ . - alone"),
         (["model.rung=''"], "expected letters, digits and _ . - alone"),
+        (["task.name=rotation"], "what pages know another task by: choose a name of your own, or task=rotation"),
         (["paths.results=''"], "paths.results is empty"),
         (["modle=tiny"], "there is no key 'modle'; did you mean 'model'?"),
         (["+traim=3"], "there is no key 'traim'; did you mean 'train'?"),

@@ -1,5 +1,6 @@
 """Damage is noticed: what was written is read back as it was, or made again, or refused; never taken for numbers."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from position_interpolation.models import loading
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.text.corpora import Document, Documents
 from position_interpolation.text.packing import stream
+from position_interpolation.tuning import checkpoints
 
 
 def flipped(path: Path) -> None:
@@ -40,7 +42,12 @@ def beheaded(path: Path) -> None:
     path.with_name(f"{path.name}.sha256").unlink()
 
 
-@pytest.mark.parametrize("damage", [flipped, zeroed, beheaded])
+def scrawled(path: Path) -> None:
+    """The fingerprint is no text."""
+    path.with_name(f"{path.name}.sha256").write_bytes(b"\xff\xfe\xfa")
+
+
+@pytest.mark.parametrize("damage", [flipped, zeroed, beheaded, scrawled])
 def test_tokens_whose_bytes_changed_are_made_again(damage: Any, tokenizer: Any, tmp_path: Path) -> None:
     documents = Documents("own", "local", (Document("1", "And the earth was without form, and void. " * 9),))
     true = stream(documents, tokenizer, tmp_path).tolist()
@@ -111,7 +118,19 @@ def carried_out(base: Path, folder: Path, *overrides: str) -> None:
     run(launch.typed(launch.composed([*usual, *overrides, *places])))
 
 
-# The training's curve
+# A training
+
+
+@pytest.mark.parametrize("sha256", [None, ["a"], {"lost.safetensors": "0"}], ids=str)
+def test_a_checkpoint_whose_mark_is_damaged_is_no_whole_one(sha256: Any, tmp_path: Path) -> None:
+    place = checkpoints.at(tmp_path, 2)
+    place.mkdir()
+    (place / "weights").write_bytes(b"0")
+    checkpoints.mark(place, kept=False)
+    assert checkpoints.newest(tmp_path, 2) == place
+    mark = json.loads((place / checkpoints.DONE).read_text())
+    (place / checkpoints.DONE).write_text(json.dumps({**mark, "sha256": sha256}))
+    assert checkpoints.newest(tmp_path, 2) is None
 
 
 @pytest.mark.parametrize("lost", ["trainer_state.json", "model.safetensors"])

@@ -2,7 +2,9 @@
 
 import json
 import random
+import runpy
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from position_interpolation.app import launch
 from position_interpolation.comparisons.settings import tables
 from position_interpolation.display.formats import to_latex, to_markdown
 from position_interpolation.evidence.records import ROWS, Record, read, write
@@ -82,6 +85,9 @@ DAMAGE: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
     "a loss of no document": ("of document None", lambda row: row | {"metric": "document_loss", "data": {}}),
     "a number for an id": ("no list of texts", lambda row: row | {"data": row["data"] | {"ids": [4300]}}),
     "a text without a name": ("name and source of its data", lambda row: row | {"data": {"source": "local"}}),
+    "a window below one token": ("window 1 is shorter than its factor 2", lambda row: row | {"window": 1, "factor": 2}),
+    "a list for a setting": ("its setting a is", lambda row: row | {"settings": {"a": [1, 2]}}),
+    "no learning rate": ("its setting train.learning", lambda row: row | {"settings": {"train.learning_rate": None}}),
     "half of a letter": ("surrogates", lambda row: row | {"device": "\ud800"}),
     "a number": ("no JSON object", lambda row: 3),
 }
@@ -161,3 +167,23 @@ def test_a_mistake_of_ours_in_one_page_keeps_no_other_from_being_made(
     with pytest.raises(UsageError, match=r"2 of 3 folders .*theory/tiny cannot be rendered \(ValueError: max"):
         main(results)
     assert "positions on tiny" in (results / "README.md").read_text()
+
+
+def test_help_says_what_is_to_be_given(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["report", "--help"])
+    monkeypatch.delitem(sys.modules, "position_interpolation.report.__main__")
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_module("position_interpolation.report", run_name="__main__")
+    assert "usage: python -m position_interpolation.report [-h] [results]" in capsys.readouterr().out
+
+
+def test_a_run_whose_own_page_cannot_be_made_says_so_in_one_line(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch.register()
+    asked = ["task=report", "model=tiny", f"paths.results={results}", "wandb=disabled"]
+    configs = [launch.typed(launch.composed([*asked, f"experiment_name={name}"])) for name in ("theory", "positions")]
+    monkeypatch.setattr(pages, "save", lambda folder: max([]) if folder.parent.name == "theory" else [])
+    with pytest.raises(UsageError, match=r"^[^\n]*theory/tiny cannot be rendered \(ValueError: max[^\n]*: report it"):
+        launch.finish(configs)
+    assert (results / "positions" / "tiny" / "README.md").exists()

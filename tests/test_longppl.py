@@ -160,6 +160,15 @@ def test_an_evaluator_of_another_tokenizer_and_one_that_finds_nothing_are_refuse
 # On a page
 
 
+@pytest.mark.parametrize(("beta", "shown"), [(-2, "7.39"), (-9, "8103"), (-1000, "10^434")])
+def test_a_caption_says_what_beta_bounds_however_low_it_is(beta: float, shown: str) -> None:
+    about = {"name": "longppl", "source": "local", "ids": ["1"], "sha256": "a", "evaluator": "judge", "block": 64,
+             "evaluator_sha256": "b" * 64, "long": 1024, "short": 320, "alpha": 2.0, "beta": beta}  # fmt: skip
+    rows = [record(PI, metric, 6.0, task="longppl", eval_window=1024, data=about) for metric in (KEY, ALL)]
+    (section,) = sections(rows)
+    assert f"its own LongPPL is below {shown} by that choice" in section.table.caption
+
+
 def test_a_table_an_evaluator_with_what_it_chose() -> None:
     about: dict[str, Any] = {"name": "longppl", "source": "local", "ids": ["1"], "evaluator_sha256": "b" * 64,
                              "long": 1024, "short": 320, "block": 64, "alpha": 2.0, "beta": -2.0}  # fmt: skip

@@ -3,6 +3,7 @@
 import gzip
 import importlib.util
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import pytest
 
 from position_interpolation.app import launch
+from position_interpolation.app.registry import kinds
 from position_interpolation.app.run import run
 from position_interpolation.evidence.records import read
 from position_interpolation.models import export
 from position_interpolation.report import pages
+from position_interpolation.settings import naming
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import HOME
 from position_interpolation.settings.schema import Corpus, Data
@@ -170,6 +173,29 @@ def test_text_and_checkpoint_keep_their_own_names_on_the_page(
     rows = read(page.parent / "rows.jsonl")
     assert {row.task for row in rows} == {"letters", "tuning"}
     assert {row.model for row in rows} == {"mine_2"}
+
+
+@pytest.mark.parametrize("name", ["rotation", "theory", "pg19", "boolq", "tuning", "letters"])
+def test_a_folder_that_is_called_as_a_task_of_ours_is_not_taken_for_it(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    launch.register()
+    config = launch.typed(launch.composed(["task=own_text", "data=own", f"data.root={tmp_path / name}"]))
+    shown = name if name == "letters" else f"{name}_text"
+    assert (config.task.name, corpora.called(config.data, "own")) == (shown, shown)
+
+
+@pytest.mark.parametrize("stated", [True, "64", None])
+def test_a_base_that_does_not_state_its_window_is_refused(stated: Any, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"max_position_embeddings": stated}))
+    launch.register()
+    with pytest.raises(UsageError, match=rf"has max_position_embeddings={stated!r}: set model.window=<tokens>"):
+        launch.composed(["model=path", f"model.location={tmp_path}"])
+
+
+def test_every_name_by_which_pages_know_what_they_show_is_one_of_ours() -> None:
+    rows = (path.read_text() for path in (HOME / "results").glob("*/*/rows.jsonl"))
+    published = {task for text in rows for task in re.findall('"task": "([^"]+)"', text)}
+    assert naming.ours() > published | kinds().keys() - {"perplexity"} | {"passkey_map", "proof_pile"}
 
 
 def test_the_two_files_that_docs_running_names_are_enough(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ import wandb
 from processes import begun
 from wandb.proto.wandb_internal_pb2 import Record as WandbRecord
 
-from position_interpolation.app import launch
+from position_interpolation.app import launch, tracking
 from position_interpolation.app.tracking import Tracker
 from position_interpolation.evidence.records import Record
+from position_interpolation.settings.errors import UsageError
 
 FILE_HEADER, BLOCK, CHUNK_HEADER = 7, 32768, 7
 BASIC_OF_A = base64.b64encode(f"api:{'a' * 40}".encode()).decode()
@@ -169,6 +170,26 @@ def test_what_w_and_b_would_refuse_is_refused_before_the_work(
     assert line in said
     assert "wandb=offline, which wandb sync uploads later" in said
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("project", "run_id", "line"),
+    [("a/b:c", None, "Invalid project name 'a/b:c'"), ("fine", "a/b", "Run ID cannot contain the characters")],
+)
+def test_a_name_that_w_and_b_does_not_take_is_one_line_before_the_work(
+    project: str, run_id: str | None, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if run_id is not None:
+        monkeypatch.setenv("WANDB_RUN_ID", run_id)
+    launch.register()
+    config = launch.typed(
+        launch.composed(["model=smoke", "wandb=offline", f"wandb.project='{project}'", f"paths.runs={tmp_path}"])
+    )
+    later = [Tracker(config, "a-job").start] if run_id is None else []  # W&B reads the environment once a process
+    for refuse in (lambda: tracking.check(config), *later):
+        with pytest.raises(UsageError, match=rf"wandb=offline does not work .*{line}.*or set wandb=disabled") as told:
+            refuse()
+        assert "\n" not in str(told.value)
 
 
 def test_a_run_goes_on_offline_where_w_and_b_fails_later_and_says_so(

@@ -124,6 +124,16 @@ def test_a_converted_model_that_changed_is_refused(
         wheel.smollm2_folder(tmp_path / "cache")
 
 
+@pytest.mark.parametrize("damaged", ["{", "[]", '{"sha256": null}'])
+def test_a_list_of_what_was_converted_that_is_damaged_is_refused(
+    fake_wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: str
+) -> None:
+    monkeypatch.setattr(wheel, "convert", lambda gguf, folder: (folder / "model.safetensors").write_text("whole"))
+    (wheel.smollm2_folder(tmp_path / "cache") / wheel.ORIGIN).write_text(damaged)
+    with pytest.raises(UsageError, match=rf"{wheel.ORIGIN} is not what was written there: remove .*, it is made"):
+        wheel.smollm2_folder(tmp_path / "cache")
+
+
 def test_a_converted_model_needs_the_wheel_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / wheel.NAME).mkdir()
     monkeypatch.setattr(wheel, "DISTRIBUTION", "no-such-distribution")

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from position_interpolation.app.registry import kinds
 from position_interpolation.machine import distributed
 from position_interpolation.models import methods
 from position_interpolation.planning import config as planning
@@ -70,6 +71,11 @@ def _check_names(config: Config) -> None:
     for key, name in named.items():
         if not re.fullmatch(r"\w[\w.+-]*", name):
             raise UsageError(f"{key}='{name}' names files of results: expected letters, digits and _ . - alone")
+    if config.task.name in kinds() and config.task.name != config.task.kind:
+        raise UsageError(
+            f"task.name={config.task.name} is what pages know another task by: choose a name of your own, or "
+            f"task={config.task.name}"
+        )
     for key, place in vars(config.paths).items():
         if not place:
             raise UsageError(f"paths.{key} is empty: expected a folder")

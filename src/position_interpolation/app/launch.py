@@ -171,9 +171,15 @@ def _is_multirun(arguments: list[str]) -> bool:
 
 
 def _hydra(arguments: list[str]) -> DictConfig:
-    """Hydra's own settings for a command line, whatever it sweeps over: how jobs are made and run."""
+    """Hydra's own settings for a command line, whatever it sweeps over: how jobs are made and run.
+
+    Raises:
+        UsageError: jobs would run in another folder, away from the results of this one.
+    """
     single = [text for text in arguments if text.startswith("-") or not parsed(text).is_sweep_override()]
     settings: DictConfig = composed(single, with_hydra=True).hydra
+    if settings.job.chdir:
+        raise UsageError("hydra.job.chdir=true would keep results from their page: leave it out, or set paths.results")
     return settings
 
 
@@ -196,6 +202,12 @@ def composed(arguments: list[str], with_hydra: bool = False) -> DictConfig:
         return config
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(one_line(error)) from error
+    except (AttributeError, AssertionError) as error:  # omegaconf's, of a key below one of Hydra's that holds nothing
+        below = [text for text in options.overrides if parsed(text).key_or_group.startswith("hydra.")]
+        raise UsageError(
+            f"{', '.join(below)} sets a key of something that is not there: leave it out; what is swept is written "
+            "--multirun seed=1,2"
+        ) from error
 
 
 @contextmanager
@@ -229,9 +241,14 @@ def _at_home(config: DictConfig) -> None:
 
 
 def finish(configs: list[Config]) -> None:
-    """After a run or a sweep: render its tables, figures and pages, mirror the figures, and print what came out."""
+    """After a run or a sweep: render its tables, figures and pages, mirror the figures, and print what came out.
+
+    Raises:
+        UsageError: some could not be rendered; the others then are.
+    """
     from position_interpolation.evidence import records
     from position_interpolation.machine import distributed
+    from position_interpolation.report import folders as results
     from position_interpolation.report import pages, summary
 
     if not distributed.is_first():
@@ -241,10 +258,16 @@ def finish(configs: list[Config]) -> None:
         folder = derived.results_folder(config)
         if not isinstance(config.task, PlanTask) and (folder / records.ROWS).is_file():  # a plan measures nothing
             folders.setdefault(folder, config)
+    shown, faults = list[Path](), list[str]()
     for folder, config in folders.items():
-        rendered = pages.render(folder)
-        pages.render_index(folder.parents[1])
+        pictures: list[Path] = []
+        with results.named(folder, faults):
+            pictures += [path for path in pages.render(folder) if path.suffix == ".png"]
+            pages.render_index(folder.parents[1])
+            shown.append(folder)
         with Tracker(config, "report") as tracker:
-            tracker.log_images([path for path in rendered if path.suffix == ".png"])
-    if folders:
-        summary.print_summary(list(folders))
+            tracker.log_images(pictures)
+    if shown:
+        summary.print_summary(shown)
+    if faults:
+        raise UsageError("; ".join(faults))

@@ -57,11 +57,13 @@ def check_choice(override: Override) -> None:
     group, said = override.key_or_group, override.input_line
     if not group:
         raise UsageError(f"'{said}' sets nothing: expected key=value, such as context=x4")
-    if group not in GROUPS or override.is_sweep_override():
+    if group not in GROUPS:
+        return
+    if override.is_add():
+        raise UsageError(f"{said} would add a second choice of {group}: write {said.removeprefix('+')}")
+    if override.is_sweep_override():
         return
     value = override.value()
-    if override.is_add() and group not in OPTIONAL:
-        raise UsageError(f"{said} would add a second choice of {group}: write {said.removeprefix('+')}")
     if group in OPTIONAL and override.is_delete():
         return
     if group in OPTIONAL and value is None:

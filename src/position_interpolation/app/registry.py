@@ -40,6 +40,7 @@ def register() -> None:
         store.store(group="task", name=f"{name}_schema", node=node)
     OmegaConf.register_new_resolver("at_home", os.path.expanduser, replace=True)
     OmegaConf.register_new_resolver("own_name", naming.of, replace=True)
+    OmegaConf.register_new_resolver("own_text_name", naming.of_text, replace=True)
     OmegaConf.register_new_resolver("own_window", lambda *place: checkpoint.window(*place), replace=True)
     _register_experiments()
 

@@ -1,5 +1,6 @@
 """Mirror a job to Weights & Biases, offline unless told otherwise. rows.jsonl stays the truth; nothing is read back."""
 
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -23,12 +24,18 @@ def check(config: Config) -> None:
     """Make sure, before anything is computed, that W&B takes what this run will upload.
 
     Raises:
-        UsageError: the key is missing or wrong, there is no network, or no such entity.
+        UsageError: a name is not valid; or online the key is missing or wrong, there is no network, or no such entity.
     """
-    if config.wandb.mode != "online" or not distributed.is_first():
+    if config.wandb.mode == "disabled" or not distributed.is_first():
         return
     import wandb
 
+    try:
+        wandb.Settings(project=config.wandb.project, entity=config.wandb.entity).update_from_env_vars(dict(os.environ))
+    except Exception as error:  # its own, or of the library that it checks values by
+        raise UsageError(_refused(config, error)) from error
+    if config.wandb.mode == "offline":
+        return
     try:
         wandb.login(verify=True)
         viewer, entity = wandb.Api(timeout=20).viewer, config.wandb.entity
@@ -101,7 +108,7 @@ class Tracker:
                 self.run = self._init(chosen.mode)
             except Exception as error:  # its own, of its service, of the network
                 if chosen.mode == "offline":
-                    raise
+                    raise UsageError(_refused(self.config, error)) from error
                 folder = self.config.paths.runs
                 print(
                     f"note: W&B did not take {self.name} ({shortened(error)}): this run goes on offline; later run "
@@ -126,6 +133,14 @@ class Tracker:
             config=_plain(self.config),
             settings=wandb.Settings(silent=True, console="off", x_disable_stats=True),
         )
+
+
+def _refused(config: Config, error: Exception) -> str:
+    """What to do where W&B takes nothing, not even offline."""
+    return (
+        f"wandb={config.wandb.mode} does not work ({shortened(error)}): correct wandb.project, wandb.entity or the "
+        "environment's WANDB_*, or set wandb=disabled"
+    )
 
 
 def _plain(config: Config) -> dict[str, Any]:

@@ -129,15 +129,16 @@ def most_turned(answers: int, share: float) -> int:
 def _of_answers(ours: Record, theirs: Record, granted: Tolerance) -> str:
     """As `beyond`, for answers: to the same questions a few may turn; for other numbers the intervals have to meet.
 
-    A number without interval is that of a single summary. After its first different token everything may differ, so
-    only means over summaries are judged.
+    A summary without interval is a single one. After its first different token everything may differ, so only means
+    over summaries are judged.
     """
-    if kind(ours).unit == "turned" and same_questions(ours, theirs):
-        found, asked = turned(ours, theirs), theirs.n_documents or 0
+    counted = kind(ours).unit == "turned"
+    if counted and same_questions(ours, theirs) and (asked := theirs.n_documents):
+        found = turned(ours, theirs)
         most = most_turned(asked, granted.turned)
         return f"{found} of {asked} answers turned, more than {most}" if found > most else ""
     lows, highs = (ours.ci_low, theirs.ci_low), (ours.ci_high, theirs.ci_high)
     if None in lows + highs:
-        return ""
+        return "and neither a count of answers nor an interval allows for it" if counted else ""
     apart = max(low or 0.0 for low in lows) > min(high or 0.0 for high in highs)
     return "the intervals do not meet" if apart else ""

@@ -14,6 +14,7 @@ LEAST = {
 }  # fmt: skip
 MOST = 1e15  # largest value of the fields in LEAST
 LARGEST = 1e300  # largest number of any other field: numbers are multiplied later
+RATE = "train.learning_rate"  # the setting by which sweeps are ordered
 LARGEST_LOSS = 700.0  # nats: the perplexity of a larger loss does not fit a float
 
 
@@ -52,6 +53,11 @@ def _check_meaning(row: dict[str, Any]) -> None:
     extended = [row[name] is not None for name in EXTENSION]
     if (any(extended) and not all(extended)) or ("perplexity" in metric and not all(extended)):
         raise ValueError(f"it has not all of {', '.join(EXTENSION)}")
+    if all(extended) and row["window"] < row["factor"]:
+        raise ValueError(f"its window {row['window']} is shorter than its factor {row['factor']}, and L no whole token")
+    for key, setting in (row["settings"] or {}).items():
+        if not isinstance(setting, int | float if key == RATE else str | int | float | None):
+            raise ValueError(f"its setting {key} is {_short(setting)}")
     ends = [end for end in (row["ci_low"], row["ci_high"]) if end is not None]
     if ends != sorted(ends):
         raise ValueError("its ci_low is above its ci_high")

@@ -102,7 +102,7 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 def intact(path: Path) -> bool:
     """Whether a file of `write_hashed` exists and has the bytes that were written."""
     try:
-        return _fingerprint(path).read_text() == sha256(path)
+        return _fingerprint(path).read_bytes() == sha256(path).encode()
     except OSError:
         return False
 

@@ -56,6 +56,6 @@ def window(source: str, location: str | None, revision: str | None) -> int:
             f"{place / CONFIG} cannot be read ({shortened(error)}): copy the model again or correct model.location"
         ) from error
     found = stated.get("max_position_embeddings") if isinstance(stated, dict) else None
-    if not isinstance(found, int):
+    if type(found) is not int:  # true is an int, too
         raise UsageError(f"{place / CONFIG} has max_position_embeddings={found!r}: set model.window=<tokens>")
     return found

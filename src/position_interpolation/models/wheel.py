@@ -76,7 +76,10 @@ def _check(folder: Path) -> None:
         UsageError: a file is missing or has changed.
     """
     origin = folder / ORIGIN
-    written = json.loads(origin.read_text()).get("sha256", {}) if origin.is_file() else {}
+    try:
+        written = dict(json.loads(origin.read_text()).get("sha256", {}) if origin.is_file() else {})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UsageError(f"{origin} is not what was written there: remove {folder}, it is made again") from error
     for name, sha256 in written.items():
         if not (folder / name).is_file() or files.sha256(folder / name) != sha256:
             raise UsageError(f"{folder / name} is not what was written there: remove {folder}, it is made again")

@@ -1,5 +1,6 @@
 """Render every page of results/ from the records alone: `python -m position_interpolation.report [results]`."""
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -31,7 +32,9 @@ def main(results: Path) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser("python -m position_interpolation.report", description="Render every page.")
+    parser.add_argument("results", type=Path, nargs="?", default="results", help="folder of results")
     try:
-        main(Path(sys.argv[1] if len(sys.argv) > 1 else "results"))
+        main(parser.parse_args().results)
     except (UsageError, OSError) as error:
         sys.exit(told(error))

@@ -1,7 +1,15 @@
 """Names taken from places: a folder or a hub id as one word."""
 
 import re
+from functools import cache
 from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from position_interpolation.settings.places import CONF
+
+OWN_TEXT = "own_text"  # the task that is named by its text
+TUNING = "tuning"  # what records of training losses have for a task
 
 
 def of(place: str | None, usual: str) -> str:
@@ -9,3 +17,16 @@ def of(place: str | None, usual: str) -> str:
     if not place:
         return usual
     return re.sub(r"[^\w.+-]", "_", Path(place).expanduser().resolve().name).lstrip(".+-") or usual
+
+
+def of_text(place: str | None, usual: str) -> str:
+    """As `of`, for text of one's own, which ends in `_text` if pages would take it for a task or a corpus of ours."""
+    own = of(place, "")
+    return f"{own}_text" if own in ours() else own or usual
+
+
+@cache
+def ours() -> frozenset[str]:
+    """Names by which pages know what they show: those of tasks, and of the corpora that the paper's runs read."""
+    tasks = {path.stem for path in (CONF / "task").glob("*.yaml")} - {OWN_TEXT}
+    return frozenset({TUNING, *tasks, *map(str, OmegaConf.load(CONF / "data" / "hub.yaml").corpora)})

@@ -67,7 +67,7 @@ def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None 
 
 def called(data: Data, name: str) -> str:
     """What pages call a corpus: your own text by its folder's name, any other by its role."""
-    return naming.of(data.root, name) if data.source == "own" else name
+    return naming.of_text(data.root, name) if data.source == "own" else name
 
 
 def shares(data: Data, mixture: dict[str, float]) -> str:

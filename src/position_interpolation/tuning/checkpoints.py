@@ -53,10 +53,12 @@ def mark(place: Path, kept: bool) -> None:
 
 
 def marked(place: Path) -> dict[str, Any]:
-    """The mark of a whole checkpoint; empty if there is none, or if a file is missing or cut short."""
+    """The mark of a whole checkpoint; empty if there is none or a damaged one, or if a file is missing or cut short."""
     try:
         found: dict[str, Any] = json.loads((place / DONE).read_text())
-        return found if all((place / name).stat().st_size == size for name, size in found["sizes"].items()) else {}
+        sizes = found["sizes"]
+        hashed = found.get("sha256", {}).keys() <= sizes.keys()
+        return found if hashed and all((place / name).stat().st_size == size for name, size in sizes.items()) else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 

@@ -9,10 +9,10 @@ from typing import Any
 from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, each, fill
 from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.extensions import Extension, extension_of, ordered
+from position_interpolation.evidence.lines import RATE
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import OVER_DOCUMENTS, perplexity_text
 
-RATE = "train.learning_rate"
 Setting = tuple[tuple[str, Any], ...]  # (key of the configuration, value) pairs
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from position_interpolation.display.tables import EXTENSION, Column, Table, fill
 from position_interpolation.evidence import select
 from position_interpolation.evidence.extensions import ordered
+from position_interpolation.evidence.lines import LARGEST_LOSS
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import OVER_DOCUMENTS, perplexity_text, thousands
 
@@ -29,6 +30,11 @@ def _caption(rows: Sequence[Record]) -> str:
         f"Perplexity on {select.text(rows)} over {key} key tokens and over all {tokens}, in windows of {how['long']} "
         f"that move on by {how['block']}. Key is what {how['evaluator']} (sha256 `{how['evaluator_sha256'][:16]}`) "
         f"finds more than {how['alpha']:g} nats more likely there than in windows of {how['short']}, with a "
-        f"log-probability above {how['beta']:g}: its own LongPPL is below {math.exp(-how['beta']):.2f} by that choice, "
+        f"log-probability above {how['beta']:g}: its own LongPPL is below {_at_most(-how['beta'])} by that choice, "
         f"whatever it is worth. {OVER_DOCUMENTS}"
     )
+
+
+def _at_most(loss: float) -> str:
+    """The perplexity of a loss in nats, as a power of ten where no float holds it."""
+    return perplexity_text(math.exp(loss)) if loss <= LARGEST_LOSS else f"10^{loss / math.log(10):.0f}"

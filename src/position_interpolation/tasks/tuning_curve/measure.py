@@ -7,14 +7,14 @@ import numpy as np
 from position_interpolation.evidence import records
 from position_interpolation.evidence.intervals import Estimate
 from position_interpolation.evidence.select import TRAINING_LOSS
-from position_interpolation.settings import derived
+from position_interpolation.settings import derived, naming
 from position_interpolation.tasks.measurement import Measured, Measurement
 from position_interpolation.text import corpora
 from position_interpolation.tuning.checkpoints import loss_curve
 from position_interpolation.tuning.extension import Prepared
 
 POINTS = 50  # at most; a curve needs no more
-TASK = "tuning"
+TASK = naming.TUNING
 CHUNKS = ", in chunks of {} tokens (PoSE)"  # follows the mixture's name
 
 
