@@ -74,7 +74,7 @@ def tuned(method: Method) -> Method:
 
 
 def training(config: Config) -> str:
-    """A key that jobs share if one training serves them. At a constant rate, fewer steps are a checkpoint of it."""
+    """Jobs of the same key share a training; at a constant rate fewer steps are a checkpoint of more."""
     wanted, train = treatment(config), config.train
     if not wanted.steps:
         return repr([config.model, config.method, wanted.factor, config.seed])

@@ -141,7 +141,7 @@ class Compute:
 class Task:
     """What is measured. `kind` selects the code, `name` labels the records."""
 
-    # Keys that change no number, or that every record shows: jobs that differ in them cannot replace each other's rows.
+    # Keys that every record shows, or that change no number: nothing else is needed to tell jobs apart by them.
     shown: ClassVar[tuple[str, ...]] = ()
     name: str = MISSING
     kind: str = MISSING

@@ -47,7 +47,7 @@ class Measurement:
 
     parts: dict[str, Any]
     measure: Callable[[], list[Measured]]
-    # From the run's extension to the one whose weights are measured, or to None where no model is measured.
+    # The extension whose weights are measured, given the run's; None where no model is measured.
     subject: Callable[[Prepared], Prepared | None] = lambda prepared: prepared
     # Called with the signature once the numbers are kept, measured or recalled, to write files beside the records.
     beside: Callable[[str], None] = lambda _: None

@@ -16,7 +16,7 @@ from position_interpolation.tuning import checkpoints
 
 
 class Checkpoints(TrainerCallback):
-    """Save at the steps that are asked for, at the last step and every `save_every`; keep the newest of the latter."""
+    """Save at the steps asked for, at the last one, and every `save_every`, of which only the newest is kept."""
 
     def __init__(self, folder: Path, train: Train) -> None:
         self.folder, self.kept, self.every = folder, {*train.checkpoints, train.steps}, train.save_every
