@@ -82,8 +82,8 @@ def rows(text: str, width: int) -> list[str]:
 @pytest.mark.parametrize("shuffled", [False, True], ids=["in order", "shuffled"])
 @pytest.mark.parametrize("width", [20, 60, 90, 200, 500])
 def test_a_text_is_known_in_rows_of_any_length(width: int, shuffled: bool, tmp_path: Path) -> None:
-    """On either side or, set in other rows, on both. Where rows are shuffled, they need about 15 words."""
-    text, measured, others = prose(1), rows(prose(1), 1_100), rows(prose(1), max(90, width) if shuffled else width)
+    """On either side or, set in other rows, on both. Where rows are shuffled, they need about 50 words."""
+    text, measured, others = prose(1), rows(prose(1), 1_100), rows(prose(1), max(250, width) if shuffled else width)
     if shuffled:
         random.Random(0).shuffle(others)
     apart = [prose(2), *rows(prose(3), width)]
