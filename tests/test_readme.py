@@ -1,5 +1,6 @@
 """What the pages tell a reader to type can be typed, and what they show is what results/ holds."""
 
+import csv
 import json
 import re
 import shlex
@@ -151,6 +152,33 @@ def test_plain_text_brings_as_few_keys_as_the_readme_says() -> None:
     rows = [row for row in rows_of("plain_text/tiny") if (row.metric, row.at, row.factor) == ("success", None, 4)]
     assert {row.method for row in rows} == {"pi", "extrapolation"}
     assert max(row.value for row in rows) < 0.15
+
+
+def test_what_was_written_for_missed_keys_is_counted_as_the_page_counts_it() -> None:
+    """And there are as many of them as the records of success say, but for one."""
+    folder = HOME / "experiments/table4_passkey"
+    with (folder / "missed.csv").open() as lines:
+        missed = list(csv.DictReader(lines))
+    page = (folder / "README.md").read_text()
+    groups = {(line["extension"], int(line["steps"])) for line in missed}
+    assert len(groups) == 5
+    for extension, steps in groups:
+        own = [line for line in missed if (line["extension"], int(line["steps"])) == (extension, steps)]
+        pairs = [(line["key"], line["digits written"]) for line in own]
+        assert all(key != written for key, written in pairs)
+        begun = sum(written[:1] == key[0] for key, written in pairs)
+        inside = sum(written != "" and {*written} <= {*key} for key, written in pairs)
+        assert f"| {extension}, {steps} | {len(own)} | {begun} | {inside} |" in page
+        method, factor = extension.lower().split(" x")
+        (success,) = (
+            row.value
+            for row in rows_of("table4_passkey/tiny")
+            if (row.metric, row.at, row.steps, row.seed) == ("success", None, steps, 0)
+            and (row.method, row.factor) == (method, float(factor))
+        )
+        assert abs(len(own) - (1 - success) * 320) < 1.5, (
+            "one may turn: digit by digit rounds otherwise than one forward"
+        )
 
 
 def test_the_readme_is_finished_in_ten_minutes() -> None:

@@ -38,9 +38,7 @@ class Pieces:
 
     names: tuple[str, ...]  # corpus and id of each owner's first document
     hashes: Hashes  # (n,)
-    sizes: (
-        Numbers  # (n,) letters up to the owner's next piece; 0: the piece ends in the next document, to be found only
-    )
+    sizes: Numbers  # (n,) letters up to the owner's next piece; 0 if it ends in the next document, and is only found
     owners: Numbers  # (n,) places in `names`
 
 
