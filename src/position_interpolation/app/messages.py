@@ -113,8 +113,12 @@ def one_line(error: Exception) -> str:
         return ours.group(1)
     message = str(error)
     key = re.search(r"Could not override '([^']+)'", message)
-    if key is not None and error.__cause__ is not None and re.search("not in (struct|')", str(error.__cause__)):
-        return f"there is no key '{key.group(1)}'" + _meant(key.group(1))
+    cause = str(error.__cause__)
+    if key is not None and re.search("not in (struct|')", cause):
+        full = re.search(r"full_key: (\S+)", cause)  # below what was overridden where a dictionary was given
+        name = full.group(1) if full is not None and full.group(1).startswith(key.group(1)) else key.group(1)
+        free = "reference_type=Dict[str" in cause and name.startswith(("train.mixture.", "data.corpora."))
+        return f"there is no key '{name}'" + (f": ++{name}=<value> adds it" if free else _meant(name))
     choice = re.search(
         r"Could not find '([^']+)/([^']*)'\s*Available options in '[^']+':\s*(.*?)\s*Config search",
         message,
