@@ -20,7 +20,7 @@ def faulting(*, kept: bool) -> Callable[[], int]:
     from position_interpolation.settings.schema import Compute
 
     if kept:
-        compute.prepare(Compute(device="cpu"))
+        compute.set_up(Compute(device="cpu"))
 
     def turn() -> int:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -272,6 +272,6 @@ def test_a_sample_can_be_asked_of_the_whole_experiment() -> None:
 )
 def test_what_cannot_be_asked_is_refused_before_anything_is_computed(overrides: list[str], expected: str) -> None:
     with pytest.raises(UsageError) as refused:
-        launch.prepare(["task=benchmarks", *overrides])
+        launch.checked(["task=benchmarks", *overrides])
     assert expected in str(refused.value)
     assert "\n" not in str(refused.value)

@@ -38,7 +38,7 @@ def own(at_home: Path) -> Path:
 
 def test_choices_of_ones_own_are_found(own: Path) -> None:
     for option in ([f"--config-dir={own}"], ["--config-dir", "own"]):
-        (config,) = launch.prepare([*option, "model=mine", "experiment=ours", *RUN])
+        (config,) = launch.checked([*option, "model=mine", "experiment=ours", *RUN])
         assert (config.model.name, config.experiment_name, config.seed) == ("mine", "ours", 7)
 
 
@@ -89,14 +89,14 @@ def test_glob_takes_every_choice_that_matches_own_ones_too(own: Path) -> None:
 )
 def test_what_cannot_be_done_is_one_line(arguments: list[str], said: str) -> None:
     with pytest.raises(UsageError) as refused:
-        launch.prepare(arguments)
+        launch.checked(arguments)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("option", [["--shell-completion", "query=bash"], ["--help"], ["--cfg", "job"]])
 def test_what_only_shows_something_makes_nothing(option: list[str], at_home: Path) -> None:
-    assert launch.prepare([*option]) == []
+    assert launch.checked([*option]) == []
     assert not list(at_home.iterdir())
 
 
@@ -107,7 +107,7 @@ def test_home_is_where_the_shell_says_it_is(at_home: Path) -> None:
     (at_home / "texts" / "pg19").mkdir(parents=True)
     (at_home / "texts" / "pg19" / "test.jsonl.gz").write_bytes(b"")
     asked = [text for text in RUN if not text.startswith("data")]
-    (config,) = launch.prepare([*asked, "data=local", "data.root='~/texts'", "paths.runs='~/r'", "paths.cache='~'"])
+    (config,) = launch.checked([*asked, "data=local", "data.root='~/texts'", "paths.runs='~/r'", "paths.cache='~'"])
     assert config.data.root == str(at_home / "texts")
     assert (config.paths.runs, config.paths.cache) == (str(at_home / "r"), str(at_home))
     shown = launch.composed(["paths.runs='~/r'"], with_hydra=True)
@@ -126,7 +126,7 @@ ODD = [
 def test_the_line_says_how_to_quote_and_that_is_read_as_it_was_meant(value: str) -> None:
     """Whoever pastes it into a shell gets the value that was typed."""
     with pytest.raises(UsageError) as refused:
-        launch.prepare([f"data.root={value}"])
+        launch.checked([f"data.root={value}"])
     told = re.search(r": write (.+); a list is ", str(refused.value))
     assert told is not None
     (word,) = shlex.split(told.group(1))
@@ -138,6 +138,6 @@ def test_the_line_says_how_to_quote_and_that_is_read_as_it_was_meant(value: str)
 )
 def test_no_exception_of_a_parser_reaches_the_reader(word: str) -> None:
     with pytest.raises(UsageError) as refused:
-        launch.prepare([word])
+        launch.checked([word])
     assert not re.search("Exception|viable|EOF|mismatched|extraneous|EQUAL", str(refused.value))
     assert "\n" not in str(refused.value)

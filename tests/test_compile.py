@@ -99,7 +99,7 @@ def test_a_run_evaluates_compiled_layers_if_asked(tmp_path: Path) -> None:
     places = [f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")]
     found = []
     for compiled in (False, True):
-        (config,) = launch.prepare([*asked, *places, f"compute.compile={compiled}"])
+        (config,) = launch.checked([*asked, *places, f"compute.compile={compiled}"])
         torch._dynamo.reset()
         counters.clear()
         with torch.inference_mode():
@@ -141,9 +141,9 @@ def test_attention_is_a_sound_operator_of_torch() -> None:
 
 def test_without_a_compiler_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
-    compute.prepare(Compute(device="cpu"))
+    compute.set_up(Compute(device="cpu"))
     with pytest.raises(UsageError, match=r"compute\.compile=true needs a C\+\+ compiler"):
-        compute.prepare(Compute(device="cpu", compile=True))
+        compute.set_up(Compute(device="cpu", compile=True))
 
 
 def test_a_cpu_gets_smaller_batches_in_evaluation_and_what_is_asked_for_everywhere() -> None:

@@ -149,7 +149,7 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
 )
 def test_bad_input_is_one_clear_line(overrides: list[str], expected: str) -> None:
     with pytest.raises(UsageError) as refused:
-        launch.prepare(overrides)
+        launch.checked(overrides)
     assert expected in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -157,21 +157,21 @@ def test_bad_input_is_one_clear_line(overrides: list[str], expected: str) -> Non
 def test_what_torchrun_did_not_set_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "abc")
     with pytest.raises(UsageError, match="WORLD_SIZE=abc in the environment: expected a number"):
-        launch.prepare(["context=x4"])
+        launch.checked(["context=x4"])
 
 
 def test_a_corpus_with_no_share_is_neither_wanted_nor_read() -> None:
     """As conf/data/hub.yaml has it for Table 5's other text; data=embedded has no Pile."""
     asked = ["model=llama_7b", "train=paper", "task=passkey", "context=x4"]
     with pytest.raises(UsageError, match="corpus 'pile' is not in data=embedded"):
-        launch.prepare(asked)
-    (config,) = launch.prepare([*asked, "++train.mixture={pile: 0, books: 1}"])
+        launch.checked(asked)
+    (config,) = launch.checked([*asked, "++train.mixture={pile: 0, books: 1}"])
     assert config.train.mixture == {"books": 1.0}
 
 
 def test_a_job_of_a_sweep_that_cannot_run_stops_the_sweep_before_its_first_job() -> None:
     with pytest.raises(UsageError, match="factor 1"):
-        launch.prepare(["--multirun", "context=x2,x1"])
+        launch.checked(["--multirun", "context=x2,x1"])
 
 
 def test_windows_follow_the_models_window_so_that_one_experiment_serves_every_rung() -> None:
@@ -204,4 +204,4 @@ def test_every_factor_reads_as_many_tokens_a_step(context: str, expected: int) -
 def test_a_damaged_config_json_is_not_mended_by_stating_the_window(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "llama", ')
     with pytest.raises(UsageError, match=r"config.json cannot be read \(JSONDecodeError.* model.location$"):
-        launch.prepare(["model=path", f"model.location={tmp_path}"])
+        launch.checked(["model=path", f"model.location={tmp_path}"])

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from position_interpolation.app import launch
-from position_interpolation.comparisons.settings import tables
+from position_interpolation.comparisons.sweeps import tables
 from position_interpolation.display.formats import to_latex, to_markdown
 from position_interpolation.evidence.records import ROWS, Record, read, write
 from position_interpolation.report import judge, pages

@@ -25,7 +25,7 @@ def test_every_table_can_be_walked_through_for_every_size(name: str, model: str)
 
 def test_a_row_of_table_1_is_tuned_and_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (config,) = launch.prepare(["experiment=table1_pg19", *CLUSTER, "extension=pi_x4", "task.documents=2"])
+    (config,) = launch.checked(["experiment=table1_pg19", *CLUSTER, "extension=pi_x4", "task.documents=2"])
     run(config)
     rows = read(tmp_path / "runs" / "dry" / "results" / "table1_pg19" / "smoke" / "rows.jsonl")
     windows = [row.eval_window for row in rows if row.metric == "perplexity" and row.protocol == "token"]
@@ -36,4 +36,4 @@ def test_a_row_of_table_1_is_tuned_and_measured(tmp_path: Path, monkeypatch: pyt
 
 def test_tasks_that_need_more_than_text_say_so() -> None:
     with pytest.raises(launch.UsageError, match="data=made_up has no benchmark questions"):
-        launch.prepare(["experiment=table5_benchmarks", *CLUSTER])
+        launch.checked(["experiment=table5_benchmarks", *CLUSTER])

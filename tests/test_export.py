@@ -120,9 +120,9 @@ def test_an_earlier_export_may_be_written_again_but_never_the_base(exported: Pat
         "method=none",
         "task=export",
     ]
-    launch.prepare(["model=smoke", "task=export", f"task.folder={exported}"])
+    launch.checked(["model=smoke", "task=export", f"task.folder={exported}"])
     with pytest.raises(launch.UsageError, match="is the base's own folder"):
-        launch.prepare([*base, f"task.folder={exported}"])
+        launch.checked([*base, f"task.folder={exported}"])
     (exported / "README.md").write_text("mine")
     with pytest.raises(launch.UsageError, match="holds other files"):
-        launch.prepare(["model=smoke", "task=export", f"task.folder={exported}"])
+        launch.checked(["model=smoke", "task=export", f"task.folder={exported}"])

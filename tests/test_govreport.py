@@ -213,7 +213,7 @@ def test_lengths_are_the_papers_shares_of_the_window() -> None:
 )
 def test_bad_settings_are_refused_before_anything_is_computed(overrides: list[str], expected: str) -> None:
     with pytest.raises(UsageError) as refused:
-        launch.prepare(["task=govreport", "context=x8", *overrides])
+        launch.checked(["task=govreport", "context=x8", *overrides])
     assert expected in str(refused.value)
 
 

@@ -49,7 +49,7 @@ def exporting(folder: Path) -> list[str]:
 
 
 def carry_out(arguments: list[str]) -> None:
-    (config,) = launch.prepare(arguments)
+    (config,) = launch.checked(arguments)
     run(config)
 
 

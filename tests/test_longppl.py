@@ -58,7 +58,7 @@ def composed(folder: Path, *more: str) -> Config:
         "compute.dtype=float32",
         "compute.threads=1",
     ]
-    (config,) = launch.prepare([*shared, "wandb=disabled", *places, *more])
+    (config,) = launch.checked([*shared, "wandb=disabled", *places, *more])
     return config
 
 

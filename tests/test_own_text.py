@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from position_interpolation.app import launch
-from position_interpolation.app.registry import kinds
+from position_interpolation.app.config_store import kinds
 from position_interpolation.app.run import run
 from position_interpolation.evidence.records import read
 from position_interpolation.models import export
@@ -143,7 +143,7 @@ def measured(experiment: str, folder: Path, *choices: str) -> Path:
     places = [f"paths.{name}={folder / name}" for name in ("results", "runs", "cache")]
     common = ["extension=none,pi_x2", "train.steps=2", "train.batch_size=2", "task.bootstrap=10", "wandb=disabled"]
     launch.register()
-    for config in launch.prepare([f"experiment={experiment}", *common, *choices, *places]):
+    for config in launch.checked([f"experiment={experiment}", *common, *choices, *places]):
         run(config)
     (rows,) = (folder / "results").glob("*/*/rows.jsonl")
     return pages.render(rows.parent)[-1]

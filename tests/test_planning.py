@@ -353,12 +353,12 @@ def test_a_configuration_that_cannot_be_planned_with_is_one_line(stated: dict[st
 )
 def test_what_cannot_be_planned_is_refused(overrides: list[str], expected: str) -> None:
     with pytest.raises(UsageError, match=re.escape(expected)):
-        launch.prepare(["task=plan", "model=llama_7b", "context=x4", *overrides])
+        launch.checked(["task=plan", "model=llama_7b", "context=x4", *overrides])
 
 
 def test_planning_asks_for_no_text() -> None:
     """The Pile is not in data=embedded, which is the default."""
-    assert launch.prepare(["task=plan", "model=llama_7b", "context=x4", "train=paper"])
+    assert launch.checked(["task=plan", "model=llama_7b", "context=x4", "train=paper"])
 
 
 # The page

@@ -64,4 +64,4 @@ def test_every_run_of_every_list_can_run(monkeypatch: pytest.MonkeyPatch) -> Non
     for path in QUEUE.glob("*.txt"):
         for line in path.read_text().splitlines():
             if not line.startswith("#"):
-                assert launch.prepare(line.split())
+                assert launch.checked(line.split())

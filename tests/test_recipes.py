@@ -28,7 +28,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def carried_out(overrides: list[str], folder: Path) -> list[Record]:
-    (config,) = launch.prepare([*SMOKE, *overrides, f"paths.results={folder}", f"paths.runs={folder}/runs"])
+    (config,) = launch.checked([*SMOKE, *overrides, f"paths.results={folder}", f"paths.runs={folder}/runs"])
     run(config)
     return read(folder / "single" / "smoke" / "rows.jsonl")
 
@@ -89,4 +89,4 @@ def test_a_task_is_added_as_the_page_says(
     assert "| smoke | 64 | none | 0 |" in shown
     assert "Share of next tokens that the model guesses right." in shown
     with pytest.raises(launch.UsageError, match=r"task\.documents=0"):  # its bound stands beside its field
-        launch.prepare([*SMOKE, "method=none", f"task={kind}", "task.documents=0"])
+        launch.checked([*SMOKE, "method=none", f"task={kind}", "task.documents=0"])

@@ -11,8 +11,8 @@ from test_report import BASE, DOCUMENTS, PI, UNTUNED, L, column, passkeys, perpl
 
 from position_interpolation.comparisons.rivals.figures import frontier, frontier_figure
 from position_interpolation.comparisons.rivals.tables import rivals_table
-from position_interpolation.comparisons.settings import grids, maps
-from position_interpolation.comparisons.settings.grids import Grid
+from position_interpolation.comparisons.sweeps import grids, maps
+from position_interpolation.comparisons.sweeps.grids import Grid
 from position_interpolation.evidence import select
 from position_interpolation.evidence.evidence import EXPERIMENTS
 from position_interpolation.evidence.extensions import Extension

@@ -93,4 +93,4 @@ def test_the_page_has_a_figure_a_factor(folder: Path) -> None:
 
 def test_tuning_is_refused_for_it_changes_no_frequency() -> None:
     with pytest.raises(UsageError, match="add train=untuned"):
-        launch.prepare(["model=smoke", "task=rotation", "method=pi", "data=embedded"])
+        launch.checked(["model=smoke", "task=rotation", "method=pi", "data=embedded"])

@@ -10,8 +10,8 @@ from test_report import CURVES, L, column, outcome, passkeys, perplexities, posi
 
 from position_interpolation.comparisons.base_tokens import figures as base_tokens_figures
 from position_interpolation.comparisons.base_tokens import tables as base_tokens
-from position_interpolation.comparisons.settings import figures as settings_figures
-from position_interpolation.comparisons.settings import tables as settings_tables
+from position_interpolation.comparisons.sweeps import figures as settings_figures
+from position_interpolation.comparisons.sweeps import tables as settings_tables
 from position_interpolation.evidence import select
 from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.extensions import Extension, names

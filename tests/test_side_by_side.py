@@ -48,7 +48,7 @@ def gone(folder: Path, seconds: float) -> bool:
 
 def test_jobs_of_one_training_stay_together() -> None:
     command = ["experiment=table4_passkey", "model=smoke", "data.source=made_up"]
-    configs, jobs = launch.prepare(command), launch.command_lines(command)
+    configs, jobs = launch.checked(command), launch.command_lines(command)
     workers = side_by_side._grouped(jobs, configs)
     assert [worker.name.split(",")[0] for worker in workers] == [
         "smoke none x1 untuned", "smoke extrapolation x4 tuned", "smoke pi x4 tuned", "smoke pi x8 tuned",
@@ -60,12 +60,12 @@ def test_jobs_of_one_training_stay_together() -> None:
 
 def test_seeds_and_settings_are_trainings_of_their_own() -> None:
     command = ["experiment=sweep_learning_rate", "model=smoke", "data.source=made_up", "seed=0,1"]
-    workers = side_by_side._grouped(launch.command_lines(command), launch.prepare(command))
+    workers = side_by_side._grouped(launch.command_lines(command), launch.checked(command))
     assert len(workers) == 3 * 4 * 2, "extensions, rates and seeds"
 
 
 def test_how_many_is_as_asked_for_else_by_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    (config,) = launch.prepare(["model=smoke", "data.source=made_up", "compute.device=cpu"])
+    (config,) = launch.checked(["model=smoke", "data.source=made_up", "compute.device=cpu"])
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     for threads, jobs, memory, expected in (
         (None, None, 64, 8), (2, None, 64, 4), (None, None, 13, 3), (None, None, 1, 1), (None, 5, 1, 5),
@@ -83,7 +83,7 @@ def test_the_records_are_those_of_one_job_after_another(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "position_interpolation", *together], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("done after") == 2
-    for config in launch.prepare([*SWEEP, "compute.threads=1", *places(tmp_path / "after")]):
+    for config in launch.checked([*SWEEP, "compute.threads=1", *places(tmp_path / "after")]):
         run(config)
     rows = {
         name: {row.identity: row.value for row in read(tmp_path / name / "results/single/smoke/rows.jsonl")}
@@ -94,7 +94,7 @@ def test_the_records_are_those_of_one_job_after_another(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_fails_is_named_and_nothing_more_is_begun(tmp_path: Path) -> None:
-    configs = launch.prepare([*SWEEP, *places(tmp_path)])
+    configs = launch.checked([*SWEEP, *places(tmp_path)])
     jobs = [["model=nonesuch"], *launch.command_lines(SWEEP)[1:]]
     with pytest.raises(UsageError, match=r"smoke none x1 untuned, seed 0: there is no model=nonesuch.*single-1\.log"):
         side_by_side.carry_out(jobs, configs, 1)
@@ -124,7 +124,7 @@ def test_no_process_is_left(how: signal.Signals, tmp_path: Path) -> None:
 
 def test_the_opening_counts_each_training_once_at_its_most_steps() -> None:
     """Table 4 by hand: four extensions of 1000 steps of 4096 tokens; 200 to 800 steps are on the way."""
-    configs = launch.prepare(["experiment=table4_passkey", "model=tiny", "data.source=made_up", "paths.results=out"])
+    configs = launch.checked(["experiment=table4_passkey", "model=tiny", "data.source=made_up", "paths.results=out"])
     first, second, third = opening(configs, at_a_time=2)
     assert first == "table4_passkey on tiny: 25 jobs, 2 at a time; tasks: passkey"
     assert second.startswith("to tune: 4 trainings, 16.4 million tokens")
@@ -134,12 +134,12 @@ def test_the_opening_counts_each_training_once_at_its_most_steps() -> None:
 @pytest.mark.parametrize(("options", "expected"), [(["train.schedule=constant"], 1), (["train.schedule=wsd"], 5)])
 def test_a_falling_rate_makes_every_number_of_steps_a_training(options: list[str], expected: int) -> None:
     command = ["experiment=table4_passkey", "model=smoke", "data.source=made_up", "extension=pi_x4", *options]
-    assert len(side_by_side._grouped(launch.command_lines(command), launch.prepare(command))) == expected
+    assert len(side_by_side._grouped(launch.command_lines(command), launch.checked(command))) == expected
 
 
 def test_untuned_methods_need_nothing_of_each_other() -> None:
     """Every band of frequencies is an extension of its own."""
     command = ["experiment=bands", "model=smoke", "data.source=made_up"]
     command += ["method.options={first:0,last:3},{first:0,last:7}", "method.attention_slope=0.0,0.1"]
-    workers = side_by_side._grouped(launch.command_lines(command), launch.prepare(command))
+    workers = side_by_side._grouped(launch.command_lines(command), launch.checked(command))
     assert [len(worker.jobs) for worker in workers] == [2, 2, 2, 2], "two tasks each"

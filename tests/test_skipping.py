@@ -95,7 +95,7 @@ def test_the_loss_that_is_tuned_is_that_of_the_skipped_positions(
 
 def test_the_signature_tells_chunks_from_whole_windows() -> None:
     def parts(*overrides: str) -> Any:
-        (config,) = launch.prepare(
+        (config,) = launch.checked(
             ["model=smoke", "data.source=made_up", "task=pg19_short", "extension=pi_x4", *overrides]
         )
         return prepare(config, lambda _: None).parts["training"]
@@ -106,4 +106,4 @@ def test_the_signature_tells_chunks_from_whole_windows() -> None:
 
 def test_a_chunk_longer_than_the_window_is_refused() -> None:
     with pytest.raises(UsageError, match=r"train\.chunk=2048 is longer than the window 256"):
-        launch.prepare(["model=smoke", "extension=pi_x4", "train=pose", "task=pg19_short"])
+        launch.checked(["model=smoke", "extension=pi_x4", "train=pose", "task=pg19_short"])

@@ -107,7 +107,7 @@ def test_longropes_search_proposes_one_job_after_another_and_ends_with_options_t
         "task.truncate_factor=4", "hydra.sweeper.n_trials=2", "wandb=disabled",
         *(f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")),
     ]  # fmt: skip
-    ends = launch.prepare(command)
+    ends = launch.checked(command)
     assert [config.method.options["rises"] for config in ends] == [[-50] * 8 + [100], [150] * 8 + [100]]
     assert launch.side_by_side(command, ends) == 1
     completed(begun(command, tmp_path / "said"), said=tmp_path / "said")

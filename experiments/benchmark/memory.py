@@ -71,7 +71,7 @@ def _alone(kind: str, side: str, window: int, cache: Path) -> int:
         work(own, window, recipe, 1, precision, lambda _: None, **options)
         return _peak() - before
     if side == "ours":
-        compute.prepare(Compute(device="cpu"))
+        compute.set_up(Compute(device="cpu"))
     model = own.ours(precision) if side == "ours" else own.plain(precision)
     ids = torch.tensor([own.tokens[:window]])
     for weight in model.parameters():

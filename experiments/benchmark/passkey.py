@@ -72,7 +72,7 @@ def generating(
 
 def reading(own: Base, precision: str, probes: list[Probe], *, compiled: bool) -> Callable[[], list[bool]]:
     """Our turn, one forward a prompt, after what a run does first."""
-    compute.prepare(Compute(device="cpu"))
+    compute.set_up(Compute(device="cpu"))
     model = own.ours(precision, compiled=compiled)
 
     def turn() -> list[bool]:

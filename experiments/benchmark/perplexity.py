@@ -130,7 +130,7 @@ def function(name: str, folder: Path | None) -> Callable[[Any, Base, Case], floa
 
 def mine(protocol: str, own: Base, case: Case, precision: str, *, compiled: bool) -> Callable[[], tuple[float, str]]:
     """Our turn under a protocol, after what a run does first: the perplexity, and a note on what compiling took."""
-    compute.prepare(Compute(device="cpu"))
+    compute.set_up(Compute(device="cpu"))
     model = own.ours(precision, compiled=compiled)
     if protocol == "rolling":
         turn = ours_rolling(model, own, case)

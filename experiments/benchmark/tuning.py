@@ -121,7 +121,7 @@ def tuned(
 ) -> None:  # fmt: skip
     """The same through `training.tune`, after what a run does first."""
     chosen = Compute("cpu", precision, compile=compiled, recompute=recompute)
-    compute.prepare(Compute(device="cpu"))
+    compute.set_up(Compute(device="cpu"))
     with tempfile.TemporaryDirectory() as folder:
         training.tune(
             lambda _: loading.load(own.place), sequences(own, window, recipe), recipe, Path(folder), micro_batch=micro,

@@ -7,7 +7,7 @@ import re
 import shlex
 from pathlib import Path
 
-from position_interpolation.app import launch, registry
+from position_interpolation.app import config_store, launch
 from position_interpolation.display.formats import to_markdown
 from position_interpolation.machine import files
 from position_interpolation.models import loading
@@ -20,7 +20,7 @@ PAGE = Path(__file__).with_name("README.md")
 
 def runs(page: str) -> list[Costs]:
     """The costs of every command in the page's first block, in order."""
-    registry.register()
+    config_store.register()
     block = page.split("```bash\n")[1].split("```")[0]
     lines = [line.split("#")[0].split("position_interpolation ")[1] for line in block.splitlines()]
     configs = [launch.typed(launch.composed(shlex.split(line))) for line in lines]

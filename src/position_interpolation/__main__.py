@@ -47,7 +47,7 @@ def main() -> None:
 
 def carry_out(arguments: list[str]) -> None:
     """Check every job's configuration, let Hydra run them, then render what they recorded."""
-    configs = launch.prepare(arguments)
+    configs = launch.checked(arguments)
     arguments += apart.overrides(configs)
     if configs:
         tracking.check(configs[0])

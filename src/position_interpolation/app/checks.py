@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from position_interpolation.app.registry import kinds
+from position_interpolation.app.config_store import kinds
 from position_interpolation.machine import distributed
 from position_interpolation.models import methods
 from position_interpolation.planning import config as planning
@@ -11,9 +11,9 @@ from position_interpolation.planning.config import PlanTask
 from position_interpolation.settings import derived, limits
 from position_interpolation.settings.derived import reach, sequence, treatment
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.jobs import ExportTask
 from position_interpolation.settings.limits import known
 from position_interpolation.settings.schema import RECALL, Config
+from position_interpolation.settings.tools import ExportTask
 from position_interpolation.tasks.registry import TASKS
 from position_interpolation.text import corpora
 from position_interpolation.tuning import card

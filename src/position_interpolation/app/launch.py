@@ -19,8 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from position_interpolation.app import apart, checks
+from position_interpolation.app.config_store import register
 from position_interpolation.app.messages import check_choice, check_keys, check_rivals, one_line, parsed
-from position_interpolation.app.registry import register
 from position_interpolation.app.side_by_side import workers_at_a_time
 from position_interpolation.app.tracking import Tracker
 from position_interpolation.planning.config import PlanTask
@@ -36,7 +36,7 @@ ON_DISK = (
 HYDRAS_OWN = "hydra._internal."  # Hydra's own launcher and sweeper, which our side-by-side jobs can replace
 
 
-def prepare(arguments: list[str]) -> list[Config]:
+def checked(arguments: list[str]) -> list[Config]:
     """Register schema and experiments, compose every job of the command line and check it.
 
     Returns:

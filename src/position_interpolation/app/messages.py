@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from position_interpolation.app import registry
+from position_interpolation.app import config_store
 from position_interpolation.settings import schema
 from position_interpolation.settings.errors import UsageError
 
@@ -150,7 +150,7 @@ def _meant(key: str) -> str:
     above, _, name = key.rpartition(".")
     if owners := _kinds_with(name) if above == "task" else []:
         return f" of this task, only of {', '.join(owners)}: where several tasks are swept, set what all of them have"
-    for group, nodes in {**groups, "task": registry.kinds().values()}.items():
+    for group, nodes in {**groups, "task": config_store.kinds().values()}.items():
         for node in nodes:
             known = {field: f"{group}.{field}" for field in getattr(node, "__dataclass_fields__", {})}
             full = known | full
@@ -163,4 +163,4 @@ def _meant(key: str) -> str:
 
 def _kinds_with(name: str) -> list[str]:
     """The kinds of tasks that have a key."""
-    return [kind for kind, node in registry.kinds().items() if name in node.__dataclass_fields__]
+    return [kind for kind, node in config_store.kinds().items() if name in node.__dataclass_fields__]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from position_interpolation.app import checks, keep
-from position_interpolation.app.jobs import JOBS
+from position_interpolation.app.tools import TOOLS
 from position_interpolation.app.tracking import Tracker
 from position_interpolation.evidence import records
 from position_interpolation.evidence.records import Record
@@ -20,9 +20,9 @@ def run(config: Config) -> float | None:
         The `objective` of what was measured, which a search over settings minimises.
     """
     checks.check(config)
-    compute.prepare(config.compute)
+    compute.set_up(config.compute)
     with Tracker(config, keep.job_name(config)) as tracker, compute.within_memory():
-        return objective(JOBS.get(config.task.kind, _evaluate)(config, tracker))
+        return objective(TOOLS.get(config.task.kind, _evaluate)(config, tracker))
 
 
 def objective(measured: Sequence[Record]) -> float | None:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from position_interpolation.app import launch, registry
+from position_interpolation.app import config_store, launch
 from position_interpolation.settings.errors import UsageError, told
 
 
@@ -27,7 +27,7 @@ def end_with_parent() -> None:
 
 def main(jobs: list[list[str]]) -> None:
     """Compose and run each job, and print which one begins."""
-    registry.register()
+    config_store.register()
     from position_interpolation.app.run import run  # torch takes seconds to import
 
     for number, overrides in enumerate(jobs, start=1):

@@ -51,7 +51,7 @@ def tokens_per_forward(compute: Compute, *, tuning: bool = False) -> int:
     return compute.tokens_per_forward or usual
 
 
-def prepare(compute: Compute) -> None:
+def set_up(compute: Compute) -> None:
     """Set the number of threads, keep freed memory on a CPU, and join the other processes of the run, if any."""
     if compute.compile and device(compute) == "cpu" and not compiles_on_cpu():
         raise UsageError(

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 from position_interpolation.comparisons.base_tokens import claims as base_tokens
-from position_interpolation.comparisons.settings import claims as settings
 from position_interpolation.comparisons.steps import claims as steps
+from position_interpolation.comparisons.sweeps import claims as sweeps
 from position_interpolation.evidence import paper
 from position_interpolation.evidence.evidence import EXPERIMENTS, Evidence
 from position_interpolation.evidence.judging import Case, Claim, Outcome, Verdict, claims, outcome, weakest
@@ -30,7 +30,7 @@ SAID: dict[Verdict, str] = {
     "within noise": "is within noise",
     "not measured": "is not measured",
 }
-COMPARISONS: dict[str, ModuleType] = {"steps": steps, "settings": settings, "base_tokens": base_tokens}
+COMPARISONS: dict[str, ModuleType] = {"steps": steps, "sweeps": sweeps, "base_tokens": base_tokens}
 
 
 @dataclass(frozen=True)

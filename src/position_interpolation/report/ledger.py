@@ -30,7 +30,7 @@ SUBJECTS = {
     "positions": "Ours: perplexity by position inside one long text",
     "heads": "Ours: the bounds at other head dimensions, and on real heads",
     "base_tokens": "Ours: bases that were stopped early",
-    "settings": "Ours: what the paper leaves open about tuning",
+    "sweeps": "Ours: what the paper leaves open about tuning",
 }
 INTRODUCTION = """\
 # What the paper claims, and what holds

@@ -87,7 +87,8 @@ def render_index(results: Path) -> Path:
         f"[{path.parent.name}]({path.parent.name}/README.md)" for path in sorted(results.glob("benchmark*/README.md"))
     ]
     parts = [
-        f"# Results\n\nOurs beside the paper's: {PAPER}. Each number is a line of a `rows.jsonl`, or a mean over lines that differ in their seed; "
+        f"# Results\n\nOurs beside the paper's: {PAPER}. Each number is a line of a `rows.jsonl`, or a mean "
+        "over lines that differ in their seed; "
         "`python -m position_interpolation task=report experiment_name=<name>` renders a page from it. What the "
         f"numbers say about each claim of the paper: [the ledger of claims]({LEDGER}). Verdicts here are the ledger's, "
         "over all experiments of a rung; behind each stands the weakest case of the experiment itself.\n"

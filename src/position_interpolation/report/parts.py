@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from position_interpolation.comparisons.base_tokens import page as base_tokens
 from position_interpolation.comparisons.rivals import page as rivals
-from position_interpolation.comparisons.settings import page as settings
 from position_interpolation.comparisons.steps import page as steps
+from position_interpolation.comparisons.sweeps import page as sweeps
 from position_interpolation.display.section import Section
 from position_interpolation.evidence import seeds
 from position_interpolation.evidence.extensions import extension_of
@@ -17,7 +17,7 @@ from position_interpolation.tasks.registry import parts
 Builder = Callable[[Sequence[Record]], Iterator[Section]]
 TRIAL = "smoke"  # the experiment that only tries out the code
 # Comparisons come first, because the first section of a page stands for it on the overview.
-COMPARISONS = (rivals.sections, steps.sections, settings.sections, base_tokens.sections)
+COMPARISONS = (rivals.sections, steps.sections, sweeps.sections, base_tokens.sections)
 
 
 def sections(records: Sequence[Record]) -> list[Section]:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from position_interpolation.evidence import records
 from position_interpolation.machine import files
-from position_interpolation.settings.jobs import ExportTask
 from position_interpolation.settings.schema import Config
+from position_interpolation.settings.tools import ExportTask
 from position_interpolation.text import corpora
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a refused command line needs none of it

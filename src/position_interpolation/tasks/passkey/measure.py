@@ -27,8 +27,8 @@ def measurements(prepared: Prepared, task: PasskeyTask) -> Iterator[Measurement]
     for window in lengths:
         retrieval.build(prepared.tokenizer, "1" * task.digits, window, window, match=task.match)
     for window in lengths:
-        # `generate` is no part of the signature, because both ways of reading answers give the
-        # same verdicts: greedy decoding writes the key where every digit is the likeliest. Near ties in bfloat16 may turn.
+        # `generate` is no part of the signature: greedy decoding writes the key where every digit is the likeliest, so
+        # both ways of reading answers give the same verdicts. Near ties in bfloat16 may turn.
         shape = {
             "passkey": 5, "window": window, "match": task.match, "distances": task.distances, "trials": task.trials,
             "digits": task.digits, "threshold": task.threshold, "seed": prompts_seed(prepared.config, task),

@@ -1,6 +1,6 @@
 """What Hydra must know of ours: the schema, experiments, and what `task=` can choose.
 
-That is tasks, which measure an extension, and jobs, which do something else.
+That is tasks, which measure an extension, and tools, which do something else.
 """
 
 import os
@@ -12,13 +12,13 @@ from omegaconf import OmegaConf
 from position_interpolation.models import checkpoint
 from position_interpolation.planning.config import PlanTask
 from position_interpolation.settings import naming
-from position_interpolation.settings.jobs import ExportTask, ReportTask, TokenizerTask
 from position_interpolation.settings.places import EXPERIMENTS
 from position_interpolation.settings.schema import Config, Task
+from position_interpolation.settings.tools import ExportTask, ReportTask, TokenizerTask
 from position_interpolation.tasks.registry import TASKS
 from position_interpolation.tasks.theory.config import TheoryTask
 
-JOBS: dict[str, type[Task]] = {  # jobs.py has the functions that carry them out
+TOOLS: dict[str, type[Task]] = {  # tools.py has the functions that carry them out
     "theory": TheoryTask,
     "export": ExportTask,
     "tokenizer": TokenizerTask,
@@ -28,8 +28,8 @@ JOBS: dict[str, type[Task]] = {  # jobs.py has the functions that carry them out
 
 
 def kinds() -> dict[str, type[Task]]:
-    """The settings of every task and job, by kind."""
-    return {kind: entry.settings for kind, entry in TASKS.items()} | JOBS
+    """The settings of every task and tool, by kind."""
+    return {kind: entry.settings for kind, entry in TASKS.items()} | TOOLS
 
 
 def register() -> None:

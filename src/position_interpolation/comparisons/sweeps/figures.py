@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from position_interpolation.comparisons.settings.tables import at_own_window, by_rate, family_label, rate, swept
+from position_interpolation.comparisons.sweeps.tables import at_own_window, by_rate, family_label, rate, swept
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import VERMILION
 from position_interpolation.evidence import select

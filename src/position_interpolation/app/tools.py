@@ -1,4 +1,4 @@
-"""What a run can do beside measuring an extension: section 2's numbers, export, a tokenizer, pages, a plan."""
+"""Tools, what a run can do beside measuring an extension: section 2's numbers, export, a tokenizer, pages, a plan."""
 
 import sys
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from position_interpolation.planning.shape import Shape
 from position_interpolation.planning.tables import print_costs
 from position_interpolation.settings.derived import results_folder
 from position_interpolation.settings.errors import UsageError, shortened
-from position_interpolation.settings.jobs import ExportTask, TokenizerTask
 from position_interpolation.settings.schema import RECALL, Config
+from position_interpolation.settings.tools import ExportTask, TokenizerTask
 from position_interpolation.tasks.measurement import Measurement
 from position_interpolation.tasks.theory import measure as theory
 from position_interpolation.text import corpora, tokenizer
@@ -103,7 +103,7 @@ def _theory(config: Config, _: Tracker) -> list[Record]:
     return found
 
 
-JOBS: dict[str, Callable[[Config, Tracker], list[Record]]] = {
+TOOLS: dict[str, Callable[[Config, Tracker], list[Record]]] = {
     "theory": _theory,
     "export": _export,
     "tokenizer": _tokenizer,

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from position_interpolation.comparisons.settings import tables
-from position_interpolation.comparisons.settings.tables import Setting, rate, under
+from position_interpolation.comparisons.sweeps import tables
+from position_interpolation.comparisons.sweeps.tables import Setting, rate, under
 from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.extensions import Extension, ordered

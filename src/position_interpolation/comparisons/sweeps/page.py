@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from position_interpolation.comparisons.rivals.tables import RULE
-from position_interpolation.comparisons.settings import figures, grids, maps, tables
+from position_interpolation.comparisons.sweeps import figures, grids, maps, tables
 from position_interpolation.display.section import Section
 from position_interpolation.evidence import select
 from position_interpolation.evidence.records import Record

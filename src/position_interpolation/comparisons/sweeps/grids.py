@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from position_interpolation.comparisons.rivals.measured import Compared, compared
 from position_interpolation.comparisons.rivals.tables import NAMED, NUMBERS, caption
-from position_interpolation.comparisons.settings.tables import Setting, key_text, settings_of, under, under_extension
+from position_interpolation.comparisons.sweeps.tables import Setting, key_text, settings_of, under, under_extension
 from position_interpolation.display.tables import Table, each, fill
 from position_interpolation.evidence.records import Record
 

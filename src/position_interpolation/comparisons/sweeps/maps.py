@@ -7,9 +7,9 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from position_interpolation.comparisons.rivals.measured import Compared
-from position_interpolation.comparisons.settings.figures import heat
-from position_interpolation.comparisons.settings.grids import Grid, number
-from position_interpolation.comparisons.settings.tables import Setting, key_text
+from position_interpolation.comparisons.sweeps.figures import heat
+from position_interpolation.comparisons.sweeps.grids import Grid, number
+from position_interpolation.comparisons.sweeps.tables import Setting, key_text
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import GREY
 from position_interpolation.evidence import select

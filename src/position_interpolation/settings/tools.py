@@ -1,4 +1,4 @@
-"""Jobs: what a run can do beside measuring."""
+"""Tools: what a run can do beside measuring."""
 
 from dataclasses import dataclass
 
