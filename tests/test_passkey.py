@@ -13,7 +13,7 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from position_interpolation.evidence.intervals import k_max, longest_retrieved
+from position_interpolation.evidence.k_max import k_max, longest_retrieved
 from position_interpolation.models.answers import write
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.passkey.answers import read, right

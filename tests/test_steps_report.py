@@ -10,7 +10,7 @@ from test_report import BASE, CONTROL, DOCUMENTS, L, outcome, passkeys, perplexi
 
 from position_interpolation.comparisons.steps import figures as steps_figures
 from position_interpolation.comparisons.steps import tables as steps_tables
-from position_interpolation.evidence import step_counts as steps
+from position_interpolation.evidence import extensions as steps
 from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.report.pages import render

@@ -1,4 +1,4 @@
-"""Extensions as records name them: what was done to which base, in the paper's order."""
+"""Extensions as records name them: what was done to which base, in the paper's order, and families of their steps."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +26,7 @@ LABELS = {
     "bands": "bands",
 }
 ORDER = tuple(dict.fromkeys([*LABELS, *METHODS]))  # a new method comes last
+FEWEST = 3  # step counts that make a row worth its own table
 PAPERS = ORDER[:3]  # the methods that the paper compares; all others are rivals
 
 
@@ -117,3 +118,17 @@ def names(extensions: Sequence[Extension]) -> dict[Extension, str]:
     """Labels that tell these extensions apart; they name the base only if there are several."""
     several = len({extension.base for extension in extensions}) > 1
     return {item: f"{item.base}: {item.label}" if several else item.label for item in extensions}
+
+
+def families(rows: Sequence[Record]) -> list[list[Extension]]:
+    """Families in the paper's order: at least three extensions that differ in their steps alone, steps ascending."""
+    alike: dict[Extension, list[Extension]] = {}
+    for extension in ordered(rows):
+        alike.setdefault(extension.untuned, []).append(extension)
+    return [family for family in alike.values() if len(family) >= FEWEST]
+
+
+def ends(rows: Sequence[Record]) -> list[Record]:
+    """The records without those of a family between untuned and longest tuned, which would crowd plain figures."""
+    between = {extension for family in families(rows) for extension in family[:-1] if extension.steps}
+    return [record for record in rows if extension_of(record) not in between]

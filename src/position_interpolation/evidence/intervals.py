@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, bdtrc, stdtrit
+from scipy.special import stdtrit
 
 Floats = NDArray[np.float64]
 TAILS = (0.025, 0.975)
@@ -100,42 +100,3 @@ def widening(count: int) -> float:
 def student(freedom: float) -> float:
     """Half-width of a 95 % interval, in standard errors estimated with so many degrees of freedom."""
     return float(stdtrit(freedom, TAILS[1]))
-
-
-def longest_retrieved(rates: dict[int, float], threshold: float) -> int:
-    """k_max: the largest distance k such that every k' <= k reaches the threshold; 0 if the shortest does not."""
-    longest = 0
-    for distance in sorted(rates):
-        if rates[distance] < threshold:
-            break
-        longest = distance
-    return longest
-
-
-def k_max(successes: dict[int, int], trials: int, threshold: float) -> Estimate:
-    """k_max with a 95 % interval from exact binomial tests, 2.5 % at each end.
-
-    The low end is the largest k such that each k' <= k succeeds significantly more often than the threshold. The high
-    end is the largest k up to which no run of neighbouring distances, taken together, succeeds significantly less
-    often; this test is corrected for the number of runs. No rates are assumed, so the truth lies inside at least 95
-    times in 100. But a few trials leave nearly every k possible, and with one trial per distance the low end is always
-    0.
-    """
-    value = longest_retrieved({k: wins / trials for k, wins in successes.items()}, threshold)
-    order = sorted(successes)
-    wins = np.array([successes[k] for k in order])
-    surely = bdtrc(wins - 1, trials, threshold) < TAILS[0]  # P(at least so many hits) if the rate is the threshold
-    low = longest_retrieved(dict(zip(order, surely.astype(float), strict=True)), 1.0)
-    high = [0, *order][_first_failing(wins, trials, threshold)]
-    return Estimate(float(value), float(low), float(high))
-
-
-def _first_failing(wins: NDArray[np.int64], trials: int, threshold: float) -> int:
-    """How many distances come before the end of the first run that succeeds significantly too seldom."""
-    sums, count = np.concatenate([[0], np.cumsum(wins)]), len(wins)
-    runs = count * (count + 1) / 2
-    for stop in range(1, count + 1):
-        starts = np.arange(stop)
-        if (bdtr(sums[stop] - sums[starts], trials * (stop - starts), threshold) < TAILS[0] / runs).any():
-            return stop - 1
-    return count

@@ -13,7 +13,8 @@ import numpy as np
 from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.comparison import Effect, Losses
 from position_interpolation.evidence.extensions import Extension
-from position_interpolation.evidence.intervals import Estimate, half_width, k_max, wilson
+from position_interpolation.evidence.intervals import Estimate, half_width, wilson
+from position_interpolation.evidence.k_max import k_max
 from position_interpolation.evidence.records import Record
 
 # Their means are of logarithms.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from position_interpolation.evidence import paper, select, step_counts
+from position_interpolation.evidence import extensions, paper, select
 from position_interpolation.evidence.extensions import extension_of, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, thousands
@@ -106,7 +106,7 @@ def deviations(records: Sequence[Record]) -> list[str]:
 
 def _models(records: Sequence[Record]) -> Iterator[str]:
     """Other models than the paper's, tuned otherwise."""
-    for item in ordered(step_counts.ends(records)):
+    for item in ordered(extensions.ends(records)):
         if "llama" not in item.model.lower():
             kind = MODELS.get(item.model, "")
             yield f"Model: {item.base}{kind} with L = {item.base_window}, for LLaMA with L = 2048."

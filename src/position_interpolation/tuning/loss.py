@@ -4,13 +4,42 @@ A position's gradient needs nothing but its own logits, so the forward pass comp
 matrix products in the precision of the rest, and one softmax, which computes in float32 whatever it reads and writes.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from position_interpolation.models import context_parallel
+from position_interpolation.models.context_parallel import Group
+
 IGNORED = -100  # a target that does not count
 LOGIT_ROWS = 1024  # positions whose logits are held at a time
 TOKENS = 4096  # tokens of the vocabulary whose gradient is added up at a time: such products fit the cache
+
+
+def mean_loss(
+    model: Any, inputs: dict[str, torch.Tensor], autocast: Callable[[], Any], context_group: Group | None
+) -> torch.Tensor:
+    """Mean next-token loss of (B, T) ids, labels and positions, without holding all logits.
+
+    For a stretch of a shared window: its share of the window's mean, times the number of processes that share it. Its
+    labels have one more token, the target of its last position.
+    """
+    read = {key: value for key, value in inputs.items() if key != "labels"}
+    shared = {} if context_group is None else {"context_group": context_group}  # for attention.py
+    with autocast():  # the decoder is called directly, not through the wrapper that would autocast it
+        hidden = model.model(**read, **shared, use_cache=False).last_hidden_state
+        dtype = _products(hidden)
+    labels = inputs["labels"][:, 1:]
+    states = hidden[:, : labels.shape[1]].flatten(0, 1)
+    total = total_loss(states, model.lm_head.weight, labels.flatten(), dtype)
+    return total / context_parallel.mean((labels != IGNORED).sum(), context_group)
+
+
+def _products(hidden: torch.Tensor) -> torch.dtype:
+    """The precision of matrix products here."""
+    kind = hidden.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
 
 
 def total_loss(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

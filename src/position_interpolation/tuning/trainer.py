@@ -16,7 +16,6 @@ from transformers import Trainer
 from transformers.trainer import OPTIMIZER_NAME
 
 from position_interpolation.machine import compute, distributed, files
-from position_interpolation.models import context_parallel
 from position_interpolation.models.context_parallel import Group
 from position_interpolation.settings.schema import Train
 from position_interpolation.tuning import checkpoints, loss, optimizer_state
@@ -44,31 +43,6 @@ def learning_rate_factor(train: Train) -> Callable[[int], float]:
         return 1.0
 
     return factor
-
-
-def mean_loss(
-    model: Any, inputs: dict[str, torch.Tensor], autocast: Callable[[], Any], context_group: Group | None
-) -> torch.Tensor:
-    """Mean next-token loss of (B, T) ids, labels and positions, without holding all logits.
-
-    For a stretch of a shared window: its share of the window's mean, times the number of processes that share it. Its
-    labels have one more token, the target of its last position.
-    """
-    read = {key: value for key, value in inputs.items() if key != "labels"}
-    shared = {} if context_group is None else {"context_group": context_group}  # for attention.py
-    with autocast():  # the decoder is called directly, not through the wrapper that would autocast it
-        hidden = model.model(**read, **shared, use_cache=False).last_hidden_state
-        dtype = _products(hidden)
-    labels = inputs["labels"][:, 1:]
-    states = hidden[:, : labels.shape[1]].flatten(0, 1)
-    total = loss.total_loss(states, model.lm_head.weight, labels.flatten(), dtype)
-    return total / context_parallel.mean((labels != loss.IGNORED).sum(), context_group)
-
-
-def _products(hidden: torch.Tensor) -> torch.dtype:
-    """The precision of matrix products here."""
-    kind = hidden.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
 
 
 class ChunkedLossTrainer(Trainer):
@@ -140,7 +114,7 @@ class ChunkedLossTrainer(Trainer):
 
 def ready(model: Any, *, compiled: bool = False, recomputed: bool = False) -> Any:
     """The model, with the loss that it is tuned on, ready for the Trainer."""
-    model.mean_loss = MethodType(mean_loss, model)
+    model.mean_loss = MethodType(loss.mean_loss, model)
     if distributed.processes() > 1:
         register_fsdp_forward_method(model, "mean_loss")  # gathers and frees weights as a forward does
     if recomputed:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from position_interpolation.comparisons.steps.tables import printed_after
 from position_interpolation.display import drawing
-from position_interpolation.evidence import paper, seeds, select, step_counts
+from position_interpolation.evidence import extensions, paper, seeds, select
 from position_interpolation.evidence.comparison import Effect, exact, recorded
 from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.records import Record
@@ -19,10 +19,10 @@ def perplexity_steps_figure(rows: Sequence[Record]) -> Figure:
     """Perplexity at the extension's own window over the base's at L, against steps (Table 3); below, the paper's.
 
     The axes span what is tuned; the untuned values, where the lines start, stand in the titles. Without a base at L
-    perplexities are drawn, not ratios. The rows are one group of `select.perplexities` in which `step_counts.families`
+    perplexities are drawn, not ratios. The rows are one group of `select.perplexities` in which `extensions.families`
     finds some.
     """
-    families = step_counts.families(rows)
+    families = extensions.families(rows)
     ours = {family[-1]: _ratios(rows, family) for family in families}
     printed = {family[-1]: _printed_ratios(family[-1], rows[0].task) for family in families}
     named = {f"{families[0][0].base}, {rows[0].task}": ours, "The paper: LLaMA 7B, Table 3": printed}
@@ -60,9 +60,9 @@ def _perplexity_by_steps(rows: Sequence[Record], families: Sequence[list[Extensi
 def passkey_steps_figure(rows: Sequence[Record], rule: str) -> Figure:
     """k_max as a share of the extension's own window, against steps (Table 4); below, the paper's.
 
-    The rows are one group of `rules.passkeys`, judged by `rule`, in which `step_counts.families` finds some.
+    The rows are one group of `rules.passkeys`, judged by `rule`, in which `extensions.families` finds some.
     """
-    families = step_counts.families(rows)
+    families = extensions.families(rows)
     printed = {family[-1]: _printed_shares(family[-1]) for family in families}
     titles = [families[0][0].base, *(["The paper: LLaMA 7B, Table 4"] if any(printed.values()) else [])]
     figure, panels = drawing.panels(*[1.7] * len(titles))

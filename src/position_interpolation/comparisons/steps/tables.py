@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from position_interpolation.display.tables import EXTENSION, Table, each, fill
-from position_interpolation.evidence import paper, select, step_counts
+from position_interpolation.evidence import extensions, paper, select
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import OVER_DOCUMENTS, perplexity_text, whole
@@ -14,7 +14,7 @@ from position_interpolation.tasks.passkey import rules
 def perplexity_steps_table(rows: Sequence[Record]) -> Table:
     """The layout of Table 3: perplexity at the extension's own window, one row per family, one column per step count.
 
-    The rows are one group of `select.perplexities` in which `step_counts.families` finds some.
+    The rows are one group of `select.perplexities` in which `extensions.families` finds some.
     """
     caption = (
         f"Perplexity on {select.text(rows)} at each extension's own window after so many tuning steps, protocol "
@@ -26,7 +26,7 @@ def perplexity_steps_table(rows: Sequence[Record]) -> Table:
 def passkey_steps_table(rows: Sequence[Record], rule: str) -> Table:
     """The layout of Table 4: k_max by steps, one row per family.
 
-    The rows are one group of `rules.passkeys`, judged by `rule`, in which `step_counts.families` finds some.
+    The rows are one group of `rules.passkeys`, judged by `rule`, in which `extensions.families` finds some.
     """
     caption = (
         "k_max in tokens after so many tuning steps, in prompts that fill the extension's own window. "
@@ -48,7 +48,7 @@ def _by_steps(
     def theirs(count: int, last: Extension) -> Record | None:
         return printed_after(count, last, task, metric)
 
-    families = step_counts.families(rows)
+    families = extensions.families(rows)
     taken = sorted({extension.steps for family in families for extension in family})
     columns = (
         *EXTENSION[:3],

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import GREY, VERMILION
-from position_interpolation.evidence import select, step_counts
+from position_interpolation.evidence import extensions, select
 from position_interpolation.evidence.extensions import names, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import whole
@@ -31,7 +31,7 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
     Of extensions that differ in their steps alone the untuned and the longest tuned are drawn. Table 4's own figure has
     the others.
     """
-    records = step_counts.ends(records)
+    records = extensions.ends(records)
     asked = select.asked(records)
     called = names([extension for extension, _ in asked])
     lengths = Counter(extension for extension, _ in asked)  # of the prompts that an extension was asked in

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from position_interpolation.evidence.intervals import Estimate, k_max, log_likelihood, wilson
+from position_interpolation.evidence.intervals import Estimate, log_likelihood, wilson
+from position_interpolation.evidence.k_max import k_max
 from position_interpolation.machine import compute
 from position_interpolation.machine.progress import Progress
 from position_interpolation.models.answers import fingerprint, tokens, write

@@ -6,7 +6,7 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from position_interpolation.display.section import Section
-from position_interpolation.evidence import select, step_counts
+from position_interpolation.evidence import extensions, select
 from position_interpolation.evidence.extensions import extension_of
 from position_interpolation.evidence.records import Record
 from position_interpolation.tasks.passkey import figures, maps, rules, tables
@@ -29,6 +29,6 @@ def _drawings(group: select.Group, rows: Sequence[Record]) -> Iterator[tuple[str
         if any(row.metric == "success" and row.at is not None for row in own):
             yield f"passkey{end}", partial(figures.passkey_figure, own, rule)
     likelihoods = [row for row in maps.longest(rows) if row.metric == "key_log_likelihood"]
-    for end, own in select.parted(step_counts.ends(likelihoods)).items():
+    for end, own in select.parted(extensions.ends(likelihoods)).items():
         if own:
             yield f"{group.task}_log_likelihood{end}", partial(figures.likelihood_figure, own, rule)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from position_interpolation.display import drawing
-from position_interpolation.evidence import paper, seeds, select, step_counts
+from position_interpolation.evidence import extensions, paper, seeds, select
 from position_interpolation.evidence.comparison import Effect, exact
 from position_interpolation.evidence.extensions import Extension, extension_of, names, ordered
 from position_interpolation.evidence.records import Record
@@ -24,7 +24,7 @@ def perplexity_figure(records: Sequence[Record], protocol: str = "token") -> Fig
     drawn. Where there are too many for lines, each has a row (`rows`), and the paper's are left to the table.
     """
     shown = [record for record in records if (record.metric, record.protocol) == ("perplexity", protocol)]
-    shown = step_counts.ends(shown)
+    shown = extensions.ends(shown)
     found = _ratios(records, shown) if protocol == "token" else {}
     crowded = len(found) > drawing.MOST
     printed = _printed(shown) if any(extension.steps for extension in found) and not crowded else {}

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from position_interpolation.display import drawing
-from position_interpolation.evidence import seeds, select, step_counts
+from position_interpolation.evidence import extensions, seeds, select
 from position_interpolation.evidence.comparison import Effect
 from position_interpolation.evidence.extensions import Extension, names, ordered
 from position_interpolation.evidence.records import Record
@@ -24,7 +24,7 @@ def positions_figure(records: Sequence[Record]) -> Figure:
     extensions, inside it the tuned ones, if there are any. Of extensions that differ in their steps alone the untuned
     and the longest tuned are drawn.
     """
-    rows = step_counts.ends(records)
+    rows = extensions.ends(records)
     called = names(ordered(rows))
     curves = {extension: select.by_block(rows, extension) for extension in called}
     ratios = {
