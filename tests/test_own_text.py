@@ -192,6 +192,12 @@ def test_a_base_that_does_not_state_its_window_is_refused(stated: Any, tmp_path:
         launch.composed(["model=path", f"model.location={tmp_path}"])
 
 
+def test_checkpoints_of_two_trainings_have_names_of_their_own(tmp_path: Path) -> None:
+    names = {naming.of(str(tmp_path / run / "checkpoint-100"), "own") for run in ("warm", "cold")}
+    assert names == {"warm_checkpoint-100", "cold_checkpoint-100"}
+    assert naming.of(str(tmp_path / "warm"), "own") == "warm"
+
+
 def test_every_name_by_which_pages_know_what_they_show_is_one_of_ours() -> None:
     rows = (path.read_text() for path in (HOME / "results").glob("*/*/rows.jsonl"))
     published = {task for text in rows for task in re.findall('"task": "([^"]+)"', text)}

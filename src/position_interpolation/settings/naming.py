@@ -13,10 +13,15 @@ TUNING = "tuning"  # what records of training losses have for a task
 
 
 def of(place: str | None, usual: str) -> str:
-    """The last part of a path or hub id, with `_` for characters that names of results cannot have; else `usual`."""
+    """The last part of a path or hub id, with `_` for characters that names of results cannot have; else `usual`.
+
+    A training's checkpoints are all called `checkpoint-<step>`, so the training's folder is part of their name.
+    """
     if not place:
         return usual
-    return re.sub(r"[^\w.+-]", "_", Path(place).expanduser().resolve().name).lstrip(".+-") or usual
+    whole = Path(place).expanduser().resolve()
+    name = f"{whole.parent.name}_{whole.name}" if re.fullmatch(r"checkpoint-\d+", whole.name) else whole.name
+    return re.sub(r"[^\w.+-]", "_", name).lstrip(".+-") or usual
 
 
 def of_text(place: str | None, usual: str) -> str:
