@@ -64,6 +64,7 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["context=x1"], "factor 1 is the base itself"),
         (["train.mixture=null", "train.steps=-1"], "train"),
         (["data=local"], "set data.root=<directory>"),
+        (["model=path", "model.location='~nobody-of-this-name/x'"], "no model in ~nobody-of-this-name/x: expected a"),
         (["data=local", "data.root=/nowhere"], "no file /nowhere/pg19/test.jsonl.gz"),
         (["task.corpus=pg20"], "corpus 'pg20' is not in data=embedded"),
         (["task.protocols=[tokens]"], "choose one of token, window"),

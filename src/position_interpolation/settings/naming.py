@@ -1,5 +1,6 @@
 """Names taken from places: a folder or a hub id as one word."""
 
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,7 @@ def of(place: str | None, usual: str) -> str:
     """The last part of a path or hub id, with `_` for characters that names of results cannot have; else `usual`."""
     if not place:
         return usual
-    return re.sub(r"[^\w.+-]", "_", Path(place).expanduser().resolve().name).lstrip(".+-") or usual
+    return re.sub(r"[^\w.+-]", "_", Path(os.path.expanduser(place)).resolve().name).lstrip(".+-") or usual
 
 
 def of_text(place: str | None, usual: str) -> str:
