@@ -106,7 +106,9 @@ def test_hydra_is_told_and_every_job_composes_with_it() -> None:
 
 def test_jobs_that_would_write_over_each_other_are_refused(tmp_path: Path) -> None:
     sweep = ["--multirun", "method=pi,ntk", "task=export", f"paths.runs={tmp_path}"]
-    with pytest.raises(UsageError, match="2 jobs of this sweep would write to .*out, each in the place of the one bef"):
+    with pytest.raises(
+        UsageError, match=r"2 jobs of this sweep would write to .*out, each in the place of the one bef"
+    ):
         launch.prepare([*sweep, f"task.folder={tmp_path}/out"])
     jobs = launch.prepare([*sweep, f"task.folder={tmp_path}/${{method.name}}"])
     assert [job.task.folder for job in jobs] == [f"{tmp_path}/pi", f"{tmp_path}/ntk"]

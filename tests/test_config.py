@@ -66,6 +66,8 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["data=local"], "set data.root=<directory>"),
         (["model=path", "model.location='~nobody-of-this-name/x'"], "no model in ~nobody-of-this-name/x: expected a"),
         (["data=local", "data.root=/nowhere"], "no file /nowhere/pg19/test.jsonl.gz"),
+        (["data=own", "data.root=."], "measured by task=own_text data=own data.root=<folder>: set all three"),
+        (["task=own_text"], "measured by task=own_text data=own data.root=<folder>: set all three"),
         (["task.corpus=pg20"], "corpus 'pg20' is not in data=embedded"),
         (["task.protocols=[tokens]"], "choose one of token, window"),
         (["task=passkey", "task.threshold=20"], "expected above 0, at most 1"),

@@ -130,9 +130,11 @@ def require(data: Data, name: str) -> None:
         UsageError: no such corpus, or its files are missing.
     """
     if name not in data.corpora:
+        way_out = "choose one of these or add it to conf/data"
+        if "own" in (name, data.source):
+            way_out = "your own text is measured by task=own_text data=own data.root=<folder>: set all three"
         raise UsageError(
-            f"corpus '{name}' is not in data={data.source}, which has {', '.join(sorted(data.corpora))}: "
-            "choose one of these or add it to conf/data"
+            f"corpus '{name}' is not in data={data.source}, which has {', '.join(sorted(data.corpora))}: {way_out}"
         )
     if data.corpora[name].part not in PARTS:
         raise UsageError(f"corpus '{name}' has part={data.corpora[name].part}: choose one of {', '.join(PARTS)}")
