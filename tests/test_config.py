@@ -79,6 +79,7 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["train.optimizer=sgd"], "choose one of adamw, muon"),
         (["train.beta2=1"], "train.beta2=1.0 makes no sense: expected a number below 1"),
         (["task.ids=[a,a]"], "names a document twice"),
+        (["task=export"], "task.folder is not set: write task.folder=<value>"),
         (["task=export", "task.folder=Makefile"], "is a file: expected a folder"),
         (["data.corpora.pg19.part=tset"], "part=tset: choose one of all, train, test"),
         (["data.corpora.pg19.collection=vulgate"], "choose one of king_james, sympy_sources"),

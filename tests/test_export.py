@@ -56,12 +56,14 @@ def test_readers_are_told_where_the_window_ends(
     (short / "tokenizer_config.json").write_text(json.dumps({**written, "model_max_length": 100}))
     config = json.loads((short / "config.json").read_text()) | {"max_position_embeddings": 100, "rope_scaling": None}
     config["rope_parameters"] = {"rope_type": "default", "rope_theta": 40.0}
+    config["auto_map"] = {"AutoModelForCausalLM": "modeling_of_the_base.Model"}
     (short / "config.json").write_text(json.dumps(config))
     (short / "generation_config.json").write_text('{"max_length": 100, "top_p": 0.9}')
     places = [f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")]
     asked = ["model=path", f"model.location={short}", "method=pi", "context=x2", "train=untuned", "task=export"]
     run(launch.typed(launch.composed([*asked, f"task.folder={tmp_path / 'long'}", "wandb=disabled", *places])))
     assert AutoTokenizer.from_pretrained(tmp_path / "long").model_max_length == 200
+    assert "auto_map" not in json.loads((tmp_path / "long" / "config.json").read_text())
     assert json.loads((tmp_path / "long" / "generation_config.json").read_text()) == {"max_length": 200, "top_p": 0.9}
     assert "--max-model-len 200" in (tmp_path / "long" / "README.md").read_text()
     assert f"Exported short, pi x2, untuned: {tmp_path / 'long'}, float16, window 200" in capsys.readouterr().out

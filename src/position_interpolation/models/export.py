@@ -73,6 +73,7 @@ def _save(copy: Any, tokenizer: Any, place: Path, dtype: str, base: Path | None)
     tokenizing.save(tokenizer, place)
     path = place / CONFIG
     written = json.loads(path.read_text())
+    written.pop("auto_map", None)  # of code that stays with the base
     scaling = dict(written["rope_parameters"])
     written["rope_theta"] = scaling.pop("rope_theta")
     if scaling.get("rope_type", "default") != "default":
