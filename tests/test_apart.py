@@ -8,6 +8,7 @@ import pytest
 from position_interpolation.app import apart, checks, launch
 from position_interpolation.app.keep import job_name
 from position_interpolation.settings import derived
+from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import EXPERIMENTS
 from position_interpolation.settings.schema import Config
 from position_interpolation.text import corpora
@@ -101,3 +102,13 @@ def test_hydra_is_told_and_every_job_composes_with_it() -> None:
     assert [derived.settings(config) for config in again] == [derived.settings(config) for config in configs]
     assert len({str(derived.settings(config)) for config in again}) == 8
     assert len({job_name(config) for config in again}) == 16
+
+
+def test_jobs_that_would_write_over_each_other_are_refused(tmp_path: Path) -> None:
+    sweep = ["--multirun", "method=pi,ntk", "task=export", f"paths.runs={tmp_path}"]
+    with pytest.raises(
+        UsageError, match=r"2 jobs of this sweep would write to .*out, each in the place of the one bef"
+    ):
+        launch.checked([*sweep, f"task.folder={tmp_path}/out"])
+    jobs = launch.checked([*sweep, f"task.folder={tmp_path}/${{method.name}}"])
+    assert [job.task.folder for job in jobs] == [f"{tmp_path}/pi", f"{tmp_path}/ntk"]

@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from position_interpolation.app import launch
 from position_interpolation.app.run import run
+from position_interpolation.models import export
 from position_interpolation.models.rope import inverse_frequencies
 
 
@@ -48,18 +49,22 @@ def test_the_card_says_what_made_it(exported: Path) -> None:
 def test_readers_are_told_where_the_window_ends(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By the tokenizer, where the base's says its own L, and by the card, for vLLM multiplies L' by the factor."""
+    """By tokenizer and generation settings, where the base's say its own L, and by the card, for vLLM multiplies L'."""
     short = tmp_path / "short"
     shutil.copytree(exported, short)
     written = json.loads((short / "tokenizer_config.json").read_text())
     (short / "tokenizer_config.json").write_text(json.dumps({**written, "model_max_length": 100}))
     config = json.loads((short / "config.json").read_text()) | {"max_position_embeddings": 100, "rope_scaling": None}
     config["rope_parameters"] = {"rope_type": "default", "rope_theta": 40.0}
+    config["auto_map"] = {"AutoModelForCausalLM": "modeling_of_the_base.Model"}
     (short / "config.json").write_text(json.dumps(config))
+    (short / "generation_config.json").write_text('{"max_length": 100, "top_p": 0.9}')
     places = [f"paths.{name}={tmp_path / name}" for name in ("results", "runs", "cache")]
     asked = ["model=path", f"model.location={short}", "method=pi", "context=x2", "train=untuned", "task=export"]
     run(launch.typed(launch.composed([*asked, f"task.folder={tmp_path / 'long'}", "wandb=disabled", *places])))
     assert AutoTokenizer.from_pretrained(tmp_path / "long").model_max_length == 200
+    assert "auto_map" not in json.loads((tmp_path / "long" / "config.json").read_text())
+    assert json.loads((tmp_path / "long" / "generation_config.json").read_text()) == {"max_length": 200, "top_p": 0.9}
     assert "--max-model-len 200" in (tmp_path / "long" / "README.md").read_text()
     assert f"Exported short, pi x2, untuned: {tmp_path / 'long'}, float16, window 200" in capsys.readouterr().out
 
@@ -126,3 +131,12 @@ def test_an_earlier_export_may_be_written_again_but_never_the_base(exported: Pat
     (exported / "README.md").write_text("mine")
     with pytest.raises(launch.UsageError, match="holds other files"):
         launch.checked(["model=smoke", "task=export", f"task.folder={exported}"])
+
+
+def test_a_head_of_its_own_is_told_to_readers_that_would_tie_it(exported: Path, tmp_path: Path) -> None:
+    config = json.loads((exported / "config.json").read_text())
+    (exported / "config.json").write_text(json.dumps({**config, "tie_word_embeddings": True}))
+    model = AutoModelForCausalLM.from_pretrained(exported)  # which sees that the head is another
+    export.export(model, AutoTokenizer.from_pretrained(exported), tmp_path / "again", "float32")
+    assert json.loads((tmp_path / "again" / "config.json").read_text())["tie_word_embeddings"] is False
+    assert torch.equal(load_file(tmp_path / "again" / "model.safetensors")["lm_head.weight"], model.lm_head.weight)

@@ -3,6 +3,7 @@
 import gzip
 import importlib.util
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +44,12 @@ def as_parquet(path: Path) -> None:
 
 
 def as_zst(path: Path) -> None:
-    path.write_bytes(pytest.importorskip("zstandard").compress(LINES))
+    path.write_bytes(zst(LINES[:50]) + zst(LINES[50:]))  # pieces compressed alone are one file, as in gzip
+
+
+def zst(content: bytes) -> bytes:
+    compressed: bytes = pytest.importorskip("pyarrow").compress(content, codec="zstd", asbytes=True)
+    return compressed
 
 
 THREE = {f"a-{n + 1}": f"{TEXT} {n}" for n in range(3)}
@@ -75,10 +81,38 @@ def test_files_are_read_as_they_are(kind: str, alone: bool, tmp_path: Path) -> N
 
 
 def test_a_folder_is_read_to_its_depths_in_the_order_of_names(tmp_path: Path) -> None:
-    for name in ("b/2.txt", "b/1.txt", "a.txt", ".git/config.txt", "cover.png"):
+    for name in ("b/2.txt", "b/1.txt", "a.txt", ".git/config.txt", "cover.png", "README.md", "b/LICENSE.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(f"This is {name}.")
     assert found(tmp_path) == {"a": "This is a.txt.", "b-1": "This is b/1.txt.", "b-2": "This is b/2.txt."}
+
+
+def test_links_to_folders_are_followed(tmp_path: Path) -> None:
+    for name in ("texts", "elsewhere/deeper"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "elsewhere" / "deeper" / "1.txt").write_text(TEXT)
+    (tmp_path / "texts" / "more").symlink_to(tmp_path / "elsewhere")
+    assert found(tmp_path / "texts") == {"more-deeper-1": TEXT}
+
+
+@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt.zst", "a.jsonl.gz", "a.jsonl.zst"])
+@pytest.mark.parametrize("left", [0, 0.5, 0.99])
+def test_what_was_compressed_and_then_cut_is_refused(name: str, left: float, tmp_path: Path) -> None:
+    content = (gzip.compress if name.endswith(".gz") else zst)(LINES * 9_000)
+    (tmp_path / name).write_bytes(content[: int(len(content) * left)])
+    with pytest.raises(UsageError, match=rf"{re.escape(name)}:\d+ cannot be read \(.*(ended|empty|Truncated)"):
+        found(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "row"), [(os.fsdecode(b"caf\xe9.txt"), TEXT), ("a.jsonl", '{"id": "\\ud800", "text": "One."}')]
+)
+def test_an_id_that_no_record_can_hold_is_refused_before_anything_is_measured(
+    name: str, row: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(row)
+    with pytest.raises(UsageError, match=r":1: its id is no text .*: rename the file, or correct the row's id"):
+        found(tmp_path)
 
 
 def test_fields_can_be_named(tmp_path: Path) -> None:
@@ -101,6 +135,22 @@ def test_folders_called_train_and_test_are_the_parts(train: str, test: str, tmp_
     assert found(tmp_path, part="train") == {"1": f"{train}/1.txt", "2": f"{train}/2.txt"}
 
 
+def test_files_of_rows_called_train_and_test_are_the_parts(tmp_path: Path) -> None:
+    for name in ("train-00000-of-00001.jsonl", "test.jsonl", "validation.jsonl"):
+        (tmp_path / name).write_text(json.dumps({"text": name}))
+    assert found(tmp_path, part="test") == {"test-1": "test.jsonl"}
+    assert list(found(tmp_path, part="train").values()) == ["train-00000-of-00001.jsonl"]
+
+
+@pytest.mark.parametrize(("there", "asked"), [("test/1.txt", "train"), ("train.jsonl.gz", "test")])
+def test_one_part_alone_asks_for_the_other(there: str, asked: str, tmp_path: Path) -> None:
+    (tmp_path / there).parent.mkdir(exist_ok=True)
+    (tmp_path / there).write_text("One.")
+    (tmp_path / "2.txt").write_text("Two.")
+    with pytest.raises(UsageError, match=f"and no {asked}: make folders train and test in it"):
+        found(tmp_path, part=asked)
+
+
 def test_files_of_one_id_are_named(tmp_path: Path) -> None:
     for name in ("a.md", "a.txt"):
         (tmp_path / name).write_text(name)
@@ -121,8 +171,9 @@ def test_without_them_a_hash_decides_and_an_empty_part_says_what_to_do(tmp_path:
         ("a.pdf", b"%PDF-1.7", "is or holds no file that can be read: expected .*jsonl"),
         ("a.txt", "Grüße".encode("latin-1"), r"a\.txt:1 cannot be read \(UnicodeDecodeError"),
         ("a.jsonl", b'{"text": "whole"}\n["half"]\n', r"a\.jsonl:2 cannot be read .*list where an object"),
+        ("a.txt", TEXT[:1].encode("utf-16-le"), r"a\.txt:1 cannot be read .*NUL, as text in UTF-16"),
         ("a.parquet", b"PAR1", r"a\.parquet:1 cannot be read"),
-        ("a.jsonl.zst", b"no zstd", r"a\.jsonl\.zst:1 cannot be read|pip install zstandard"),
+        ("a.jsonl.zst", b"no zstd", r"a\.jsonl\.zst:1 cannot be read|pip install pyarrow"),
     ],
 )
 def test_what_cannot_be_read_is_named(name: str, content: bytes, line: str, tmp_path: Path) -> None:
@@ -134,7 +185,7 @@ def test_what_cannot_be_read_is_named(name: str, content: bytes, line: str, tmp_
 def test_a_package_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.jsonl.zst").write_bytes(b"")
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(UsageError, match="needs the package zstandard: run pip install zstandard"):
+    with pytest.raises(UsageError, match="needs the package pyarrow: run pip install pyarrow"):
         found(tmp_path)
 
 

@@ -21,6 +21,7 @@ from position_interpolation.settings.schema import Model
 from position_interpolation.text import packing
 from position_interpolation.text.corpora import Document, Documents
 from position_interpolation.text.encoding import bos, encode, end
+from position_interpolation.text.prompts import split
 from position_interpolation.text.recall import RecallWindows
 
 
@@ -54,6 +55,12 @@ def test_a_text_that_a_tokenizer_has_no_tokens_for_is_refused() -> None:
     words = Tokenizer(WordLevel({"river": 0}, unk_token=None))
     with pytest.raises(UsageError, match=r"cannot write a text .*Missing \[UNK\]"):
         encode(PreTrainedTokenizerFast(tokenizer_object=words), "stone")
+
+
+def test_keys_that_a_tokenizer_writes_alike_are_refused() -> None:
+    words = Tokenizer(WordLevel({"<unk>": 0, "The": 1, "1": 2}, unk_token="<unk>"))
+    with pytest.raises(UsageError, match="different numbers with the same tokens: expected one that knows every digit"):
+        split(PreTrainedTokenizerFast(tokenizer_object=words), "The key is ", "12345")
 
 
 def test_recall_windows_without_eos_are_full(tokenizer: Any) -> None:

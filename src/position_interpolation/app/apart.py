@@ -4,11 +4,14 @@ All jobs are known before the first one runs. If records of some would replace e
 of the keys in which they differ, as if the experiment had named these keys in `varied`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
+from pathlib import Path
 from typing import Any
 
 from position_interpolation.settings import derived
+from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import RUNNING, Config
 from position_interpolation.tasks.registry import TASKS
 
@@ -28,6 +31,21 @@ def tell_apart(configs: Sequence[Config]) -> None:
     for config in measuring:
         config.varied = list(dict.fromkeys([*config.varied, *varied]))
         config.swept = swept
+
+
+def check_folders(configs: Sequence[Config]) -> None:
+    """Refuse a sweep whose jobs write to one folder: each would take the place of the one before.
+
+    Raises:
+        UsageError: two jobs have the same `task.folder`.
+    """
+    jobs = Counter(Path(folder).resolve() for config in configs if (folder := getattr(config.task, "folder", None)))
+    for place, count in jobs.items():
+        if count > 1:
+            raise UsageError(
+                f"{count} jobs of this sweep would write to {place}, each in the place of the one before: set a folder "
+                "for each, such as 'task.folder=models/${method.name}', or leave one job"
+            )
 
 
 def overrides(configs: Sequence[Config]) -> list[str]:

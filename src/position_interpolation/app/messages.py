@@ -129,6 +129,9 @@ def one_line(error: Exception) -> str:
         close = difflib.get_close_matches(name, options, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         return f"there is no {group}={name}: choose one of {', '.join(options)}{hint}"
+    missing = re.search(r"Missing mandatory value: .*full_key: (\S+)", message, re.S)
+    if missing is not None:
+        return f"{missing.group(1)} is not set: write {missing.group(1)}=<value>"
     kind = re.search(r"Could not load 'task/(\w+)_schema'", message)
     if kind is not None:
         return f"task kind '{kind.group(1)}' is not registered: add its line to TASKS in tasks/registry.py"

@@ -1,5 +1,6 @@
 """Names taken from places: a folder or a hub id as one word."""
 
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ def of(place: str | None, usual: str) -> str:
     """
     if not place:
         return usual
-    whole = Path(place).expanduser().resolve()
+    whole = Path(os.path.expanduser(place)).resolve()
     name = f"{whole.parent.name}_{whole.name}" if re.fullmatch(r"checkpoint-\d+", whole.name) else whole.name
     return re.sub(r"[^\w.+-]", "_", name).lstrip(".+-") or usual
 

@@ -130,9 +130,11 @@ def require(data: Data, name: str) -> None:
         UsageError: no such corpus, or its files are missing.
     """
     if name not in data.corpora:
+        way_out = "choose one of these or add it to conf/data"
+        if "own" in (name, data.source):
+            way_out = "your own text is measured by task=own_text data=own data.root=<folder>: set all three"
         raise UsageError(
-            f"corpus '{name}' is not in data={data.source}, which has {', '.join(sorted(data.corpora))}: "
-            "choose one of these or add it to conf/data"
+            f"corpus '{name}' is not in data={data.source}, which has {', '.join(sorted(data.corpora))}: {way_out}"
         )
     if data.corpora[name].part not in PARTS:
         raise UsageError(f"corpus '{name}' has part={data.corpora[name].part}: choose one of {', '.join(PARTS)}")
@@ -156,11 +158,19 @@ def require(data: Data, name: str) -> None:
 
 
 def corpus_of(data: Data, name: str) -> Corpus:
-    """A corpus as it is read: in `own` text a folder called like its part, `test` or `Test`, is that part."""
+    """A corpus as it is read: in `own` text what is called like its part, `test`, `Test` or `test.jsonl`, is that part.
+
+    Raises:
+        UsageError: something is called like the other part, and nothing like this one.
+    """
     corpus, root = data.corpora[name], Path(str(data.root))
-    if data.source == "own" and root.is_dir():
-        found = sorted(place.name for place in root.iterdir() if place.name.lower() == corpus.part and place.is_dir())
-        return replace(corpus, files=found, part="all") if found else corpus
+    if data.source != "own" or corpus.part == "all" or not root.is_dir():
+        return corpus
+    parts = {place.name: local.part(place) for place in sorted(root.iterdir())}
+    if found := [name for name, part in parts.items() if part == corpus.part]:
+        return replace(corpus, files=found, part="all")
+    if other := [name for name, part in parts.items() if part in PARTS]:
+        raise UsageError(f"{root} has {other[0]} and no {corpus.part}: make folders train and test in it")
     return corpus
 
 
@@ -224,12 +234,22 @@ def _read(data: Data, name: str, texts: tuple[str, ...]) -> Iterator[Row]:
                     + (f"; set data.corpora.{name}.text_field" if field == corpus.text_field else "")
                 )
             text = row[field]
-            try:
-                text.encode()  # no tokenizer takes half of a surrogate pair
-            except (AttributeError, UnicodeEncodeError) as error:
-                wrong = f"{text!r:.80}" if not isinstance(text, str) else shortened(error)
+            if (wrong := _no_text(text)) is not None:
                 raise UsageError(
                     f"{place}: field '{field}' is no text ({wrong}): expected text in each row; remove the row, or "
                     f"set data.corpora.{name}.text_field"
-                ) from error
+                )
+        if (wrong := _no_text(row["id"])) is not None:
+            raise UsageError(f"{place}: its id is no text ({wrong}): rename the file, or correct the row's id")
         yield row
+
+
+def _no_text(value: Any) -> str | None:
+    """Why something is no text; None if it is. No tokenizer and no record takes half of a surrogate pair."""
+    if not isinstance(value, str):
+        return f"{value!r:.80}"
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        return shortened(error)
+    return None

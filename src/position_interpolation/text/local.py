@@ -1,7 +1,9 @@
 """Rows of files on this disk: JSON lines, plain text and parquet, by themselves or in folders."""
 
+import glob
 import gzip
 import importlib.util
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ LINES, TEXT, PARQUET = (".jsonl", ".ndjson", ".json"), (".txt", ".md"), (".parqu
 KINDS = (*LINES, *TEXT, *PARQUET)
 COMPRESSED = (".gz", ".zst")
 READ = "*.jsonl, *.jsonl.gz, *.jsonl.zst, *.txt or *.parquet"
+ABOUT = ("readme", "license")  # what comes with text and is none of it
 Row = dict[str, Any]
 
 
@@ -36,10 +39,17 @@ def files(root: Path, corpus: Corpus) -> list[tuple[str, Path]]:
     return found
 
 
+def part(place: Path) -> str:
+    """What a folder, or a file of rows, is called: `test.jsonl` and `test-00000-of-00002.parquet` are `test`."""
+    if place.is_dir():
+        return place.name.lower()
+    return _stem(Path(place.name)).partition("-")[0].lower() if _kind(place) in (*LINES, *PARQUET) else ""
+
+
 def _below(folder: Path) -> list[Path]:
-    """Every file below a folder, relative to it; hidden ones are left out."""
-    names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
-    return [name for name in names if not any(part.startswith(".") for part in name.parts)]
+    """Every file below a folder, relative to it; links are followed, what is hidden or about the folder left out."""
+    names = sorted(map(Path, glob.iglob("**", root_dir=folder, recursive=True)))
+    return [name for name in names if (folder / name).is_file() and name.stem.lower() not in ABOUT]
 
 
 def rows(root: Path, corpus: Corpus) -> Iterator[tuple[str, Row]]:
@@ -81,8 +91,11 @@ def _lines(path: Path) -> Iterator[tuple[int, Row]]:
 def _whole(path: Path) -> Iterator[tuple[int, Row]]:
     """Rows of a parquet file with their numbers; plain text is a single row."""
     if _kind(path) in TEXT:
-        with _opened(path) as text:
-            yield 1, {"text": text.read()}
+        with _opened(path) as file:
+            text = file.read()
+        if "\0" in text:
+            raise ValueError("it holds NUL, as text in UTF-16 does")
+        yield 1, {"text": text}
         return
     _require("pyarrow", path)
     from pyarrow import parquet
@@ -92,14 +105,19 @@ def _whole(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _opened(path: Path) -> TextIO:
-    """The file opened as text, without a byte order mark."""
-    if path.suffix.lower() != ".zst":
-        opening: Any = gzip.open if path.suffix.lower() == ".gz" else open
+    """The file opened as text, without a byte order mark; reading fails if it was compressed and then cut."""
+    kind = path.suffix.lower()
+    if kind == ".zst":
+        _require("pyarrow", path)
+    if kind in COMPRESSED and not path.stat().st_size:
+        raise EOFError("the file is empty")
+    if kind != ".zst":
+        opening: Any = gzip.open if kind == ".gz" else open
         return cast(TextIO, opening(path, "rt", encoding="utf-8-sig"))
-    _require("zstandard", path)
-    import zstandard
+    import pyarrow
 
-    return cast(TextIO, zstandard.open(path, "rt", encoding="utf-8-sig"))
+    # The package zstandard takes a file that was cut for one that ends there.
+    return io.TextIOWrapper(pyarrow.input_stream(path, compression="zstd"), encoding="utf-8-sig")
 
 
 def _require(package: str, path: Path) -> None:
