@@ -1,5 +1,6 @@
 """A random Llama sharp enough that every position and every token shows in its losses."""
 
+import gc
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,6 +27,11 @@ os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # each further one is a proce
 os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(
     Path(tempfile.gettempdir()) / f"inductor-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 )
+
+
+def pytest_collection_finish() -> None:
+    """What was read by now stays; to look for garbage in it again and again is a tenth of the time of many tests."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

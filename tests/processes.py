@@ -4,6 +4,7 @@ It is forked, from this process or from one that has done nothing but read all l
 command then costs what it computes.
 """
 
+import gc
 import json
 import multiprocessing
 import os
@@ -52,6 +53,8 @@ def begun(arguments: list[str], said: Path, **environment: str) -> BaseProcess:
 def _entered(arguments: list[str], said: Path, environment: dict[str, str]) -> None:
     from position_interpolation import __main__ as entry
 
+    gc.freeze()  # what was read stays: to look for garbage in it would copy it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it
     with said.open("wb") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -111,6 +114,7 @@ def forked(act: Callable[[], Any], folder: Path, limits: Callable[[], None] = la
     if number:
         os.close(writing)
         return Process(number, reading)
+    gc.freeze()
     os.close(reading)
     os.dup2(writing, 2)
     os.dup2(os.open(os.devnull, os.O_RDWR), 1)

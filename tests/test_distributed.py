@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,19 @@ def torchrun(processes: int, folder: Path, *changes: str) -> "subprocess.Popen[s
     )  # fmt: skip
 
 
-def run(processes: int, folder: Path, *changes: str) -> None:
-    """As torchrun does, which would have each process read all libraries anew."""
+def begin(processes: int, folder: Path, *changes: str) -> dict[Path, BaseProcess]:
+    """As torchrun does, which would have each process read all libraries anew; by what they say."""
     several = beside_each_other(processes) if processes > 1 else [{}]
     said = [folder / f"said-{rank}" for rank in range(processes)]
-    begin = zip(said, several, strict=True)
-    started = [begun(arguments(folder, *changes), log, **ONE_THREAD, **own) for log, own in begin]
-    completed(*started, said=said[0])
+    return {
+        log: begun(arguments(folder, *changes), log, **ONE_THREAD, **own)
+        for log, own in zip(said, several, strict=True)
+    }
+
+
+def run(processes: int, folder: Path, *changes: str) -> None:
+    started = begin(processes, folder, *changes)
+    completed(*started.values(), said=next(iter(started)))
 
 
 def losses(folder: Path) -> list[float]:
@@ -127,7 +134,9 @@ def test_one_process_killed_ends_all_and_the_same_command_goes_on(alone: Path, t
 
 
 def test_a_refused_command_line_is_one_line(tmp_path: Path) -> None:
-    refused = torchrun(2, tmp_path, "train.batch_size=3")
-    _, said = refused.communicate()
-    assert refused.returncode != 0
+    started = begin(2, tmp_path, "train.batch_size=3")
+    for process in started.values():
+        process.join()
+    assert [process.exitcode for process in started.values()] == [1, 1]
+    said = "".join(log.read_text() for log in started)
     assert said.count("error: train.batch_size=3 sequences do not divide among 2 processes") == 1

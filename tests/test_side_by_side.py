@@ -2,14 +2,12 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
+from processes import begun, completed
 
 from position_interpolation.app import launch, side_by_side
 from position_interpolation.app.run import run
@@ -28,7 +26,7 @@ def places(folder: Path) -> list[str]:
 
 
 def running(folder: Path) -> list[int]:
-    """Processes whose command line names a folder."""
+    """Workers, whose command lines name a folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -80,9 +78,8 @@ def test_how_many_is_as_asked_for_else_by_cores_and_memory(monkeypatch: pytest.M
 def test_the_records_are_those_of_one_job_after_another(tmp_path: Path) -> None:
     """Threads change rounding; so both have one."""
     together = [*SWEEP, "compute.jobs=2", *places(tmp_path / "together")]
-    done = subprocess.run([sys.executable, "-m", "position_interpolation", *together], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("done after") == 2
+    completed(begun(together, tmp_path / "said"), said=tmp_path / "said")
+    assert (tmp_path / "said").read_text().count("done after") == 2
     for config in launch.checked([*SWEEP, "compute.threads=1", *places(tmp_path / "after")]):
         run(config)
     rows = {
@@ -103,20 +100,17 @@ def test_a_worker_that_fails_is_named_and_nothing_more_is_begun(tmp_path: Path) 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_is_left(how: signal.Signals, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "position_interpolation", *SWEEP, "compute.jobs=2", *places(tmp_path)]
-    parent = subprocess.Popen(
-        [*command, "train.steps=100000"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
-    )
+    parent = begun([*SWEEP, "compute.jobs=2", *places(tmp_path), "train.steps=100000"], tmp_path / "said")
     try:
         log, until = tmp_path / "runs/logs/single-2.log", time.monotonic() + 120
         while not (log.exists() and "tuning:" in log.read_text()) and time.monotonic() < until:
             time.sleep(0.5)
-        assert len(running(tmp_path)) >= 2
-        parent.send_signal(how)
-        parent.wait(60)
+        assert parent.is_alive()
+        assert running(tmp_path)
+        assert parent.pid
+        os.kill(parent.pid, how)
+        parent.join(60)
+        assert not parent.is_alive()
         assert gone(tmp_path, 30)
     finally:
         parent.kill()

@@ -5,7 +5,6 @@ import json
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -212,6 +211,6 @@ def test_a_run_of_before_is_found_under_its_name(
 
     The embedded Bible had a paragraph on a line then.
     """
-    monkeypatch.setattr(embedded, "textwrap", SimpleNamespace(fill=lambda text, *_, **__: text))
+    monkeypatch.setattr(embedded, "in_lines", lambda book: book)
     common = ["model=smoke", "data=embedded", "wandb=disabled", "compute.dtype=float32"]
     assert measured([*command.replace("BOOKS", BOOKS).split(), *common], tmp_path)[0] == expected

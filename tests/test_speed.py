@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import sides
 import torch
-from processes import children, forked
+from processes import READ, children, forked
 
 from experiments.benchmark import __main__ as benchmark
 from experiments.benchmark import inputs, machine, memory, page, perplexity, tuning
@@ -124,6 +124,7 @@ def eventually(happened: Callable[[], Any]) -> Any:
 
 def test_a_row_a_page_and_its_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(perplexity, "CASES", [CASE])
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: READ)  # processes that have read the libraries
     benchmark.main(["parts=[perplexity]", "models=[tiny]", "rounds=1", f"results={tmp_path}", f"cache={tmp_path}"])
     page = (tmp_path / "README.md").read_text()
     assert "| tiny, W = 64 | float32 | documented recipe |" in page

@@ -5,6 +5,8 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -15,7 +17,7 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import IntervalSweep
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from position_interpolation.app import apart, checks
@@ -46,6 +48,7 @@ def checked(arguments: list[str]) -> list[Config]:
         UsageError: one line for whatever is wrong, before anything is computed.
     """
     register()
+    _whole.cache_clear()  # files of choices may have changed since
     options = read(arguments)
     if options.help or options.hydra_help or options.shell_completion:
         return []
@@ -194,12 +197,15 @@ def composed(arguments: list[str], with_hydra: bool = False) -> DictConfig:
     for text in options.overrides:
         check_choice(parsed(text))
     try:
-        with _loader(options.config_dir):
-            config = compose("config", options.overrides, return_hydra_config=with_hydra)
-        if not with_hydra:
-            _at_home(config)
-            OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-            check_keys(config)
+        whole = _whole(options.config_dir, tuple(options.overrides))
+        if with_hydra:
+            return whole
+        config = deepcopy(whole)
+        with open_dict(config):
+            del config["hydra"]
+        _at_home(config)
+        OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        check_keys(config)
         return config
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(one_line(error)) from error
@@ -209,6 +215,16 @@ def composed(arguments: list[str], with_hydra: bool = False) -> DictConfig:
             f"{', '.join(below)} sets a key of something that is not there: leave it out; what is swept is written "
             "--multirun seed=1,2"
         ) from error
+
+
+@lru_cache(maxsize=4)
+def _whole(own: str | None, overrides: tuple[str, ...]) -> DictConfig:
+    """A configuration with Hydra's own settings, not to be changed.
+
+    A command line is asked for them several times, and each composition takes a tenth of a second.
+    """
+    with _loader(own):
+        return compose("config", list(overrides), return_hydra_config=True)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import importlib.util
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from position_interpolation.settings.errors import UsageError
@@ -31,8 +32,13 @@ def king_james() -> Iterator[tuple[str, str]]:
     for verse, end in bible.verse_end_indices.items():
         ends[verse // 1_000_000] = max(end, ends.get(verse // 1_000_000, end))
     for book in sorted(starts):
-        paragraphs = bible.scripture_content[starts[book] : ends[book]].strip().split("\n")
-        yield f"kjv-{book:02d}", "\n".join(textwrap.fill(each, LINE, break_on_hyphens=False) for each in paragraphs)
+        yield f"kjv-{book:02d}", in_lines(bible.scripture_content[starts[book] : ends[book]].strip())
+
+
+@cache
+def in_lines(book: str) -> str:
+    """Its paragraphs broken into lines; kept, as all books together take half a second."""
+    return "\n".join(textwrap.fill(each, LINE, break_on_hyphens=False) for each in book.split("\n"))
 
 
 def sympy_sources() -> Iterator[tuple[str, str]]:
