@@ -26,7 +26,7 @@ from position_interpolation.display import formats
 from position_interpolation.evidence import records
 from position_interpolation.models import checkpoint
 from position_interpolation.report import judge, pages
-from position_interpolation.report.parts import sections
+from position_interpolation.report.sections import sections
 from position_interpolation.settings.places import ASSETS, HOME
 from position_interpolation.settings.schema import Corpus, Data
 from position_interpolation.text import corpora

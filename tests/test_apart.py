@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from position_interpolation.app import apart, checks, launch
-from position_interpolation.app.keep import job_name
+from position_interpolation.app.tracking import job_name
 from position_interpolation.settings import derived
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import EXPERIMENTS

@@ -18,7 +18,7 @@ from position_interpolation.models.answers import write
 from position_interpolation.models.scoring import scored_losses
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Compute, Train
-from position_interpolation.tasks.passkey import retrieval
+from position_interpolation.tasks.passkey import prompts
 from position_interpolation.tuning import extension, training
 from position_interpolation.tuning.checkpoints import loss_curve
 
@@ -125,7 +125,7 @@ def test_more_shapes_than_torch_would_compile_by_itself_all_are(llama: Any, monk
 def test_generation_leaves_the_layers_as_they_are(llama: Any) -> None:
     compute.compile_layers(llama)
     trials = [
-        retrieval.Probe(tuple(row.tolist()), (3, 4), lead=0, key="34", label=0, distance=0) for row in ids_of(1, 20)
+        prompts.Probe(tuple(row.tolist()), (3, 4), lead=0, key="34", label=0, distance=0) for row in ids_of(1, 20)
     ]
     torch._dynamo.reset()
     counters.clear()

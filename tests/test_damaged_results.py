@@ -18,7 +18,7 @@ from position_interpolation.display.formats import to_latex, to_markdown
 from position_interpolation.evidence.records import ROWS, Record, read, write
 from position_interpolation.report import judge, pages
 from position_interpolation.report.__main__ import main
-from position_interpolation.report.parts import sections
+from position_interpolation.report.sections import sections
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import HOME
 

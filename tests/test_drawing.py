@@ -18,7 +18,7 @@ from position_interpolation.display.colours import LOOKS, style
 from position_interpolation.evidence.comparison import Effect
 from position_interpolation.evidence.extensions import LABELS, Extension
 from position_interpolation.evidence.records import Record
-from position_interpolation.report.parts import sections
+from position_interpolation.report.sections import sections
 from position_interpolation.settings.places import CONF
 from position_interpolation.tasks.perplexity.figures import perplexity_figure
 from position_interpolation.tasks.positions.figures import positions_figure

@@ -15,7 +15,7 @@ from matplotlib.transforms import Bbox
 
 from position_interpolation.display import drawing
 from position_interpolation.evidence.records import read
-from position_interpolation.report.parts import sections
+from position_interpolation.report.sections import sections
 
 RESULTS = Path(__file__).parents[1] / "results"
 FOLDERS = sorted(path.parent for path in RESULTS.glob("*/*/rows.jsonl"))

@@ -12,7 +12,7 @@ from position_interpolation.models import answers, extending, loading
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Method, Model
 from position_interpolation.tasks.govreport import summaries
-from position_interpolation.tasks.passkey import retrieval
+from position_interpolation.tasks.passkey import prompts
 from position_interpolation.text.encoding import decode, encode, tokenizer_sha256
 
 TEXT = "And the king said unto his servants , </s> we don 't go ."
@@ -34,7 +34,7 @@ def copied(folder: Path, **files: dict[str, Any]) -> Path:
 def written(folder: Path, dtype: torch.dtype = torch.float32) -> tuple[Any, ...]:
     """What the base writes behind passkey prompts, and as a summary, drawn."""
     model, tokenizer = loading.load(folder, loading.base_config(base(folder), folder), dtype), tokenizer_of(folder)
-    trials = retrieval.probes(tokenizer, 256, count=2, trials=2, digits=5, seed=0)
+    trials = prompts.probes(tokenizer, 256, count=2, trials=2, digits=5, seed=0)
     sampling = summaries.Sampling(temperature=0.5, top_p=0.95, most=12, seed=0)
     report = summaries.prompt(tokenizer, "And the king said unto his servants, " * 9, 120)
     drawn = summaries.write(model, report, int(tokenizer.eos_token_id), sampling, "report")

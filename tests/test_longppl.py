@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 from position_interpolation.app import launch
 from position_interpolation.app.run import run
 from position_interpolation.evidence.records import read
-from position_interpolation.report.parts import sections
+from position_interpolation.report.sections import sections
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Config
 from position_interpolation.tasks.longppl.key_tokens import key, over

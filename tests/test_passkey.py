@@ -18,7 +18,7 @@ from position_interpolation.models.answers import write
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.passkey.answers import read, right
 from position_interpolation.tasks.passkey.config import distances
-from position_interpolation.tasks.passkey.retrieval import Probe, build, probes
+from position_interpolation.tasks.passkey.prompts import Probe, build, probes
 
 WINDOW = 256
 HEADER = (

@@ -20,7 +20,7 @@ from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.passkey import answers
 from position_interpolation.tasks.passkey.config import MATCHES, PasskeyTask
 from position_interpolation.tasks.passkey.measure import numbers
-from position_interpolation.tasks.passkey.retrieval import QUESTION, Probe, build, probes, writing
+from position_interpolation.tasks.passkey.prompts import QUESTION, Probe, build, probes, writing
 from position_interpolation.text.encoding import encode
 
 Stories = Callable[[list[int], list[int]], list[list[int]]]

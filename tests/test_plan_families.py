@@ -81,7 +81,7 @@ def test_flops_are_those_that_torch_counts(family: str, changes: dict[str, Any],
         first = length - scored + 1 if spared else 1
         return sum(min(position, sees or length) for position in range(first, length + 1))
 
-    pairs = sum(seen(layer, sees) for layer, sees in enumerate(loading.reaches(config)))
+    pairs = sum(seen(layer, sees) for layer, sees in enumerate(loading.spans(config)))
     queries = config.num_attention_heads * model.model.layers[0].self_attn.head_dim
     assert formulas.forward_flops(shape, length, scored) == matrices + 4 * queries * pairs
 

@@ -3,6 +3,7 @@
 import importlib
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from omegaconf import OmegaConf
 from position_interpolation import tasks
 from position_interpolation.app import launch
 from position_interpolation.app.run import run
+from position_interpolation.evidence.evidence import Evidence
+from position_interpolation.evidence.judging import Claim
 from position_interpolation.evidence.records import Record, read
 from position_interpolation.models import methods, rope
 from position_interpolation.report.pages import render
@@ -70,10 +73,11 @@ def test_a_method_is_added_as_the_page_says(
 def test_a_task_is_added_as_the_page_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choose: Callable[[str, str, str], None]
 ) -> None:
-    config, share, measure, line, page = blocks("add_a_task.md", "python")
+    config, share, measure, line, page, claims = blocks("add_a_task.md", "python")
     folder = tmp_path / "guesses"
     folder.mkdir()
-    for name, code in (("__init__", ""), ("config", config), ("share", share), ("measure", measure), ("page", page)):
+    for name, code in (("__init__", ""), ("config", config), ("share", share), ("measure", measure), ("page", page),
+                       ("claims", claims)):  # fmt: skip
         (folder / f"{name}.py").write_text(code)
     monkeypatch.setattr(tasks, "__path__", [*tasks.__path__, str(tmp_path)])  # as if it stood among the others
     settings = importlib.import_module("position_interpolation.tasks.guesses.config")
@@ -85,8 +89,33 @@ def test_a_task_is_added_as_the_page_says(
     expected = [(kind, "guessed_right", 2, 64)]
     assert [(row.task, row.metric, row.n_documents, row.eval_window) for row in rows] == expected
     assert 0 <= rows[0].value <= 1
+    carried_out(["method=pi", "context=x4", f"task={kind}", "task.documents=2"], tmp_path)
+    rows = carried_out(["method=none", f"task={kind}", "task.documents=2", "task.corpus=proof_pile"], tmp_path)
     shown = render(tmp_path / "single" / "smoke")[-1].read_text()
-    assert "| smoke | 64 | none | 0 |" in shown
-    assert "Share of next tokens that the model guesses right." in shown
+    of_books, of_mathematics = (
+        shown.split(f"Share of next tokens of {name} that")[0].split("## ")[-1] for name in ("pg19", "proof_pile")
+    )
+    assert "| smoke | 64 | none | 0 |" in of_books
+    assert "| smoke | 256 | PI | 0 |" in of_books
+    assert "| smoke | 64 | none | 0 |" in of_mathematics
+    assert "| PI |" not in of_mathematics
+    judge_its_claim(rows)
     with pytest.raises(launch.UsageError, match=r"task\.documents=0"):  # its bound stands beside its field
         launch.checked([*SMOKE, "method=none", f"task={kind}", "task.documents=0"])
+
+
+def judge_its_claim(rows: list[Record]) -> None:
+    """The page's claim over these rows: its entry is one, and its check sees both methods."""
+    ((subject, (entry,)),) = OmegaConf.to_container(OmegaConf.create(blocks("add_a_task.md", "yaml")[1])).items()
+    claim = Claim(**{**entry, "subject": subject})
+    check = getattr(registry.modules("claims")[subject], claim.check.removeprefix(f"{subject}."))
+    found = {"none": (0.3, 0.25, 0.35), "pi": (0.1, 0.05, 0.15)}  # smoke guesses nothing right
+    told = [
+        replace(row, value=value, ci_low=low, ci_high=high)
+        for row in rows
+        if row.data["name"] == "pg19"
+        for value, low, high in [found[row.method or ""]]
+    ]
+    (case,) = check(Evidence("smoke", told, claim.experiments))
+    assert (case.effect.value, case.effect.low, case.effect.high) == pytest.approx((-0.2, -0.3, -0.1))
+    assert case.verdict == "holds"

@@ -26,7 +26,7 @@ from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text
 from position_interpolation.report.judge import judged
 from position_interpolation.report.pages import render, render_index
-from position_interpolation.report.parts import sections
+from position_interpolation.report.sections import sections
 from position_interpolation.report.summary import print_summary
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import EXPERIMENTS

@@ -16,7 +16,7 @@ from position_interpolation.evidence.records import Record, read
 from position_interpolation.evidence.seeds import pooled
 from position_interpolation.machine import compute
 from position_interpolation.report import pages
-from position_interpolation.report.parts import sections
+from position_interpolation.report.sections import sections
 from position_interpolation.settings.schema import Compute
 
 HOME = Path(__file__).resolve().parents[1]

@@ -8,7 +8,7 @@ from position_interpolation.display import formats
 from position_interpolation.evidence import seeds
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
-from position_interpolation.report.parts import sections
+from position_interpolation.report.sections import sections
 from position_interpolation.tasks.retrieval import figures, tables
 
 # Success at L, 2 L and 4 L; 17 keys have no room at L.

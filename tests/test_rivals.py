@@ -20,7 +20,7 @@ from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.seeds import KNOWN_SPREAD, over_base
 from position_interpolation.report import judge
 from position_interpolation.report.pages import render
-from position_interpolation.report.parts import sections
+from position_interpolation.report.sections import sections
 
 YARN = replace(UNTUNED, method="yarn")
 TUNED = replace(PI, method="yarn")

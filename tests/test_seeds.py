@@ -11,7 +11,7 @@ from position_interpolation.evidence import comparison, seeds, select
 from position_interpolation.evidence.intervals import student, wilson
 from position_interpolation.evidence.k_max import k_max
 from position_interpolation.evidence.records import Record, read
-from position_interpolation.report.parts import sections
+from position_interpolation.report.sections import sections
 from position_interpolation.settings.places import HOME
 
 

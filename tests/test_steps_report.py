@@ -14,7 +14,7 @@ from position_interpolation.evidence import extensions as steps
 from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.report.pages import render
-from position_interpolation.report.parts import sections
+from position_interpolation.report.sections import sections
 from position_interpolation.tasks.perplexity import aggregation
 from position_interpolation.tasks.tuning_curve import page as curves
 

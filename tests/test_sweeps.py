@@ -10,8 +10,8 @@ from processes import begun, completed
 from test_report import BASE, perplexities
 
 from position_interpolation.app import launch
-from position_interpolation.app.keep import job_name
 from position_interpolation.app.run import objective, run
+from position_interpolation.app.tracking import job_name
 from position_interpolation.evidence import records
 from position_interpolation.evidence.records import Record
 from position_interpolation.machine import files

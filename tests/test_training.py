@@ -19,7 +19,7 @@ from position_interpolation.settings.schema import Compute, Method, Train
 from position_interpolation.text.packing import PackedWindows
 from position_interpolation.tuning.checkpoints import at as checkpoint
 from position_interpolation.tuning.checkpoints import finished_steps, loss_curve
-from position_interpolation.tuning.trainer import learning_rate_factor
+from position_interpolation.tuning.schedule import learning_rate_factor
 from position_interpolation.tuning.training import tune
 
 BATCH, WINDOW, VOCABULARY = 4, 32, 256

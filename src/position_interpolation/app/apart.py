@@ -85,7 +85,7 @@ def _in_records(config: Config) -> Values:
 
 
 def _in_name(config: Config) -> Values:
-    """What the name of a W&B run always shows (`keep.job_name`)."""
+    """What the name of a W&B run always shows (`tracking.job_name`)."""
     model, treatment = config.model, derived.treatment(config)
     return {"model": model.name, "tokens": model.base_tokens, "treatment": treatment, "task": config.task.name}
 

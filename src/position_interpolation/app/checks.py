@@ -8,10 +8,11 @@ from position_interpolation.machine import distributed
 from position_interpolation.models import methods
 from position_interpolation.planning import config as planning
 from position_interpolation.planning.config import PlanTask
-from position_interpolation.settings import derived, limits
+from position_interpolation.settings import checks as shared
+from position_interpolation.settings import derived
+from position_interpolation.settings.checks import known
 from position_interpolation.settings.derived import reach, sequence, treatment
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.limits import known
 from position_interpolation.settings.schema import RECALL, Config
 from position_interpolation.settings.tools import ExportTask
 from position_interpolation.tasks.registry import TASKS
@@ -28,8 +29,8 @@ def check(config: Config) -> None:
     _check_choices(config)
     _check_names(config)
     derived.settings(config)
-    limits.check_numbers(config)
-    limits.check_architecture(config.model.architecture)
+    shared.check_numbers(config)
+    shared.check_architecture(config.model.architecture)
     base, window = config.model.window, reach(config)
     if window < base or window % base:
         raise UsageError(

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from position_interpolation.app.tracking import job_name
 from position_interpolation.evidence import records
-from position_interpolation.evidence.extensions import base_name
 from position_interpolation.evidence.lines import EXTENSION
 from position_interpolation.evidence.records import BY_BASE_TOKENS, ROWS, Record
 from position_interpolation.machine import compute, distributed, files
@@ -36,15 +36,6 @@ def check_folders(config: Config) -> None:
     records.read(kept["results"] / ROWS)
     if config.experiment_name == BY_BASE_TOKENS and config.model.base_tokens is None:
         raise UsageError("this experiment compares bases by the tokens they have seen: set model.base_tokens")
-
-
-def job_name(config: Config) -> str:
-    """What a W&B run is called: extension, task and what the experiment, or the sweep, varies."""
-    wanted = derived.treatment(config)
-    tuned = f"{wanted.steps}steps" if wanted.steps else "untuned"
-    base = base_name(config.model.name, config.model.base_tokens)
-    settings = "".join(f"-{key}={value}" for key, value in derived.swept(config).items())
-    return f"{base}-{wanted.method}-x{wanted.factor:g}-{tuned}-{config.task.name}{settings}"
 
 
 def measure(config: Config, prepared: Prepared | None, signature: str, measurement: Measurement) -> list[Record]:
@@ -102,7 +93,7 @@ def _names(config: Config, task: str) -> dict[str, Any]:
     }
 
 
-def recall(config: Config, signature: str, task: str) -> list[Record] | None:
+def found_before(config: Config, signature: str, task: str) -> list[Record] | None:
     """What was kept under a signature, under the names of this run.
 
     Returns:

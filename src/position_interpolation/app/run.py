@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from position_interpolation.app import checks, keep
 from position_interpolation.app.tools import TOOLS
-from position_interpolation.app.tracking import Tracker
+from position_interpolation.app.tracking import Tracker, job_name
 from position_interpolation.evidence import records
 from position_interpolation.evidence.records import Record
 from position_interpolation.machine import compute, distributed
@@ -21,7 +21,7 @@ def run(config: Config) -> float | None:
     """
     checks.check(config)
     compute.set_up(config.compute)
-    with Tracker(config, keep.job_name(config)) as tracker, compute.within_memory():
+    with Tracker(config, job_name(config)) as tracker, compute.within_memory():
         return objective(TOOLS.get(config.task.kind, _evaluate)(config, tracker))
 
 
@@ -40,7 +40,7 @@ def _evaluate(config: Config, tracker: Tracker) -> list[Record]:
     for measurement in measurements(prepared):
         signature = records.signature(measurement.parts)
         task = measurement.task or config.task.name
-        found = distributed.agreed(lambda signature=signature, task=task: keep.recall(config, signature, task))  # type: ignore[misc]
+        found = distributed.agreed(lambda signature=signature, task=task: keep.found_before(config, signature, task))  # type: ignore[misc]
         if found is None:
             tracker.start()
             found = keep.measure(config, prepared, signature, measurement)

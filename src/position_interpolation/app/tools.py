@@ -96,7 +96,7 @@ def _theory(config: Config, _: Tracker) -> list[Record]:
     keep.check_folders(config)
     measurement = Measurement({"theory": 4, "versions": records.versions()}, theory.measured, dtype=THEORY_DTYPE)
     signature = records.signature(measurement.parts)
-    found = keep.recall(config, signature, config.task.name)
+    found = keep.found_before(config, signature, config.task.name)
     if found is None:
         found = keep.measure(config, None, signature, measurement)
     keep.merge(config, signature, found)

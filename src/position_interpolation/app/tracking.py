@@ -8,8 +8,10 @@ from types import TracebackType
 from typing import Any
 
 from position_interpolation.evidence import select
+from position_interpolation.evidence.extensions import base_name
 from position_interpolation.evidence.records import Record
 from position_interpolation.machine import distributed
+from position_interpolation.settings import derived
 from position_interpolation.settings.errors import UsageError, shortened
 from position_interpolation.settings.schema import Config
 
@@ -18,6 +20,15 @@ COLUMNS = (
     "model", "method", "factor", "window", "steps", "task", "eval_window", "stride", "protocol", "metric", "at",
     "value", "ci_low", "ci_high", "seed",
 )  # fmt: skip
+
+
+def job_name(config: Config) -> str:
+    """What a W&B run is called: extension, task and what the experiment, or the sweep, varies."""
+    wanted = derived.treatment(config)
+    tuned = f"{wanted.steps}steps" if wanted.steps else "untuned"
+    base = base_name(config.model.name, config.model.base_tokens)
+    settings = "".join(f"-{key}={value}" for key, value in derived.swept(config).items())
+    return f"{base}-{wanted.method}-x{wanted.factor:g}-{tuned}-{config.task.name}{settings}"
 
 
 def check(config: Config) -> None:

@@ -26,7 +26,7 @@ FACTORS = (4, 8, 16)  # the paper's
 
 
 @dataclass(frozen=True)
-class Reading:
+class Wanted:
     """Which perplexity of Tables 1 to 3 is asked for: of which model, extended how, read at which window."""
 
     model: str
@@ -130,7 +130,7 @@ class Evidence:
             return None
         return exact(found.value, found.experiment) if found.ci_low is None else recorded(found)
 
-    def perplexity(self, reading: Reading) -> Effect | None:
+    def perplexity(self, reading: Wanted) -> Effect | None:
         """Protocol `token`, with the interval of its record, over all seeds."""
         for experiment in self.experiments:
             for text in self._texts:
@@ -139,7 +139,7 @@ class Evidence:
                     return recorded(record, perplexity_text(record.value))
         return None
 
-    def ratio(self, over: Sequence[Reading], under: Sequence[Reading]) -> Effect | None:
+    def ratio(self, over: Sequence[Wanted], under: Sequence[Wanted]) -> Effect | None:
         """Product of some perplexities over the product of as many others, paired by document where there are any.
 
         The seeds that count are those that all tuned ones have. What is untuned is the same under every seed.
@@ -191,7 +191,7 @@ class Evidence:
                 by_steps[steps] = by_seed
         return found
 
-    def _find(self, reading: Reading, text: Text, experiments: Sequence[str]) -> BySeed:
+    def _find(self, reading: Wanted, text: Text, experiments: Sequence[str]) -> BySeed:
         """What the first of some experiments that read this text measured, by seed."""
         if text.task != reading.task:
             return {}

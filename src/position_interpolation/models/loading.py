@@ -149,7 +149,7 @@ def _llama(shape: Architecture, window: int) -> Any:
     )
 
 
-def reaches(config: Any) -> tuple[int | None, ...]:
+def spans(config: Any) -> tuple[int | None, ...]:
     """How many positions each layer sees, including its own; None if it sees all before."""
     layers = config.num_hidden_layers
     if config.model_type == "llama":  # which ignores what its configuration may say of sliding windows
@@ -165,7 +165,7 @@ def check_full_attention(config: Any) -> None:
     Raises:
         UsageError: some layers see only a shorter, sliding window.
     """
-    short = [sees for sees in reaches(config) if sees is not None and sees < config.max_position_embeddings]
+    short = [sees for sees in spans(config) if sees is not None and sees < config.max_position_embeddings]
     if short:
         raise UsageError(
             f"compute.context_parallel cannot share a window between processes where layers see only {short[0]} "

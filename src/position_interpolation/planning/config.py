@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from position_interpolation.machine import distributed
 from position_interpolation.planning.formulas import GPUS
 from position_interpolation.settings.bounds import number
+from position_interpolation.settings.checks import known
 from position_interpolation.settings.derived import evaluation_windows, treatment
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.limits import known
 from position_interpolation.settings.schema import Config, Task
 from position_interpolation.tasks.perplexity.config import check_windows
 

@@ -68,14 +68,14 @@ def forward_flops(shape: Shape, length: int, scored: int) -> int:
 
     In a Llama's last layer all other positions need keys and values only, as in `models/scoring.py`.
     """
-    reaches = shape.reaches or (None,) * shape.layers
-    attention = [_attention(shape, length, length, sees) for sees in reaches]
+    spans = shape.spans or (None,) * shape.layers
+    attention = [_attention(shape, length, length, sees) for sees in spans]
     below, head = 2 * shape.layer * length * (shape.layers - 1) + sum(attention[:-1]), 2 * shape.head * scored
     if shape.whole:
         return below + 2 * shape.layer * length + attention[-1] + head
     of_keys = 2 * shape.hidden * shape.keys
     last = 2 * of_keys * length + 2 * (shape.layer - of_keys) * scored
-    return below + last + _attention(shape, length, scored, reaches[-1]) + head
+    return below + last + _attention(shape, length, scored, spans[-1]) + head
 
 
 def _attention(shape: Shape, length: int, queries: int, sees: int | None) -> int:

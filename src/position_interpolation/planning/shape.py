@@ -19,7 +19,7 @@ class Shape:
     head_size: int | None = None  # d, where it is not h / heads
     biases: int = 0  # elements of all biases of a layer
     normed_heads: bool = False  # queries and keys have norms of their own
-    reaches: tuple[int | None, ...] = ()  # how far each layer sees, where some do not see everything before
+    spans: tuple[int | None, ...] = ()  # how far each layer sees, where some do not see everything before
     whole: bool = False  # the last layer is computed for all positions; in a Llama `scoring` spares most of it
 
     @classmethod
@@ -35,7 +35,7 @@ class Shape:
         one.layer_types = (getattr(config, "layer_types", None) or [])[:1] or None
         with torch.device("meta"):
             layer = AutoModelForCausalLM.from_config(one).model.layers[0]
-        reaches = loading.reaches(config)
+        spans = loading.spans(config)
         return cls(
             config.hidden_size,
             config.intermediate_size,
@@ -47,7 +47,7 @@ class Shape:
             getattr(config, "head_dim", None),
             sum(weight.numel() for name, weight in layer.named_parameters() if name.endswith(".bias")),
             hasattr(layer.self_attn, "q_norm"),
-            reaches if any(reaches) else (),
+            spans if any(spans) else (),
             not isinstance(config, LlamaConfig),
         )
 

@@ -63,7 +63,7 @@ def tuning(costs: Costs) -> Table:
 
 def _seen(costs: Costs, sequence: int) -> str:
     """The FLOPs of attention per token, in words."""
-    if any(costs.shape.reaches):
+    if any(costs.shape.spans):
         return "12 queries x keys seen in every layer, some of which see a sliding window"
     return f"6 layers queries ({sequence} + 1)"
 

@@ -17,7 +17,7 @@ from position_interpolation.evidence.evidence import EXPERIMENTS, Evidence
 from position_interpolation.evidence.judging import Case, Claim, Outcome, Verdict, claims, outcome, weakest
 from position_interpolation.evidence.records import Record
 from position_interpolation.report import folders
-from position_interpolation.tasks.registry import parts
+from position_interpolation.tasks.registry import modules
 from position_interpolation.tasks.theory import claims as theory
 
 PAPER = paper.RUNG
@@ -106,7 +106,7 @@ def judged(claim: Claim, evidence: Evidence) -> Outcome:
 def check(claim: Claim) -> Callable[..., Iterator[Case]]:
     """The function that claims.yaml names: `passkey.farther` stands in the claims of the task passkey."""
     module, _, name = claim.check.partition(".")
-    found: Callable[..., Iterator[Case]] = getattr((COMPARISONS | parts("claims"))[module], name)
+    found: Callable[..., Iterator[Case]] = getattr((COMPARISONS | modules("claims"))[module], name)
     return found
 
 

@@ -10,7 +10,7 @@ from position_interpolation.evidence.records import ROWS, Record, read
 from position_interpolation.machine import files
 from position_interpolation.report import folders, judge, ledger, provenance
 from position_interpolation.report.judge import Seen
-from position_interpolation.report.parts import sections, trial
+from position_interpolation.report.sections import sections, trial
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import CONF, EXPERIMENTS
 from position_interpolation.text.corpora import FILES

@@ -12,7 +12,7 @@ from position_interpolation.evidence.judging import Verdict
 from position_interpolation.evidence.records import ROWS, read
 from position_interpolation.report import judge
 from position_interpolation.report.pages import title
-from position_interpolation.report.parts import sections, trial
+from position_interpolation.report.sections import sections, trial
 
 STYLES: dict[Verdict, str] = {
     "holds": "bold green",

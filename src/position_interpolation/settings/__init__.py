@@ -1,1 +1,1 @@
-"""The configuration: its typed schema, the numbers derived from it, the limits of both."""
+"""The configuration: its typed schema, the numbers derived from it, what is refused of both."""

@@ -51,7 +51,7 @@ class Finite(TrainerCallback):
                 )
 
 
-class Forward(TrainerCallback):
+class ToListener(TrainerCallback):
     """Pass every `every`-th log to a listener (W&B)."""
 
     def __init__(self, listener: Callable[[dict[str, float]], None], every: int) -> None:

@@ -16,7 +16,7 @@ from position_interpolation.models import context_parallel
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Compute, Train
 from position_interpolation.tuning import checkpoints
-from position_interpolation.tuning.callbacks import Checkpoints, Finite, Forward, Steps
+from position_interpolation.tuning.callbacks import Checkpoints, Finite, Steps, ToListener
 from position_interpolation.tuning.trainer import ChunkedLossTrainer, ready
 
 CURVE_POINTS = 10  # losses that a listener hears at least, if there are as many steps
@@ -70,7 +70,7 @@ def tune(
         model=ready(build(start), compiled=chosen.compile, recomputed=chosen.recompute),
         args=arguments,
         train_dataset=dataset,
-        callbacks=[Finite(), Checkpoints(folder, train), Forward(listener, told_every)],
+        callbacks=[Finite(), Checkpoints(folder, train), ToListener(listener, told_every)],
         recipe=train,
         context_group=context_parallel.own_group(sharing),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, product
 
-from position_interpolation.evidence.evidence import Evidence, Reading
+from position_interpolation.evidence.evidence import Evidence, Wanted
 from position_interpolation.evidence.judging import ALIKE, Bar, Case, percent
 from position_interpolation.tasks.perplexity.claims import Asked, printed_perplexity, ratio
 
@@ -14,7 +14,7 @@ def untuned_is_low(evidence: Evidence, factor: int, most: float) -> Iterator[Cas
     """Untuned PI at L' against the base at L: below `most` over the perplexity that the paper prints for 7B at L."""
     over: Asked = {"method": "pi", "at": "L'", "steps": 0}
     under: Asked = {"method": "none", "at": "L"}
-    limit = most / printed_perplexity(Reading("7B", TASK, "none", 1, 1))
+    limit = most / printed_perplexity(Wanted("7B", TASK, "none", 1, 1))
     return ratio(evidence, over, under, "below", limit, [TASK], [factor])
 
 
@@ -22,6 +22,6 @@ def improves_steadily(evidence: Evidence, factors: Sequence[int], steps: Sequenc
     """PI at L' after each number of steps against the number before."""
     for model, factor in product(evidence.models, factors):
         for before, after in pairwise(steps):
-            above, below = (Reading(model, TASK, "pi", factor, factor, number) for number in (after, before))
+            above, below = (Wanted(model, TASK, "pi", factor, factor, number) for number in (after, before))
             name = f"{model}: PI x{factor} after {after} steps against {before}"
             yield Case(name, evidence.ratio([above], [below]), Bar("below", 1.0, ALIKE), percent)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from position_interpolation.settings.bounds import number
+from position_interpolation.settings.checks import known
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.limits import known
 from position_interpolation.settings.schema import Config, Task
 from position_interpolation.tasks.benchmarks import questions
 from position_interpolation.text import corpora

@@ -7,7 +7,7 @@ from typing import Any
 
 from position_interpolation.models import answers
 from position_interpolation.models.answers import Told
-from position_interpolation.tasks.passkey.retrieval import Probe
+from position_interpolation.tasks.passkey.prompts import Probe
 from position_interpolation.text.encoding import decode
 
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from position_interpolation.settings.bounds import number
+from position_interpolation.settings.checks import known
 from position_interpolation.settings.derived import reach
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.limits import known
 from position_interpolation.settings.schema import Config, Task
 
 MATCHES = ("key", "strict", "number")
@@ -19,7 +19,7 @@ class PasskeyTask(Task):
     kind: str = "passkey"
     window: int | None = number(None, least=2)  # tokens that a prompt and its answer fill; default: the context's L'
     lengths: list[float] | None = None  # shares of the window, to ask in prompts of several lengths
-    match: str = "key"  # what must be right: key, strict or number, as retrieval.py explains
+    match: str = "key"  # what must be right: key, strict or number, as prompts.py explains
     distances: int = number(32, least=1, most=10_000)  # in prompts of each length
     trials: int = number(10, least=1, most=10_000)  # at each distance
     digits: int = number(5, least=1, most=100)

@@ -11,9 +11,9 @@ from position_interpolation.machine.progress import Progress
 from position_interpolation.models.answers import fingerprint, tokens, write
 from position_interpolation.tasks import kept_answers
 from position_interpolation.tasks.measurement import Measured, Measurement, common
-from position_interpolation.tasks.passkey import answers, retrieval
+from position_interpolation.tasks.passkey import answers, prompts
 from position_interpolation.tasks.passkey.config import PasskeyTask, prompt_lengths, prompts_seed
-from position_interpolation.tasks.passkey.retrieval import Probe
+from position_interpolation.tasks.passkey.prompts import Probe
 from position_interpolation.text.encoding import decode
 from position_interpolation.tuning.extension import Prepared
 
@@ -26,7 +26,7 @@ def measurements(prepared: Prepared, task: PasskeyTask) -> Iterator[Measurement]
     """
     lengths = prompt_lengths(prepared.config, task)
     for window in lengths:
-        retrieval.build(prepared.tokenizer, "1" * task.digits, window, window, match=task.match)
+        prompts.build(prepared.tokenizer, "1" * task.digits, window, window, match=task.match)
     for window in lengths:
         # `generate` is no part of the signature: greedy decoding writes the key where every digit is the likeliest, so
         # both ways of reading answers give the same verdicts. Near ties in bfloat16 may turn.
@@ -60,7 +60,7 @@ def numbers(
         "name": "passkey", "source": "generated", "sha256": fingerprint(trials), "ids": None,
         "threshold": task.threshold,
     }  # fmt: skip
-    wins = retrieval.successes(trials, hits)
+    wins = prompts.successes(trials, hits)
     built = [probe.distance for probe in trials]
 
     def measured(metric: str, estimate: Estimate, count: int, at: int | None = None) -> Measured:
@@ -99,7 +99,7 @@ def _written(prepared: Prepared, task: PasskeyTask, trials: Sequence[Probe]) -> 
     """Whether each answer that greedy decoding writes is right, and its text."""
     model, size = prepared.model, compute.tokens_per_forward(prepared.config.compute)
     with Progress("answers written", tokens(trials), "tokens") as bar:
-        written = write(model, trials, retrieval.writing(task.digits), size, bar)
+        written = write(model, trials, prompts.writing(task.digits), size, bar)
     return [
         (answers.right(prepared.tokenizer, probe, ids, task.match), decode(prepared.tokenizer, ids))
         for probe, ids in zip(trials, written, strict=True)
@@ -108,4 +108,4 @@ def _written(prepared: Prepared, task: PasskeyTask, trials: Sequence[Probe]) -> 
 
 def _probes(prepared: Prepared, task: PasskeyTask, window: int) -> list[Probe]:
     seed = prompts_seed(prepared.config, task)
-    return retrieval.probes(prepared.tokenizer, window, task.distances, task.trials, task.digits, seed, task.match)
+    return prompts.probes(prepared.tokenizer, window, task.distances, task.trials, task.digits, seed, task.match)

@@ -7,7 +7,7 @@ from itertools import pairwise, product
 
 from position_interpolation.evidence import comparison, paper, select
 from position_interpolation.evidence.comparison import Effect, exact
-from position_interpolation.evidence.evidence import Evidence, Reading
+from position_interpolation.evidence.evidence import Evidence, Wanted
 from position_interpolation.evidence.judging import ALIKE, Bar, Case, Kind, number, percent, times
 from position_interpolation.evidence.words import plural
 from position_interpolation.tasks.perplexity import aggregation
@@ -73,7 +73,7 @@ def every_doubling_helps(evidence: Evidence, task: str, factors: Sequence[int]) 
     """Each PI model at one evaluation window against the same model at half of that window."""
     for model, factor in product(evidence.models, factors):
         for shorter, longer in pairwise(2**power for power in range(factor.bit_length())):
-            above, below = (Reading(model, task, "pi", factor, at) for at in (longer, shorter))
+            above, below = (Wanted(model, task, "pi", factor, at) for at in (longer, shorter))
             yield _case(evidence, above, below, evidence.ratio([above], [below]), LOWER)
 
 
@@ -88,7 +88,7 @@ def stated_reduction(
     amount = reduction + (-ROUNDING if kind == "at most" else ROUNDING)
     for model, task in product(evidence.models, tasks):
         if size in (None, paper.size(model)):
-            above, below = (Reading(model, task, method, factor, at) for at in (factor, 1))
+            above, below = (Wanted(model, task, method, factor, at) for at in (factor, 1))
             bar = Bar(kind, 1 - amount / printed_perplexity(below))
             yield _case(evidence, above, below, evidence.ratio([above], [below]), bar)
 
@@ -108,7 +108,7 @@ def gains_on_one_yardstick(
     for counted, method, own in (("from the same model at 2048", "pi", factor), ("from the base at 2048", "none", 1)):
         drops = {}
         for size in reductions:
-            start, end = Reading(size, task, method, own, 1), Reading(size, task, "pi", factor, factor)
+            start, end = Wanted(size, task, method, own, 1), Wanted(size, task, "pi", factor, factor)
             drops[size] = round(printed_perplexity(start) - printed_perplexity(end), 2)
         misses.append(max(abs(drop - reductions[size]) for size, drop in drops.items()))
         details.append(f"{counted} " + ", ".join(f"{drop:.2f}" for drop in drops.values()))
@@ -119,7 +119,7 @@ def gains_on_one_yardstick(
 def base_explodes(evidence: Evidence, task: str, limit: float) -> Iterator[Case]:
     """The untuned base at 4 L and beyond against itself at L; without these, by position inside one forward."""
     for model in evidence.models:
-        start, cases = Reading(model, task, "none", 1, 1), []
+        start, cases = Wanted(model, task, "none", 1, 1), []
         for at in evidence.factors(model, tuned=False):
             above = replace(start, at=at)
             cases.append(_case(evidence, above, start, evidence.ratio([above], [start]), Bar("above", limit)))
@@ -135,7 +135,7 @@ def extrapolation_gains_less(evidence: Evidence, factor: int) -> Iterator[Case]:
     for model, task in product(evidence.models, TASKS):
         own = evidence.factor(model, factor)
         tuned, interpolated = (
-            [Reading(model, task, method, own, at) for at in (own, 1)] for method in ("extrapolation", "pi")
+            [Wanted(model, task, method, own, at) for at in (own, 1)] for method in ("extrapolation", "pi")
         )
         effect = evidence.ratio([tuned[0], interpolated[1]], [tuned[1], interpolated[0]])
         name = f"{model}, {task}: FT from {evidence.window(model, 1)} to {evidence.window(model, own)} against PI"
@@ -159,7 +159,7 @@ def windows_alike_rise(evidence: Evidence) -> Iterator[Case]:
                 yield Case(name, found, bar, percent)
 
 
-def printed_perplexity(reading: Reading) -> float:
+def printed_perplexity(reading: Wanted) -> float:
     """The perplexity that the paper prints for this and the model's size, or else for 7B."""
     found = (_paper().perplexity(replace(reading, model=f"LLaMA-{size}")) for size in (paper.size(reading.model), "7B"))
     return next(effect.value for effect in found if effect is not None)
@@ -170,15 +170,15 @@ def _paper() -> Evidence:
     return Evidence("", paper.records(), printed=True)
 
 
-def _reading(asked: Asked, model: str, task: str, factor: int) -> Reading:
+def _reading(asked: Asked, model: str, task: str, factor: int) -> Wanted:
     method, at, steps = asked["method"], asked["at"], asked.get("steps")
     own = 1 if method in ("none", "control") else factor
     multiple = {"L": 1, "L'": factor}.get(str(at)) or int(at)
     name = "extrapolation" if method == "control" else str(method)
-    return Reading(model, task, name, own, multiple, None if steps is None else int(steps))
+    return Wanted(model, task, name, own, multiple, None if steps is None else int(steps))
 
 
-def _case(evidence: Evidence, above: Reading, below: Reading, effect: Effect | None, bar: Bar) -> Case:
+def _case(evidence: Evidence, above: Wanted, below: Wanted, effect: Effect | None, bar: Bar) -> Case:
     """`tiny, pg19: PI x4 at 1024 against 256`."""
     window = evidence.window(below.model, below.at)
     other = str(window) if replace(above, at=below.at) == below else _named(evidence, below)
@@ -186,7 +186,7 @@ def _case(evidence: Evidence, above: Reading, below: Reading, effect: Effect | N
     return Case(name, effect, bar, times if bar.limit >= 2 else percent)  # a multiple is told as one
 
 
-def _named(evidence: Evidence, reading: Reading) -> str:
+def _named(evidence: Evidence, reading: Wanted) -> str:
     window = evidence.window(reading.model, reading.at)
     if reading.factor == 1:
         tuned = "the base" if reading.method == "none" else "a base tuned as long"

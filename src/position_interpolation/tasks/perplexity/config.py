@@ -7,9 +7,9 @@ from omegaconf import MISSING
 
 from position_interpolation.settings import derived
 from position_interpolation.settings.bounds import number
+from position_interpolation.settings.checks import known
 from position_interpolation.settings.derived import evaluation_windows, reach
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.limits import known
 from position_interpolation.settings.schema import Config, Task
 from position_interpolation.tasks.perplexity.windows import PROTOCOLS
 from position_interpolation.text import corpora

@@ -1,7 +1,7 @@
 """Puzzles as token ids: prompts of an exact length, in which the place of what is asked for is uniform.
 
 As in the passkey test the filler is cut to the token, lines stand between line breaks, and prompt and answer fill the
-window. Only the digits of the values are judged (rule `key` of `tasks/passkey/retrieval.py`): what stands before the
+window. Only the digits of the values are judged (rule `key` of `tasks/passkey/prompts.py`): what stands before the
 first value whatever its digits belongs to the prompt, and what stands between two values is given.
 """
 

@@ -12,7 +12,7 @@ from position_interpolation.evidence import seeds
 from position_interpolation.evidence.extensions import extension_of
 from position_interpolation.evidence.records import Record
 from position_interpolation.report import provenance
-from position_interpolation.tasks.registry import parts
+from position_interpolation.tasks.registry import modules
 
 Builder = Callable[[Sequence[Record]], Iterator[Section]]
 TRIAL = "smoke"  # the experiment that only tries out the code
@@ -29,7 +29,7 @@ def sections(records: Sequence[Record]) -> list[Section]:
     note = _repeated(pooled)
     found: list[Section] = []
     taken: set[str] = set()
-    tasks = (page.sections for page in parts("page").values())
+    tasks = (page.sections for page in modules("page").values())
     builders: list[Builder] = [*COMPARISONS, *tasks, steps.tuning_curves]
     for build in builders:
         for section in build(records if build is rivals.sections else pooled):  # rivals are paired seed by seed
