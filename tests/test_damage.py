@@ -100,6 +100,16 @@ def test_weights_that_are_no_numbers_are_refused_before_anything_is_made_of_them
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.float8_e4m3fn])
+def test_weights_that_need_scales_are_refused(dtype: torch.dtype, tmp_path: Path) -> None:
+    folder = with_weight(tmp_path / "base", 0.0)
+    weights = load_file(folder / "model.safetensors")
+    name = next(name for name in weights if "down_proj" in name)
+    save_file({**weights, name: weights[name].to(dtype)}, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UsageError, match=rf"holds {name} as \w*8\w*: expected weights of F64, F32, F16, BF16"):
+        loading.load(folder)
+
+
 def test_weights_too_large_for_the_precision_of_an_export_are_refused(tmp_path: Path) -> None:
     large = with_weight(tmp_path / "base", 1e5)
     asked = ["task=export", "train=untuned", f"task.folder={tmp_path / 'out'}"]

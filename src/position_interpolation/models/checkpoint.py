@@ -7,6 +7,7 @@ from pathlib import Path
 from position_interpolation.settings.errors import UsageError, shortened
 
 CONFIG = "config.json"
+PLAIN = ("F64", "F32", "F16", "BF16")  # what safetensors calls the dtypes whose numbers need no scale
 # safetensors only: no pickle from outside.
 WANTED = ("*.safetensors", "*.json", "tokenizer*", "*.model", "merges.txt")
 UNWANTED = ("*/*", "consolidated*")  # other programs' copies of the weights
@@ -58,4 +59,15 @@ def window(source: str, location: str | None, revision: str | None) -> int:
     found = stated.get("max_position_embeddings") if isinstance(stated, dict) else None
     if type(found) is not int:  # true is an int, too
         raise UsageError(f"{place / CONFIG} has max_position_embeddings={found!r}: set model.window=<tokens>")
+    return found
+
+
+def stored(place: Path) -> dict[str, str]:
+    """The dtype that every weight is stored in, by its name."""
+    from safetensors import safe_open
+
+    found: dict[str, str] = {}
+    for path in sorted(place.glob("*.safetensors")):
+        with safe_open(path, "pt") as weights:
+            found |= {name: weights.get_slice(name).get_dtype() for name in weights.keys()}  # noqa: SIM118
     return found

@@ -184,6 +184,10 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
         UsageError: this is no model, its weights are not finite, or they are not exactly those that its configuration
             asks for: transformers would fill gaps with random ones.
     """
+    for name, stored in read(place, lambda: checkpoint.stored(Path(place))).items():
+        if stored not in checkpoint.PLAIN:  # transformers would cast it without its scales
+            expected = f"weights of {', '.join(checkpoint.PLAIN)}, those of the model that it was made from"
+            raise UsageError(f"{place} holds {name} as {stored}: expected {expected}; set model.location")
     model, report = read(
         place,
         lambda: AutoModelForCausalLM.from_pretrained(
