@@ -12,7 +12,7 @@ import pytest
 
 from position_interpolation.evidence import comparison, paper, records
 from position_interpolation.evidence.comparison import Effect, exact
-from position_interpolation.evidence.evidence import EXPERIMENTS, Evidence, Reading
+from position_interpolation.evidence.evidence import EXPERIMENTS, Evidence, Wanted
 from position_interpolation.evidence.intervals import widening
 from position_interpolation.evidence.judging import Bar, Case, Claim, Outcome, claims, number, outcome
 from position_interpolation.evidence.records import Record
@@ -162,10 +162,10 @@ class TestPrinted:
 
     def test_cells_are_those_of_the_tables(self) -> None:
         cells = {
-            Reading("LLaMA-13B", "pg19", "extrapolation", 4, 2): 6.57,
-            Reading("LLaMA-65B", "proof_pile", "pi", 4, 4): 2.12,
-            Reading("LLaMA-7B", "pg19", "pi", 8, 8, 400): 6.93,
-            Reading("LLaMA-7B", "pg19", "none", 1, 16): 1000.0,  # `> 10^3`: the least that it can be
+            Wanted("LLaMA-13B", "pg19", "extrapolation", 4, 2): 6.57,
+            Wanted("LLaMA-65B", "proof_pile", "pi", 4, 4): 2.12,
+            Wanted("LLaMA-7B", "pg19", "pi", 8, 8, 400): 6.93,
+            Wanted("LLaMA-7B", "pg19", "none", 1, 16): 1000.0,  # `> 10^3`: the least that it can be
         }
         for cell, value in cells.items():
             found = papers().perplexity(cell)
@@ -191,9 +191,9 @@ class TestPrinted:
                 assert (one.rung, one.ci_low, one.ci_high) == ("paper", least, one.value)
 
     def test_blank_cells_are_none(self) -> None:
-        assert papers().perplexity(Reading("LLaMA-13B", "pg19", "none", 1, 4)) is None
-        assert papers().perplexity(Reading("LLaMA-65B", "pg19", "pi", 8, 8)) is None
-        assert papers().perplexity(Reading("LLaMA-7B", "proof_pile", "pi", 4, 4, 200)) is None
+        assert papers().perplexity(Wanted("LLaMA-13B", "pg19", "none", 1, 4)) is None
+        assert papers().perplexity(Wanted("LLaMA-65B", "pg19", "pi", 8, 8)) is None
+        assert papers().perplexity(Wanted("LLaMA-7B", "proof_pile", "pi", 4, 4, 200)) is None
         assert k_max(papers(), "LLaMA-7B", "pi", 4, 10_000) is None
         assert accuracy(papers(), "LLaMA-33B", "boolq", 8) is None
 
@@ -370,19 +370,19 @@ class TestWhichRecords:
 
     def test_steps_are_the_papers_or_else_the_longest(self) -> None:
         tuned = rung([*pi(steps=200), *pi(steps=1000, value=37.0), *pi(steps=2000, value=36.0)])
-        full = tuned.perplexity(Reading("tiny", "pg19", "pi", 4, 4))
+        full = tuned.perplexity(Wanted("tiny", "pg19", "pi", 4, 4))
         assert full is not None
         assert full.value == 37.0
-        short = rung([*pi(steps=100), *pi(steps=400, value=37.5)]).perplexity(Reading("tiny", "pg19", "pi", 4, 4))
+        short = rung([*pi(steps=100), *pi(steps=400, value=37.5)]).perplexity(Wanted("tiny", "pg19", "pi", 4, 4))
         assert short is not None
         assert short.value == 37.5
-        assert tuned.perplexity(Reading("tiny", "pg19", "pi", 4, 4, 600)) is None
+        assert tuned.perplexity(Wanted("tiny", "pg19", "pi", 4, 4, 600)) is None
 
     def test_of_two_sets_of_documents_the_larger_counts(self) -> None:
         """A trial on one document beside the eight of the table is no evidence against them, whichever came last."""
         trial = [replace(record, data={**record.data, "sha256": "b" * 64}) for record in base(value=99.0, documents=1)]
         for rows in ([*base(), *trial], [*trial, *base()]):
-            found = rung(rows).perplexity(Reading("tiny", "pg19", "none", 1, 1))
+            found = rung(rows).perplexity(Wanted("tiny", "pg19", "none", 1, 1))
             assert found is not None
             assert found.value == 40.0
 

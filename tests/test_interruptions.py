@@ -245,7 +245,7 @@ def test_ctrl_c_is_one_line_that_says_how_to_go_on(
     def stopped(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(entry.launch, "prepare", stopped)
+    monkeypatch.setattr(entry.launch, "checked", stopped)
     with pytest.raises(SystemExit) as ended:
         entry.main()
     assert ended.value.code == 130
