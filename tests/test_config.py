@@ -51,7 +51,7 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["train.stpes=3"], "there is no key 'train.stpes'; did you mean 'train.steps'?"),
         (
             ["train.mixture={books: 0.5, bible: 0.5}"],
-            "there is no key 'train.mixture.bible': ++train.mixture.bible=<value> adds it",
+            "there is no key 'train.mixture.bible': expected a corpus of conf/data or recall; ++train",
         ),
         (["train.steps=many"], "could not be converted to Integer"),
         (["method=pii"], "there is no method=pii: choose one of "),

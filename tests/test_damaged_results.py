@@ -51,6 +51,16 @@ def test_whatever_part_of_a_grid_there_is_has_a_page(folder: str) -> None:
     assert pages.page(rows, shown, judge.on_page(rows, judge.judge({rung: rows}), rung))
 
 
+def test_a_measurement_of_which_rows_are_missing_is_left_out() -> None:
+    rows = [row for row in read(RESULTS / "rivals/tiny" / ROWS) if row.task == "rotation"]
+    (method, *others) = dict.fromkeys(row.method for row in rows)
+    scalings = [row for row in rows if row.metric == "attention_scaling"]
+    left = [row for row in rows if row.method != method or row not in scalings]
+    (section,) = sections(left)
+    assert {row.method for row in section.rows} == set(others)
+    assert not sections([row for row in rows if row not in scalings])
+
+
 def test_rates_that_were_not_measured_at_the_own_window_are_compared_where_they_were() -> None:
     """Extended by 2 and read at 4 L: there is no cell at L' = 2 L to be coloured."""
     rows = [row for row in read(RESULTS / "sweep_learning_rate/tiny" / ROWS) if row.window != row.eval_window]

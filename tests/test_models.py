@@ -28,6 +28,10 @@ OLD = {"rope_parameters": None, "rope_theta": 50.0}  # as configurations before 
         ),
         ({**OLD, "is_causal": False}, "sees what follows a token .*expected a causal model"),
         ({**OLD, "model_type": "mistral", "sliding_window": 0}, "sliding_window=0 in config.json .*expected null"),
+        (
+            {"sliding_window": {"a": 1}},
+            "sliding_window=.* in config.json .*expected null",
+        ),
         ({**OLD, "partial_rotary_factor": 0.5}, "rotates only a part of each head: expected a model that rotates all"),
         ({**OLD, "rope_scaling": {"type": "su", "factor": 2.0}}, "nothing is known of 'su'.: expected config.json"),
         ({**OLD, "rope_scaling": {"rope_type": "spiral"}}, "nothing is known of 'spiral'"),

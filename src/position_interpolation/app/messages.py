@@ -117,8 +117,11 @@ def one_line(error: Exception) -> str:
     if key is not None and re.search("not in (struct|')", cause):
         full = re.search(r"full_key: (\S+)", cause)  # below what was overridden where a dictionary was given
         name = full.group(1) if full is not None and full.group(1).startswith(key.group(1)) else key.group(1)
-        free = "reference_type=Dict[str" in cause and name.startswith(("train.mixture.", "data.corpora."))
-        return f"there is no key '{name}'" + (f": ++{name}=<value> adds it" if free else _meant(name))
+        if name.startswith("train.mixture."):
+            return f"there is no key '{name}': expected a corpus of conf/data or recall; ++{name}=<share> adds one"
+        if name.startswith("data.corpora."):
+            return f"there is no key '{name}': expected a corpus of conf/data/*.yaml; docs/add_a_corpus.md adds one"
+        return f"there is no key '{name}'" + _meant(name)
     choice = re.search(
         r"Could not find '([^']+)/([^']*)'\s*Available options in '[^']+':\s*(.*?)\s*Config search",
         message,

@@ -107,7 +107,7 @@ def _check_config(config: Any, place: Path, window: int) -> None:
     if getattr(config, "is_causal", True) is False:
         raise UsageError(f"{place} sees what follows a token (is_causal in config.json): expected a causal model")
     sliding = getattr(config, "sliding_window", None)
-    if sliding is not None and sliding < 1:
+    if sliding is not None and not (isinstance(sliding, int) and sliding >= 1):
         raise UsageError(
             f"sliding_window={sliding} in config.json of {place} makes no sense: expected null, or at least 1"
         )

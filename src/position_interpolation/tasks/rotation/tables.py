@@ -27,7 +27,7 @@ class Rotated:
 
 
 def rotated(records: Sequence[Record]) -> dict[Extension, Rotated]:
-    """What each extension does, in the order of tables."""
+    """What each extension does, in the order of tables; one whose rows are not all there is left out."""
     found = {}
     for extension in ordered(records):
         wavelengths, ratios = (
@@ -35,8 +35,8 @@ def rotated(records: Sequence[Record]) -> dict[Extension, Rotated]:
             for metric in (WAVELENGTH, RATIO)
         )
         scaling = select.find(records, extension, SCALING)
-        assert scaling is not None  # all three are one measurement
-        found[extension] = Rotated(wavelengths, ratios, scaling.value)
+        if scaling is not None and len(wavelengths) == len(ratios) > 0:
+            found[extension] = Rotated(wavelengths, ratios, scaling.value)
     return found
 
 
