@@ -47,7 +47,7 @@ def only(rows: list[Record]) -> list[Record]:
 class TestApart:
     @pytest.mark.parametrize(
         ("tokens", "name"),
-        [(None, "tiny"), (8_000_000, "tiny-8M"), (500_000, "tiny-0.5M"), (13_926_400, "tiny-13.9264M")],
+        [(None, "tiny"), (8_000_000, "tiny-8M"), (500_000, "tiny-0.5M"), (13_926_400, "tiny-13.9M")],
     )
     def test_a_base_is_called_by_its_tokens(self, tokens: int | None, name: str) -> None:
         assert pi(80, tokens).base == name

@@ -10,6 +10,7 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
+from position_interpolation.evidence.extensions import base_name
 from position_interpolation.settings import derived
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import RUNNING, Config
@@ -80,14 +81,18 @@ def _in_records(config: Config) -> Values:
     """What every record of a job shows."""
     settings = _settings(config)
     task = {key: settings.get(key) for key in TASKS[config.task.kind].settings.shown}
-    names = {"experiment": config.experiment_name, "rung": config.model.rung, "seed": config.seed}
+    model = config.model
+    names = {
+        "experiment": config.experiment_name, "rung": model.rung, "seed": config.seed, "model": model.name,
+        "tokens": model.base_tokens,
+    }  # fmt: skip
     return {**_in_name(config), **names, **task, "varied": derived.settings(config)}
 
 
 def _in_name(config: Config) -> Values:
     """What the name of a W&B run always shows (`tracking.job_name`)."""
-    model, treatment = config.model, derived.treatment(config)
-    return {"model": model.name, "tokens": model.base_tokens, "treatment": treatment, "task": config.task.name}
+    base = base_name(config.model.name, config.model.base_tokens)
+    return {"base": base, "treatment": derived.treatment(config), "task": config.task.name}
 
 
 def _settings(config: Config) -> Values:

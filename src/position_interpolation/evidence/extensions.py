@@ -97,8 +97,8 @@ class Extension:
 
 
 def base_name(model: str, tokens: int | None) -> str:
-    """A base's name for readers: `tiny`, or `tiny-8M` where bases are compared by the tokens they have seen."""
-    return model if tokens is None else f"{model}-{tokens / 1e6:.12g}M"
+    """A base's name for readers: `tiny`, or `tiny-8M`, rounded, where bases are compared by their tokens."""
+    return model if tokens is None else f"{model}-{tokens / 1e6:.3g}M"
 
 
 def extension_of(record: Record) -> Extension | None:

@@ -89,4 +89,4 @@ def _draw(axes: Axes, rows: Sequence[Record], treatment: Extension, window: int)
 
 def _token_axis(axes: Axes, rows: Sequence[Record]) -> None:
     tokens = [base.tokens for base in tables.bases(rows)]
-    drawing.log_ticks(axes, tokens, [f"{count / 1e6:g} M" for count in tokens])
+    drawing.log_ticks(axes, tokens, [f"{count / 1e6:.3g} M" for count in tokens])
