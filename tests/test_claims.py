@@ -255,8 +255,8 @@ class TestPerplexity:
         assert verdict("extends_to_4_windows", rows).verdict == NOISE
 
     def test_documents_are_paired(self) -> None:
-        """A gain of 2 % is seen although documents differ by 60 %, and each interval is 20 % wide."""
-        found = verdict("extends_to_4_windows", [*base(), *pi(value=0.98 * 40)])
+        """A gain of 3 % is seen although documents differ by 60 %, and each interval is 20 % wide."""
+        found = verdict("extends_to_4_windows", [*base(), *pi(value=0.97 * 40)])
         assert found.verdict == HOLDS
 
     def test_one_seed_decides_nothing_by_less_than_seeds_differ(self) -> None:
@@ -264,7 +264,7 @@ class TestPerplexity:
         found = verdict("extends_to_4_windows", [*base(), *pi(value=0.99 * 40)])
         assert found.verdict == NOISE
         assert found.worst is not None
-        assert found.worst.shown == "-1.0 % [-2.4 %, +0.4 %]"
+        assert found.worst.shown == "-1.0 % [-3.4 %, +1.4 %]"
 
     def test_samples_of_two_windows_score_other_tokens_but_texts_cut_otherwise_are_not_compared(
         self,
@@ -355,7 +355,7 @@ class TestWhichRecords:
     def test_a_rung_that_extends_less_far_answers_at_its_own_factor_unless_the_claim_names_one(self) -> None:
         rows = [
             *base(), *base(2, 90.0), *scored("pi", 2, 2, 38.0, 80), *scored("extrapolation", 2, 2, 50.0, 80),
-            *scored("pi", 2, 2, 70.0), *scored("pi", 2, 1, 40.1, 80),
+            *scored("pi", 2, 2, 70.0), *scored("pi", 2, 1, 39.8, 80),
             *scored("pi", 4, 2, 200.0),  # never asked at its own window: not as far as the rung goes
         ]  # fmt: skip
         for claim, name in (
@@ -572,7 +572,7 @@ class TestPage:
         text = render({"tiny": [*base(), *pi()]})
         details = text.split('<a id="extends_to_4_windows">')[1].split("###")[0]
         ours = next(line for line in details.splitlines() if line.startswith("| tiny |"))
-        assert "-5.0 % [-6.3 %, -3.6 %]" in ours
+        assert "-5.0 % [-7.3 %, -2.7 %]" in ours
         assert "below 0 %" in ours
         assert "38.00 against 40.00, PI x4 tuned 1,000 steps, one seed, 8 documents of local text" in ours
         assert ours.endswith("| table1_pg19 | 1 of 2 |")

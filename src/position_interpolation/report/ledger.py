@@ -46,7 +46,7 @@ each is a case, and the worst one decides. *Holds* and *does not hold* mean that
 side of what is needed. *No difference*: one number has to be lower than another, and the interval lies on both sides of
 equality, within 1 % of it (of shares of questions, one point). *Within noise*: too little was measured to tell. Where
 one seed of tuning was run and models are compared, the interval covers the spread known from where there are several,
-1.4 %. Perplexities are compared on the same documents. Numbers that the paper prints have no interval: they are taken
+2.4 %. Perplexities are compared on the same documents. Numbers that the paper prints have no interval: they are taken
 as exact, and its `> 10^3` as 10^3. "(2 of 6)" means that two of the six cases were
 measured; a cell that the paper leaves blank is no case. L is the window that a model was trained for, L' that to which
 it was extended, FT the paper's name for tuning at L' without interpolating. A rung's PI and FT are tuned for as many
