@@ -48,7 +48,7 @@ smoke: install  ## The main job's path in about three minutes; results in runs/s
 test: install  ## The tests, without network or GPU.
 	$(VENV)/bin/python -m pytest -n auto --dist worksteal
 
-trials: install  ## Bad inputs, kills and full disks by the hundred, and what became of them: an hour.
+trials: install  ## Bad inputs, kills and full disks by the hundred, and what became of them: about ten minutes on two idle cores.
 	$(VENV)/bin/python tests/trials.py --inputs 500 --kills 100 --disks 20 --pairs 10
 
 lint: install  ## Format, lint and types.

@@ -34,7 +34,7 @@ def tell_apart(configs: Sequence[Config]) -> None:
         config.swept = swept
 
 
-def check_folders(configs: Sequence[Config]) -> None:
+def check_exports(configs: Sequence[Config]) -> None:
     """Refuse a sweep whose jobs write to one folder: each would take the place of the one before.
 
     Raises:

@@ -62,7 +62,7 @@ def checked(arguments: list[str]) -> list[Config]:
         checks.check(config)
         _check_batch(config, options.overrides)
         _make_runs(config)
-    apart.check_folders(configs)
+    apart.check_exports(configs)
     apart.tell_apart(configs)
     return configs
 

@@ -51,8 +51,8 @@ THEORY = "theory"  # measures no extension, but has a page and claims as a task 
 
 def modules(name: str) -> dict[str, ModuleType]:
     """The modules called `page` or `claims` of the tasks that have one, by task, in the order of a page."""
-    modules = {task: f"{HERE}.{task}.{name}" for task in (*TASKS, THEORY)}
-    return {task: import_module(module) for task, module in modules.items() if find_spec(module) is not None}
+    places = {task: f"{HERE}.{task}.{name}" for task in (*TASKS, THEORY)}
+    return {task: import_module(place) for task, place in places.items() if find_spec(place) is not None}
 
 
 def measurements(prepared: "Prepared") -> "Iterator[Measurement]":
