@@ -14,10 +14,15 @@ from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.judging import Verdict
 from position_interpolation.evidence.records import Record
 from position_interpolation.report.pages import render
-from position_interpolation.tasks.benchmarks.figures import changes_figure
+from position_interpolation.tasks.benchmarks.page import (
+    accuracy_table,
+    by_sample,
+    changes_figure,
+    changes_table,
+    printed_change,
+)
+from position_interpolation.tasks.benchmarks.page import printed_accuracy as beside
 from position_interpolation.tasks.benchmarks.questions import SETS
-from position_interpolation.tasks.benchmarks.tables import accuracy_table, by_sample, changes_table, printed_change
-from position_interpolation.tasks.benchmarks.tables import printed_accuracy as beside
 
 L = 256
 BASE = Extension("tiny", "none", 1.0, L, 0)

@@ -21,7 +21,7 @@ from position_interpolation.evidence.records import Record
 from position_interpolation.report.sections import sections
 from position_interpolation.settings.places import CONF
 from position_interpolation.tasks.perplexity.figures import perplexity_figure
-from position_interpolation.tasks.positions.figures import positions_figure
+from position_interpolation.tasks.positions.page import positions_figure
 
 BY_BLOCK = {
     SMOL: (20.0, 22.0, 18.0, 19.0, 25.0, 400.0),

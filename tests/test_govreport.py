@@ -21,8 +21,8 @@ from position_interpolation.evidence.records import Record
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Compute, Train
 from position_interpolation.tasks.govreport import config as govreport_config
+from position_interpolation.tasks.govreport import page as govreport_page
 from position_interpolation.tasks.govreport import rouge, summaries
-from position_interpolation.tasks.govreport import tables as govreport_tables
 from position_interpolation.tasks.govreport.config import GovReportTask
 from position_interpolation.tasks.govreport.pairs import Pair
 from position_interpolation.tasks.govreport.summaries import AFTER, BEFORE, IGNORED, Examples, Lengths, Sampling
@@ -308,7 +308,7 @@ def test_a_run_that_lost_half_of_what_it_wrote_goes_on_with_the_same_numbers(
 
 def test_the_table_is_table_6_with_ours_above_the_papers(unbroken: tuple[Path, list[Record]]) -> None:
     _, rows = unbroken
-    table = govreport_tables.govreport_table(rows)
+    table = govreport_page.govreport_table(rows)
     assert table.header == ("Model", "Window", "Method", "ROUGE-1", "ROUGE-2", "ROUGE-L", "ROUGE-Lsum")
     named = {(row[0].value, row[2].value): row for row in table.rows}
     assert len(named) == 6

@@ -11,7 +11,7 @@ from test_report import LOSSES, PI, perplexities
 from position_interpolation.display import formats
 from position_interpolation.display.latex import escape, to_latex
 from position_interpolation.display.tables import Column, fill
-from position_interpolation.tasks.perplexity.tables import perplexity_table
+from position_interpolation.tasks.perplexity.page import perplexity_table
 
 RESULTS = Path(__file__).parents[1] / "results"
 COLUMN = 8 / 2.54 * 72.27  # TeX's points

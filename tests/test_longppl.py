@@ -18,8 +18,7 @@ from position_interpolation.evidence.records import read
 from position_interpolation.report.sections import sections
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Config
-from position_interpolation.tasks.longppl.key_tokens import key, over
-from position_interpolation.tasks.longppl.tables import ALL, KEY
+from position_interpolation.tasks.longppl.key_tokens import ALL, KEY, key, over
 from position_interpolation.text import corpora
 from position_interpolation.text.encoding import bos, encode
 from position_interpolation.tuning.extension import Prepared, prepare

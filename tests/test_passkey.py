@@ -16,9 +16,8 @@ from transformers import GenerationConfig
 from position_interpolation.evidence.k_max import k_max, longest_retrieved
 from position_interpolation.models.answers import write
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.tasks.passkey.answers import read, right
 from position_interpolation.tasks.passkey.config import distances
-from position_interpolation.tasks.passkey.prompts import Probe, build, probes
+from position_interpolation.tasks.passkey.prompts import Probe, build, probes, read, right
 
 WINDOW = 256
 HEADER = (

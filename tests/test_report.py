@@ -30,11 +30,10 @@ from position_interpolation.report.sections import sections
 from position_interpolation.report.summary import print_summary
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import EXPERIMENTS
-from position_interpolation.tasks.passkey.figures import likelihood_figure
-from position_interpolation.tasks.passkey.maps import longest, map_figure, mapped
-from position_interpolation.tasks.passkey.tables import passkey_table
-from position_interpolation.tasks.perplexity.tables import perplexity_table
-from position_interpolation.tasks.positions.figures import positions_figure
+from position_interpolation.tasks.passkey.figures import likelihood_figure, map_figure, mapped, of_longest_prompts
+from position_interpolation.tasks.passkey.page import passkey_table
+from position_interpolation.tasks.perplexity.page import perplexity_table
+from position_interpolation.tasks.positions.page import positions_figure
 
 L = 256
 BASE = Extension("tiny", "none", 1.0, L, 0)
@@ -518,10 +517,10 @@ class TestPasskeyFigures:
     def test_two_lengths_make_no_map(self) -> None:
         rows = [row for window in (L, 4 * L) for row in passkeys({PI: lambda k: 1.0}, window)]
         assert mapped(rows) == {}
-        assert longest(rows) == rows
+        assert of_longest_prompts(rows) == rows
         three = rows + passkeys({PI: lambda k: 1.0}, 2 * L)
         assert mapped(three) == {PI: [L, 2 * L, 4 * L]}
-        assert {row.eval_window for row in longest(three)} == {4 * L}
+        assert {row.eval_window for row in of_longest_prompts(three)} == {4 * L}
 
     def test_log_likelihoods_stand_against_guessing(self) -> None:
         rows = likelihoods({EXTRAPOLATION: lambda k: -0.001 * k, PI: lambda k: -0.25})

@@ -9,7 +9,7 @@ from position_interpolation.evidence import seeds
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
 from position_interpolation.report.sections import sections
-from position_interpolation.tasks.retrieval import figures, tables
+from position_interpolation.tasks.retrieval import page
 
 # Success at L, 2 L and 4 L; 17 keys have no room at L.
 SUCCESS = {("keys", 4): (0.5, 0.4, 0.3), ("keys", 16): (None, 0.2, 0.1), ("hops", 2): (0.25, 0.1, 0.0)}
@@ -36,7 +36,7 @@ ROWS = [row for extension in (BASE, UNTUNED, PI) for row in retrievals(extension
 
 
 def test_a_row_has_what_is_asked_its_chance_and_every_extension() -> None:
-    table = tables.success_table(ROWS)
+    table = page.success_table(ROWS)
     assert table.header == ("Asked", "Prompt", "Chance", "none (L = 256)", "PI x4, untuned", "PI x4, tuned 100 steps")
     written = formats.to_markdown(table)
     assert "| 1 of 5 keys | 256 | 20.0 % | 50.0 % [10.0 %, 60.0 %] |" in written
@@ -70,7 +70,7 @@ def test_a_part_without_its_numbers_is_left_out(metric: str) -> None:
 
 
 def test_a_panel_has_what_is_asked_and_a_line_an_extension() -> None:
-    for draw, dashed in ((figures.success_figure, 1 / 5), (figures.likelihood_figure, figures.GUESS)):
+    for draw, dashed in ((page.success_figure, 1 / 5), (page.likelihood_figure, page.GUESS)):
         figure = draw(ROWS)
         assert [axes.get_title(loc="left") for axes in figure.axes] == ["1 of 5 keys", "1 of 17 keys", "2 hops"]
         for axes in figure.axes:

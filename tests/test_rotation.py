@@ -14,7 +14,7 @@ from position_interpolation.models.rope import Geometry
 from position_interpolation.report.pages import render
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Method
-from position_interpolation.tasks.rotation import figures, measure, tables
+from position_interpolation.tasks.rotation import measure, page
 
 BASE = Geometry(theta=1357.0, head_dimension=64, window=256)
 SWEPT = ("none", "pi", "yarn", "by_parts", "p_rope")
@@ -70,7 +70,7 @@ def test_every_frequency_is_a_record_in_float64(rows: list[Record]) -> None:
 
 
 def test_the_table_counts_every_frequency_once(rows: list[Record]) -> None:
-    table = tables.rotation_table(rows)
+    table = page.rotation_table(rows)
     counts = {str(row[2].value): [cell.value for cell in row[4:]] for row in table.rows}
     assert counts["none"] == [8, 0, 0, 0, 0]
     assert counts["PI"] == [0, 0, 8, 0, 0]
@@ -80,7 +80,7 @@ def test_the_table_counts_every_frequency_once(rows: list[Record]) -> None:
 
 
 def test_methods_that_do_the_same_share_a_line_and_the_legend_says_how_they_scale(rows: list[Record]) -> None:
-    (axes,) = figures.rotation_figure(rows).axes
+    (axes,) = page.rotation_figure(rows).axes
     drawn = {str(line.get_label()): line for line in axes.lines}
     assert {"none", "PI", "by parts, YaRN (1.139)", "p-RoPE"} <= set(drawn)
     assert [*drawn["PI"].get_ydata()] == pytest.approx([0.25] * 8)

@@ -14,13 +14,12 @@ from position_interpolation.evidence import records
 from position_interpolation.evidence.records import Record
 from position_interpolation.report.pages import render
 from position_interpolation.tasks.heads import scores
-from position_interpolation.tasks.heads.figures import heads_figure
-from position_interpolation.tasks.heads.geometry import Geometry
-from position_interpolation.tasks.heads.tables import heads_table, layers_table, spans_table
+from position_interpolation.tasks.heads.page import heads_figure, heads_table, layers_table, spans_table
+from position_interpolation.tasks.heads.scores import Geometry
 from position_interpolation.tasks.theory import measure
 from position_interpolation.tasks.theory.bounds import violating_coefficients
 from position_interpolation.tasks.theory.figures import BLUE, GREEN, VERMILION, figure_1
-from position_interpolation.tasks.theory.tables import audit_table
+from position_interpolation.tasks.theory.page import audit_table
 
 L = 256
 

@@ -11,8 +11,7 @@ from transformers import pipeline
 from position_interpolation.machine import compute
 from position_interpolation.planning.formulas import forward_flops
 from position_interpolation.settings.schema import Compute
-from position_interpolation.tasks.passkey.answers import read
-from position_interpolation.tasks.passkey.prompts import Probe
+from position_interpolation.tasks.passkey.prompts import Probe, read
 
 from . import peers
 from .inputs import Base, base, engines, precisions

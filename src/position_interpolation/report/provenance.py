@@ -7,8 +7,8 @@ from position_interpolation.evidence.extensions import extension_of, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, thousands
 from position_interpolation.settings.schema import RECALL
-from position_interpolation.tasks.benchmarks.tables import by_sample
-from position_interpolation.tasks.longppl import tables as longppl
+from position_interpolation.tasks.benchmarks.page import by_sample
+from position_interpolation.tasks.longppl import key_tokens as longppl
 from position_interpolation.tasks.passkey import rules
 from position_interpolation.tasks.tuning_curve import page
 

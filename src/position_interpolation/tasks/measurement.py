@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from position_interpolation.evidence.extensions import base_name
 from position_interpolation.evidence.intervals import Estimate
-from position_interpolation.machine import compute, distributed
+from position_interpolation.machine import compute, distributed, files
 from position_interpolation.settings.schema import Config
 from position_interpolation.text import encoding, overlap
 from position_interpolation.text.corpora import Documents
@@ -100,3 +101,20 @@ def beginnings(documents: Documents, tokenizer: Any, tokens: int | None) -> Docu
 def bos_of(prepared: Prepared, wanted: bool) -> int | None:
     """The token in front of every window, if one is wanted and the tokenizer has one."""
     return encoding.bos(prepared.tokenizer) if wanted else None
+
+
+def keep_answers(prepared: Prepared, about: str, signature: str, lines: Callable[[], list[dict[str, Any]]]) -> None:
+    """Write JSON lines, one per question, to <paths.runs>/answers, unless the file is there already.
+
+    Its name tells the extension, the questions (`about`) and the measurement's signature.
+    """
+    treatment, config = prepared.treatment, prepared.config
+    base = base_name(config.model.name, config.model.base_tokens)
+    name = f"{base}-{treatment.method}-x{treatment.factor:g}-{treatment.steps}steps"
+    place = Path(config.paths.runs) / "answers" / f"{name}-{about}-{signature}.jsonl"
+    if config.measure_again or not distributed.agreed(place.is_file):
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines())
+        if distributed.is_first():
+            files.write_text(place, text)
+    if distributed.is_first():
+        print(f"what the model answered: {place}")

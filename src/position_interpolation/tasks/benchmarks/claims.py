@@ -10,8 +10,8 @@ from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.judging import POINT, Bar, Case, points
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
+from position_interpolation.tasks.benchmarks.page import YES
 from position_interpolation.tasks.benchmarks.questions import SETS
-from position_interpolation.tasks.benchmarks.tables import YES
 
 
 def lose_at_most(evidence: Evidence, factor: int, most: float) -> Iterator[Case]:

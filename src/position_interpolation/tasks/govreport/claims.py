@@ -8,7 +8,8 @@ from position_interpolation.evidence.comparison import Effect, exact
 from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.judging import POINT, Bar, Case, points
 from position_interpolation.evidence.words import plural
-from position_interpolation.tasks.govreport.tables import LEAD, LEADS, TUNED, UNTUNED, VARIANTS, by_report
+from position_interpolation.tasks.govreport.config import LEAD, TUNED, UNTUNED
+from position_interpolation.tasks.govreport.page import LEADS, VARIANTS, by_report
 
 RIVALS = {LEAD: LEADS, UNTUNED: "the same model without tuning on summaries"}
 PRINTED = "CoLT5 Base"

@@ -13,6 +13,8 @@ from position_interpolation.settings.schema import Config, Task
 from position_interpolation.tasks.govreport import rouge
 from position_interpolation.text import corpora
 
+LEAD, TUNED, UNTUNED = "lead", "generated", "generated_untuned"  # protocols: who wrote a summary
+
 
 @dataclass
 class GovReportTask(Task):

@@ -13,10 +13,9 @@ from position_interpolation.machine.progress import Progress
 from position_interpolation.settings import derived
 from position_interpolation.tasks.govreport import config as govreport_config
 from position_interpolation.tasks.govreport import pairs, rouge, summaries
-from position_interpolation.tasks.govreport.config import GovReportTask
+from position_interpolation.tasks.govreport.config import LEAD, TUNED, UNTUNED, GovReportTask
 from position_interpolation.tasks.govreport.pairs import Pair, Pairs
 from position_interpolation.tasks.govreport.summaries import Lengths, Sampling
-from position_interpolation.tasks.govreport.tables import LEAD, TUNED, UNTUNED
 from position_interpolation.tasks.govreport.tuning import steps, tuned_on_summaries
 from position_interpolation.tasks.measurement import Measured, Measurement, beginnings, common, raw, text, unseen
 from position_interpolation.text import encoding, overlap

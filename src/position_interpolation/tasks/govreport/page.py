@@ -1,18 +1,170 @@
-"""What a page shows of summaries."""
+"""What a page shows of summaries: the layout of Table 6 with the paper's rows below ours, and ROUGE drawn."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from position_interpolation.display import drawing
+from position_interpolation.display.colours import BLUE, DARK, GREY, VERMILION
 from position_interpolation.display.section import Section
-from position_interpolation.evidence import select
+from position_interpolation.display.tables import Table, each, fill
+from position_interpolation.evidence import comparison, paper, select
+from position_interpolation.evidence.extensions import Extension, base_name, extension_of, names, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.tasks.govreport import figures, tables
+from position_interpolation.evidence.words import OVER_DOCUMENTS, plural, whole
+from position_interpolation.tasks.govreport.config import LEAD, TUNED, UNTUNED
+
+VARIANTS = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "rougeLsum": "ROUGE-Lsum"}
+WAYS = {UNTUNED: "no summaries seen", TUNED: "fine-tuned on summaries"}
+LEADS = "the report's first tokens"
+# Colour, hatching of a bar and marker.
+LOOKS = {LEAD: (GREY, None, "o"), UNTUNED: (VERMILION, "//", "s"), TUNED: (BLUE, "..", "D")}
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
     """ROUGE by writer, by text."""
     for group, rows in select.summaries(records).items():
-        draw = partial(figures.govreport_figure, rows)
-        table = tables.govreport_table(rows)
+        draw = partial(govreport_figure, rows)
+        table = govreport_table(rows)
         title = f"Summaries of reports: {group.source} text"
         yield Section(title, rows, "govreport", table, (("govreport", draw),))
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Who wrote the summaries of one row: an extension, tuned on summaries or not, or nobody (`lead`)."""
+
+    protocol: str
+    base: str  # for `lead`, the base whose tokens were counted
+    extension: Extension | None
+
+
+def writer_of(record: Record) -> Writer:
+    """Whose summaries a record scores."""
+    return Writer(str(record.protocol), base_name(record.model, record.base_tokens), extension_of(record))
+
+
+def called(records: Sequence[Record]) -> dict[Writer, str]:
+    """The writers by name: the lead baseline, then each extension without and with tuning on summaries."""
+    found = dict.fromkeys(writer_of(record) for record in records if record.metric in VARIANTS)
+    leads = {writer: LEADS for writer in found if writer.extension is None}
+    extensions = {
+        Writer(protocol, item.base, item): f"{name}, {way}"
+        for item, name in names(ordered(records)).items()
+        for protocol, way in WAYS.items()
+    }
+    return leads | {writer: name for writer, name in extensions.items() if writer in found}
+
+
+def score(records: Sequence[Record], writer: Writer, metric: str) -> Record | None:
+    """A writer's record of a metric; None if it was not measured."""
+    return next((record for record in records if record.metric == metric and writer_of(record) == writer), None)
+
+
+def by_report(records: Iterable[Record], metric: str) -> dict[str, float]:
+    """ROUGE of one writer's summary of every report, by id."""
+    return {record.document: record.value for record in records if record.metric == f"document_{metric}"}
+
+
+def govreport_table(records: Sequence[Record]) -> Table:
+    """ROUGE of every writer, with the paper's rows below, of one group of `select.summaries`."""
+    window = next((record.eval_window for record in records if record.eval_window is not None), None)
+    ours = [
+        {"Model": writer.base, "Window": window, "Method": name}
+        | {metric: score(records, writer, metric) for metric in VARIANTS}
+        for writer, name in called(records).items()
+    ]
+    columns = (
+        *each(("Model", "Window", "Method"), str, lambda name, row: row[name]),
+        *each(VARIANTS, VARIANTS.__getitem__, lambda metric, row: row.get(metric), "{:.1f}".format, measured=True),
+    )
+    return fill([*ours, *_printed()], columns, _caption(records))
+
+
+def _printed() -> list[dict[str, Any]]:
+    """Table 6, one row per model."""
+    models: dict[str, dict[str, Any]] = {}
+    for record in paper.records():
+        if record.task == "govreport":
+            name = f"paper: {record.model}{' PI' if record.method == 'pi' else ''}"
+            window = f"{(record.eval_window or 0) // 1024}K"
+            row = models.setdefault(name, {"Model": name, "Window": window, "Method": WAYS[TUNED]})
+            row[record.metric] = record.value
+    return list(models.values())
+
+
+def documents(records: Sequence[Record]) -> str:
+    """How many reports, of which source."""
+    shown = [record for record in records if record.metric in VARIANTS]
+    return f"{select.counted(shown, 'report')} ({shown[0].data.get('source')} text)"
+
+
+def _caption(records: Sequence[Record]) -> str:
+    written = [record for record in records if record.metric in VARIANTS and record.protocol != LEAD]
+    tokens = {(record.n_tokens or 0) / (record.n_documents or 1) for record in written}
+    counts = " to ".join(dict.fromkeys(map(whole, (min(tokens), max(tokens))))) if tokens else ""
+    length = f" of {counts} tokens on average" if counts else ""
+    return (
+        f"ROUGE (F-measure x 100, stemmed) of summaries{length} of {documents(records)} against whole reference "
+        f"summaries. {_tuning(records)}{OVER_DOCUMENTS} The paper does not say which of the last two its ROUGE-L is."
+    )
+
+
+def _tuning(records: Sequence[Record]) -> str:
+    """A sentence on the second stage, if one was measured."""
+    taken = [record for record in records if record.metric == "summary_steps"]
+    if not taken:
+        return ""
+    counts = sorted({(record.n_documents or 0, record.value) for record in taken})
+    stages = " or ".join(f"{plural(pairs, 'pair')} in {plural(round(steps), 'step')}" for pairs, steps in counts)
+    return f"Fine-tuned on {stages}. "
+
+
+@drawing.styled
+def govreport_figure(records: Sequence[Record]) -> Figure:
+    """ROUGE of every writer and, below, minus that of the last, paired by report; for a group of `select.summaries`."""
+    names_of = called(records)
+    *others, last = names_of
+    figure, (scores, *apart) = drawing.panels(*[1.5] * (2 if others else 1))
+    for writer, name in names_of.items():
+        found = {place: score(records, writer, metric) for place, metric in _places(writer, [*names_of])}
+        heights = {place: record.value for place, record in found.items() if record is not None}
+        shade, hatch, _ = LOOKS[writer.protocol]
+        width = 0.72 / len(names_of)
+        scores.bar(
+            [*heights], [*heights.values()], width, label=name, color=shade, hatch=hatch, edgecolor="white", lw=0
+        )
+    scores.set_ylabel("F-measure x 100")
+    for axes in apart:
+        _differences(axes, records, others, last)
+        axes.set_ylabel(f"minus that of\n{names_of[last].split(', ')[-1]}")
+    for axes in figure.axes:
+        axes.set_xticks(range(len(VARIANTS)), list(VARIANTS.values()))
+        axes.set_xlim(-0.5, len(VARIANTS) - 0.5)
+    bars = "; bars with ends: 95 %, paired by report" if others else ""
+    drawing.finish(figure, f"Summaries of {documents(records)}{bars}")
+    return figure
+
+
+def _differences(axes: Axes, records: Sequence[Record], others: Sequence[Writer], last: Writer) -> None:
+    axes.axhline(0, color=DARK, linewidth=0.8)
+    by_writer = {writer: [row for row in records if writer_of(row) == writer] for writer in (*others, last)}
+    for writer in others:
+        shade, _, marker = LOOKS[writer.protocol]
+        found = {
+            place: comparison.difference(*(by_report(by_writer[one], metric) for one in (writer, last)))
+            for place, metric in _places(writer, others)
+        }
+        curve = {place: effect for place, effect in found.items() if effect is not None}
+        axes.plot([*curve], [effect.value for effect in curve.values()], marker, color=shade)
+        drawing.intervals(axes, curve, shade)
+
+
+def _places(writer: Writer, among: Sequence[Writer]) -> list[tuple[float, str]]:
+    """The horizontal place of each metric of a writer, beside those of the others."""
+    shift = (among.index(writer) - (len(among) - 1) / 2) * 0.8 / len(among)
+    return [(column + shift, metric) for column, metric in enumerate(VARIANTS)]

@@ -14,8 +14,7 @@ from position_interpolation.models import loading
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.heads import scores
 from position_interpolation.tasks.heads.config import HeadsTask
-from position_interpolation.tasks.heads.geometry import Geometry, Integers
-from position_interpolation.tasks.heads.scores import Pairs
+from position_interpolation.tasks.heads.scores import Geometry, Integers, Pairs
 from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text
 from position_interpolation.tasks.perplexity import losses
 from position_interpolation.text import corpora

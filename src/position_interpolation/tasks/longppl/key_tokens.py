@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from position_interpolation.evidence.intervals import Estimate, Floats
 from position_interpolation.tasks.perplexity.windows import Scored, perplexity
 
+KEY, ALL = "key_perplexity", "all_perplexity"  # metrics
 Marks = NDArray[np.bool_]
 
 

@@ -13,7 +13,7 @@ from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Method
 from position_interpolation.tasks.longppl import key_tokens
 from position_interpolation.tasks.longppl.config import LongPPLTask, contexts
-from position_interpolation.tasks.longppl.tables import ALL, KEY
+from position_interpolation.tasks.longppl.key_tokens import ALL, KEY
 from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text, unseen
 from position_interpolation.tasks.perplexity import losses
 from position_interpolation.tasks.perplexity.measure import token_losses

@@ -9,9 +9,8 @@ from position_interpolation.evidence.k_max import k_max
 from position_interpolation.machine import compute
 from position_interpolation.machine.progress import Progress
 from position_interpolation.models.answers import fingerprint, tokens, write
-from position_interpolation.tasks import kept_answers
-from position_interpolation.tasks.measurement import Measured, Measurement, common
-from position_interpolation.tasks.passkey import answers, prompts
+from position_interpolation.tasks.measurement import Measured, Measurement, common, keep_answers
+from position_interpolation.tasks.passkey import prompts
 from position_interpolation.tasks.passkey.config import PasskeyTask, prompt_lengths, prompts_seed
 from position_interpolation.tasks.passkey.prompts import Probe
 from position_interpolation.text.encoding import decode
@@ -45,7 +44,7 @@ def _measure(prepared: Prepared, task: PasskeyTask, window: int) -> list[Measure
     trials = _probes(prepared, task, window)
     model = prepared.model  # tuned, if need be, before the bar starts
     with Progress(f"passkey at {window}", tokens(trials), "tokens") as bar:
-        read = answers.read(model, trials, compute.tokens_per_forward(prepared.config.compute), bar)
+        read = prompts.read(model, trials, compute.tokens_per_forward(prepared.config.compute), bar)
     hits = [reading.right for reading in read]
     if task.generate or task.match == "number":
         hits = [hit for hit, _ in _written(prepared, task, trials)]
@@ -92,7 +91,7 @@ def _keep_answers(prepared: Prepared, task: PasskeyTask, window: int, signature:
             for probe, (hit, text) in zip(trials, _written(prepared, task, trials), strict=True)
         ]  # fmt: skip
 
-    kept_answers.keep(prepared, f"{window}-{task.match}", signature, lines)
+    keep_answers(prepared, f"{window}-{task.match}", signature, lines)
 
 
 def _written(prepared: Prepared, task: PasskeyTask, trials: Sequence[Probe]) -> list[tuple[bool, str]]:
@@ -101,7 +100,7 @@ def _written(prepared: Prepared, task: PasskeyTask, trials: Sequence[Probe]) -> 
     with Progress("answers written", tokens(trials), "tokens") as bar:
         written = write(model, trials, prompts.writing(task.digits), size, bar)
     return [
-        (answers.right(prepared.tokenizer, probe, ids, task.match), decode(prepared.tokenizer, ids))
+        (prompts.right(prepared.tokenizer, probe, ids, task.match), decode(prepared.tokenizer, ids))
         for probe, ids in zip(trials, written, strict=True)
     ]
 

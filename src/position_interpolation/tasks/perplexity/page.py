@@ -1,12 +1,16 @@
-"""What a page shows of sliding-window perplexity."""
+"""What a page shows of sliding-window perplexity: the layout of Tables 1 and 2."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from position_interpolation.display.section import Section
-from position_interpolation.evidence import select
+from position_interpolation.display.tables import EXTENSION, Table, each, fill
+from position_interpolation.evidence import paper, select
+from position_interpolation.evidence.extensions import extension_of, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.tasks.perplexity import aggregation, figures, tables
+from position_interpolation.evidence.words import OVER_DOCUMENTS, perplexity_text, plural, thousands
+from position_interpolation.tasks.perplexity import aggregation, figures
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
@@ -20,14 +24,70 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             f"Perplexity by evaluation window: {group.task}, {group.source} text",
             rows,
             f"table{suffix}",
-            tables.perplexity_table(rows, main),
+            perplexity_table(rows, main),
             tuple(
                 (f"perplexity{suffix}{end}", partial(figures.perplexity_figure, own, main))
                 for end, own in select.parted(rows).items()
                 if figures.compares(own, main)
             ),
-            tuple((f"protocol {protocol}", tables.perplexity_table(rows, protocol)) for protocol in others),
+            tuple((f"protocol {protocol}", perplexity_table(rows, protocol)) for protocol in others),
         )
     for rows in select.perplexities(records).values():
         if aggregation.asked(rows):
             yield Section(aggregation.QUESTION, rows, "aggregation", aggregation.aggregation_table(rows), ())
+
+
+def perplexity_table(records: Sequence[Record], protocol: str = "token") -> Table:
+    """The layout of Tables 1 and 2: extensions by evaluation windows, the paper's numbers behind ours.
+
+    The records are one group of `select.perplexities`; those of one protocol are shown.
+    """
+    shown = [record for record in records if record.metric == "perplexity" and record.protocol == protocol]
+    extensions, windows = ordered(shown), select.windows(shown)
+    task, base = shown[0].task, extensions[0].base_window
+    columns = [*EXTENSION]
+    columns += each(
+        windows, str, lambda window, item: select.find(shown, item, "perplexity", window), perplexity_text, True
+    )
+    if protocol == "token":  # the paper does not say how it aggregates: its numbers stand beside the sound way only
+        columns += each(
+            windows,
+            lambda window: f"paper {paper.window(window, base)}",
+            lambda window, item: paper.beside(item, task, "perplexity", window),
+            perplexity_text,
+            optional=True,
+        )
+    table = fill(extensions, columns)
+    return replace(table, caption=_caption(shown, protocol, table.compared) + _sample_caption(records))
+
+
+def _caption(records: Sequence[Record], protocol: str, compared: bool) -> str:
+    first = records[0]
+    counts = [record.n_tokens or 0 for record in records]
+    scored = plural(max(counts), "scored token")
+    if min(counts) < max(counts):  # a sample scores fewer tokens at some windows
+        scored = f"{thousands(min(counts))} to {scored}"
+    caption = (
+        f"Perplexity on {select.text(records, scored)} by evaluation window in tokens; stride {first.stride}, "
+        f"protocol {protocol}. {OVER_DOCUMENTS}"
+    )
+    if compared:
+        extension = extension_of(first)
+        model = paper.size(extension.model if extension else "")
+        caption += (
+            f" Paper: LLaMA {model}, {paper.TITLES[first.task]}, windows at the same multiples of L; PI "
+            "tuned 1000 steps, FT 10000" + (", untuned PI from Table 3." if first.task == "pg19" else ".")
+        )
+    return caption
+
+
+def _sample_caption(records: Sequence[Record]) -> str:
+    """How far the full evaluation may lie, where a sample of windows stands for it."""
+    sampled = [record for record in records if record.metric == select.OF_ALL_WINDOWS]
+    if not sampled:
+        return ""
+    widest = max((record.ci_high or record.value) / record.value - 1 for record in sampled)
+    return (
+        " Each document's first and last windows were run, and a random sample of those between, which stands for all: "
+        f"with 95 % confidence every window would give these values to within {widest:.1%}."
+    )

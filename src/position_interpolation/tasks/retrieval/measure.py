@@ -12,8 +12,7 @@ from position_interpolation.machine.progress import Progress
 from position_interpolation.models.answers import fingerprint, read, tokens, write
 from position_interpolation.settings.derived import evaluation_windows
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.tasks import kept_answers
-from position_interpolation.tasks.measurement import Measured, Measurement, common
+from position_interpolation.tasks.measurement import Measured, Measurement, common, keep_answers
 from position_interpolation.tasks.retrieval.config import RetrievalTask, asked
 from position_interpolation.tasks.retrieval.probes import Probe, log_likelihood, mistaken, probes, right
 from position_interpolation.text.encoding import decode
@@ -126,4 +125,4 @@ def _keep(prepared: Prepared, about: str, answered: Callable[[], Answered], sign
             for probe, text in answered().written
         ]  # fmt: skip
 
-    kept_answers.keep(prepared, about, signature, lines)
+    keep_answers(prepared, about, signature, lines)

@@ -6,6 +6,8 @@ from position_interpolation.settings.derived import treatment
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Config, Task
 
+RATIO, WAVELENGTH, SCALING = "frequency_ratio", "wavelength", "attention_scaling"  # metrics
+
 
 @dataclass
 class RotationTask(Task):

@@ -7,8 +7,7 @@ from position_interpolation.models import extending
 from position_interpolation.models.loading import base_config
 from position_interpolation.models.rope import Geometry, Rotation
 from position_interpolation.tasks.measurement import Measured, Measurement
-from position_interpolation.tasks.rotation.config import RotationTask
-from position_interpolation.tasks.rotation.tables import RATIO, SCALING, WAVELENGTH
+from position_interpolation.tasks.rotation.config import RATIO, SCALING, WAVELENGTH, RotationTask
 from position_interpolation.tuning.extension import Prepared
 
 DATA = {"name": "rotation", "source": "computed", "sha256": None, "ids": None}

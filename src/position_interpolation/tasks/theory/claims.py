@@ -10,7 +10,7 @@ from position_interpolation.evidence.judging import Bar, Case, Kind, number, tim
 from position_interpolation.evidence.records import Record
 from position_interpolation.tasks.theory import bounds
 from position_interpolation.tasks.theory.bounds import HEAD_DIM, PLOTTED
-from position_interpolation.tasks.theory.tables import audited
+from position_interpolation.tasks.theory.page import audited
 
 TASK = "theory"
 
