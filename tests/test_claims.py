@@ -20,7 +20,7 @@ from position_interpolation.report import judge, ledger
 from position_interpolation.report.judge import check, judged, papers
 from position_interpolation.report.pages import render_index
 from position_interpolation.tasks.benchmarks.claims import accuracy
-from position_interpolation.tasks.passkey.claims import k_max
+from position_interpolation.tasks.passkey.claims import reading
 
 L = 256
 DOCUMENTS = 8
@@ -194,7 +194,7 @@ class TestPrinted:
         assert papers().perplexity(Wanted("LLaMA-13B", "pg19", "none", 1, 4)) is None
         assert papers().perplexity(Wanted("LLaMA-65B", "pg19", "pi", 8, 8)) is None
         assert papers().perplexity(Wanted("LLaMA-7B", "proof_pile", "pi", 4, 4, 200)) is None
-        assert k_max(papers(), "LLaMA-7B", "pi", 4, 10_000) is None
+        assert reading(papers(), "k_max", "LLaMA-7B", "pi", 4, 10_000) is None
         assert accuracy(papers(), "LLaMA-33B", "boolq", 8) is None
 
 

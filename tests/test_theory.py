@@ -29,7 +29,7 @@ from position_interpolation.tasks.theory.bounds import (
     violating_coefficients,
 )
 from position_interpolation.tasks.theory.figures import figure_2, figure_5
-from position_interpolation.tasks.theory.numbers import figure_2_rows, figure_5_rows
+from position_interpolation.tasks.theory.numbers import figure_2_rows, figure_5_rows, random_fits
 
 Complexes = NDArray[np.complex128]
 
@@ -199,7 +199,7 @@ def test_figure_2_is_smooth_between_integers(solver: Solver) -> None:
 
 def test_figure_2s_height_belongs_to_the_arithmetic() -> None:
     """The same noise and the same least squares reach heights that differ by six orders of magnitude."""
-    rows = figure_2_rows()
+    rows = figure_2_rows(random_fits())
     assert rows["ridge_outside_median"] < 10
     assert rows["normal_float32_outside_median"] > 10 * rows["ridge_outside_median"]
     assert rows["svd_outside_median"] > 8000
@@ -207,7 +207,7 @@ def test_figure_2s_height_belongs_to_the_arithmetic() -> None:
 
 
 def test_figure_2_states_the_draw_of_median_height() -> None:
-    rows = figure_2_rows("svd")
+    rows = figure_2_rows(random_fits(), "svd")
     assert rows["plotted_outside"] == rows["svd_outside_median"]
     assert rows["plotted_between"] <= 1.05 * rows["plotted_inside"] + 0.05
     assert [axes.get_xlabel() for axes in figure_2("svd").axes] == ["span s (tokens)"] * 3

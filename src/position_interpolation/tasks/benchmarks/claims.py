@@ -8,7 +8,6 @@ from position_interpolation.evidence import paper
 from position_interpolation.evidence.comparison import Effect, apart, recorded
 from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.judging import POINT, Bar, Case, points
-from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
 from position_interpolation.tasks.benchmarks.page import YES
 from position_interpolation.tasks.benchmarks.questions import SETS
@@ -65,10 +64,13 @@ def change(evidence: Evidence, model: str, test: str, factor: int) -> Effect | N
     """
     if evidence.printed:
         return _apart(*(accuracy(evidence, model, test, at) for at in (factor, 1)))
-    bases = [
-        one for rows in evidence.of(test, model) for one in rows if (one.metric, one.method) == ("accuracy", "none")
-    ]
-    guessing = {base.experiment for base in bases if _guesses(base, test)}
+    guessing = {
+        base.experiment
+        for rows in evidence.of(test, model)
+        for base in rows
+        if (base.metric, base.method) == ("accuracy", "none")
+        if (base.value if base.ci_low is None else base.ci_low) <= chance(test)
+    }
     found = _recorded(evidence, "accuracy_change", model, test, factor)
     effect = next((effect for effect in found if guessing.isdisjoint(effect.sources)), None)
     return replace(effect, low=None, high=None) if effect is not None and effect.low == effect.high else effect
@@ -77,11 +79,6 @@ def change(evidence: Evidence, model: str, test: str, factor: int) -> Effect | N
 def chance(test: str) -> float:
     """The share of a set that is answered right without a model: by guessing, or by always answering yes."""
     return YES if test == "boolq" else 1 / SETS[test]
-
-
-def _guesses(base: Record, test: str) -> bool:
-    """Whether a base's accuracy is not clearly above what needs no model."""
-    return (base.value if base.ci_low is None else base.ci_low) <= chance(test)
 
 
 def _recorded(

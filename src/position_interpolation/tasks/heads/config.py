@@ -34,7 +34,4 @@ def check(config: Config, task: HeadsTask) -> None:
     if config.method.name != "none":
         raise UsageError(f"task=heads measures the base itself, not method={config.method.name}: set method=none")
     if task.window is not None and task.window > base:
-        raise UsageError(
-            f"task.window={task.window} is past the base's own window {base}: expected at most {base}; spans reach to "
-            "4 L whatever it is"
-        )
+        raise UsageError(f"task.window={task.window} is past the base's own window {base}: expected at most {base}")

@@ -103,13 +103,7 @@ def projections(
 
 
 def _keep(
-    _module: Any,
-    _inputs: Any,
-    output: torch.Tensor,
-    *,
-    here: NDArray[np.bool_],
-    positions: Integers,
-    kept: Vectors,
+    _module: Any, _inputs: Any, output: torch.Tensor, *, here: NDArray[np.bool_], positions: Integers, kept: Vectors
 ) -> None:
     """A forward hook: copy one layer's rows of this document's pairs from a projection's (1, T, heads x d) output.
 

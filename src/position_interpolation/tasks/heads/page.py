@@ -41,7 +41,6 @@ NUMBERS = {
 }
 PARTS = {"median": "median", "p95": "95th percentile", "largest": "largest"}
 LEVELS = ("median", "p95")  # of scores
-Scores = dict[Block, dict[str, Record]]  # by level
 INTERVAL = "In brackets the 95 % interval of a bootstrap over the pairs of each head"
 # Colour, marker and name of a quantile over pairs.
 QUANTILES = {
@@ -80,8 +79,8 @@ def spans_table(records: Sequence[Record]) -> Table:
     caption = f"Largest |a(s)| / sqrt(d) of a pair in each block of spans s, over all pairs and heads. {INTERVAL}."
     for extension in ordered(records):
         scores = scores_by_span(records, extension)
-        blocks |= scores.keys()
-        columns += [_column(extension, partial(_score, scores, name), PARTS[name]) for name in LEVELS]
+        blocks |= scores["median"].keys()
+        columns += [_column(extension, partial(_score, scores[name]), PARTS[name]) for name in LEVELS]
         step = select.find(records, extension, "span_step")
         if step is not None and step.value > 1:
             caption += f" Of {extension.base}'s spans every {step.value:.0f}th is scored."
@@ -104,24 +103,21 @@ def layers_table(records: Sequence[Record]) -> Table:
     return fill(sorted(layers), columns, caption)
 
 
-def scores_by_span(records: Sequence[Record], extension: Extension) -> Scores:
-    """The scores of an extension in each block of spans, ascending, by level."""
+def scores_by_span(records: Sequence[Record], extension: Extension) -> dict[str, dict[Block, Record]]:
+    """The scores of an extension by level, then by block of spans, ascending."""
     levels = {name: select.along(records, extension, f"score_{name}") for name in LEVELS}
     blocks = select.blocks(levels["median"], REACH * extension.base_window)
-    return {
-        (start, stop): {name: level[start] for name, level in levels.items() if start in level}
-        for start, stop in blocks
-    }
+    return {name: {block: own[block[0]] for block in blocks if block[0] in own} for name, own in levels.items()}
 
 
 def is_whole(records: Sequence[Record], extension: Extension) -> bool:
     """Whether an extension has every number, and scores at some span."""
     numbers = {record.metric for record in records if record.at is None}
-    return numbers.issuperset(NUMBERS) and bool(scores_by_span(records, extension))
+    return numbers.issuperset(NUMBERS) and bool(scores_by_span(records, extension)["median"])
 
 
-def _score(scores: Scores, name: str, start: int, stop: int) -> Record | None:
-    return scores.get((start, stop), {}).get(name)
+def _score(scores: dict[Block, Record], start: int, stop: int) -> Record | None:
+    return scores.get((start, stop))
 
 
 def _column(extension: Extension, of: Callable[..., Record | None], *part: str) -> Column:
@@ -148,19 +144,19 @@ def _caption(records: Sequence[Record]) -> str:
 
 @drawing.styled
 def heads_figure(records: Sequence[Record]) -> Figure:
-    """Three panels for the records of one model in one group of `select.heads`, for which `tables.is_whole` holds."""
+    """Three panels for the records of one model in one group of `select.heads`, for which `is_whole` holds."""
     found = {record.metric: record for record in records if record.at is None}
     extension = ordered(records)[0]
     by_span = scores_by_span(records, extension)
     figure, (scores, errors, ratio) = drawing.panels(1.7, 1.7, 1.7)
     for name in ("p95", "median"):
-        _quantile(scores, {sum(span) / 2: levels[name] for span, levels in by_span.items() if name in levels}, name)
+        _quantile(scores, {sum(span) / 2: record for span, record in by_span[name].items()}, name)
     scores.set_ylabel("largest |a(s)| / √d\nin a block of spans (no unit)")
     scores.set_ylim(bottom=0)
     for name in QUANTILES:
         _quantile(errors, select.along(records, extension, f"error_{name}"), name)
     _bounds(errors, found)
-    _ratio(ratio, found, max(stop for _, stop in by_span))
+    _ratio(ratio, found, max(stop for _, stop in by_span["median"]))
     for axes in (scores, ratio):
         drawing.mark(axes, extension.base_window)
         axes.set_xlabel("span s (tokens)")

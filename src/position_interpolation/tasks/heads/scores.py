@@ -16,14 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from position_interpolation.evidence.intervals import TAILS, Estimate, wilson
-from position_interpolation.tasks.theory.bounds import (
-    Floats,
-    corrected_curvature,
-    frequencies,
-    grid_bound,
-    partial_sum_magnitude,
-    printed_curvature,
-)
+from position_interpolation.tasks.theory.bounds import Floats, audit, frequencies, partial_sum_magnitude
 
 Complexes = NDArray[np.complex128]
 Integers = NDArray[np.int64]
@@ -124,10 +117,8 @@ def measure(h: Complexes, geometry: Geometry, progress: Callable[[int], None] = 
     for one in h.reshape(-1, *h.shape[2:]):  # one head at a time, to bound the memory
         parts.append(_measure_head(one, geometry))
         progress(len(one))
-    blocks, errors, tightness, over_error = (
-        np.stack(part).reshape(*h.shape[:3], *part[0].shape[1:]) for part in zip(*parts, strict=True)
-    )
-    return Found(blocks, errors, tightness, over_error)
+    stacked = (np.stack(part) for part in zip(*parts, strict=True))
+    return Found(*(part.reshape(*h.shape[:3], *part.shape[2:]) for part in stacked))
 
 
 def _measure_head(h: Complexes, geometry: Geometry) -> tuple[Floats, Floats, Floats, Floats]:
@@ -145,28 +136,14 @@ def _measure_head(h: Complexes, geometry: Geometry) -> tuple[Floats, Floats, Flo
 
 def numbers(found: Found, geometry: Geometry, samples: int) -> Numbers:
     """Every number of the task; quantiles are over pairs, bounds and B(s) are exact; `samples` are bootstrap draws."""
+    (exact,) = audit([geometry.head_dim], geometry.base, spans=REACH * geometry.window)
+    values = {metric: value for metric, value in vars(exact).items() if metric != "worst_midpoint_deviation"}
+    values |= {"rope_theta": geometry.base, "pairs": found.errors.size, "span_step": geometry.step}
     return {
-        **_exact(geometry, found),
-        **_errors(found.errors, grid_bound(printed_curvature(geometry.head_dim, geometry.base)), samples),
+        **{(name, None): Estimate(float(value)) for name, value in values.items()},
+        **_errors(found.errors, exact.printed_bound, samples),
         **_scores(found, geometry, samples),
     }
-
-
-def _exact(geometry: Geometry, found: Found) -> Numbers:
-    """Numbers that d, the base and L decide, and how many pairs were drawn."""
-    ratio = geometry.magnitudes / geometry.head_dim
-    values = {
-        "head_dim": geometry.head_dim,
-        "rope_theta": geometry.base,
-        "pairs": found.errors.size,
-        "span_step": geometry.step,
-        "printed_bound": grid_bound(printed_curvature(geometry.head_dim, geometry.base)),
-        "corrected_bound": grid_bound(corrected_curvature(geometry.head_dim, geometry.base)),
-        "smallest_ratio": ratio.min(),
-        "smallest_ratio_span": ratio.argmin(),
-        "share_below_one": (ratio < 1).mean(),
-    }
-    return {(name, None): Estimate(float(value)) for name, value in values.items()}
 
 
 def _errors(errors: Floats, printed: float, samples: int) -> Numbers:

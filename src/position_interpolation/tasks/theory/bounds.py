@@ -181,11 +181,7 @@ class RandomFit:
 
 
 def fit_random_scores(
-    solver: Solver = "normal_float32",
-    head_dim: int = HEAD_DIM,
-    window: int = WINDOW,
-    seed: int = 0,
-    draws: int = 101,
+    solver: Solver = "normal_float32", head_dim: int = HEAD_DIM, window: int = WINDOW, seed: int = 0, draws: int = 101
 ) -> RandomFit:
     """Fit sum_j u_j sin(s theta_j) + v_j cos(s theta_j) to standard normal targets on 0 .. L - 1 (Fig. 2).
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from functools import cache
 
 from position_interpolation.evidence import paper
-from position_interpolation.evidence.comparison import Effect, exact
+from position_interpolation.evidence.comparison import exact
 from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.judging import Bar, Case, Kind, number, times
 from position_interpolation.evidence.records import Record
-from position_interpolation.tasks.theory import bounds
-from position_interpolation.tasks.theory.bounds import HEAD_DIM, PLOTTED
+from position_interpolation.tasks.theory.bounds import EXTENDED, HEAD_DIM, PLOTTED, audit
+from position_interpolation.tasks.theory.numbers import figure_5_rows
 from position_interpolation.tasks.theory.page import audited
 
 TASK = "theory"
@@ -21,19 +21,14 @@ def formulas() -> tuple[Record, ...]:
 
     Figure 2 has no number that could be read off it.
     """
-    constants = paper.printed()["paper"]
-    dimension, longest = constants["head_dim"], max(paper.printed()["eval_windows"])
-    (found,) = bounds.audit([dimension], constants["rope_base"])
-    (extended,) = bounds.audit([dimension], constants["rope_base"], spans=longest)
-    least = 2 * dimension * found.smallest_ratio  # of eq. 8's bound
-    numbers = {
-        ("smallest_ratio", None, None): found.smallest_ratio,
-        ("factor_printed", None, None): least / found.printed_bound,
-        ("factor_corrected", None, None): least / found.corrected_bound,
-        ("printed_bound", dimension, PLOTTED): found.printed_bound,
-        ("corrected_bound", dimension, PLOTTED): found.corrected_bound,
-        ("worst_midpoint_deviation", dimension, PLOTTED): found.worst_midpoint_deviation,
-        ("smallest_ratio", dimension, longest): extended.smallest_ratio,
+    (found,), (extended,) = audit([HEAD_DIM]), audit([HEAD_DIM], spans=EXTENDED)
+    stated = figure_5_rows()
+    numbers: dict[tuple[str, int | None, int | None], float] = {
+        **{(metric, None, None): stated[metric] for metric in ("smallest_ratio", "factor_printed", "factor_corrected")},
+        ("printed_bound", HEAD_DIM, PLOTTED): found.printed_bound,
+        ("corrected_bound", HEAD_DIM, PLOTTED): found.corrected_bound,
+        ("worst_midpoint_deviation", HEAD_DIM, PLOTTED): found.worst_midpoint_deviation,
+        ("smallest_ratio", HEAD_DIM, EXTENDED): extended.smallest_ratio,
     }
     return tuple(
         paper.record("formulas of section 2", TASK, metric, value, at=head_dim, eval_window=window)
@@ -49,25 +44,13 @@ def ratio(
 
     It is one that Figures 2 and 5 state or, given a head dimension, one of the audit over the spans of `window` tokens.
     """
-    if under is None:
-        effect = evidence.number(TASK, over, at=head_dim, window=window)
-    else:
-        effect = _over(evidence, over, under, head_dim, window)
-    yield Case(name, effect, Bar(kind, limit), number if under is None else times)
-
-
-def bound_ratio(evidence: Evidence, bound: str) -> Iterator[Case]:
-    """Eq. 8's bound over eq. 7's, printed or corrected, where the two are closest."""
-    claimed = 2 * paper.printed()["theory"]["interpolation_bound_printed"]  # what "about 600" rounds
-    effect = evidence.number(TASK, f"factor_{bound}")
-    yield Case(f"least ratio of the bounds, eq. 7 {bound}", effect, Bar("at least", claimed), times)
-
-
-def eq_14(evidence: Evidence) -> Iterator[Case]:
-    """Left side over right side, which is the corrected bound of eq. 7 over the printed one."""
-    effect = _over(evidence, "corrected_bound", "printed_bound", HEAD_DIM, PLOTTED)
-    effect = effect or _over(evidence, "factor_printed", "factor_corrected")  # both are divided by the bounds
-    yield Case("left side over right side", effect, Bar("at most", 1.0), times)
+    effect = evidence.number(TASK, over, at=head_dim, window=window)
+    if under is not None:
+        second = evidence.number(TASK, under, at=head_dim, window=window)
+        if effect is not None and second is not None:
+            detail = f"{effect.value:.5g} over {second.value:.5g}"
+            effect = exact(effect.value / second.value, effect.sources[0], detail)
+    yield Case(name, effect, Bar(kind, limit), times if under or over.startswith("factor") else number)
 
 
 def every_dimension(
@@ -81,13 +64,3 @@ def every_dimension(
         source = next(record.experiment for record in rows if (record.metric, record.at) == (over, dimension))
         value = numbers[over] / (1.0 if under is None else numbers[under])
         yield Case(f"head dimension {dimension}", exact(value, source), Bar(kind, limit), number)
-
-
-def _over(
-    evidence: Evidence, above: str, below: str, head_dim: int | None = None, window: int | None = None
-) -> Effect | None:
-    """A ratio of two numbers of section 2."""
-    first, second = (evidence.number(TASK, metric, at=head_dim, window=window) for metric in (above, below))
-    if first is None or second is None:
-        return None
-    return exact(first.value / second.value, first.sources[0], f"{first.value:.5g} over {second.value:.5g}")

@@ -8,7 +8,7 @@ from position_interpolation.display import drawing
 from position_interpolation.display.colours import BLUE, GREEN, GREY, VERMILION
 from position_interpolation.evidence.words import rate_text
 from position_interpolation.tasks.theory.bounds import BASE, BETWEEN_SPANS, HEAD_DIM, WINDOW, Solver, frequencies
-from position_interpolation.tasks.theory.numbers import bound_ratios, figure_5_rows, random_fit_rows, random_fits
+from position_interpolation.tasks.theory.numbers import bound_ratios, figure_2_rows, figure_5_rows, random_fits
 
 SOLVER_NAMES: dict[Solver, str] = {
     "normal_float32": "float32 normal equations",
@@ -68,7 +68,7 @@ def figure_2(solver: Solver = "normal_float32") -> Figure:
     caption gives the heights over all draws and solvers.
     """
     fits = random_fits()
-    rows = random_fit_rows(solver, fits)
+    rows = figure_2_rows(fits, solver)
     fit, draw = fits[solver], fits[solver].typical
     scores = fit.extrapolated[draw]
     figure, (fitted, extrapolated, interpolated) = drawing.panels(1.5, 1.5, 1.5)

@@ -10,46 +10,10 @@ from position_interpolation.tasks.theory.bounds import (
     Floats,
     RandomFit,
     Solver,
-    corrected_curvature,
+    audit,
     fit_random_scores,
-    grid_bound,
     partial_sum_magnitude,
-    printed_curvature,
 )
-
-
-def figure_2_rows(solver: Solver = "normal_float32") -> dict[str, float]:
-    """Return the numbers stated by Figure 2, each a largest |a(s)|.
-
-    `plotted_inside`, `plotted_outside`, `plotted_between`: of the draw shown, on the fitted integers, on the
-    integers of [L, 2L), and at fractions of a token. `<solver>_outside_median`, `_smallest`, `_largest`: on
-    [L, 2L), over the draws of each solver.
-    """
-    return random_fit_rows(solver, random_fits())
-
-
-def figure_5_rows() -> dict[str, float]:
-    """Return the numbers stated by Figure 5.
-
-    `ratio_at_zero`, `smallest_ratio`: of B(s) / d; `smallest_ratio_span`: where, in tokens;
-    `share_below_one`: the fraction of spans with B(s) / d < 1; `factor_printed`, `factor_corrected`: how many
-    times the extrapolation bound of eq. 8 exceeds either interpolation bound, at the minimum.
-    """
-    ratio = bound_ratios()
-    smallest = float(ratio.min())
-    return {
-        "ratio_at_zero": float(ratio[0]),
-        "smallest_ratio": smallest,
-        "smallest_ratio_span": float(ratio.argmin()),
-        "share_below_one": float((ratio < 1).mean()),
-        "factor_printed": 2 * smallest * HEAD_DIM / grid_bound(printed_curvature(HEAD_DIM)),
-        "factor_corrected": 2 * smallest * HEAD_DIM / grid_bound(corrected_curvature(HEAD_DIM)),
-    }
-
-
-def bound_ratios() -> Floats:
-    """B(s) / d at the spans of Figure 5, shape (4096,)."""
-    return partial_sum_magnitude(np.arange(PLOTTED), HEAD_DIM) / HEAD_DIM
 
 
 def random_fits() -> dict[Solver, RandomFit]:
@@ -57,8 +21,13 @@ def random_fits() -> dict[Solver, RandomFit]:
     return {solver: fit_random_scores(solver) for solver in get_args(Solver)}
 
 
-def random_fit_rows(solver: Solver, fits: dict[Solver, RandomFit]) -> dict[str, float]:
-    """The numbers of the draw that is shown, and the height that each solver reaches outside, over all draws."""
+def figure_2_rows(fits: dict[Solver, RandomFit], solver: Solver = "normal_float32") -> dict[str, float]:
+    """The numbers stated by Figure 2, each a largest |a(s)|.
+
+    `plotted_inside`, `plotted_outside`, `plotted_between`: of the draw shown, on the fitted integers, on the
+    integers of [L, 2L), and at fractions of a token. `<solver>_outside_median`, `_smallest`, `_largest`: on
+    [L, 2L), over the draws of each solver.
+    """
     shown = fits[solver]
     rows = {
         "plotted_inside": float(shown.largest("inside")[shown.typical]),
@@ -71,3 +40,26 @@ def random_fit_rows(solver: Solver, fits: dict[Solver, RandomFit]) -> dict[str, 
         rows[f"{name}_outside_smallest"] = float(outside.min())
         rows[f"{name}_outside_largest"] = float(outside.max())
     return rows
+
+
+def bound_ratios() -> Floats:
+    """B(s) / d at the spans of Figure 5, shape (4096,)."""
+    return partial_sum_magnitude(np.arange(PLOTTED), HEAD_DIM) / HEAD_DIM
+
+
+def figure_5_rows() -> dict[str, float]:
+    """The numbers stated by Figure 5, those of its B(s) / d as in `Audit`.
+
+    `factor_printed`, `factor_corrected`: how many times the extrapolation bound of eq. 8 exceeds either interpolation
+    bound, where B(s) / d is smallest.
+    """
+    (found,) = audit([HEAD_DIM])
+    least = 2 * found.smallest_ratio * HEAD_DIM
+    return {
+        "ratio_at_zero": float(bound_ratios()[0]),
+        "smallest_ratio": found.smallest_ratio,
+        "smallest_ratio_span": float(found.smallest_ratio_span),
+        "share_below_one": found.share_below_one,
+        "factor_printed": least / found.printed_bound,
+        "factor_corrected": least / found.corrected_bound,
+    }

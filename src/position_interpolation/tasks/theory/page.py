@@ -50,20 +50,11 @@ WORDS |= {
 def sections(records: Sequence[Record]) -> Iterator[Section]:
     """The paper's figures without a model, and the bounds by head dimension."""
     rows = [record for record in records if record.task == "theory"]
-    if plain := stated(rows):
-        drawn = (
-            ("figure_1", figures.figure_1),
-            ("figure_2", figures.figure_2),
-            ("figure_5", figures.figure_5),
-        )
-        yield Section("Figures 1, 2 and 5", plain, "theory", theory_table(plain), drawn)
+    if stated := [record for record in rows if record.at is None]:  # those of the audit are `at` a head dimension
+        drawn = (("figure_1", figures.figure_1), ("figure_2", figures.figure_2), ("figure_5", figures.figure_5))
+        yield Section("Figures 1, 2 and 5", stated, "theory", theory_table(stated), drawn)
     if audited(rows):
         yield Section("The bounds by head dimension", rows, "audit", audit_table(rows), ())
-
-
-def stated(records: Sequence[Record]) -> list[Record]:
-    """The numbers that Figures 2 and 5 state; those of the audit are `at` a head dimension."""
-    return [record for record in records if record.at is None]
 
 
 def audited(records: Sequence[Record], spans: int = PLOTTED) -> dict[int, dict[str, float]]:
