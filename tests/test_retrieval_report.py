@@ -8,6 +8,7 @@ from position_interpolation.display import formats
 from position_interpolation.evidence import seeds
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import rate_text
 from position_interpolation.report.sections import sections
 from position_interpolation.tasks.retrieval import page
 
@@ -36,7 +37,7 @@ ROWS = [row for extension in (BASE, UNTUNED, PI) for row in retrievals(extension
 
 
 def test_a_row_has_what_is_asked_its_chance_and_every_extension() -> None:
-    table = page.success_table(ROWS)
+    table = page.retrieval_table(ROWS, "retrieved", rate_text, page.SUCCESS)
     assert table.header == ("Asked", "Prompt", "Chance", "none (L = 256)", "PI x4, untuned", "PI x4, tuned 100 steps")
     written = formats.to_markdown(table)
     assert "| 1 of 5 keys | 256 | 20.0 % | 50.0 % [10.0 %, 60.0 %] |" in written
@@ -70,8 +71,8 @@ def test_a_part_without_its_numbers_is_left_out(metric: str) -> None:
 
 
 def test_a_panel_has_what_is_asked_and_a_line_an_extension() -> None:
-    for draw, dashed in ((page.success_figure, 1 / 5), (page.likelihood_figure, page.GUESS)):
-        figure = draw(ROWS)
+    for metric, dashed in (("retrieved", 1 / 5), ("answer_log_likelihood", page.GUESS)):
+        figure = page.retrieval_figure(ROWS, metric)
         assert [axes.get_title(loc="left") for axes in figure.axes] == ["1 of 5 keys", "1 of 17 keys", "2 hops"]
         for axes in figure.axes:
             assert {"none (L = 256)", "PI x4, untuned"} <= set(axes.get_legend_handles_labels()[1])

@@ -103,7 +103,7 @@ def bos_of(prepared: Prepared, wanted: bool) -> int | None:
     return encoding.bos(prepared.tokenizer) if wanted else None
 
 
-def keep_answers(prepared: Prepared, about: str, signature: str, lines: Callable[[], list[dict[str, Any]]]) -> None:
+def keep_answers(prepared: Prepared, about: str, lines: Callable[[], list[dict[str, Any]]], signature: str) -> None:
     """Write JSON lines, one per question, to <paths.runs>/answers, unless the file is there already.
 
     Its name tells the extension, the questions (`about`) and the measurement's signature.
@@ -113,8 +113,8 @@ def keep_answers(prepared: Prepared, about: str, signature: str, lines: Callable
     name = f"{base}-{treatment.method}-x{treatment.factor:g}-{treatment.steps}steps"
     place = Path(config.paths.runs) / "answers" / f"{name}-{about}-{signature}.jsonl"
     if config.measure_again or not distributed.agreed(place.is_file):
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines())
+        written = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines())
         if distributed.is_first():
-            files.write_text(place, text)
+            files.write_text(place, written)
     if distributed.is_first():
         print(f"what the model answered: {place}")

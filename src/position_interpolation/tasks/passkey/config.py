@@ -38,11 +38,6 @@ def check(config: Config, task: PasskeyTask) -> None:
         distances(length, task.distances)
 
 
-def prompts_seed(config: Config, task: PasskeyTask) -> int:
-    """The seed of keys and filler."""
-    return config.seed if task.prompts_seed is None else task.prompts_seed
-
-
 def prompt_lengths(config: Config, task: PasskeyTask) -> list[int]:
     """Tokens that passkey prompts fill with their answers: the whole window, or shares of it."""
     window = reach(config) if task.window is None else task.window

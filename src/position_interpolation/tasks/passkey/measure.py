@@ -11,7 +11,7 @@ from position_interpolation.machine.progress import Progress
 from position_interpolation.models.answers import fingerprint, tokens, write
 from position_interpolation.tasks.measurement import Measured, Measurement, common, keep_answers
 from position_interpolation.tasks.passkey import prompts
-from position_interpolation.tasks.passkey.config import PasskeyTask, prompt_lengths, prompts_seed
+from position_interpolation.tasks.passkey.config import PasskeyTask, prompt_lengths
 from position_interpolation.tasks.passkey.prompts import Probe
 from position_interpolation.text.encoding import decode
 from position_interpolation.tuning.extension import Prepared
@@ -27,28 +27,46 @@ def measurements(prepared: Prepared, task: PasskeyTask) -> Iterator[Measurement]
     for window in lengths:
         prompts.build(prepared.tokenizer, "1" * task.digits, window, window, match=task.match)
     for window in lengths:
-        # `generate` is no part of the signature: greedy decoding writes the key where every digit is the likeliest, so
-        # both ways of reading answers give the same verdicts. Near ties in bfloat16 may turn.
-        shape = {
-            "passkey": 5, "window": window, "match": task.match, "distances": task.distances, "trials": task.trials,
-            "digits": task.digits, "threshold": task.threshold, "seed": prompts_seed(prepared.config, task),
-        }  # fmt: skip
-        yield Measurement(
-            {**common(prepared, None), **shape},
-            partial(_measure, prepared, task, window),
-            beside=partial(_keep_answers, prepared, task, window) if task.keep_answers else lambda _: None,
-        )
+        yield _measurement(prepared, task, window)
 
 
-def _measure(prepared: Prepared, task: PasskeyTask, window: int) -> list[Measured]:
-    trials = _probes(prepared, task, window)
-    model = prepared.model  # tuned, if need be, before the bar starts
-    with Progress(f"passkey at {window}", tokens(trials), "tokens") as bar:
-        read = prompts.read(model, trials, compute.tokens_per_forward(prepared.config.compute), bar)
-    hits = [reading.right for reading in read]
-    if task.generate or task.match == "number":
-        hits = [hit for hit, _ in _written(prepared, task, trials)]
-    return list(numbers(trials, hits, [reading.log_likelihood for reading in read], task, window))
+def _measurement(prepared: Prepared, task: PasskeyTask, window: int) -> Measurement:
+    """Retrieval in prompts of one length.
+
+    `task.generate` is no part of the signature: greedy decoding writes the key where every digit is the likeliest, so
+    both ways of reading answers give the same verdicts. Near ties in bfloat16 may turn.
+    """
+    seed = prepared.config.seed if task.prompts_seed is None else task.prompts_seed
+    shape = {
+        "passkey": 5, "window": window, "match": task.match, "distances": task.distances, "trials": task.trials,
+        "digits": task.digits, "threshold": task.threshold, "seed": seed,
+    }  # fmt: skip
+
+    def probes() -> list[Probe]:
+        return prompts.probes(prepared.tokenizer, window, task.distances, task.trials, task.digits, seed, task.match)
+
+    def measure() -> list[Measured]:
+        trials, model = probes(), prepared.model  # tuned, if need be, before the bar starts
+        with Progress(f"passkey at {window}", tokens(trials), "tokens") as bar:
+            read = prompts.read(model, trials, compute.tokens_per_forward(prepared.config.compute), bar)
+        hits = [reading.right for reading in read]
+        if task.generate or task.match == "number":
+            hits = [hit for hit, _ in _written(prepared, task, trials)]
+        return list(numbers(trials, hits, [reading.log_likelihood for reading in read], task, window))
+
+    def answers() -> list[dict[str, Any]]:
+        trials = probes()
+        return [
+            {
+                "length": window, "label": probe.label, "distance": probe.distance, "key": probe.key,
+                "written": text, "right": hit,
+            }
+            for probe, (hit, text) in zip(trials, _written(prepared, task, trials), strict=True)
+        ]  # fmt: skip
+
+    keep = partial(keep_answers, prepared, f"{window}-{task.match}", answers)
+    beside = keep if task.keep_answers else lambda _: None
+    return Measurement({**common(prepared, None), **shape}, measure, beside=beside)
 
 
 def numbers(
@@ -59,39 +77,25 @@ def numbers(
         "name": "passkey", "source": "generated", "sha256": fingerprint(trials), "ids": None,
         "threshold": task.threshold,
     }  # fmt: skip
-    wins = prompts.successes(trials, hits)
+    read: dict[int, list[tuple[bool, float]]] = {probe.label: [] for probe in trials}  # ascending, as probes are made
+    for probe, hit, likelihood in zip(trials, hits, likelihoods, strict=True):
+        read[probe.label].append((hit, likelihood))
+    wins = {k: sum(hit for hit, _ in own) for k, own in read.items()}
     built = [probe.distance for probe in trials]
 
     def measured(metric: str, estimate: Estimate, count: int, at: int | None = None) -> Measured:
-        read = count * len(trials[0].prompt)
-        return Measured(metric, estimate, data, count, read, window, protocol=task.match, at=at)
+        positions = count * len(trials[0].prompt)
+        return Measured(metric, estimate, data, count, positions, window, protocol=task.match, at=at)
 
-    for k, won in sorted(wins.items()):
+    for k, won in wins.items():
         yield measured("success", wilson(won, task.trials), task.trials, k)
     yield measured("success", wilson(sum(hits), len(hits)), len(hits))
-    for k in sorted(wins):
-        own = [value for probe, value in zip(trials, likelihoods, strict=True) if probe.label == k]
-        yield measured("key_log_likelihood", log_likelihood(own), task.trials, k)
+    for k, own in read.items():
+        yield measured("key_log_likelihood", log_likelihood([value for _, value in own]), task.trials, k)
     yield measured("key_log_likelihood", log_likelihood(likelihoods), len(hits))
     yield measured("nearest_key", Estimate(min(built)), len(hits))
     yield measured("farthest_key", Estimate(max(built)), len(hits))
     yield measured("k_max", k_max(wins, task.trials, task.threshold), len(hits))
-
-
-def _keep_answers(prepared: Prepared, task: PasskeyTask, window: int, signature: str) -> None:
-    """Write what the model answers to each probe."""
-
-    def lines() -> list[dict[str, Any]]:
-        trials = _probes(prepared, task, window)
-        return [
-            {
-                "length": window, "label": probe.label, "distance": probe.distance, "key": probe.key,
-                "written": text, "right": hit,
-            }
-            for probe, (hit, text) in zip(trials, _written(prepared, task, trials), strict=True)
-        ]  # fmt: skip
-
-    keep_answers(prepared, f"{window}-{task.match}", signature, lines)
 
 
 def _written(prepared: Prepared, task: PasskeyTask, trials: Sequence[Probe]) -> list[tuple[bool, str]]:
@@ -103,8 +107,3 @@ def _written(prepared: Prepared, task: PasskeyTask, trials: Sequence[Probe]) -> 
         (prompts.right(prepared.tokenizer, probe, ids, task.match), decode(prepared.tokenizer, ids))
         for probe, ids in zip(trials, written, strict=True)
     ]
-
-
-def _probes(prepared: Prepared, task: PasskeyTask, window: int) -> list[Probe]:
-    seed = prompts_seed(prepared.config, task)
-    return prompts.probes(prepared.tokenizer, window, task.distances, task.trials, task.digits, seed, task.match)

@@ -115,14 +115,6 @@ def probes(
     return built
 
 
-def successes(trials: Sequence[Probe], hits: Sequence[bool]) -> dict[int, int]:
-    """Successful trials at each distance of the grid."""
-    wins = {probe.label: 0 for probe in trials}
-    for probe, hit in zip(trials, hits, strict=True):
-        wins[probe.label] += hit
-    return wins
-
-
 @dataclass(frozen=True)
 class Reading:
     """What one teacher-forced forward says of a probe."""

@@ -1,6 +1,6 @@
 """Harder retrieval, measured on an extension."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -50,21 +50,41 @@ def measurements(prepared: Prepared, task: RetrievalTask) -> Iterator[Measuremen
             )
     for (kind, count, window), trials in found.items():
         if trials:
-            shape = {
-                "retrieval": 1, "kind": kind, "count": count, "window": window, "trials": task.trials,
-                "digits": task.digits, "distances": task.distances, "written": task.written, "seed": seed,
-            }  # fmt: skip
-            named = {
-                "name": f"{kind} {count} in {window} tokens", "kind": kind, "count": count, "source": "generated",
-                "sha256": fingerprint(trials), "ids": None,
-            }  # fmt: skip
-            answered = cache(partial(_answered, prepared, trials, task.written))
-            keep = partial(_keep, prepared, f"{kind}-{count}-{window}", answered)
-            yield Measurement(
-                {**common(prepared, None), **shape},
-                partial(_measure, trials, answered, named, window, task.distances),
-                beside=keep if task.keep_answers else lambda _: None,
-            )
+            yield _measurement(prepared, task, trials, {"kind": kind, "count": count}, window)
+
+
+def _measurement(
+    prepared: Prepared, task: RetrievalTask, trials: Sequence[Probe], asked: dict[str, Any], window: int
+) -> Measurement:
+    """One kind and count in prompts of one length."""
+    about = "{kind} {count}".format(**asked)
+    shape = {
+        "retrieval": 1, **asked, "window": window, "trials": task.trials, "digits": task.digits,
+        "distances": task.distances, "written": task.written, "seed": prepared.config.seed,
+    }  # fmt: skip
+    data = {
+        "name": f"{about} in {window} tokens", **asked, "source": "generated", "sha256": fingerprint(trials),
+        "ids": None,
+    }  # fmt: skip
+    answered = cache(partial(_answered, prepared, trials, task.written))
+
+    def lines() -> list[dict[str, Any]]:
+        """What the model wrote where its answer is not right."""
+        return [
+            {
+                "question": probe.puzzle.question, "distance": probe.distance, "values": probe.puzzle.values,
+                "written": text, "wrong_number": mistaken(probe, text),
+                "prompt": decode(prepared.tokenizer, probe.prompt),
+            }
+            for probe, text in answered().written
+        ]  # fmt: skip
+
+    keep = partial(keep_answers, prepared, f"{about.replace(' ', '-')}-{window}", lines)
+    return Measurement(
+        {**common(prepared, None), **shape},
+        lambda: list(numbers(trials, answered(), data, window, task.distances)),
+        beside=keep if task.keep_answers else lambda _: None,
+    )
 
 
 def numbers(
@@ -104,25 +124,3 @@ def _answered(prepared: Prepared, trials: Sequence[Probe], most: int) -> Answere
             ids = write(model, failures, len(failures[0].answer), size, bar)
         written = list(zip(failures, (decode(prepared.tokenizer, own) for own in ids), strict=True))
     return Answered([right(*pair) for pair in readings], [log_likelihood(*pair) for pair in readings], written)
-
-
-def _measure(
-    trials: Sequence[Probe], answered: Callable[[], Answered], data: dict[str, Any], window: int, distances: int
-) -> list[Measured]:
-    return list(numbers(trials, answered(), data, window, distances))
-
-
-def _keep(prepared: Prepared, about: str, answered: Callable[[], Answered], signature: str) -> None:
-    """Write what the model wrote where its answer is not right."""
-
-    def lines() -> list[dict[str, Any]]:
-        return [
-            {
-                "question": probe.puzzle.question, "distance": probe.distance, "values": probe.puzzle.values,
-                "written": text, "wrong_number": mistaken(probe, text),
-                "prompt": decode(prepared.tokenizer, probe.prompt),
-            }
-            for probe, text in answered().written
-        ]  # fmt: skip
-
-    keep_answers(prepared, about, signature, lines)

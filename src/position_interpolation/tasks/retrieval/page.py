@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from position_interpolation.display import drawing
@@ -18,10 +17,23 @@ from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, rate_text
 from position_interpolation.tasks.retrieval.puzzles import MOST
 
-Drawing = tuple[str, Callable[[], Figure]]
-CAPTION = (
-    "Every prompt with its answer fills its length. Judged are the digits asked for and nothing else, by one forward; "
-    "what stands before them whatever they are belongs to the prompt. Empty where the lines have no room. "
+SUCCESS = (
+    "Harder retrieval: share of right answers, of {} each, the same prompts for every extension; in brackets the 95 % "
+    "interval (Wilson). Every prompt with its answer fills its length. Judged are the digits asked for and nothing "
+    "else, by one forward; what stands before them whatever they are belongs to the prompt. Empty where the lines have "
+    "no room. Chance: of naming one of the prompt's numbers blindly, or all of them in some order."
+)
+LIKELIHOOD = (
+    "Log-likelihood of what is asked for, in nats a digit, mean over trials with Student's t; guessing a digit gives "
+    "-2.30."
+)
+MISTAKES = (
+    "Of up to {} each, the share that has another number of the prompt in place of the first that is missed: the wrong "
+    "one was found, not none. Written by greedy decoding; in brackets the 95 % interval (Wilson)."
+)
+BY_DISTANCE = (
+    "Share of right answers by distance: tokens from the end of the prompt back to the first digit asked for. In "
+    "brackets the 95 % interval (Wilson)."
 )
 GUESS = math.log(1 / 10)
 
@@ -32,16 +44,17 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
     known = {row.metric for row in rows}
     if "retrieved" not in known:
         return
-    drawings: list[Drawing] = [("retrieval", partial(success_figure, rows))]
-    more = []
+    drawings = [("retrieval", partial(retrieval_figure, rows, "retrieved"))]
+    table, more = retrieval_table(rows, "retrieved", rate_text, SUCCESS), []
     if "answer_log_likelihood" in known:
-        drawings.append(("retrieval_log_likelihood", partial(likelihood_figure, rows)))
-        more.append(("by the answers' log-likelihood", likelihood_table(rows)))
+        drawings.append(("retrieval_log_likelihood", partial(retrieval_figure, rows, "answer_log_likelihood")))
+        likelihoods = retrieval_table(rows, "answer_log_likelihood", "{:.3f}".format, LIKELIHOOD)
+        more.append(("by the answers' log-likelihood", likelihoods))
     if "wrong_number" in known:
-        more.append(("by what wrong answers are", mistakes_table(rows)))
+        more.append(("by what wrong answers are", retrieval_table(rows, "wrong_number", rate_text, MISTAKES)))
     if any(row.at is not None for row in rows):
-        more.append(("by distance", distance_table(rows)))
-    yield Section("Harder retrieval", rows, "retrieval", success_table(rows), tuple(drawings), tuple(more))
+        more.append(("by distance", retrieval_table(rows, "retrieved", rate_text, BY_DISTANCE, by_distance=True)))
+    yield Section("Harder retrieval", rows, "retrieval", table, tuple(drawings), tuple(more))
 
 
 @dataclass(frozen=True)
@@ -61,145 +74,81 @@ class Question:
         }  # fmt: skip
         return words[self.kind]
 
-    def of(self, records: Sequence[Record]) -> list[Record]:
-        """Its records among others."""
-        return [row for row in records if question(row) == self]
 
-
-def question(record: Record) -> Question:
-    """What a record is about."""
-    return Question(record.data["kind"], record.data["count"], record.eval_window or 0)
-
-
-def questions(records: Sequence[Record]) -> list[Question]:
-    """The questions that some records are about, by kind, count and length."""
+def by_question(records: Sequence[Record]) -> dict[Question, list[Record]]:
+    """Records by what they are about, which is ordered by kind, count and length."""
+    found: dict[Question, list[Record]] = {}
+    for row in records:
+        found.setdefault(Question(row.data["kind"], row.data["count"], row.eval_window or 0), []).append(row)
     order = list(MOST)
-    return sorted(set(map(question, records)), key=lambda one: (order.index(one.kind), one.count, one.window))
+    return dict(sorted(found.items(), key=lambda item: (order.index(item[0].kind), item[0].count, item[0].window)))
 
 
-def retrieval_table(records: Sequence[Record], metric: str, show: Callable[[float], str], caption: str) -> Table:
-    """One metric of all records of the task: one row per question, one column per extension."""
-    called = names(ordered(records))
+def retrieval_table(
+    records: Sequence[Record], metric: str, show: Callable[[float], str], caption: str, by_distance: bool = False
+) -> Table:
+    """One metric: one row per question, or per question and distance, and one column per extension.
+
+    The caption has a place for how many trials, or wrong answers, a number rests on.
+    """
+    called, found = names(ordered(records)), by_question(records)
     columns = (
-        Column("Asked", lambda one: one.name),
-        Column("Prompt", lambda one: one.window),
-        Column("Chance", lambda one: next((row for row in one.of(records) if row.metric == "chance"), None), rate_text),
+        Column("Asked", lambda one, _: one.name),
+        Column("Prompt", lambda one, _: one.window),
+        Column("Distance up to", lambda _, at: at, optional=True),
+        Column("Chance", lambda one, at: _chance(found[one]) if at is None else None, rate_text, optional=True),
         *each(
             called,
-            lambda extension: called[extension],
-            lambda extension, one: select.find(one.of(records), extension, metric),
+            called.__getitem__,
+            lambda extension, one, at: select.find(found[one], extension, metric, at=at),
             show,
             measured=True,
         ),
     )
-    return fill(questions(records), columns, caption)
-
-
-def success_table(records: Sequence[Record]) -> Table:
-    """How often everything that is asked is written."""
-    trials = select.counted([row for row in records if row.metric == "retrieved"], "trial")
-    caption = (
-        f"Harder retrieval: share of right answers, of {trials} each, the same prompts for every extension; in "
-        f"brackets the 95 % interval (Wilson). {CAPTION}Chance: of naming one of the prompt's numbers blindly, or all "
-        "of them in some order."
-    )
-    return retrieval_table(records, "retrieved", rate_text, caption)
-
-
-def likelihood_table(records: Sequence[Record]) -> Table:
-    """How likely the answers are."""
-    caption = (
-        "Log-likelihood of what is asked for, in nats a digit, mean over trials with Student's t; guessing a digit "
-        "gives -2.30."
-    )
-    return retrieval_table(records, "answer_log_likelihood", "{:.3f}".format, caption)
-
-
-def mistakes_table(records: Sequence[Record]) -> Table:
-    """Whether a wrong answer is another number of the prompt."""
-    written = select.counted([row for row in records if row.metric == "wrong_number"], "wrong answer")
-    caption = (
-        f"Of up to {written} each, the share that has another number of the prompt in place of the first that is "
-        "missed: the wrong one was found, not none. Written by greedy decoding; in brackets the 95 % interval (Wilson)."
-    )
-    return retrieval_table(records, "wrong_number", rate_text, caption)
-
-
-def distance_table(records: Sequence[Record]) -> Table:
-    """How often what is asked for is found by its distance from the prompt's end, where one line says it."""
-    called = names(ordered(records))
-    found = [row for row in records if row.metric == "retrieved" and row.at is not None]
-    columns = (
-        Column("Asked", lambda one, *_: one.name),
-        Column("Prompt", lambda one, *_: one.window),
-        Column("Distance up to", lambda _, distance: distance),
-        *each(
-            called,
-            lambda extension: called[extension],
-            lambda extension, one, distance: select.find(one.of(found), extension, "retrieved", at=distance),
-            rate_text,
-            measured=True,
-        ),
-    )
-    caption = (
-        "Share of right answers by distance: tokens from the end of the prompt back to the first digit asked for. In "
-        "brackets the 95 % interval (Wilson)."
-    )
-    return fill(_places(found), columns, caption)
-
-
-def _places(found: Sequence[Record]) -> Iterator[tuple[Question, int]]:
-    for one in questions(found):
-        for distance in sorted({row.at for row in one.of(found) if row.at is not None}):
-            yield one, distance
+    distances = {one: sorted({row.at for row in rows if row.at is not None}) for one, rows in found.items()}
+    keys = [(one, at) for one in found for at in (distances[one] if by_distance else [None])]
+    noun = "wrong answer" if metric == "wrong_number" else "trial"
+    return fill(keys, columns, caption.format(select.counted([row for row in records if row.metric == metric], noun)))
 
 
 @drawing.styled
-def success_figure(records: Sequence[Record]) -> Figure:
-    """The share of right answers, and what naming a number blindly would give; from all records of the task."""
-    figure, panels = _panels(records, "retrieved")
-    for axes, asked in panels:
-        chance = {one.window: row.value for one in asked for row in one.of(records) if row.metric == "chance"}
-        axes.plot(
-            list(chance), list(chance.values()), color=GREY, linestyle="--", label="a number of the prompt, blindly"
-        )
-        axes.set_ylim(-0.05, 1.05)
-        axes.yaxis.set_major_formatter(drawing.percent)
-    _finish(figure, records, "share of right answers", "bars: 95 %, Wilson")
-    return figure
+def retrieval_figure(records: Sequence[Record], metric: str) -> Figure:
+    """One panel for each thing that is asked: right answers, or their mean log-likelihood, by length of the prompt.
 
-
-@drawing.styled
-def likelihood_figure(records: Sequence[Record]) -> Figure:
-    """The answers' mean log-likelihood, which shows more than a success of 0 or 1; from all records of the task."""
-    figure, panels = _panels(records, "answer_log_likelihood")
-    for axes, _ in panels:
-        axes.axhline(GUESS, color=GREY, linestyle="--", label=f"guessing a digit: ln(1/10) = {GUESS:.2f}")
-    _finish(figure, records, "log-likelihood of the answer (nats a digit)", "bars: 95 %, Student's t")
-    return figure
-
-
-def _panels(records: Sequence[Record], metric: str) -> tuple[Figure, list[tuple[Axes, list[Question]]]]:
-    """One panel per kind and count with a line per extension, and what each panel asks in prompts of each length."""
-    kinds: dict[str, list[Question]] = {}
-    for one in questions(records):
-        kinds.setdefault(one.name, []).append(one)
-    called = names(ordered(records))
-    figure, axes = drawing.grid(len(kinds), 1.15)
-    panels = list(zip(axes, kinds.values(), strict=True))
-    for panel, asked in panels:
-        panel.set_title(asked[0].name)
+    Beside them stands what naming a number of the prompt, or guessing digits, would give.
+    """
+    called, found = names(ordered(records)), by_question(records)
+    kinds = {one.name: {own.window: rows for own, rows in found.items() if own.name == one.name} for one in found}
+    figure, panels = drawing.grid(len(kinds), 1.15)
+    for axes, (name, by_window) in zip(panels, kinds.items(), strict=True):
+        axes.set_title(name)
         for extension in called:
-            found = {one.window: select.find(one.of(records), extension, metric) for one in asked}
-            curve = {window: record for window, record in found.items() if record is not None}
-            drawing.line(panel, curve, extension, called)
-        drawing.log_ticks(panel, select.windows(records))
-    return figure, panels
-
-
-def _finish(figure: Figure, records: Sequence[Record], label: str, bars: str) -> None:
+            known = {window: select.find(rows, extension, metric) for window, rows in by_window.items()}
+            curve = {window: record for window, record in known.items() if record is not None}
+            drawing.line(axes, curve, extension, called)
+        drawing.log_ticks(axes, select.windows(records))
+        if metric == "retrieved":
+            chance = {window: row.value for window, rows in by_window.items() if (row := _chance(rows)) is not None}
+            label = "a number of the prompt, blindly"
+            axes.plot(list(chance), list(chance.values()), color=GREY, linestyle="--", label=label)
+            axes.set_ylim(-0.05, 1.05)
+            axes.yaxis.set_major_formatter(drawing.percent)
+        else:
+            axes.axhline(GUESS, color=GREY, linestyle="--", label=f"guessing a digit: ln(1/10) = {GUESS:.2f}")
+    side, bars = {
+        "retrieved": ("share of right answers", "Wilson"),
+        "answer_log_likelihood": ("log-likelihood of the answer (nats a digit)", "Student's t"),
+    }[metric]
     trials = select.counted([row for row in records if row.metric == "retrieved"], "trial")
-    edges = ", ".join(map(str, sorted({extension.base_window for extension in ordered(records)})))
+    edges = ", ".join(map(str, sorted({extension.base_window for extension in called})))
     for lowest in figure.axes[-2:]:
         lowest.set_xlabel("prompt (tokens)")
-    drawing.finish(figure, f"{trials} each, the same prompts for every line; L = {edges}; {bars}", side=label)
+    drawing.finish(
+        figure, f"{trials} each, the same prompts for every line; L = {edges}; bars: 95 %, {bars}", side=side
+    )
+    return figure
+
+
+def _chance(records: Sequence[Record]) -> Record | None:
+    """How often a number of the prompt, named blindly, would be right."""
+    return next((row for row in records if row.metric == "chance"), None)

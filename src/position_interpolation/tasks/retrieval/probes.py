@@ -43,9 +43,7 @@ def probes(tokenizer: Any, kind: str, count: int, window: int, trials: int, digi
     made = [build(tokenizer, KINDS[kind](generator, count, digits), window, generator) for _ in range(trials)]
     found = [probe for probe in made if probe is not None]
     if len({end - start for probe in found for start, end in probe.spans}) > 1:
-        raise UsageError(
-            "this tokenizer joins digits: values differ in their tokens, which cannot be judged one by one"
-        )
+        raise UsageError("this tokenizer joins digits, so values differ in their tokens: choose another task")
     return found if len(found) == trials else []
 
 
