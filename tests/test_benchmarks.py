@@ -185,7 +185,7 @@ def test_records_name_their_set_and_compare_an_extension_with_its_base(folder: P
 
 
 def test_the_change_of_a_model_with_itself_is_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "_base", lambda prepared: prepared)
+    monkeypatch.setattr(evaluation, "replace", lambda config, **_: config)  # so that its base is the model itself
     changes = [row for row in records_of(folder, "method=pi") if row.metric.endswith("_change")]
     assert len(changes) == 4
     assert {(row.value, row.ci_low, row.ci_high) for row in changes} == {(0.0, 0.0, 0.0)}

@@ -23,10 +23,10 @@ from position_interpolation.settings.schema import Compute, Train
 from position_interpolation.tasks.govreport import config as govreport_config
 from position_interpolation.tasks.govreport import page as govreport_page
 from position_interpolation.tasks.govreport import rouge, summaries
-from position_interpolation.tasks.govreport.config import GovReportTask
+from position_interpolation.tasks.govreport.config import GovReportTask, Lengths
 from position_interpolation.tasks.govreport.pairs import Pair
-from position_interpolation.tasks.govreport.summaries import AFTER, BEFORE, IGNORED, Examples, Lengths, Sampling
-from position_interpolation.text.encoding import encode
+from position_interpolation.tasks.govreport.summaries import AFTER, BEFORE, IGNORED, Examples, Sampling
+from position_interpolation.text.encoding import encode, first_tokens
 from position_interpolation.tuning.checkpoints import loss_curve
 from position_interpolation.tuning.training import tune
 
@@ -152,8 +152,8 @@ def test_eos_ends_a_summary_and_is_no_part_of_it(llama: Any, tokenizer: Any) -> 
     assert summaries.write(llama, ids, end, greedy, "a") == free[: free.index(end)]
 
 
-def test_the_lead_is_the_reports_first_tokens(tokenizer: Any) -> None:
-    ids = summaries.lead(tokenizer, REPORT, 7)
+def test_the_first_tokens_of_a_report_as_text_begin_it(tokenizer: Any) -> None:
+    ids = first_tokens(tokenizer, REPORT, 7)
     assert ids == encode(tokenizer, REPORT)[:7]
     assert REPORT.startswith(summaries.text_of(tokenizer, ids))
 

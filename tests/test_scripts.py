@@ -64,7 +64,7 @@ def test_documents_are_as_long_as_their_tokens_say(joining: Any) -> None:
 def test_a_prompt_is_filled_and_a_summary_that_fits_is_whole(joining: Any) -> None:
     report = "=" * LONGEST * 500
     assert len(summaries.prompt(joining, report, 400)) == 400
-    assert len(summaries.lead(joining, report, 300)) == 300
+    assert len(first_tokens(joining, report, 300)) == 300
     assert summaries.target(joining, report, 501)[-1] == joining.eos_token_id
     assert len(summaries.target(joining, report, 400)) == 400
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,18 +27,19 @@ def measurements(prepared: Prepared, task: BenchmarksTask) -> Iterator[Measureme
     The base's scores are kept like the extension's own. So all extensions of a sweep share them, and the base is loaded
     only if they are not there yet.
     """
-    base = None if prepared.treatment.method == "none" else _base(prepared)
-    asked = [questions.load(prepared.config.data, name, task.questions) for name in task.sets]
+    config = prepared.config
+    untouched = replace(config, method=Method("none"), train=replace(config.train, tune=False))
+    base = None if prepared.treatment.method == "none" else prepare(untouched, listener=lambda _: None)
+    asked = [questions.load(config.data, name, task.questions) for name in task.sets]
     for one in asked:
 
         def measure(one: Questions = one) -> list[Measured]:
             own = scores(prepared, one)
-            found = _alone(own, task.bootstrap)
-            if base is not None:
-                found |= _change(own, scores(base, one), task.bootstrap)
+            found = _numbers(own, None if base is None else scores(base, one), task.bootstrap)
             data, count, tokens = one.described, len(one.items), int(own.tokens.sum())
-            window = prepared.config.model.window
-            return [Measured(metric, value, data, count, tokens, window) for metric, value in found.items()]
+            return [
+                Measured(metric, value, data, count, tokens, config.model.window) for metric, value in found.items()
+            ]
 
         against = None if base is None else base.parts
         parts = {**_scored_by(prepared, one), "against": against, "bootstrap": task.bootstrap}
@@ -46,22 +47,14 @@ def measurements(prepared: Prepared, task: BenchmarksTask) -> Iterator[Measureme
 
 
 def scores(prepared: Prepared, asked: Questions) -> Scores:
-    """A model's scores of every choice of a set, from disk if they are there."""
+    """A model's scores of every choice of a set, from disk if they are there undamaged."""
     path = raw(prepared.config, "choices", records.signature(_scored_by(prepared, asked)), ".npz")
-    found = _kept(path)
-    if found is None:
-        found = _score(prepared, asked)
-        arrays = vars(found)
-        files.write_hashed(path, lambda temporary: np.savez(temporary, **arrays), suffix=".npz")
+    if files.intact(path):
+        with np.load(path) as saved:
+            return Scores(**saved)
+    found = _score(prepared, asked)
+    files.write_hashed(path, partial(np.savez, **vars(found)), suffix=".npz")
     return found
-
-
-def _base(prepared: Prepared) -> Prepared:
-    """The base of an extension, as a run of its own with method `none` prepares it."""
-    config = prepared.config
-    return prepare(
-        replace(config, method=Method("none"), train=replace(config.train, tune=False)), listener=lambda _: None
-    )
 
 
 def _scored_by(prepared: Prepared, asked: Questions) -> dict[str, Any]:
@@ -87,27 +80,16 @@ def _score(prepared: Prepared, asked: Questions) -> Scores:
     )
 
 
-def _kept(path: Path) -> Scores | None:
-    """A set's scores from disk; None if they are absent or damaged."""
-    if not files.intact(path):
-        return None
-    with np.load(path) as saved:
-        return Scores(**saved)
-
-
-def _alone(own: Scores, bootstrap: int) -> dict[str, Estimate]:
-    right, normalised = choices.right(own), choices.right(own, normalised=True)
-    return {
+def _numbers(own: Scores, base: Scores | None, bootstrap: int) -> dict[str, Estimate]:
+    """Every number of a set. Resampling what changes against the base, question by question, is a paired bootstrap."""
+    right, normalised, margins = choices.right(own), choices.right(own, normalised=True), choices.margins(own)
+    found = {
         "accuracy": wilson(int(right.sum()), len(right)),
         "accuracy_normalised": wilson(int(normalised.sum()), len(normalised)),
-        "margin": mean(choices.margins(own), bootstrap),
+        "margin": mean(margins, bootstrap),
         "truncated": Estimate(float(own.cut.mean())),
     }
-
-
-def _change(own: Scores, base: Scores, bootstrap: int) -> dict[str, Estimate]:
-    """Extension minus base, question by question; resampling these differences is the paired bootstrap."""
-    return {
-        "accuracy_change": mean(choices.right(own) - choices.right(base), bootstrap),
-        "margin_change": mean(choices.margins(own) - choices.margins(base), bootstrap),
-    }
+    if base is not None:
+        found["accuracy_change"] = mean(right - choices.right(base), bootstrap)
+        found["margin_change"] = mean(margins - choices.margins(base), bootstrap)
+    return found

@@ -32,7 +32,6 @@ CHANGES = (
     "did not fit the window and lost their beginning. +0.0 [+0.0, +0.0] says that no verdict changed, not that none "
     "could. Paper: differences of Table 5, PI tuned on the Pile."
 )
-CLAIMED = -0.02  # "up to 2 %" at 4 L
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
@@ -85,12 +84,9 @@ def points_changed(value: float) -> str:
 
 
 def accuracy_table(records: Sequence[Record], metric: str = "accuracy") -> Table:
-    """The layout of Table 5, for one table of `by_sample`: extensions by sets, the paper's numbers behind ours.
-
-    The paper's numbers are not repeated beside the metric `accuracy_normalised`.
-    """
+    """The layout of Table 5, for one table of `by_sample`: extensions by sets, the paper's numbers behind ours."""
     sets = asked(records)
-    printed = sets if metric == "accuracy" else []
+    printed = sets if metric == "accuracy" else []  # its numbers are not repeated beside `accuracy_normalised`
     columns = (
         *EXTENSION,
         *each(sets, TITLES.__getitem__, lambda name, item: find(records, item, name, metric), points, measured=True),
@@ -163,7 +159,7 @@ def by_sample(records: Iterable[Record]) -> list[list[Record]]:
 
 @drawing.styled
 def changes_figure(records: Sequence[Record]) -> Figure:
-    """Change of accuracy and of the margin by set, one marker per extension, for one table of `tables.by_sample`."""
+    """Change of accuracy and of the margin by set, one marker per extension, for one table of `by_sample`."""
     sets = asked(records)
     compared = ordered(record for record in records if record.metric == "accuracy_change")
     height = 0.5 + 0.11 * len(sets) * max(3, 1 + len(compared))
@@ -178,7 +174,7 @@ def changes_figure(records: Sequence[Record]) -> Figure:
     }
     if printed:
         accuracy.plot([*printed.values()], [*printed], "x", color=GREY, label="the paper's Table 5", zorder=3)
-    accuracy.axvline(100 * CLAIMED, color=VERMILION, linestyle="--", label='the paper\'s "up to 2 %" at 4 L')
+    accuracy.axvline(-2, color=VERMILION, linestyle="--", label='the paper\'s "up to 2 %" at 4 L')
     accuracy.set_xlabel("change of accuracy (percentage points)")
     margin.set_xlabel("change of the margin (nats a byte)")
     drawing.finish(
@@ -199,9 +195,9 @@ def _panel(axes: Axes, records: Sequence[Record], compared: Sequence[Extension],
         look = {**style(extension, compared), "linestyle": ""}
         axes.plot([record.value for record in found.values()], [*found], label=called[extension], **look)
         drawing.intervals(axes, found, colour(extension, compared), across=True)
-    counts = [select.counted([record for record in records if record.task == name], "question") for name in sets]
+    counts = {name: select.counted([record for record in records if record.task == name], "question") for name in sets}
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.set_yticks(range(len(sets)), [f"{TITLES[name]}\n{count}" for name, count in zip(sets, counts, strict=True)])
+    axes.set_yticks(range(len(sets)), [f"{TITLES[name]}\n{count}" for name, count in counts.items()])
     axes.set_ylim(len(sets) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -11,7 +11,7 @@ context, as lm-evaluation-harness poses them:
 * WinoGrande: each option is put into the sentence's blank, and what follows the blank is scored ("partial" scoring).
 
 `data=local` reads the layout of conf/data/local.yaml (fields in `READERS`). `data=hub` reads `aps/super_glue` boolq,
-`baber/piqa`, `ehovy/race` and `allenai/winogrande`, whose rows are first given the local field names (`HUB`). Ids agree
+`baber/piqa`, `ehovy/race` and `allenai/winogrande`, whose rows are first given the local field names. Ids agree
 between the two except for WinoGrande, whose hub rows have none and are numbered.
 """
 
@@ -21,7 +21,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -85,14 +84,13 @@ def load(data: Data, name: str, limit: int | None = None) -> Questions:
     items: list[Question] = []
     rows: Iterable[Row] = islice(corpora.rows(data, name), data.corpora[name].documents)
     try:
-        for row in HUB[name](rows) if data.source == "hub" else rows:
+        for row in _from_hub(name, rows) if data.source == "hub" else rows:
             items.append(READERS[name](row))
     except UsageError:
         raise
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         raise UsageError(
-            f"row {len(items) + 1} of '{name}' in data={data.source} is no question ({shortened(error)}): repair or "
-            "remove it"
+            f"row {len(items) + 1} of '{name}' in data={data.source} is no question ({shortened(error)}): remove it"
         ) from error
     if not items:
         raise UsageError(f"'{name}' of data={data.source} holds no question: check conf/data")
@@ -136,21 +134,17 @@ def winogrande(row: Row) -> Question:
     before, after = row["sentence"].split("_")
     contexts = tuple(before + _text(row[option]) for option in ("option1", "option2"))
     _text(after)
-    return Question(_identifier(row), contexts, (after.rstrip(),) * 2, _place(str(row["answer"]), ("1", "2")))
+    return Question(_text(str(row["id"])), contexts, (after.rstrip(),) * 2, _place(str(row["answer"]), ("1", "2")))
 
 
 def _question(row: Row, context: str, choices: list[str], answer: int) -> Question:
     return Question(
-        _identifier(row), (context,) * len(choices), tuple(f" {_text(choice)}" for choice in choices), answer
+        _text(str(row["id"])), (context,) * len(choices), tuple(f" {_text(choice)}" for choice in choices), answer
     )
 
 
 def _place(given: Any, known: tuple[Any, ...]) -> int:
-    """Place of an answer among those that are known.
-
-    Raises:
-        ValueError: it is none of them.
-    """
+    """Place of an answer among those that are known; ValueError if it is none of them."""
     if given not in known:
         raise ValueError(
             f"the answer {given!r:.80} is none of {', '.join(map(str, known))}; if a test split hides it, take another"
@@ -158,16 +152,8 @@ def _place(given: Any, known: tuple[Any, ...]) -> int:
     return known.index(given)
 
 
-def _identifier(row: Row) -> str:
-    return _text(str(row["id"]))
-
-
 def _text(choice: str) -> str:
-    """A text without spaces around it.
-
-    Raises:
-        ValueError: nothing is left.
-    """
+    """A text without spaces around it; ValueError if nothing is left."""
     if not choice.strip():
         raise ValueError("an empty text where one is needed")
     return choice.strip()
@@ -182,31 +168,19 @@ READERS: dict[str, Callable[[Row], Question]] = {
 }
 
 
-def _hub_boolq(rows: Iterable[Row]) -> Iterator[Row]:
-    """SuperGLUE's fields: question, passage (title included), idx, label (0 is false)."""
-    for row in rows:
-        yield {**row, "id": f"boolq-val-{row['idx']}", "answer": bool(_place(row["label"], (0, 1)))}
+def _from_hub(name: str, rows: Iterable[Row]) -> Iterator[Row]:
+    """The hub's rows with ids and the local field names.
 
-
-def _numbered(name: str, rows: Iterable[Row]) -> Iterator[Row]:
-    """Rows without ids, by their numbers."""
-    for number, row in enumerate(rows):
-        yield {**row, "id": f"{name}-valid-{number}"}
-
-
-def _hub_race(rows: Iterable[Row]) -> Iterator[Row]:
-    """The hub's `example_id` names the article's file: questions are numbered within it."""
+    SuperGLUE's boolq has the fields question, passage (title included), idx, label (0 is false). RACE's `example_id`
+    names the article's file: its questions are numbered within it. The other sets' rows have no ids and are numbered.
+    """
     asked: Counter[str] = Counter()
-    for row in rows:
-        article = row["example_id"].removesuffix(".txt")
-        yield {**row, "id": f"{article}-{asked[article]}"}
-        asked[article] += 1
-
-
-HUB: dict[str, Callable[[Iterable[Row]], Iterator[Row]]] = {
-    "boolq": _hub_boolq,
-    "piqa": partial(_numbered, "piqa"),
-    "race_middle": _hub_race,
-    "race_high": _hub_race,
-    "winogrande": partial(_numbered, "winogrande"),
-}
+    for number, row in enumerate(rows):
+        if name == "boolq":
+            yield {**row, "id": f"boolq-val-{row['idx']}", "answer": bool(_place(row["label"], (0, 1)))}
+        elif READERS[name] is race:
+            article = row["example_id"].removesuffix(".txt")
+            yield {**row, "id": f"{article}-{asked[article]}"}
+            asked[article] += 1
+        else:
+            yield {**row, "id": f"{name}-valid-{number}"}

@@ -13,6 +13,7 @@ left, for the base and its extensions alike.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,8 @@ def prompts(tokenizer: Any, questions: Sequence[Question], window: int, bos: int
     built = []
     for context, choice in pairs:
         whole = tuple(ids[context + choice])
-        own = len(whole) - _common(ids[context], whole)
+        both = zip(ids[context], whole, strict=False)
+        own = len(whole) - sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
         tokens = head + whole[-(window - len(head)) :]
         scored = min(own, len(tokens) - 1)  # nothing stands before the first token to predict it from
         text = choice if scored == own else decode(tokenizer, tokens[-scored:])
@@ -75,10 +77,7 @@ def prompts(tokenizer: Any, questions: Sequence[Question], window: int, bos: int
 
 @torch.inference_mode()
 def log_likelihoods(
-    model: Any,
-    asked: Sequence[Prompt],
-    tokens_per_forward: int,
-    progress: Callable[[int], None],
+    model: Any, asked: Sequence[Prompt], tokens_per_forward: int, progress: Callable[[int], None]
 ) -> Floats:
     """Summed log-likelihood of each prompt's choice, in nats; prompts of similar length share a forward.
 
@@ -116,12 +115,6 @@ def margins(scores: Scores) -> Floats:
     wrong[rows, scores.answers] = -np.inf
     difference: Floats = scores.per_byte[rows, scores.answers] - wrong.max(axis=1)
     return difference
-
-
-def _common(left: Sequence[int], right: Sequence[int]) -> int:
-    """How many ids two sequences share at their beginning."""
-    both = zip(left, right, strict=False)
-    return next((place for place, (a, b) in enumerate(both) if a != b), min(len(left), len(right)))
 
 
 def _like_lengths(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:

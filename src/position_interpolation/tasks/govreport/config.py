@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from omegaconf import MISSING
 
@@ -38,11 +39,18 @@ class GovReportTask(Task):
     bootstrap: int = number(1000, least=0, most=100_000)
 
 
-def summary_lengths(config: Config, task: GovReportTask) -> tuple[int, int]:
-    """Most tokens of a prompt and of a summary: by default the paper's shares of its L' = 16384."""
+class Lengths(NamedTuple):
+    """Most tokens of a prompt and of a summary."""
+
+    prompt: int
+    summary: int
+
+
+def summary_lengths(config: Config, task: GovReportTask) -> Lengths:
+    """By default the paper's shares of its L' = 16384."""
     window = reach(config)
     prompt = window * 15000 // 16384 if task.input_tokens is None else task.input_tokens
-    return prompt, window * 1000 // 16384 if task.summary_tokens is None else task.summary_tokens
+    return Lengths(prompt, window * 1000 // 16384 if task.summary_tokens is None else task.summary_tokens)
 
 
 def check(config: Config, task: GovReportTask) -> None:
@@ -63,8 +71,7 @@ def check(config: Config, task: GovReportTask) -> None:
         raise UsageError("a pair of report and summary is read by one process: set compute.context_parallel=1")
     if task.tune and task.batch_size % distributed.processes():
         raise UsageError(
-            f"task.batch_size={task.batch_size} pairs do not divide among {distributed.processes()} processes: change "
-            "one of them"
+            f"task.batch_size={task.batch_size} does not divide among {distributed.processes()} processes: change one"
         )
     prompt, summary = summary_lengths(config, task)
     if summary < 1 or prompt + summary > reach(config):

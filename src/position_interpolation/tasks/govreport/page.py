@@ -28,10 +28,8 @@ LOOKS = {LEAD: (GREY, None, "o"), UNTUNED: (VERMILION, "//", "s"), TUNED: (BLUE,
 def sections(records: Sequence[Record]) -> Iterator[Section]:
     """ROUGE by writer, by text."""
     for group, rows in select.summaries(records).items():
-        draw = partial(govreport_figure, rows)
-        table = govreport_table(rows)
-        title = f"Summaries of reports: {group.source} text"
-        yield Section(title, rows, "govreport", table, (("govreport", draw),))
+        title, draw = f"Summaries of reports: {group.source} text", partial(govreport_figure, rows)
+        yield Section(title, rows, "govreport", govreport_table(rows), (("govreport", draw),))
 
 
 @dataclass(frozen=True)
@@ -116,12 +114,9 @@ def _caption(records: Sequence[Record]) -> str:
 
 def _tuning(records: Sequence[Record]) -> str:
     """A sentence on the second stage, if one was measured."""
-    taken = [record for record in records if record.metric == "summary_steps"]
-    if not taken:
-        return ""
-    counts = sorted({(record.n_documents or 0, record.value) for record in taken})
+    counts = sorted({(row.n_documents or 0, row.value) for row in records if row.metric == "summary_steps"})
     stages = " or ".join(f"{plural(pairs, 'pair')} in {plural(round(steps), 'step')}" for pairs, steps in counts)
-    return f"Fine-tuned on {stages}. "
+    return f"Fine-tuned on {stages}. " if stages else ""
 
 
 @drawing.styled

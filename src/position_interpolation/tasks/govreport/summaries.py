@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from transformers import GenerationConfig
 
 from position_interpolation.settings.errors import UsageError
+from position_interpolation.tasks.govreport.config import Lengths
 from position_interpolation.tasks.govreport.pairs import Pair
 from position_interpolation.text.encoding import bos, decode, encode, end, first_tokens
 from position_interpolation.text.packing import shuffled_passes
@@ -23,14 +24,6 @@ from position_interpolation.text.packing import shuffled_passes
 BEFORE = "Read the following article and then summarize it.\n#"
 AFTER = "\nNow summarize the above article.\nSummary:"
 IGNORED = -100  # the label of a token that is not learnt
-
-
-@dataclass(frozen=True)
-class Lengths:
-    """Most tokens of a prompt and of a summary."""
-
-    prompt: int
-    summary: int
 
 
 def prompt(tokenizer: Any, report: str, most: int) -> list[int]:
@@ -59,10 +52,8 @@ def target(tokenizer: Any, summary: str, most: int) -> list[int]:
 def example(tokenizer: Any, pair: Pair, lengths: Lengths) -> dict[str, torch.Tensor]:
     """One training sequence: ids (T,) of prompt and target, and labels (T,) that count the target alone."""
     before, after = prompt(tokenizer, pair.text, lengths.prompt), target(tokenizer, pair.summary, lengths.summary)
-    return {
-        "input_ids": torch.tensor([*before, *after]),
-        "labels": torch.tensor([*[IGNORED] * len(before), *after]),
-    }
+    labels = [*[IGNORED] * len(before), *after]
+    return {"input_ids": torch.tensor([*before, *after]), "labels": torch.tensor(labels)}
 
 
 class Examples(Dataset[dict[str, torch.Tensor]]):
@@ -80,11 +71,6 @@ class Examples(Dataset[dict[str, torch.Tensor]]):
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         return example(self.tokenizer, self.pairs[self.order[index]], self.lengths)
-
-
-def lead(tokenizer: Any, report: str, most: int) -> list[int]:
-    """The baseline without a model: the first `most` tokens of the report."""
-    return first_tokens(tokenizer, report, most)
 
 
 def text_of(tokenizer: Any, ids: Sequence[int]) -> str:
@@ -109,6 +95,7 @@ def write(model: Any, ids: Sequence[int], eos: int | None, sampling: Sampling, i
 
     The document's identifier and the seed decide the random numbers, whatever was written before.
     """
+    seed = int.from_bytes(hashlib.sha256(f"{sampling.seed} {identifier}".encode()).digest()[:7])
     prompts = torch.tensor([list(ids)], device=model.device)
     drawn = GenerationConfig(
         do_sample=True,
@@ -121,12 +108,7 @@ def write(model: Any, ids: Sequence[int], eos: int | None, sampling: Sampling, i
         use_cache=True,
     )
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
-        torch.manual_seed(document_seed(sampling.seed, identifier))
+        torch.manual_seed(seed)
         written = model.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=drawn)
     new: list[int] = written[0, len(ids) :].tolist()
     return new[:-1] if new and new[-1] == eos else new
-
-
-def document_seed(seed: int, identifier: str) -> int:
-    """A seed for one document, from the run's."""
-    return int.from_bytes(hashlib.sha256(f"{seed} {identifier}".encode()).digest()[:7])

@@ -14,9 +14,9 @@ from position_interpolation.machine import compute, distributed
 from position_interpolation.models import extending
 from position_interpolation.settings import derived
 from position_interpolation.settings.schema import Train
-from position_interpolation.tasks.govreport.config import GovReportTask
+from position_interpolation.tasks.govreport.config import GovReportTask, Lengths
 from position_interpolation.tasks.govreport.pairs import Pairs
-from position_interpolation.tasks.govreport.summaries import Examples, Lengths
+from position_interpolation.tasks.govreport.summaries import Examples
 from position_interpolation.text import encoding
 from position_interpolation.tuning import training
 from position_interpolation.tuning.extension import Prepared
@@ -37,7 +37,13 @@ def tuned_on_summaries(prepared: Prepared, task: GovReportTask, pairs: Pairs, le
         save_every=config.train.save_every,
         log_every=config.train.log_every,
     )
-    parts = {**prepared.parts, "summaries": _recipe(prepared, train, pairs, lengths)}
+    # The schedule is constant, so that stages of any number of steps share one folder.
+    recipe = {
+        "version": 1, "batch_size": train.batch_size, "learning_rate": train.learning_rate, "data": pairs.sha256,
+        "tokenizer": encoding.tokenizer_sha256(prepared.tokenizer), **lengths._asdict(), "seed": config.seed,
+        "dtype": compute.dtype(config.compute),
+    }  # fmt: skip
+    parts = {**prepared.parts, "summaries": recipe}
     folder = Path(config.paths.runs) / "training" / records.signature(parts)
 
     def build(start: Path | None) -> Any:
@@ -60,18 +66,3 @@ def tuned_on_summaries(prepared: Prepared, task: GovReportTask, pairs: Pairs, le
         )
 
     return replace(prepared, parts={**parts, "summaries_steps": train.steps}, weights=tune)
-
-
-def _recipe(prepared: Prepared, train: Train, pairs: Pairs, lengths: Lengths) -> dict[str, Any]:
-    """What decides the second stage but for its number of steps: the schedule is constant, so all share one folder."""
-    return {
-        "version": 1,
-        "batch_size": train.batch_size,
-        "learning_rate": train.learning_rate,
-        "data": pairs.sha256,
-        "tokenizer": encoding.tokenizer_sha256(prepared.tokenizer),
-        "prompt": lengths.prompt,
-        "summary": lengths.summary,
-        "seed": prepared.config.seed,
-        "dtype": compute.dtype(prepared.config.compute),
-    }
