@@ -122,7 +122,7 @@ def _effect(point: Point) -> Effect:
     return recorded(point) if isinstance(point, Record) else point
 
 
-def log_ticks(axes: Axes, places: Sequence[int], labels: Sequence[str] | None = None) -> None:
+def log_ticks(axes: Axes, places: Sequence[float], labels: Sequence[str] | None = None) -> None:
     """A horizontal axis of base-2 logarithms with ticks at these places alone, such as windows."""
     axes.set_xscale("log", base=2)
     axes.set_xticks(places, list(map(str, places)) if labels is None else labels)

@@ -14,10 +14,8 @@ from position_interpolation.settings.schema import Method
 from position_interpolation.tasks.longppl import key_tokens
 from position_interpolation.tasks.longppl.config import LongPPLTask, contexts
 from position_interpolation.tasks.longppl.key_tokens import ALL, KEY
-from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text, unseen
-from position_interpolation.tasks.perplexity import losses
-from position_interpolation.tasks.perplexity.measure import token_losses
-from position_interpolation.text import corpora
+from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text
+from position_interpolation.tasks.perplexity.measure import corpus_of, token_losses
 from position_interpolation.text.encoding import tokenizer_sha256
 from position_interpolation.tuning.extension import Prepared, prepare
 
@@ -33,10 +31,7 @@ def measurements(prepared: Prepared, task: LongPPLTask) -> Iterator[Measurement]
     wanted, evaluator = contexts(prepared.config, task), _evaluator(prepared, str(task.evaluator))
     bos = bos_of(prepared, True)
     cut = {"minimum": wanted.long - (bos is not None), "truncate": task.truncate_factor * prepared.config.model.window}
-    everything = corpora.load(prepared.config.data, task.corpus, ids=task.ids)
-    documents = losses.long_enough(everything, prepared.tokenizer, cut["minimum"], task.documents)
-    unseen(prepared, documents, cut["truncate"])
-    corpus = losses.tokenise(documents, prepared.tokenizer, **cut)
+    documents, corpus = corpus_of(prepared, task, **cut)
     judged = {
         "evaluator": evaluator.config.model.name, "evaluator_sha256": evaluator.weights_sha256,
         "alpha": task.alpha, "beta": task.beta, **asdict(wanted),
@@ -78,17 +73,9 @@ def _evaluator(prepared: Prepared, place: str) -> Prepared:
         UsageError: it has another tokenizer.
     """
     config = prepared.config
-    model = replace(
-        config.model,
-        name=naming.of(place, "evaluator"),
-        source="path",
-        location=place,
-        window=checkpoint.window("path", place, None),
-        architecture=None,
-    )
+    name, window = naming.of(place, "evaluator"), checkpoint.window("path", place, None)
+    model = replace(config.model, name=name, source="path", location=place, window=window, architecture=None)
     found = prepare(replace(config, model=model, method=Method("none")), lambda _: None)
     if tokenizer_sha256(found.tokenizer) != tokenizer_sha256(prepared.tokenizer):
-        raise UsageError(
-            f"task.evaluator={place} has another tokenizer than {config.model.name}: choose a model with the same one"
-        )
+        raise UsageError(f"task.evaluator={place} has another tokenizer than {config.model.name}: choose another")
     return found

@@ -38,7 +38,6 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
     lengths = Counter(extension for extension, _ in asked)  # of the prompts that an extension was asked in
     farthest = max(window for _, window in asked)
     figure, (axes,) = drawing.panels(0.9 + 0.34 * len(asked))
-    edges: set[int] = set()  # that are drawn
     for row, (extension, window) in enumerate(asked):
         rates = select.by_distance(records, extension, window)
         starts = [0, *rates][:-1]
@@ -47,19 +46,19 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
         axes.barh([row] * len(rates), widths, 0.5, starts, color=shades, linewidth=0)
         if extension.base_window < window:
             axes.vlines(extension.base_window, row - 0.25, row + 0.25, color=VERMILION, linestyle=":")
-            edges.add(extension.base_window)
         axes.text(0, row - 0.28, called[extension] + (f", in {window}" if lengths[extension] > 1 else ""), va="bottom")
         _mark_longest(axes, row, select.find(records, extension, "k_max", window), farthest)
     axes.set(xlim=(0, farthest), ylim=(len(asked) - 0.6, -0.8), yticks=[], xlabel=DISTANCE)
     axes.set_xticks([farthest * part // 4 for part in range(5)])
     drawing.cells(axes)
-    rates_bar(figure, "success rate")
+    rates_bar(figure)
+    edges = sorted({extension.base_window for extension, window in asked if extension.base_window < window})
     trials = select.trials([row for row in records if row.metric == "success" and row.at is not None])
     drawing.finish(
         figure,
         f"Passkey retrieval, rule {rule}, in prompts as long as the bars, {trials} at each distance; "
         "thick marks and, at the right, numbers: k_max, in brackets its 95 % interval"
-        + (f"; dotted: L = {', '.join(map(str, sorted(edges)))}" if edges else ""),
+        + (f"; dotted: L = {', '.join(map(str, edges))}" if edges else ""),
     )
     return figure
 
@@ -103,12 +102,12 @@ def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
     return figure
 
 
-def rates_bar(figure: Figure, label: str) -> None:
+def rates_bar(figure: Figure) -> None:
     """A bar below all panels that explains the colours of success, as high on every figure."""
     colours = ScalarMappable(Normalize(0, 1), SHADES)
     share = 0.08 / (figure.get_figheight() - 0.8)
     bar = figure.colorbar(
-        colours, ax=figure.axes, location="bottom", fraction=share, aspect=30, label=label, ticks=[0, 0.5, 1]
+        colours, ax=figure.axes, location="bottom", fraction=share, aspect=30, label="success rate", ticks=[0, 0.5, 1]
     )
     bar.ax.xaxis.set_major_formatter(drawing.percent)
 
@@ -153,7 +152,7 @@ def map_figure(rows: Sequence[Record], rule: str) -> Figure:
         axes.yaxis.set_major_formatter(drawing.percent)
         drawing.cells(axes)
     panels[-1].set_xlabel("length of the prompt (tokens)")
-    rates_bar(figure, "success rate")
+    rates_bar(figure)
     trials = select.trials([row for row in rows if row.metric == "success" and row.at is not None])
     caption = f"Passkey retrieval, rule {rule}, {trials} a cell"
     drawing.finish(figure, caption, side="depth of the key in the prompt")

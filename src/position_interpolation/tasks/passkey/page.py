@@ -42,10 +42,7 @@ def _drawings(group: select.Group, rows: Sequence[Record]) -> Iterator[tuple[str
 
 
 def passkey_table(records: Sequence[Record], rule: str) -> Table:
-    """The layout of Table 4: k_max of every extension, as a share of the prompt too, beside the paper's.
-
-    The records are one group of `rules.passkeys`, judged by `rule`.
-    """
+    """k_max of every extension, as a share of the prompt too, beside the paper's, of one group of `rules.passkeys`."""
 
     def ours(metric: str, extension: Extension, window: int) -> Record | None:
         return select.find(records, extension, metric, window)

@@ -29,12 +29,10 @@ CAPTION = (
 
 def asked(rows: Sequence[Record]) -> list[Extension]:
     """The extensions to 16 L of a text that is cut to 16 L and was aggregated by window; none for other texts."""
-    if rows[0].task != TASK:
-        return []
     return [
         item
         for item in ordered(rows)
-        if item.factor == LARGEST
+        if (rows[0].task, item.factor) == (TASK, LARGEST)
         and all(select.find(rows, item, "perplexity", at, "window") for at in (item.window // 2, item.window))
     ]
 

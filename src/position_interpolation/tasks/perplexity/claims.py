@@ -33,16 +33,9 @@ def ratio(
 ) -> Iterator[Case]:
     """One reading of perplexity over another, for every model, text and factor.
 
-    Args:
-        evidence: the records that are asked.
-        over: a reading, by the method `none`, `pi`, `extrapolation`, or `control` (a base tuned as long at L).
-        under: the reading that it is divided by.
-        kind: how the ratio has to lie to the limit.
-        limit: the limit.
-        tasks: the texts.
-        factors: exactly these; all that the evidence has if none is named.
-        up_to: this factor, or the largest that the evidence has.
-        control: whether `over` is also compared with a base tuned as long at L, where the same experiment has one.
+    A reading's method is `none`, `pi`, `extrapolation`, or `control` (a base tuned as long at L). The factors are those
+    named, the largest that the evidence has up to `up_to`, or all that it has. With `control`, `over` is also compared
+    with a base tuned as long at L, where the same experiment has one.
     """
     bar = Bar(kind, limit, ALIKE if limit == 1 else 0.0)
     tuned = over.get("steps") != 0 and over["method"] != "none"

@@ -3,6 +3,7 @@
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,7 +12,7 @@ from position_interpolation.display import drawing
 from position_interpolation.display.colours import DARK, colour
 from position_interpolation.evidence import extensions, paper, seeds, select
 from position_interpolation.evidence.comparison import Effect, exact
-from position_interpolation.evidence.extensions import Extension, extension_of, names, ordered
+from position_interpolation.evidence.extensions import Extension, names, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
 
@@ -29,8 +30,7 @@ def perplexity_figure(records: Sequence[Record], protocol: str = "token") -> Fig
     closer, the third the paper's. Of extensions that differ in their steps alone the untuned and the longest tuned are
     drawn. Where there are too many for lines, each has a row (`rows`), and the paper's are left to the table.
     """
-    shown = [record for record in records if (record.metric, record.protocol) == ("perplexity", protocol)]
-    shown = extensions.ends(shown)
+    shown = extensions.ends([row for row in records if (row.metric, row.protocol) == ("perplexity", protocol)])
     found = _ratios(records, shown) if protocol == "token" else {}
     crowded = len(found) > drawing.MOST
     printed = _printed(shown) if any(extension.steps for extension in found) and not crowded else {}
@@ -38,16 +38,11 @@ def perplexity_figure(records: Sequence[Record], protocol: str = "token") -> Fig
     figure = rows_figure(found) if crowded else _relative(found, printed, shown) if found else _absolute(shown)
     tokens = plural(max(record.n_tokens or 0 for record in shown), "scored token")
     points: list[drawing.Point] = [point for curve in found.values() for point in curve.values()]
-    bars = (
-        drawing.spread(points, drawing.paired(found))
-        if found
-        else drawing.spread(shown, "bars: 95 % bootstrap over documents")
-    )
-    first = shown[0]
+    bars = drawing.paired(found) if found else "bars: 95 % bootstrap over documents"
     drawing.finish(
         figure,
         f"{', '.join(sorted({item.base for item in ordered(shown)}))} on {select.text(shown)}: {tokens}, "
-        f"stride {first.stride}, protocol {protocol}; {bars}{_of_paper(printed)}",
+        f"stride {shown[0].stride}, protocol {protocol}; {drawing.spread(points or shown, bars)}{_of_paper(printed)}",
         side=RATIO if found and not crowded else "",
     )
     return figure
@@ -68,42 +63,39 @@ def compares(records: Sequence[Record], protocol: str) -> bool:
 def _ratios(records: Sequence[Record], shown: Sequence[Record]) -> Ratios:
     """The ratio of every perplexity that shares documents with the base at L."""
     found: dict[Extension, dict[int, Effect]] = {}
-    for record in sorted(shown, key=lambda record: record.eval_window or 0):
-        extension, window = extension_of(record), record.eval_window or 0
-        if extension is not None and (effect := seeds.over_base(records, extension, window)) is not None:
+    for extension, window in product(ordered(shown), select.windows(shown)):
+        if (effect := seeds.over_base(records, extension, window)) is not None:
             found.setdefault(extension, {})[window] = effect
-    return {extension: found[extension] for extension in ordered(shown) if extension in found}
+    return found
 
 
 def _relative(found: Ratios, printed: Ratios, shown: Sequence[Record]) -> Figure:
     tuned = {extension: curve for extension, curve in found.items() if extension.steps}
     moved = [item for item in found if item not in tuned and (item.factor > 1 or len(found[item]) > 1)]
-    kinds = [kind for kind, there in (("all", moved or not tuned), ("tuned", tuned), ("paper", printed)) if there]
-    figure, panels = drawing.panels(*[1.45] * len(kinds))
-    windows, called = select.windows(shown), names([*found])
-    for axes, kind in zip(panels, kinds, strict=True):
-        curves = {"all": found, "tuned": tuned, "paper": printed}[kind]
+    theirs = f"The paper, LLaMA {paper.size(ordered(shown)[0].model)}, {paper.TITLES.get(shown[0].task)}"
+    parts: dict[str, Ratios] = {
+        "All": found if moved or not tuned else {},
+        "What is tuned, closer": tuned,
+        theirs: printed,
+    }
+    parts = {title: curves for title, curves in parts.items() if curves}
+    figure, panels = drawing.panels(*[1.45] * len(parts))
+    called = names([*found])
+    for axes, (title, curves) in zip(panels, parts.items(), strict=True):
         for extension, curve in curves.items():
             drawing.line(axes, curve, extension, called)
         drawing.ratio_axis(axes, name="1: the base at L")
-        if kind == "paper":
+        if curves is printed:
             edges = {
                 paper.window(edge, item.base_window) for item in printed for edge in (item.base_window, item.window)
             }
             _windows(axes, sorted({window for curve in printed.values() for window in curve}), edges)
         else:
-            edges = {edge for item in found for edge in (item.base_window, item.window)}
-            _windows(axes, windows, edges)
-        if len(kinds) > 1:
-            axes.set_title(_title(kind, shown), pad=14)
+            _windows(axes, select.windows(shown), {edge for item in found for edge in (item.base_window, item.window)})
+        if len(parts) > 1:
+            axes.set_title(title, pad=14)
     panels[-1].set_xlabel("evaluation window (tokens)")
     return figure
-
-
-def _title(kind: str, shown: Sequence[Record]) -> str:
-    first, base = shown[0], ordered(shown)[0]
-    theirs = f"The paper, LLaMA {paper.size(base.model)}, {paper.TITLES.get(first.task)}"
-    return {"all": "All", "tuned": "What is tuned, closer", "paper": theirs}[kind]
 
 
 def _absolute(shown: Sequence[Record]) -> Figure:
@@ -111,8 +103,9 @@ def _absolute(shown: Sequence[Record]) -> Figure:
     called = names(ordered(shown))
     figure, (axes,) = drawing.panels(1.9)
     for extension in called:
-        own = sorted((row for row in shown if extension_of(row) == extension), key=lambda row: row.eval_window or 0)
-        drawing.line(axes, {record.eval_window: record for record in own}, extension, called)
+        found = {window: select.find(shown, extension, "perplexity", window) for window in select.windows(shown)}
+        curve = {window: record for window, record in found.items() if record is not None}
+        drawing.line(axes, curve, extension, called)
     drawing.perplexity_axis(axes)
     _windows(axes, select.windows(shown), {edge for item in called for edge in (item.base_window, item.window)})
     axes.set_xlabel("evaluation window (tokens)")
@@ -131,24 +124,19 @@ def _windows(axes: Axes, windows: Sequence[int], edges: set[int]) -> None:
 def _printed(shown: Sequence[Record]) -> Ratios:
     """What the paper prints for the extensions and windows that we measured, over its base at L, if it is finite."""
     lines: dict[Extension, dict[int, Effect]] = {}
-    for extension in ordered(shown):
-        task = shown[0].task
-        base = paper.beside(extension.untouched, task, "perplexity", extension.base_window)
-        for window in select.windows(shown):
-            printed = paper.beside(extension, task, "perplexity", window)
-            if base is not None and printed is not None and math.isfinite(printed.value):
-                ratio = exact(printed.value / base.value, printed.experiment)
-                lines.setdefault(extension, {})[printed.eval_window or 0] = ratio
+    for extension, window in product(ordered(shown), select.windows(shown)):
+        base = paper.beside(extension.untouched, shown[0].task, "perplexity", extension.base_window)
+        printed = paper.beside(extension, shown[0].task, "perplexity", window)
+        if base is not None and printed is not None and math.isfinite(printed.value):
+            ratio = exact(printed.value / base.value, printed.experiment)
+            lines.setdefault(extension, {})[printed.eval_window or 0] = ratio
     return lines
 
 
 def rows_figure(found: Ratios) -> Figure:
     """A panel of what is untuned and one of what is tuned; in each row a marker per window, joined in their order."""
-    kinds = {
-        title: [item for item in found if bool(item.steps) == tuned]
-        for title, tuned in (("untuned", False), ("tuned", True))
-    }
-    kinds = {title: kind for title, kind in kinds.items() if kind}
+    untuned, tuned = [item for item in found if not item.steps], [item for item in found if item.steps]
+    kinds = {title: kind for title, kind in (("untuned", untuned), ("tuned", tuned)) if kind}
     windows = sorted({window for curve in found.values() for window in curve})
     figure, panels = drawing.panels(*[0.4 + 0.22 * len(kind) for kind in kinds.values()])
     for window, marker in zip(windows, MARKERS, strict=False):

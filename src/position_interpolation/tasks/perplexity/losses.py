@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,7 @@ def tokenise(documents: Documents, tokenizer: Any, minimum: int | None, truncate
         if len(ids) >= max(minimum or 2, 2):
             kept[document.id] = np.asarray(ids[:truncate], np.int64)
     if not kept:
-        raise UsageError(
-            f"no document of corpus '{documents.name}' has {minimum or 2} tokens: lower task.minimum_factor"
-        )
+        raise UsageError(f"no document of '{documents.name}' has {minimum or 2} tokens: lower task.minimum_factor")
     return Tokenised(tuple(kept), tuple(kept.values()))
 
 
@@ -103,13 +102,15 @@ def token_losses(
     results = []
     for index, (tokens, document) in enumerate(zip(corpus.tokens, planned, strict=True)):
         path = folder / f"{index:05d}.npz"
-        scored = distributed.agreed(lambda path=path, document=document: _kept(path, document))  # type: ignore[misc]
-        if scored is None:
+        counts = np.array([span.scored for span in document.spans], np.int64)
+        losses = distributed.agreed(partial(_kept, path))
+        if losses is None:
             losses = _document_losses(model, tokens, document.spans, bos, tokens_per_forward, progress)
-            scored = _save(path, losses, document)
+            if distributed.is_first():
+                files.write_hashed(path, partial(np.savez, losses=losses, counts=counts), suffix=".npz")
         else:
             progress(positions(document, bos))
-        results.append(scored)
+        results.append(Scored(losses.astype(np.float64), counts, document.weights))
     return results
 
 
@@ -151,16 +152,9 @@ def _equal_shapes(spans: list[Span], tokens_per_forward: int) -> Iterator[Sequen
             yield members[first : first + batch]
 
 
-def _save(path: Path, losses: NDArray[np.float32], document: Plan) -> Scored:
-    counts = np.array([span.scored for span in document.spans], np.int64)
-    if distributed.is_first():
-        files.write_hashed(path, lambda place: np.savez(place, losses=losses, counts=counts), suffix=".npz")
-    return Scored(losses.astype(np.float64), counts, document.weights)
-
-
-def _kept(path: Path, document: Plan) -> Scored | None:
+def _kept(path: Path) -> NDArray[np.float32] | None:
     """A document's losses from disk; None if they are absent or damaged."""
     if not files.intact(path):
         return None
     with np.load(path) as saved:
-        return Scored(saved["losses"].astype(np.float64), saved["counts"], document.weights)
+        return np.asarray(saved["losses"])

@@ -20,6 +20,7 @@ from position_interpolation.tasks.perplexity.config import PerplexityTask
 from position_interpolation.tasks.perplexity.losses import Tokenised
 from position_interpolation.tasks.perplexity.windows import DOCUMENT_LOSSES, Scored
 from position_interpolation.text import corpora
+from position_interpolation.text.corpora import Documents
 from position_interpolation.tuning.extension import Prepared
 
 
@@ -29,10 +30,7 @@ def measurements(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
     minimum, truncate = (
         perplexity_config.multiple(config, factor) for factor in (task.minimum_factor, task.truncate_factor)
     )
-    everything = corpora.load(config.data, task.corpus, ids=task.ids)
-    documents = losses.long_enough(everything, prepared.tokenizer, minimum, task.documents)
-    unseen(prepared, documents, truncate)
-    corpus = losses.tokenise(documents, prepared.tokenizer, minimum, truncate)
+    documents, corpus = corpus_of(prepared, task, minimum, truncate)
     stride, bos = perplexity_config.stride(config, task), bos_of(prepared, task.bos)
     sampled = {} if task.sample is None else {"sample": task.sample}
     data = text(documents, corpus.ids, minimum=minimum, truncate=truncate, bos=bos is not None, **sampled)
@@ -53,6 +51,20 @@ def measurements(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
             losses_of["sample"] = (task.sample, config.seed)
         parts = {**losses_of, "protocols": list(task.protocols), "bootstrap": task.bootstrap, "by_document": 2}
         yield Measurement(parts, partial(_measure, prepared, task, corpus, losses_of, data, sizes))
+
+
+def corpus_of(prepared: Prepared, task: Any, minimum: int | None, truncate: int | None) -> tuple[Documents, Tokenised]:
+    """A task's documents, the first that are long enough, and their token ids, of which `truncate` are kept.
+
+    The settings need `corpus`, `documents` and `ids`.
+
+    Raises:
+        UsageError: no document has `minimum` tokens, or the extension was tuned on one.
+    """
+    everything = corpora.load(prepared.config.data, task.corpus, ids=task.ids)
+    documents = losses.long_enough(everything, prepared.tokenizer, minimum, task.documents)
+    unseen(prepared, documents, truncate)
+    return documents, losses.tokenise(documents, prepared.tokenizer, minimum, truncate)
 
 
 def _measure(
@@ -84,18 +96,13 @@ def token_losses(prepared: Prepared, corpus: Tokenised, losses_of: dict[str, Any
     planned = losses.plans(
         corpus, window, stride, bos=bos is not None, overlapping=overlapping, sample=losses_of.get("sample")
     )
-    key = records.signature({**losses_of, "overlapping": overlapping})
+    folder = raw(prepared.config, "losses", records.signature({**losses_of, "overlapping": overlapping}))
     model = prepared.model  # tuned, if need be, before the bar starts
     positions = sum(losses.positions(document, bos) for document in planned)
+    size = compute.tokens_per_forward(prepared.config.compute)
     with Progress(f"perplexity at {window}", positions, "tokens") as bar:
         return losses.token_losses(
-            model,
-            corpus,
-            planned,
-            bos=bos,
-            tokens_per_forward=compute.tokens_per_forward(prepared.config.compute),
-            folder=raw(prepared.config, "losses", key),
-            progress=bar,
+            model, corpus, planned, bos=bos, tokens_per_forward=size, folder=folder, progress=bar
         )
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from position_interpolation.display.section import Section
 from position_interpolation.display.tables import EXTENSION, Table, each, fill
 from position_interpolation.evidence import paper, select
-from position_interpolation.evidence.extensions import extension_of, ordered
+from position_interpolation.evidence.extensions import ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import OVER_DOCUMENTS, perplexity_text, plural, thousands
 from position_interpolation.tasks.perplexity import aggregation, figures
@@ -38,10 +38,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
 
 
 def perplexity_table(records: Sequence[Record], protocol: str = "token") -> Table:
-    """The layout of Tables 1 and 2: extensions by evaluation windows, the paper's numbers behind ours.
-
-    The records are one group of `select.perplexities`; those of one protocol are shown.
-    """
+    """Extensions by evaluation windows, the paper's numbers behind ours, of one group of `select.perplexities`."""
     shown = [record for record in records if record.metric == "perplexity" and record.protocol == protocol]
     extensions, windows = ordered(shown), select.windows(shown)
     task, base = shown[0].task, extensions[0].base_window
@@ -72,11 +69,9 @@ def _caption(records: Sequence[Record], protocol: str, compared: bool) -> str:
         f"protocol {protocol}. {OVER_DOCUMENTS}"
     )
     if compared:
-        extension = extension_of(first)
-        model = paper.size(extension.model if extension else "")
         caption += (
-            f" Paper: LLaMA {model}, {paper.TITLES[first.task]}, windows at the same multiples of L; PI "
-            "tuned 1000 steps, FT 10000" + (", untuned PI from Table 3." if first.task == "pg19" else ".")
+            f" Paper: LLaMA {paper.size(first.model)}, {paper.TITLES[first.task]}, windows at the same multiples of L; "
+            "PI tuned 1000 steps, FT 10000" + (", untuned PI from Table 3." if first.task == "pg19" else ".")
         )
     return caption
 

@@ -29,10 +29,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
 
 
 def positions_table(records: Sequence[Record]) -> Table:
-    """Perplexity by position inside one long forward: one row per extension, one column per block of positions.
-
-    The records are one group of `select.positions`.
-    """
+    """One row per extension, one column per block of positions, of one group of `select.positions`."""
     curves = {extension: select.by_block(records, extension) for extension in ordered(records)}
     blocks = sorted({block for curve in curves.values() for block in curve})
     columns = (

@@ -98,7 +98,9 @@ def rotation_figure(records: Sequence[Record]) -> Figure:
         wavelengths, ratios = found[alike[0]].wavelengths, found[alike[0]].ratios
         every = max(1, len(ratios) // 8)
         look = style(alike[0], among) | {"markevery": (among.index(alike[0]) % every, every)}
-        axes.plot(wavelengths, ratios, label=_label(alike, found), **look)
+        scalings = {item.method_name: found[item].scaling for item in alike}
+        label = ", ".join(name + ("" if scaling == 1 else f" ({scaling:.3f})") for name, scaling in scalings.items())
+        axes.plot(wavelengths, ratios, label=label, **look)  # `by parts, YaRN (1.139)`
     axes.axhline(1 / factor, color=DARK, linewidth=4, alpha=0.2, zorder=0)
     axes.axvline(1, color=DARK, linestyle="--", linewidth=1, zorder=0)
     axes.text(1, 1.02, "L", ha="center", color=DARK, transform=axes.get_xaxis_transform())
@@ -120,21 +122,10 @@ def _alike(found: dict[Extension, Rotated]) -> list[list[Extension]]:
     return list(groups.values())
 
 
-def _label(alike: Sequence[Extension], found: dict[Extension, Rotated]) -> str:
-    """`by parts, YaRN (1.139)`."""
-    scalings = {item: found[item].scaling for item in alike}
-    return ", ".join(
-        item.method_name + ("" if scaling == 1 else f" ({scaling:.3f})") for item, scaling in scalings.items()
-    )
-
-
 def _wavelength_axis(axes: Axes, wavelengths: Sequence[float]) -> None:
     """Ticks at powers of two, as fractions below 1."""
     low, high = math.ceil(math.log2(min(wavelengths))), math.floor(math.log2(max(wavelengths)))
     powers = range(high - high % 2, low - 1, -2 * math.ceil((high - low) / (2 * TICKS)))
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(
-        [2.0**power for power in powers], [f"{2**power}" if power >= 0 else f"1/{2**-power}" for power in powers]
-    )
-    axes.minorticks_off()
+    labels = [f"{2**power}" if power >= 0 else f"1/{2**-power}" for power in powers]
+    drawing.log_ticks(axes, [2.0**power for power in powers], labels)
     axes.set_xlabel("wavelength of the frequency (windows L)")

@@ -14,8 +14,6 @@ from position_interpolation.tuning.checkpoints import loss_curve
 from position_interpolation.tuning.extension import Prepared
 
 POINTS = 50  # at most; a curve needs no more
-TASK = naming.TUNING
-CHUNKS = ", in chunks of {} tokens (PoSE)"  # follows the mixture's name
 
 
 def measurements(prepared: Prepared) -> Iterator[Measurement]:
@@ -29,7 +27,7 @@ def measurements(prepared: Prepared) -> Iterator[Measurement]:
     sequence = derived.sequence(prepared.config)
     mixture = corpora.shares(prepared.config.data, train.mixture)
     data = {
-        "name": mixture if train.chunk is None else f"{mixture}{CHUNKS.format(sequence)}",
+        "name": mixture if train.chunk is None else f"{mixture}, in chunks of {sequence} tokens (PoSE)",
         "source": prepared.config.data.source,
         "sha256": records.signature(prepared.parts["training"]["data"]),
         "ids": None,
@@ -44,7 +42,7 @@ def measurements(prepared: Prepared) -> Iterator[Measurement]:
         ]
 
     parts = {"extension": prepared.parts, "curve": 1, "points": POINTS}
-    yield Measurement(parts, measure, task=TASK)
+    yield Measurement(parts, measure, task=naming.TUNING)
 
 
 def averaged(curve: Sequence[dict[str, float]], points: int = POINTS) -> list[tuple[int, float]]:
