@@ -28,7 +28,7 @@ def perplexity_figure(records: Sequence[Record], protocol: str = "token") -> Fig
 
     The first panel shows everything, and what long windows do to untuned extensions. The second shows tuned ones alone,
     closer, the third the paper's. Of extensions that differ in their steps alone the untuned and the longest tuned are
-    drawn. Where there are too many for lines, each has a row (`rows`), and the paper's are left to the table.
+    drawn. Where there are too many for lines, each has a row (`rows_figure`), and the paper's are left to the table.
     """
     shown = extensions.ends([row for row in records if (row.metric, row.protocol) == ("perplexity", protocol)])
     found = _ratios(records, shown) if protocol == "token" else {}
