@@ -6,7 +6,7 @@ from functools import cache
 from itertools import pairwise, product
 
 from position_interpolation.evidence import comparison, paper, select
-from position_interpolation.evidence.comparison import Effect, exact
+from position_interpolation.evidence.comparison import exact
 from position_interpolation.evidence.evidence import Evidence, Wanted
 from position_interpolation.evidence.judging import ALIKE, Bar, Case, Kind, number, percent, times
 from position_interpolation.evidence.words import plural
@@ -43,13 +43,13 @@ def ratio(
         own = evidence.factors(model, tuned) if up_to is None else (evidence.factor(model, up_to, tuned),)
         for factor in factors or own:
             above, below = (_reading(asked, model, task, factor) for asked in (over, under))
-            effect = evidence.ratio([above], [below])
-            yield _case(evidence, above, below, effect, bar)
+            case = _case(evidence, above, below, bar)
+            yield case
             if control:
                 base = _reading({"method": "control", "at": "L"}, model, task, factor)
-                other = evidence.ratio([above], [base])
-                if effect is not None and other is not None and effect.sources == other.sources:
-                    yield _case(evidence, above, base, other, bar)
+                other = _case(evidence, above, base, bar)
+                if case.effect and other.effect and case.effect.sources == other.effect.sources:
+                    yield other
 
 
 def extends(evidence: Evidence, factor: int) -> Iterator[Case]:
@@ -67,7 +67,7 @@ def every_doubling_helps(evidence: Evidence, task: str, factors: Sequence[int]) 
     for model, factor in product(evidence.models, factors):
         for shorter, longer in pairwise(2**power for power in range(factor.bit_length())):
             above, below = (Wanted(model, task, "pi", factor, at) for at in (longer, shorter))
-            yield _case(evidence, above, below, evidence.ratio([above], [below]), LOWER)
+            yield _case(evidence, above, below, LOWER)
 
 
 def stated_reduction(
@@ -83,7 +83,7 @@ def stated_reduction(
         if size in (None, paper.size(model)):
             above, below = (Wanted(model, task, method, factor, at) for at in (factor, 1))
             bar = Bar(kind, 1 - amount / printed_perplexity(below))
-            yield _case(evidence, above, below, evidence.ratio([above], [below]), bar)
+            yield _case(evidence, above, below, bar)
 
 
 def gains_on_one_yardstick(
@@ -112,14 +112,13 @@ def gains_on_one_yardstick(
 def base_explodes(evidence: Evidence, task: str, limit: float) -> Iterator[Case]:
     """The untuned base at 4 L and beyond against itself at L; without these, by position inside one forward."""
     for model in evidence.models:
-        start, cases = Wanted(model, task, "none", 1, 1), []
-        for at in evidence.factors(model, tuned=False):
-            above = replace(start, at=at)
-            cases.append(_case(evidence, above, start, evidence.ratio([above], [start]), Bar("above", limit)))
+        start, bar = Wanted(model, task, "none", 1, 1), Bar("above", limit)
+        factors = evidence.factors(model, tuned=False)
+        cases = [_case(evidence, replace(start, at=at), start, bar) for at in factors]
         by_position = past_window(evidence, model)
         if by_position is not None and not any(case.effect for case in cases):
             name = f"{model}: the base past position {evidence.window(model, 1)} against before it"
-            cases = [Case(name, by_position, Bar("above", limit), times)]
+            cases = [Case(name, by_position, bar, times)]
         yield from cases
 
 
@@ -171,12 +170,13 @@ def _reading(asked: Asked, model: str, task: str, factor: int) -> Wanted:
     return Wanted(model, task, name, own, multiple, None if steps is None else int(steps))
 
 
-def _case(evidence: Evidence, above: Wanted, below: Wanted, effect: Effect | None, bar: Bar) -> Case:
-    """`tiny, pg19: PI x4 at 1024 against 256`."""
+def _case(evidence: Evidence, above: Wanted, below: Wanted, bar: Bar) -> Case:
+    """One reading over another, such as `tiny, pg19: PI x4 at 1024 against 256`."""
     window = evidence.window(below.model, below.at)
     other = str(window) if replace(above, at=below.at) == below else _named(evidence, below)
     name = f"{above.model}, {above.task}: {_named(evidence, above)} against {other}"
-    return Case(name, effect, bar, times if bar.limit >= 2 else percent)  # a multiple is told as one
+    show = times if bar.limit >= 2 else percent  # a multiple is told as one
+    return Case(name, evidence.ratio([above], [below]), bar, show)
 
 
 def _named(evidence: Evidence, reading: Wanted) -> str:
