@@ -44,4 +44,6 @@ def check(config: Config, task: RetrievalTask) -> None:
     if not windows:
         raise UsageError("no length is asked for: lower task.window_factors or set a longer context")
     if odd := [window for window in windows if window < 2 or window % task.distances]:
-        raise UsageError(f"task.distances={task.distances} does not divide prompts of {odd}: change task.distances")
+        raise UsageError(
+            f"{task.distances} distances do not divide prompts of {odd}: change task.distances or task.window_factors"
+        )
