@@ -8,9 +8,9 @@ import pytest
 from matplotlib.patches import Rectangle
 from test_report import CURVES, L, column, outcome, passkeys, perplexities, positions, verdict, write
 
-from position_interpolation.comparisons.base_tokens import figures as base_tokens_figures
+from position_interpolation.comparisons.base_tokens import page as base_tokens_figures
 from position_interpolation.comparisons.base_tokens import tables as base_tokens
-from position_interpolation.comparisons.sweeps import figures as settings_figures
+from position_interpolation.comparisons.sweeps import page as settings_figures
 from position_interpolation.comparisons.sweeps import tables as settings_tables
 from position_interpolation.evidence import select
 from position_interpolation.evidence.evidence import Evidence

@@ -1,14 +1,16 @@
 """Extensions of bases that were stopped early: perplexity and k_max by the tokens that the base has seen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
 from position_interpolation.display.tables import Column, Table, each, fill, method_name
-from position_interpolation.evidence import select
+from position_interpolation.evidence import comparison, select
+from position_interpolation.evidence.comparison import Effect
 from position_interpolation.evidence.extensions import Extension, base_name, extension_of, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import perplexity_text, whole
+from position_interpolation.evidence.seeds import averaged
+from position_interpolation.evidence.words import perplexity_text, plural, whole
 from position_interpolation.tasks.passkey import rules
 
 
@@ -62,6 +64,38 @@ def by_seed(rows: Sequence[Record], item: Extension, metric: str, window: int) -
     }
 
 
+def pairs(rows: Sequence[Record]) -> Iterator[tuple[Extension, Extension]]:
+    """Each treatment by PI with the extrapolation of the same window and steps; untuned PI with the base itself."""
+    known = treatments(rows)
+    bases = [item for item in known if item.method == "none"]
+    for ours in (item for item in known if item.method == "pi"):
+        others = [replace(ours, method="extrapolation")] if ours.steps else bases
+        yield from ((ours, other) for other in others if other in known)
+
+
+def ratio(rows: Sequence[Record], base: Base, ours: Extension, other: Extension) -> Effect | None:
+    """Ratio of the perplexities of two treatments at the window of the first; None if no seed has both.
+
+    Documents are paired, their losses averaged over the seeds. The interval is widened to take in every single seed.
+    """
+    both = []
+    for seed in seeds(rows):
+        own = [record for record in rows if record.seed == seed]
+        sides = [comparison.document_losses(own, extension(base, item), ours.window) for item in (ours, other)]
+        both += [sides] if all(sides) else []
+    if not both:
+        return None
+    found = comparison.paired(*map(averaged, zip(*both, strict=True)))
+    if found is None:
+        return None
+    alone = [one.value for sides in both if (one := comparison.paired(*sides)) is not None]
+    wins = f"ahead under {sum(value < 1 for value in alone)} of {plural(len(alone), 'seed')}"
+    found = replace(found, sources=(rows[0].experiment,), detail=f"{wins}, {plural(found.documents, 'document')}")
+    if found.low is None or found.high is None:
+        return found
+    return replace(found, low=min(found.low, *alone), high=max(found.high, *alone))
+
+
 def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Table:
     """One row per base and treatment, one column per seed, for one metric, `perplexity` or `k_max`.
 
@@ -70,7 +104,11 @@ def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Tab
     window = compared_window(rows)
     every = product(bases(rows), treatments(rows))
     found = {row: numbers for row in every if (numbers := by_seed(rows, extension(*row), metric, window))}
-    show = perplexity_text if metric == "perplexity" else whole
+    show, unit, judged = perplexity_text, "document", ""
+    what = "Perplexity, protocol token, at a window of"
+    if metric == "k_max":
+        show, unit, judged = whole, "trial", f" {rules.SENTENCES[str(rows[0].protocol)]}"
+        what = "k_max in tokens, in prompts of"
     columns = (
         Column("Base", lambda base, _: base.name),
         Column("Base tokens", lambda base, _: base.tokens),
@@ -78,9 +116,6 @@ def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Tab
         Column("Steps", lambda _, treatment: treatment.steps),
         *each(seeds(rows), "seed {}".format, lambda seed, *row: found[row].get(seed), show, measured=True),
     )
-    what = "k_max in tokens, in prompts of" if metric == "k_max" else "Perplexity, protocol token, at a window of"
-    unit = "trial" if metric == "k_max" else "document"
-    judged = f" {rules.SENTENCES[str(rows[0].protocol)]}" if metric == "k_max" else ""
     caption = (
         f"{what} {window} by the training tokens of the base, {select.counted(rows, unit)}.{judged} "
         "A seed decides the order of the tuning text; untuned rows do not depend on it, passkey prompts do. "
