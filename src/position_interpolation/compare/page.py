@@ -1,7 +1,6 @@
 """A comparison for readers: a table and a conclusion on the terminal, and a page with every difference."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -12,7 +11,6 @@ from position_interpolation.compare.differences import Comparison, Pair, folder
 from position_interpolation.compare.tolerances import KINDS, turned
 from position_interpolation.display.formats import markdown_lines
 from position_interpolation.evidence.extensions import extension_of
-from position_interpolation.evidence.judging import Outcome
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, thousands
 from position_interpolation.report import provenance
@@ -51,26 +49,16 @@ def remarks(comparison: Comparison, ours: str, theirs: str) -> list[str]:
             f"Passkeys: of {thousands(asked)} that both were asked for, at least {thousands(found)} "
             f"({found / asked:.1%}) came out otherwise."
         )
-    texts = sum(
-        pair.ours.seed == pair.theirs.seed and _text(pair.ours) != _text(pair.theirs) for pair in comparison.pairs
-    )
-    if texts:
+    alike = [pair for pair in comparison.pairs if pair.ours.seed == pair.theirs.seed]
+    if texts := sum(pair.ours.data.get("sha256") != pair.theirs.data.get("sha256") for pair in alike):
         lines.append(f"{plural(texts, 'value')} with other prompts or another tuning text than theirs, under one seed.")
-    seeds = sum(pair.ours.seed != pair.theirs.seed for pair in comparison.pairs)
-    if seeds:
+    if seeds := len(comparison.pairs) - len(alike):
         lines.append(f"{plural(seeds, 'value')} under different seeds: held to the spread of seeds, not to rounding.")
     for name, rows in ((ours, comparison.only_ours), (theirs, comparison.only_theirs)):
         if rows:
-            lines.append(f"Only in {name}: {plural(rows.total(), 'row')}, not compared: {_counted(rows)}.")
+            counted = ", ".join(f"{place} {thousands(count)}" for place, count in sorted(rows.items()))
+            lines.append(f"Only in {name}: {plural(rows.total(), 'row')}, not compared: {counted}.")
     return lines
-
-
-def claims(comparison: Comparison) -> list[str]:
-    """Each claim on which the sides differ, with the case that decides it on either side."""
-    return [
-        f"{one.claim.statement} ({one.rung}): {_said(one.ours)}; theirs: {_said(one.theirs)}"
-        for one in comparison.otherwise
-    ]
 
 
 def markdown(comparison: Comparison, ours: str, theirs: str) -> str:
@@ -83,19 +71,14 @@ def markdown(comparison: Comparison, ours: str, theirs: str) -> str:
         "",
     ]
     if comparison.otherwise:
-        parts += ["## Claims that come out otherwise\n", *(f"- {line}" for line in claims(comparison)), ""]
+        parts += ["## Claims that come out otherwise\n", *(f"- {line}" for line in comparison.otherwise), ""]
         parts += ["Both sides are judged by the numbers that both have, which may be fewer than the ledger's.\n"]
     for name, side in ((ours, "ours"), (theirs, "theirs")):
-        parts += [
-            f"## What lies behind {name}\n",
-            *provenance.conditions([getattr(one, side) for one in comparison.pairs]),
-            "",
-        ]
-    if comparison.outside:
-        parts += [f"## Beyond rounding\n\n{_differences(comparison.outside)}"]
+        conditions = provenance.conditions([getattr(one, side) for one in comparison.pairs])
+        parts += [f"## What lies behind {name}\n", *conditions, ""]
     within = [pair for pair in comparison.pairs if pair.size and not pair.beyond]
-    if within:
-        parts += [f"## Within rounding\n\n{_differences(within)}"]
+    for name, pairs in (("Beyond", comparison.outside), ("Within", within)):
+        parts += [f"## {name} rounding\n\n{_differences(pairs)}"] if pairs else []
     return "\n".join(parts)
 
 
@@ -135,11 +118,6 @@ def _rows(comparison: Comparison) -> list[list[str]]:
     return rows
 
 
-def _text(record: Record) -> str | None:
-    """Fingerprint of what was read or asked."""
-    return record.data.get("sha256")
-
-
 def _size(pair: Pair) -> str:
     """How far a pair lies apart, in the unit of its kind."""
     unit, size = pair.kind.unit, pair.size
@@ -173,12 +151,3 @@ def _value(record: Record) -> str:
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return markdown_lines([header, ["---"] * len(header), *rows])
-
-
-def _counted(rows: Counter[str]) -> str:
-    return ", ".join(f"{name} {thousands(count)}" for name, count in sorted(rows.items()))
-
-
-def _said(outcome: Outcome) -> str:
-    case = outcome.worst
-    return outcome.verdict if case is None else f"{outcome.verdict} ({case.name}: {case.shown}, needed {case.needed})"

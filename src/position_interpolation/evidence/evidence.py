@@ -37,15 +37,6 @@ class Wanted:
     steps: int | None = None  # of tuning; None: tuned in full, PI 1000 steps and FT 10000 or the longest there is
 
 
-@dataclass(frozen=True)
-class Text:
-    """What two perplexities must share to be compared by document. Which documents they share, their ids tell."""
-
-    task: str
-    source: str | None
-    stride: int | None
-
-
 @dataclass
 class Evaluated:
     """One perplexity and the document losses behind it."""
@@ -57,6 +48,7 @@ class Evaluated:
     perplexity: Record | None = None
 
 
+Text = select.Group  # what two perplexities must share to be compared by document: task, source and stride
 # A perplexity whatever the steps and the seed: experiment, text, model, method, factor, W / L.
 Cell = tuple[str, Text, str, str, float, float]
 BySeed = dict[int | None, Evaluated]
@@ -76,9 +68,8 @@ class Evidence:
         self, title: str, records: Sequence[Record], experiments: Sequence[str] | None = None, printed: bool = False
     ) -> None:
         self.title, self.printed = title, printed
-        self.experiments = tuple(
-            dict.fromkeys(one.experiment for one in records) if experiments is None else experiments
-        )
+        every = dict.fromkeys(record.experiment for record in records)
+        self.experiments = tuple(every if experiments is None else experiments)
         kept = [record for record in records if record.experiment in self.experiments]
         self.records = sorted(kept, key=lambda record: self.experiments.index(record.experiment))
 
@@ -99,8 +90,9 @@ class Evidence:
         known = {
             round(extension.factor)
             for record in self.plain
-            if (extension := extension_of(record)) is not None and record.eval_window == extension.window
-            if (extension.model, extension.method) == (model, "pi") and bool(extension.steps) == tuned
+            if (extension := extension_of(record)) is not None
+            and (extension.model, extension.method, bool(extension.steps)) == (model, "pi", tuned)
+            and record.eval_window == extension.window
         }
         return min(wanted, max(known, default=wanted))
 
@@ -113,8 +105,7 @@ class Evidence:
         """The records of a task, plain or under some settings, of all models or one; one list per experiment."""
         for experiment in self.experiments:
             known = self._by_task.get((experiment, task), [])
-            found = [one for one in known if one.settings == settings]
-            if found:
+            if found := [one for one in known if one.settings == settings]:
                 yield [one for one in found if model in (None, one.model)]
 
     def number(
@@ -239,10 +230,11 @@ def _aligned(found: Sequence[BySeed]) -> list[list[Evaluated]]:
 def _printed(over: Sequence[Evaluated], under: Sequence[Evaluated]) -> Effect:
     """A ratio of printed numbers, taken as exact."""
     above, below = (
-        [recorded(one.perplexity).value for one in side if one.perplexity is not None] for side in (over, under)
+        math.prod(recorded(one.perplexity).value for one in side if one.perplexity is not None)
+        for side in (over, under)
     )
     detail = f"{_shown([over])} against {_shown([under])}"
-    return replace(exact(math.prod(above) / math.prod(below), "", detail), sources=_sources(over, under))
+    return replace(exact(above / below, "", detail), sources=_sources(over, under))
 
 
 def _paired(text: Text, by_seed: Sequence[tuple[Sequence[Evaluated], Sequence[Evaluated]]]) -> Effect | None:
@@ -254,22 +246,18 @@ def _paired(text: Text, by_seed: Sequence[tuple[Sequence[Evaluated], Sequence[Ev
         return None
     over, under = by_seed[0]
     measured, sources = (*over, *under), _sources(over, under)
-    windows = {item.window for item in measured}
-    found = seeds.products(
-        [([item.losses for item in above], [item.losses for item in below]) for above, below in by_seed],
-        same_tokens=len(windows) == 1 or len(sources) > 1,
-    )
+    losses = [([item.losses for item in above], [item.losses for item in below]) for above, below in by_seed]
+    found = seeds.products(losses, same_tokens=len({item.window for item in measured}) == 1 or len(sources) > 1)
     if found is None:
         return None
-    steps = [*dict.fromkeys(_tuning(item.extension) for item in measured if item.extension.steps)]
     tuned = [{replace(item.extension, steps=1) for item in side if item.extension.steps} for side in (over, under)]
     if len(by_seed) == 1 and tuned[0] != tuned[1]:
         found = seeds.of_one_seed(found)
-    steps += ["one seed" if len(by_seed) == 1 else f"{len(by_seed)} seeds"] if steps else []
-    documents = f"{plural(found.documents, 'document')} of {text.source} text"
     above, below = (_shown(sides) for sides in zip(*by_seed, strict=True))
-    detail = ", ".join([f"{above} against {below}", *steps, documents])
-    return replace(found, sources=sources, detail=detail)
+    steps = dict.fromkeys(_tuning(item.extension) for item in measured if item.extension.steps)
+    count = ["one seed" if len(by_seed) == 1 else f"{len(by_seed)} seeds"] if steps else []
+    documents = f"{plural(found.documents, 'document')} of {text.source} text"
+    return replace(found, sources=sources, detail=", ".join([f"{above} against {below}", *steps, *count, documents]))
 
 
 def _sources(*sides: Sequence[Evaluated]) -> tuple[str, ...]:

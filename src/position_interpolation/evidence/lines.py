@@ -18,19 +18,18 @@ RATE = "train.learning_rate"  # the setting by which sweeps are ordered
 LARGEST_LOSS = 700.0  # nats: the perplexity of a larger loss does not fit a float
 
 
-def parsed(line: str, hints: dict[str, Any], optional: dict[str, None]) -> dict[str, Any]:
-    """The fields of one line of JSON, with the types of `hints`; `optional` has values for those that old lines lack.
+def parsed(line: str, hints: dict[str, Any]) -> dict[str, Any]:
+    """The fields of one line of JSON, with the types of `hints`.
 
     Raises:
         ValueError: what is wrong, in a few words.
     """
     try:
-        found = json.loads(line)
+        row = json.loads(line)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-    if not isinstance(found, dict):
+    if not isinstance(row, dict):
         raise ValueError("it is no JSON object")
-    row: dict[str, Any] = optional | found
     if missing := [name for name in hints if name not in row]:
         raise ValueError(f"it has no {', '.join(missing)}")
     for name, hint in hints.items():

@@ -107,7 +107,8 @@ def over_base_by_block(rows: Sequence[Record], item: Extension) -> dict[select.B
     for block, record in select.by_block(rows, item).items():
         if block not in base:
             continue
-        effect = comparison.paired(*(comparison.in_block(rows, one, block) for one in (item, item.untouched)))
+        both = (comparison.stretch(rows, one, {block[0]}).documents for one in (item, item.untouched))
+        effect = comparison.paired(*both)
         if effect is None:
             effect = Effect(record.value / base[block].value, documents=record.n_documents or 0)
         found[block] = of_one_seed(effect) if item.steps else effect

@@ -21,14 +21,13 @@ from position_interpolation.tasks.registry import modules
 from position_interpolation.tasks.theory import claims as theory
 
 PAPER = paper.RUNG
-OPPOSITES = {"holds", "does not hold"}
-# Each verdict as the predicate of a sentence about a claim.
-SAID: dict[Verdict, str] = {
-    "holds": "holds",
-    "does not hold": "does not hold",
-    "no difference": "shows no difference",
-    "within noise": "is within noise",
-    "not measured": "is not measured",
+# Each verdict as the predicate of a sentence about one claim, and about several; in the order of the ledger's counts.
+SAID: dict[Verdict, tuple[str, str]] = {
+    "holds": ("holds", "hold"),
+    "does not hold": ("does not hold", "do not hold"),
+    "no difference": ("shows no difference", "show no difference"),
+    "within noise": ("is within noise", "are within noise"),
+    "not measured": ("is not measured", "are not measured"),
 }
 COMPARISONS: dict[str, ModuleType] = {"steps": steps, "sweeps": sweeps, "base_tokens": base_tokens}
 
@@ -39,14 +38,6 @@ class Entry:
 
     claim: Claim
     outcomes: dict[str, Outcome]
-
-    @property
-    def opposed(self) -> list[str]:
-        """Rungs whose verdict is the reverse of that of the paper's own tables."""
-        if PAPER not in self.outcomes:
-            return []
-        printed = self.outcomes[PAPER].verdict
-        return [name for name, found in self.outcomes.items() if {printed, found.verdict} == OPPOSITES]
 
 
 @dataclass(frozen=True)
@@ -129,4 +120,4 @@ def on_page(records: Sequence[Record], entries: Sequence[Entry], rung: str) -> l
 
 def _sentence(case: Case) -> str:
     """`holds (7B, pg19: the base at 8192 against 2048: 139 times)`."""
-    return f"{SAID[case.verdict]} ({case.name}: {case.shown})"
+    return f"{SAID[case.verdict][0]} ({case.name}: {case.shown})"

@@ -15,10 +15,20 @@ from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import CONF, EXPERIMENTS
 from position_interpolation.text.corpora import FILES
 
-PAPER = "[Position Interpolation](https://arxiv.org/abs/2306.15595) (arXiv:2306.15595v2)"
 UNNAMED = "single"  # runs outside any experiment: they have a page, but no place on the overview
 FIRST = "quickstart"
 LEDGER = "claims.md"
+INTRODUCTION = f"""\
+# Results
+
+Ours beside the paper's: [Position Interpolation](https://arxiv.org/abs/2306.15595) (arXiv:2306.15595v2). \
+Each number is a line of a `rows.jsonl`, or a mean over lines that differ in their seed; \
+`python -m position_interpolation task=report experiment_name=<name>` renders a page from it. \
+What the numbers say about each claim of the paper: [the ledger of claims]({LEDGER}). \
+Verdicts here are the ledger's, over all experiments of a rung; \
+behind each stands the weakest case of the experiment itself.
+"""
+EMPTY = "Nothing yet: run `python -m position_interpolation experiment=quickstart`.\n"
 NOTE = """\
 A claim is listed here if records of this page are part of its evidence, with the verdict that it has on the ledger,
 over all experiments of this rung. Behind it stands the weakest case that rests on this page's records; if one of
@@ -29,10 +39,7 @@ little was measured to tell.
 
 
 def render(folder: Path) -> list[Path]:
-    """Write every table, figure and the page that the rows of a results folder allow.
-
-    Returns:
-        What was written, the page last.
+    """Write every table, figure and the page that the rows of a results folder allow; the page is returned last.
 
     Raises:
         UsageError: the folder has no records.
@@ -86,18 +93,10 @@ def render_index(results: Path) -> Path:
     contents += [
         f"[{path.parent.name}]({path.parent.name}/README.md)" for path in sorted(results.glob("benchmark*/README.md"))
     ]
-    parts = [
-        f"# Results\n\nOurs beside the paper's: {PAPER}. Each number is a line of a `rows.jsonl`, or a mean "
-        "over lines that differ in their seed; "
-        "`python -m position_interpolation task=report experiment_name=<name>` renders a page from it. What the "
-        f"numbers say about each claim of the paper: [the ledger of claims]({LEDGER}). Verdicts here are the ledger's, "
-        "over all experiments of a rung; behind each stands the weakest case of the experiment itself.\n"
-    ]
-    empty = "Nothing yet: run `python -m position_interpolation experiment=quickstart`.\n"
-    parts += [" · ".join(contents) + "\n", *entries] if entries else [empty]
+    listed = [" · ".join(contents) + "\n", *entries] if entries else [EMPTY]
     files.write_text(results / LEDGER, ledger.render(judged))
     place = results / "README.md"
-    files.write_text(place, "\n".join(parts))
+    files.write_text(place, "\n".join([INTRODUCTION, *listed]))
     return place
 
 
