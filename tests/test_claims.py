@@ -116,7 +116,7 @@ def verdict(name: str, rows: Iterable[Record]) -> Outcome:
 
 
 def rung(rows: Iterable[Record], experiments: Sequence[str] = EXPERIMENTS) -> Evidence:
-    return Evidence("tiny", list(rows), experiments)
+    return Evidence(list(rows), experiments)
 
 
 def render(rungs: dict[str, list[Record]]) -> str:

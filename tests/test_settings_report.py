@@ -63,9 +63,9 @@ class TestApart:
 
     def test_they_are_no_evidence_for_the_papers_claims(self) -> None:
         rows = of("table1_pg19", at_rate(0.001, 3.1) + perplexities({pi(80, 8_000_000): (3.2, 3.2, 3.1)}))
-        assert Evidence("tiny", rows).plain == []
-        assert Evidence("tiny", rows).models == ()
-        assert [*Evidence("tiny", rows).of("pg19", "tiny")] == []
+        assert Evidence(rows).plain == []
+        assert Evidence(rows).models == ()
+        assert [*Evidence(rows).of("pg19", "tiny")] == []
 
     def test_settings_stay_out_of_tables_by_position_and_of_heads(self) -> None:
         rows = [replace(row, settings={"train.clip": 2.0}) for row in positions(CURVES)]

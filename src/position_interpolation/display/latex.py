@@ -17,9 +17,9 @@ HEAD = r"""% Needs \usepackage{booktabs}. Each part is as wide as a column of 8 
 \begin{table}
 \centering"""
 NAMES = {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater"}
-ESCAPES = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
-    letter: rf"\text{name}{{}}" for letter, name in NAMES.items()
-}
+ESCAPES = str.maketrans(
+    {letter: f"\\{letter}" for letter in "&%$#_{}"} | {letter: rf"\text{name}{{}}" for letter, name in NAMES.items()}
+)
 Part = Sequence[int]  # places of columns
 
 
@@ -66,8 +66,7 @@ def parts(table: Table, first: int = 0) -> list[Part]:
 
 def escape(plain: str) -> str:
     """Text that LaTeX prints as it stands; `> 10^3` is set as mathematics."""
-    pieces = plain.split(BEYOND)
-    return "$> 10^3$".join("".join(ESCAPES.get(letter, letter) for letter in piece) for piece in pieces)
+    return "$> 10^3$".join(piece.translate(ESCAPES) for piece in plain.split(BEYOND))
 
 
 def _tabular(table: Table, part: Part) -> Iterator[str]:

@@ -68,20 +68,17 @@ class Seen:
 @cache
 def papers() -> Evidence:
     """The paper's tables, and its formulas with its own constants."""
-    return Evidence("paper's own numbers", [*paper.records(), *theory.formulas()], printed=True)
+    return Evidence([*paper.records(), *theory.formulas()], printed=True)
 
 
 def judge(records: Mapping[str, Sequence[Record]]) -> list[Entry]:
     """Every claim against the paper and each rung, given all records by rung."""
-    known: dict[tuple[str, tuple[str, ...]], Evidence] = {}
+    evidence = cache(lambda rung, experiments: Evidence(records[rung], experiments))
     entries = []
     for claim in claims():
         outcomes = {} if claim.ours else {PAPER: judged(claim, papers())}
-        for rung, rows in records.items():
-            key = (rung, claim.experiments or EXPERIMENTS)
-            if key not in known:
-                known[key] = Evidence(rung, rows, key[1])
-            outcomes[rung] = judged(claim, known[key])
+        for rung in records:
+            outcomes[rung] = judged(claim, evidence(rung, claim.experiments or EXPERIMENTS))
         entries.append(Entry(claim, outcomes))
     return entries
 
@@ -111,10 +108,10 @@ def on_page(records: Sequence[Record], entries: Sequence[Entry], rung: str) -> l
     """The claims whose evidence on a rung are, at least in part, the records of a page."""
     experiments, found = {record.experiment for record in records}, []
     for entry in entries:
-        outcome = entry.outcomes[rung]
-        here = [case for case in outcome.measured if case.effect and not experiments.isdisjoint(case.effect.sources)]
+        cases = entry.outcomes[rung].measured
+        here = tuple(case for case in cases if case.effect and not experiments.isdisjoint(case.effect.sources))
         if here:
-            found.append(Seen(entry.claim, outcome, entry.outcomes.get(PAPER), tuple(here)))
+            found.append(Seen(entry.claim, entry.outcomes[rung], entry.outcomes.get(PAPER), here))
     return found
 
 

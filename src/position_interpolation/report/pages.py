@@ -90,9 +90,8 @@ def render_index(results: Path) -> Path:
                 contents.append(f"[{title(rows)}]({relative}/README.md)")
                 files.write_text(folder / "README.md", page(rows, shown, found))
     folders.tell(faults)
-    contents += [
-        f"[{path.parent.name}]({path.parent.name}/README.md)" for path in sorted(results.glob("benchmark*/README.md"))
-    ]
+    others = (path.parent.name for path in sorted(results.glob("benchmark*/README.md")))
+    contents += [f"[{name}]({name}/README.md)" for name in others]
     listed = [" · ".join(contents) + "\n", *entries] if entries else [EMPTY]
     files.write_text(results / LEDGER, ledger.render(judged))
     place = results / "README.md"
@@ -114,18 +113,11 @@ def title(records: Sequence[Record]) -> str:
 
 def page(records: Sequence[Record], parts: Sequence[Section], found: Sequence[Seen]) -> str:
     """The page of one results folder, with its tables and figures, and the claims that rest on its records."""
-    text = [
-        f"# {title(records)}\n",
-        _command(records),
-        "## What holds\n\n" + _claims(records, found),
-        *(_section(part) for part in parts),
-        "## Where the numbers come from\n",
-        "\n".join([*provenance.sources(records), *provenance.conditions(records)]) + "\n",
-        f"Every record: [{ROWS}]({ROWS}).\n",
-    ]
-    different = provenance.deviations(records)
-    if different:
-        text += ["## What differs from the paper\n", "\n".join(different) + "\n"]
+    text = [f"# {title(records)}\n", _command(records), "## What holds\n", _claims(records, found)]
+    text += [*map(_section, parts), "## Where the numbers come from\n"]
+    text += [*provenance.sources(records), *provenance.conditions(records), f"\nEvery record: [{ROWS}]({ROWS}).\n"]
+    if different := provenance.deviations(records):
+        text += ["## What differs from the paper\n", *different, ""]
     return "\n".join(text)
 
 
@@ -165,14 +157,12 @@ def _bullet(item: Seen, results: str = "") -> str:
 
 
 def _section(part: Section) -> str:
-    pictures = [f"[![{part.title}]({stem}.png)]({stem}.pdf)\n" for stem, _ in part.drawings]
+    text = [f"## {part.title}\n", *(f"[![{part.title}]({stem}.png)]({stem}.pdf)\n" for stem, _ in part.drawings)]
     written = ", ".join(f"[{suffix}]({part.stem}.{suffix})" for suffix in ("csv", "md", "tex"))
-    folded = [
-        f"<details><summary>The same, {how}</summary>\n\n{formats.to_markdown(table)}\n</details>\n"
-        for how, table in part.more
-    ]
-    body = [f"## {part.title}\n", *pictures, formats.to_markdown(part.table), f"This table as {written}.\n"]
-    return "\n".join([*body, *folded])
+    text += [formats.to_markdown(part.table), f"This table as {written}.\n"]
+    for how, table in part.more:
+        text += [f"<details><summary>The same, {how}</summary>\n\n{formats.to_markdown(table)}\n</details>\n"]
+    return "\n".join(text)
 
 
 def _entry(folder: Path, relative: str, records: Sequence[Record], part: Section, found: Sequence[Seen]) -> str:
