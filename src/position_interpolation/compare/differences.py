@@ -2,9 +2,10 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import attrgetter
 
 from position_interpolation.compare import tolerances
 from position_interpolation.compare.tolerances import Kind
@@ -15,8 +16,11 @@ from position_interpolation.evidence.seeds import LONGEST, SUCCESS
 from position_interpolation.report import judge
 from position_interpolation.settings.errors import UsageError
 
-# Fields that may tell why two folders share no number, from the coarsest on.
-FOLDER = ("rung", "model", "experiment", "task")
+# What may tell why two folders share no number, from the coarsest on.
+FACTS: dict[str, Callable[[Record], str]] = {
+    **{name: attrgetter(name) for name in ("rung", "model", "experiment", "task")},
+    "text": lambda one: f"{one.data['name']} ({one.data['source']}, {str(one.data.get('sha256'))[:8]})",
+}
 SHOWN = 3  # names listed in an error
 # The metrics that a mean is computed from, in the same measurement: at every distance, or of every document.
 MEANS = {
@@ -72,14 +76,6 @@ class Comparison:
     def agrees(self) -> bool:
         """Whether rounding explains every difference, and every claim comes out the same."""
         return not self.outside and not self.otherwise
-
-    @property
-    def turned(self) -> tuple[int, int]:
-        """At least how many passkeys one side alone found, and how many both were asked for."""
-        single = [pair for pair in self.pairs if pair.kind.name == "success" and pair.theirs.at is not None]
-        asked = [pair for pair in single if tolerances.same_questions(pair.ours, pair.theirs)]
-        found = sum(tolerances.turned(pair.ours, pair.theirs) for pair in asked)
-        return found, sum(pair.theirs.n_documents or 0 for pair in asked)
 
     def by_kind(self) -> dict[Kind, list[Pair]]:
         """The pairs of each kind, kinds in their order."""
@@ -208,15 +204,11 @@ def _strangers(ours: Sequence[Record], theirs: Sequence[Record], notes: Mapping[
     """Why two folders share no number, in one line."""
     if notes:
         return f"no number is in both: {'; '.join(notes.values())}"
-    sides = [{name: {str(getattr(one, name)) for one in side} for name in FOLDER} for side in (ours, theirs)]
-    for side, records in zip(sides, (ours, theirs), strict=True):
-        side["text"] = {
-            f"{one.data.get('name')} ({one.data.get('source')}, {str(one.data.get('sha256'))[:8]})" for one in records
-        }
-    for name in (*FOLDER, "text"):
-        if sides[0][name].isdisjoint(sides[1][name]):
-            left, right = (_few(side[name]) for side in sides)
-            return f"no number is in both: {name} {left} against {right}; expected two runs of one experiment"
+    for name, fact in FACTS.items():
+        left, right = (set(map(fact, side)) for side in (ours, theirs))
+        if left.isdisjoint(right):
+            unlike = f"{name} {_few(left)} against {_few(right)}"
+            return f"no number is in both: {unlike}; expected two runs of one experiment"
     return "no number is in both: expected two runs of one experiment on the same model and text"
 
 

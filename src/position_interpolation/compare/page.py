@@ -8,7 +8,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from position_interpolation.compare.differences import Comparison, Pair, folder
-from position_interpolation.compare.tolerances import KINDS, turned
+from position_interpolation.compare.tolerances import KINDS, same_questions, turned
 from position_interpolation.display.formats import markdown_lines
 from position_interpolation.evidence.extensions import extension_of
 from position_interpolation.evidence.records import Record
@@ -43,12 +43,12 @@ def conclusion(comparison: Comparison) -> str:
 def remarks(comparison: Comparison, ours: str, theirs: str) -> list[str]:
     """What a reader should know beside the table, as sentences."""
     lines = [f"{note}." for note in comparison.notes]
-    found, asked = comparison.turned
-    if asked:
-        lines.append(
-            f"Passkeys: of {thousands(asked)} that both were asked for, at least {thousands(found)} "
-            f"({found / asked:.1%}) came out otherwise."
-        )
+    keys = [pair for pair in comparison.pairs if pair.kind.name == "success" and pair.theirs.at is not None]
+    keys = [pair for pair in keys if same_questions(pair.ours, pair.theirs)]
+    if asked := sum(pair.theirs.n_documents or 0 for pair in keys):
+        found = sum(turned(pair.ours, pair.theirs) for pair in keys)
+        otherwise = f"at least {thousands(found)} ({found / asked:.1%}) came out otherwise"
+        lines.append(f"Passkeys: of {thousands(asked)} that both were asked for, {otherwise}.")
     alike = [pair for pair in comparison.pairs if pair.ours.seed == pair.theirs.seed]
     if texts := sum(pair.ours.data.get("sha256") != pair.theirs.data.get("sha256") for pair in alike):
         lines.append(f"{plural(texts, 'value')} with other prompts or another tuning text than theirs, under one seed.")

@@ -33,10 +33,7 @@ LOOKS: dict[str, tuple[str, str, Any]] = {
 }
 OTHER = (GREY, "-", "*")  # the look of a method that is not listed
 MARKERS = {1: "o", 2: "v", 4: "D", 8: "s", 16: "^"}  # by factor
-DASHES: dict[int, Any] = {
-    8: (0, (5, 1, 1, 1)),
-    16: (0, (1.5, 1)),
-}  # by factor, of Position Interpolation where it has several
+DASHES: dict[int, Any] = {8: (0, (5, 1, 1, 1)), 16: (0, (1.5, 1))}  # by factor, of PI where it has several
 HALVES = ("left", "bottom", "right", "top")  # filled half of the marker, by steps, where others are tuned longer
 
 

@@ -38,10 +38,7 @@ RATIOS = (
 FEW = 5  # documents that an interval needs; fewer are drawn as a dot each
 Point = Record | Effect  # a value with its interval
 # Dates and program versions would change the bytes of an unchanged figure.
-METADATA: dict[str, dict[str, None]] = {
-    "png": {"Software": None},
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-}
+METADATA = {"png": dict.fromkeys(["Software"]), "pdf": dict.fromkeys(["CreationDate", "Creator", "Producer"])}
 
 
 def panels(*heights: float) -> tuple[Figure, list[Axes]]:
@@ -203,8 +200,8 @@ def cells(axes: Axes) -> None:
     axes.spines[:].set_visible(False)
 
 
-def finish(figure: Figure, caption: str, side: str = "") -> None:
-    """A caption above the panels, and below them one legend, in which each label stands once.
+def finish(figure: Figure, caption: str, side: str = "") -> Figure:
+    """The figure with a caption above the panels, and below them one legend, in which each label stands once.
 
     The caption should say how many documents or trials are behind the figure, and what its bars are. `side` is what
     the vertical axes of all panels show. Lines whose marks would lie over each other are moved apart.
@@ -225,6 +222,7 @@ def finish(figure: Figure, caption: str, side: str = "") -> None:
     if side:  # beside the panels, not beside the caption and the legend
         middle = 0.5 + LINE * (below + 2 - len(wrapped)) / (2 * figure.get_figheight())
         figure.supylabel(side, y=middle, fontsize="medium")
+    return figure
 
 
 def _balanced(text: str) -> list[str]:

@@ -173,8 +173,9 @@ def blocks(left: Stretch, right: Stretch) -> Effect | None:
     if len(left.documents.keys() & right.documents.keys()) > 1:
         return products([left.documents], [right.documents], same_tokens=False)
     value, low, high = (_mean_blocks(left.blocks) / _mean_blocks(right.blocks)[[0, 2, 1]]).tolist()
-    interval = (None, None) if np.isnan([low, high]).any() else (low, high)
-    return Effect(value, *interval, min(record.n_documents or 0 for record in (*left.blocks, *right.blocks)))
+    if np.isnan([low, high]).any():
+        low = high = None
+    return Effect(value, low, high, min(record.n_documents or 0 for record in (*left.blocks, *right.blocks)))
 
 
 def _mean_blocks(records: Sequence[Record]) -> Floats:

@@ -106,15 +106,7 @@ def _details(entry: Entry) -> str:
     """What one claim needs, and the case that decides it, for each evidence."""
     claim, outcomes = entry.claim, entry.outcomes.items()
     header = ["Evidence", "Verdict", "Deciding case", "Effect", "Needed", "Numbers", "From", "Cases measured"]
-    rows = [
-        [
-            heading,
-            _verdict(found),
-            *_case(found),
-            f"{len(found.measured)} of {found.cases}" if found.measured else "none",
-        ]
-        for heading, found in outcomes
-    ]
+    rows = [[heading, _verdict(found), *_case(found)] for heading, found in outcomes]
     remarks = {HEADINGS.get(name, name): remark for name, remark in claim.remarks.items()}
     return "\n".join(
         [
@@ -147,10 +139,12 @@ def _every_case(entry: Entry) -> list[str]:
 
 
 def _case(found: Outcome) -> list[str]:
-    if found.worst is None or found.worst.effect is None:
-        return [""] * 5
-    effect = found.worst.effect
-    return [found.worst.name, found.worst.shown, found.worst.needed, effect.detail, ", ".join(effect.sources)]
+    """The case that decides, and how many were measured."""
+    worst = found.worst
+    if worst is None or worst.effect is None:
+        return ["", "", "", "", "", "none"]
+    sources, measured = ", ".join(worst.effect.sources), f"{len(found.measured)} of {found.cases}"
+    return [worst.name, worst.shown, worst.needed, worst.effect.detail, sources, measured]
 
 
 def _deciding(found: Outcome) -> str:

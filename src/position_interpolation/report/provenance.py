@@ -115,7 +115,7 @@ def _models(records: Sequence[Record]) -> Iterator[str]:
 def _texts(records: Sequence[Record]) -> Iterator[str]:
     """Other texts than the paper's, or fewer."""
     read = (row for row in records if row.metric == "perplexity")
-    for task, source, count in dict.fromkeys((row.task, row.data.get("source"), row.n_documents or 0) for row in read):
+    for task, source, count in dict.fromkeys((row.task, str(row.data["source"]), row.n_documents or 0) for row in read):
         if (source, task) in STAND_INS:
             yield f"Text: {STAND_INS[source, task]}."
         if task in DOCUMENTS and count != DOCUMENTS[task]:

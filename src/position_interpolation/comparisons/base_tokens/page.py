@@ -64,14 +64,13 @@ def perplexity_figure(rows: Sequence[Record]) -> Figure:
         _token_axis(axes, rows)
     panels[-1].set_xlabel("training tokens of the base")
     bars = "bars: 95 %, paired by document, reaching over single seeds"
-    drawing.finish(
+    return drawing.finish(
         figure,
         f"{rows[0].model}: perplexity at a window of {tables.compared_window(rows)}, "
         f"{select.counted(rows, 'document')}, mean of {len(tables.seeds(rows))} seeds; "
         f"{drawing.spread([effect for curve in found.values() for effect in curve.values()], bars)}",
         side="ratio of perplexities",
     )
-    return figure
 
 
 @drawing.styled
@@ -92,12 +91,11 @@ def k_max_figure(rows: Sequence[Record]) -> Figure:
                 axes.plot(list(means), list(means.values()), label=name, **style(treatment, among))
     _token_axis(axes, rows)
     axes.set(xlabel="training tokens of the base", ylabel="k_max (tokens)")
-    drawing.finish(
+    return drawing.finish(
         figure,
         f"{rows[0].model} in prompts of {window}, {select.counted(rows, 'trial')}, rule {rows[0].protocol}; "
         "lines through means over seeds, points single seeds",
     )
-    return figure
 
 
 def _token_axis(axes: Axes, rows: Sequence[Record]) -> None:

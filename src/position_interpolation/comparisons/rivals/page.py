@@ -63,12 +63,11 @@ def frontier_figure(rows: Sequence[Record]) -> Figure:
     documents = max(place.documents for places in found.values() for place in places)
     bars = "bars: 95 %, paired by document" if documents >= drawing.FEW else "small dots: single documents"
     first, tuned = next(iter(found)), any(item.steps for item in found)
-    drawing.finish(
+    return drawing.finish(
         figure,
         f"{first.base}, s = {factor:g}, {select.counted(rows, 'document')} ({rows[0].data.get('source')} text): to the "
         f"left is less lost, further down more gained; {FILLED if tuned else 'nothing is tuned'}; {bars}",
     )
-    return figure
 
 
 def frontier(rows: Sequence[Record]) -> dict[Extension, Place]:

@@ -75,8 +75,7 @@ def perplexity_steps_figure(rows: Sequence[Record]) -> Figure:
     effects = [effect for curve in ours.values() for effect in curve.values()]
     documents = select.counted(rows, "document")
     side = "perplexity at L' / the base's at L"
-    drawing.finish(figure, f"{documents}, protocol token; {drawing.spread(effects, drawing.paired(ours))}", side)
-    return figure
+    return drawing.finish(figure, f"{documents}, protocol token; {drawing.spread(effects, drawing.paired(ours))}", side)
 
 
 @drawing.styled
@@ -101,12 +100,11 @@ def passkey_steps_figure(rows: Sequence[Record], rule: str) -> Figure:
         axes.yaxis.set_major_formatter(drawing.percent)
     panels[-1].set_xlabel("tuning steps")
     trials = select.trials([row for row in rows if row.metric == "success" and row.at is not None])
-    drawing.finish(
+    return drawing.finish(
         figure,
         f"{trials} at each distance, rule {rule}; bars: 95 %, over the rates that the trials leave possible",
         side="k_max / own window L'",
     )
-    return figure
 
 
 @drawing.styled
@@ -120,10 +118,9 @@ def curves_figure(rows: Sequence[Record]) -> Figure:
         drawing.line(axes, curve, extension, called, markevery=(0, max(1, len(curve) // 8)))
     axes.set(xlabel="tuning steps", ylabel="training loss (nats a token)")
     tokens = plural(max(record.n_tokens or 0 for record in rows), "token")
-    drawing.finish(
+    return drawing.finish(
         figure, f"each point the mean over the steps since the last; up to {tokens} of {rows[0].data.get('name')}"
     )
-    return figure
 
 
 def _printed_ratios(last: Extension, task: str) -> dict[int, Effect]:

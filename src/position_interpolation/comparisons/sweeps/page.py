@@ -46,7 +46,7 @@ def sweep_figure(rows: Sequence[Record]) -> Figure:
     families, rates = tables.swept(rows), tables.by_rate(rows)
     figure, panels = drawing.panels(*[0.5 + 0.24 * len(rates)] * len(families))
     for axes, family in zip(panels, families, strict=True):
-        known = {
+        known: dict[tuple[float, float], float] = {
             (rate, item.steps): record.value
             for rate, setting in rates.items()
             for item in family
@@ -56,8 +56,7 @@ def sweep_figure(rows: Sequence[Record]) -> Figure:
         title = f"{family[-1].base}, {family[-1].short_label}"
         axes.set(title=title, xlabel="steps", ylabel="peak learning rate")
     documents = select.counted(rows, "document")
-    drawing.finish(figure, f"Perplexity at the own window L', {documents}; framed: the lowest of a panel")
-    return figure
+    return drawing.finish(figure, f"Perplexity at the own window L', {documents}; framed: the lowest of a panel")
 
 
 def heat(
@@ -144,12 +143,11 @@ def map_figure(grid: Grid, what: Number) -> Figure:
         heat(axes, known, rows, columns, what.show, what.lower, (min(ends), max(ends)))
         axes.set(title=title, xlabel=key_text(across), ylabel=key_text(down))
     bases = [what.show(record.value) for record in _bases(grid, what)]
-    drawing.finish(
+    return drawing.finish(
         figure,
         f"{what.name[0].upper()}{what.name[1:]}, {_counted(grid, what)}; framed: the best of a panel"
         + (f"; the base itself: {', '.join(bases)}" if bases else ""),
     )
-    return figure
 
 
 @drawing.styled
@@ -176,8 +174,7 @@ def lines_figure(grid: Grid, known: Sequence[Number]) -> Figure:
             axes.yaxis.set_major_formatter(drawing.percent)
             axes.set(ylabel="keys found", ylim=(-0.03, 1.03))
     panels[-1].set_xlabel(key_text(name))
-    drawing.finish(figure, f"{_counted(grid, known[0])}; bars: 95 % over documents, and over trials")
-    return figure
+    return drawing.finish(figure, f"{_counted(grid, known[0])}; bars: 95 % over documents, and over trials")
 
 
 def _counted(grid: Grid, what: Number) -> str:
