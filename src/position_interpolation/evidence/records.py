@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -124,10 +124,7 @@ def merge(path: Path, new: list[Record]) -> int:
     """Put new records into a file, each in the place of an older measurement of the same number.
 
     Rows of the same measurement under another signature go as well, even if the new one does not repeat them, such as
-    distances of another grid.
-
-    Returns:
-        How many rows of another signature were replaced or removed.
+    distances of another grid. How many these were is returned.
     """
     coming = {record.identity: record for record in new}
     signatures = {record.measurement: record.signature for record in new}
@@ -147,13 +144,7 @@ def merge(path: Path, new: list[Record]) -> int:
 @cache
 def versions() -> dict[str, str]:
     """Versions of the libraries that compute numbers."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {name: version(name) for name in LIBRARIES}
 
 
 @cache

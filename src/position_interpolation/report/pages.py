@@ -1,5 +1,6 @@
 """The page of a results folder, and the page over all of them. No model runs: every number is in rows.jsonl."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,13 +84,14 @@ def render_index(results: Path) -> Path:
     contents, entries = [], []
     for folder, rows in records.items():
         with folders.named(folder, faults):
-            shown, found = sections(rows), judge.on_page(rows, judged, folder.name)
-            if shown:
+            found = judge.on_page(rows, judged, folder.name)
+            if shown := sections(rows):
                 relative = folder.relative_to(results).as_posix()
                 entries.append(_entry(folder, relative, rows, shown[0], found))
                 contents.append(f"[{title(rows)}]({relative}/README.md)")
                 files.write_text(folder / "README.md", page(rows, shown, found))
-    folders.tell(faults)
+    for fault in faults:
+        print(f"note: left out of the pages: {fault}", file=sys.stderr)
     others = (path.parent.name for path in sorted(results.glob("benchmark*/README.md")))
     contents += [f"[{name}]({name}/README.md)" for name in others]
     listed = [" · ".join(contents) + "\n", *entries] if entries else [EMPTY]
@@ -167,12 +169,9 @@ def _section(part: Section) -> str:
 
 def _entry(folder: Path, relative: str, records: Sequence[Record], part: Section, found: Sequence[Seen]) -> str:
     """One experiment on the overview."""
-    pictures = [
-        f"[![{part.title}]({relative}/{stem}.png)]({relative}/README.md)\n"
-        for stem, _ in part.drawings
-        if (folder / f"{stem}.png").is_file()
-    ]
-    listed = [] if trial(records) or not found else ["\n".join(_bullet(item) for item in found) + "\n"]
+    stems = [stem for stem, _ in part.drawings if (folder / f"{stem}.png").is_file()]
+    pictures = [f"[![{part.title}]({relative}/{stem}.png)]({relative}/README.md)\n" for stem in stems]
+    listed = [] if trial(records) or not found else [*map(_bullet, found), ""]
     links = f"[The whole page]({relative}/README.md) · [every record]({relative}/{ROWS})\n"
     return "\n".join([f"## {title(records)}\n", *pictures, formats.to_markdown(part.table), *listed, links])
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 from itertools import pairwise
 
 from position_interpolation.comparisons.base_tokens import tables
-from position_interpolation.comparisons.base_tokens.tables import Base
 from position_interpolation.evidence import select
 from position_interpolation.evidence.comparison import exact
 from position_interpolation.evidence.evidence import Evidence
+from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.judging import ALIKE, Bar, Case, number, percent
 from position_interpolation.evidence.words import plural, thousands
 
@@ -25,18 +25,18 @@ def pi_ahead(evidence: Evidence, tuned: bool) -> Iterator[Case]:
 def order_turns(evidence: Evidence, tuned: bool) -> Iterator[Case]:
     """How often the order turns from one base to the next, of those that tell the two apart; a case per step count."""
     for after, cases in _by_steps(evidence, tuned):
-        ahead = {base.name: case.verdict == "holds" for base, case in cases.items() if case.verdict in TOLD}
-        turns = [f"between {one} and {other}" for one, other in pairwise(ahead) if ahead[one] != ahead[other]]
+        ahead = {base: case.verdict == "holds" for base, case in cases.items() if case.verdict in TOLD}
+        turns = [f"between {one.base} and {other.base}" for one, other in pairwise(ahead) if ahead[one] != ahead[other]]
         effect = next((case.effect for case in cases.values() if case.effect is not None), None)
         if effect is not None:
-            detail = ", ".join(f"{'ahead' if first else 'behind'} on {name}" for name, first in ahead.items())
+            detail = ", ".join(f"{'ahead' if first else 'behind'} on {base.base}" for base, first in ahead.items())
             effect = exact(len(turns), effect.sources[0], "; ".join([*turns, f"PI is {detail}"]))
             if len(ahead) < 2:
                 effect = replace(effect, low=None, high=None, detail="fewer than two bases tell the two apart")
         yield Case(f"{after}: turns of the order", effect, Bar("at least", 1), number)
 
 
-def _by_steps(evidence: Evidence, tuned: bool) -> Iterator[tuple[str, dict[Base, Case]]]:
+def _by_steps(evidence: Evidence, tuned: bool) -> Iterator[tuple[str, dict[Extension, Case]]]:
     """How long was tuned, and whether PI is ahead on each base."""
     for rows in select.stopped(evidence.records).values():
         for ours, other in tables.pairs(rows):
@@ -44,6 +44,6 @@ def _by_steps(evidence: Evidence, tuned: bool) -> Iterator[tuple[str, dict[Base,
                 after = plural(ours.steps, "step") if ours.steps else "no tuning"
                 cases = {}
                 for base in tables.bases(rows):
-                    name = f"base after {thousands(base.tokens)} tokens, {after}: PI at {ours.window}"
+                    name = f"base after {thousands(base.base_tokens or 0)} tokens, {after}: PI at {ours.window}"
                     cases[base] = Case(name, tables.ratio(rows, base, ours, other), AHEAD, percent)
                 yield after, cases

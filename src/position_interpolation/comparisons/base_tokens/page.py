@@ -41,7 +41,7 @@ def ratios(rows: Sequence[Record]) -> dict[Extension, dict[int, Effect]]:
     for ours, other in tables.pairs(rows):
         for base in tables.bases(rows):
             if (effect := tables.ratio(rows, base, ours, other)) is not None:
-                found.setdefault(ours, {})[base.tokens] = effect
+                found.setdefault(ours, {})[base.base_tokens or 0] = effect
     return found
 
 
@@ -85,8 +85,8 @@ def k_max_figure(rows: Sequence[Record]) -> Figure:
             for base in tables.bases(rows):
                 found = tables.by_seed(rows, tables.extension(base, treatment), "k_max", window)
                 if values := [record.value for record in found.values()]:
-                    axes.plot([base.tokens] * len(values), values, ".", color=colour(treatment, among), alpha=0.5)
-                    means[base.tokens] = fmean(values)
+                    axes.plot([base.base_tokens] * len(values), values, ".", color=colour(treatment, among), alpha=0.5)
+                    means[base.base_tokens or 0] = fmean(values)
             if means:
                 axes.plot(list(means), list(means.values()), label=name, **style(treatment, among))
     _token_axis(axes, rows)
@@ -99,5 +99,5 @@ def k_max_figure(rows: Sequence[Record]) -> Figure:
 
 
 def _token_axis(axes: Axes, rows: Sequence[Record]) -> None:
-    tokens = [base.tokens for base in tables.bases(rows)]
+    tokens = [base.base_tokens or 0 for base in tables.bases(rows)]
     drawing.log_ticks(axes, tokens, [f"{count / 1e6:.3g} M" for count in tokens])
