@@ -105,16 +105,10 @@ def _rows(comparison: Comparison) -> list[list[str]]:
     for kind, pairs in comparison.by_kind().items():
         largest = max(pairs, key=lambda pair: (bool(pair.beyond), pair.size))
         differs = largest.size > 0 or bool(largest.beyond)
-        rows.append(
-            [
-                kind.name,
-                thousands(len(pairs)),
-                thousands(sum(pair.ours.value == pair.theirs.value for pair in pairs)),
-                thousands(sum(bool(pair.beyond) for pair in pairs)),
-                _size(largest) if differs else "none",
-                f"{where(largest.theirs)}: {largest.theirs.metric}" if differs else "",
-            ]
-        )
+        equal = sum(pair.ours.value == pair.theirs.value for pair in pairs)
+        beyond = sum(bool(pair.beyond) for pair in pairs)
+        farthest = [_size(largest), f"{where(largest.theirs)}: {largest.theirs.metric}"] if differs else ["none", ""]
+        rows.append([kind.name, *map(thousands, (len(pairs), equal, beyond)), *farthest])
     return rows
 
 

@@ -37,6 +37,7 @@ RATIOS = (
 )  # fmt: skip
 FEW = 5  # documents that an interval needs; fewer are drawn as a dot each
 Point = Record | Effect  # a value with its interval
+Curve = Mapping[Any, Point]  # by place
 # Dates and program versions would change the bytes of an unchanged figure.
 METADATA = {"png": dict.fromkeys(["Software"]), "pdf": dict.fromkeys(["CreationDate", "Creator", "Producer"])}
 
@@ -60,12 +61,7 @@ def grid(count: int, height: float) -> tuple[Figure, list[Axes]]:
 
 
 def line(
-    axes: Axes,
-    curve: Mapping[Any, Point],
-    extension: Extension,
-    called: Mapping[Extension, str],
-    bars: bool = True,
-    **look: Any,
+    axes: Axes, curve: Curve, extension: Extension, called: Mapping[Extension, str], bars: bool = True, **look: Any
 ) -> None:
     """One extension's values by place, with intervals at its markers; `look` overrides its usual style.
 
@@ -83,7 +79,7 @@ def line(
         intervals(axes, dict(list(curve.items())[first::every]), colour(extension, among))
 
 
-def intervals(axes: Axes, curve: Mapping[Any, Point], shade: str, across: bool = False) -> None:
+def intervals(axes: Axes, curve: Curve, shade: str, across: bool = False) -> None:
     """A bar from end to end of each interval; for two to four documents a small dot per document instead."""
     for place, point in curve.items():
         effect = _effect(point)

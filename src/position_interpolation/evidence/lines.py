@@ -34,7 +34,7 @@ def parsed(line: str, hints: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"it has no {', '.join(missing)}")
     for name, hint in hints.items():
         if not _is(row[name], hint):
-            raise ValueError(f"its {name} is {_short(row[name])}, not {_name(hint)}")
+            raise ValueError(f"its {name} is {_short(row[name])}, not {getattr(hint, '__name__', hint)}")
         if isinstance(row[name], int | float) and not abs(row[name]) < LARGEST:
             raise ValueError(f"its {name} is {_short(row[name])}")
         if name in LEAST and row[name] is not None and not LEAST[name] <= row[name] <= MOST:
@@ -78,10 +78,6 @@ def _is(value: Any, hint: Any) -> bool:
     """Whether a value read from JSON is of a field's type; a whole number is taken where a float is expected."""
     wanted = {get_origin(kind) or kind for kind in (get_args(hint) if isinstance(hint, types.UnionType) else (hint,))}
     return type(value) in wanted | ({int} if float in wanted else set())
-
-
-def _name(hint: Any) -> str:
-    return str(getattr(hint, "__name__", hint))
 
 
 def _short(value: Any) -> str:

@@ -14,7 +14,7 @@ from position_interpolation.comparisons.steps import claims as steps
 from position_interpolation.comparisons.sweeps import claims as sweeps
 from position_interpolation.evidence import paper
 from position_interpolation.evidence.evidence import EXPERIMENTS, Evidence
-from position_interpolation.evidence.judging import Case, Claim, Outcome, Verdict, claims, outcome, weakest
+from position_interpolation.evidence.judging import Case, Claim, Outcome, Verdict, claims, outcome
 from position_interpolation.evidence.records import Record
 from position_interpolation.report import folders
 from position_interpolation.tasks.registry import modules
@@ -47,15 +47,15 @@ class Seen:
     claim: Claim
     outcome: Outcome
     printed: Outcome | None
-    here: tuple[Case, ...]
+    here: Outcome
 
     @property
     def numbers(self) -> str:
         """The weakest case here; the one that decides, if another experiment's is worse; and what the paper prints."""
-        shown, decides = weakest(self.here), self.outcome.worst
+        shown, decides = self.here.worst, self.outcome.worst
         if shown is None or shown.effect is None or decides is None or decides.effect is None:
             return ""
-        more = f", the weakest of {len(self.here)} cases here" if len(self.here) > 1 else ""
+        more = f", the weakest of {self.here.cases} cases here" if self.here.cases > 1 else ""
         detail = f" ({shown.effect.detail})" if shown.effect.detail else ""
         told = [f"{shown.name}: {shown.shown}, needed {shown.needed}{detail}{more}."]
         if decides.verdict != shown.verdict:
@@ -111,7 +111,7 @@ def on_page(records: Sequence[Record], entries: Sequence[Entry], rung: str) -> l
         cases = entry.outcomes[rung].measured
         here = tuple(case for case in cases if case.effect and not experiments.isdisjoint(case.effect.sources))
         if here:
-            found.append(Seen(entry.claim, entry.outcomes[rung], entry.outcomes.get(PAPER), here))
+            found.append(Seen(entry.claim, entry.outcomes[rung], entry.outcomes.get(PAPER), Outcome(here, ())))
     return found
 
 

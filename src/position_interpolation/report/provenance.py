@@ -71,11 +71,9 @@ def _tuning(records: Sequence[Record]) -> list[str]:
 def conditions(records: Sequence[Record]) -> list[str]:
     """Code, libraries, machines, seeds and weights behind the numbers, one markdown line each."""
     versions = _unique(", ".join(f"{name} {number}" for name, number in record.versions.items()) for record in records)
-    weights = _unique(
-        f"{item.base}, {item.label}: `{(record.weights_sha256 or 'none')[:16]}`"
-        for record in sorted(records, key=_rank)
-        if (item := extension_of(record)) is not None
-    )
+    known = [(item, record.weights_sha256) for record in records if (item := extension_of(record)) is not None]
+    ranked = sorted(known, key=lambda pair: pair[0].rank)
+    weights = _unique(f"{item.base}, {item.label}: `{(sha256 or 'none')[:16]}`" for item, sha256 in ranked)
     spent = sum({record.signature: record.seconds for record in records}.values())
     duration = "less than a second" if spent < 1 else f"{thousands(spent)} seconds"
     lines = {
@@ -182,8 +180,3 @@ def _ids(record: Record) -> str:
 def _unique(values: Iterable[object]) -> list[str]:
     """Distinct values as text, in order of first appearance, without None."""
     return list(dict.fromkeys(str(value) for value in values if value is not None))
-
-
-def _rank(record: Record) -> tuple[object, ...]:
-    extension = extension_of(record)
-    return () if extension is None else extension.rank

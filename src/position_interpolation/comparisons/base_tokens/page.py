@@ -85,8 +85,9 @@ def k_max_figure(rows: Sequence[Record]) -> Figure:
             for base in tables.bases(rows):
                 found = tables.by_seed(rows, tables.extension(base, treatment), "k_max", window)
                 if values := [record.value for record in found.values()]:
-                    axes.plot([base.base_tokens] * len(values), values, ".", color=colour(treatment, among), alpha=0.5)
-                    means[base.base_tokens or 0] = fmean(values)
+                    tokens = base.base_tokens or 0
+                    axes.plot([tokens] * len(values), values, ".", color=colour(treatment, among), alpha=0.5)
+                    means[tokens] = fmean(values)
             if means:
                 axes.plot(list(means), list(means.values()), label=name, **style(treatment, among))
     _token_axis(axes, rows)

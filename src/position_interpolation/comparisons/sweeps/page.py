@@ -1,7 +1,7 @@
 """What a page shows of settings compared: maps over two of them, lines over a single one."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +19,8 @@ from position_interpolation.evidence import select
 from position_interpolation.evidence.extensions import Extension, names, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text
+
+Cells = dict[tuple[float, float], float]  # a number by the values of two settings, the first down, the second across
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
@@ -46,7 +48,7 @@ def sweep_figure(rows: Sequence[Record]) -> Figure:
     families, rates = tables.swept(rows), tables.by_rate(rows)
     figure, panels = drawing.panels(*[0.5 + 0.24 * len(rates)] * len(families))
     for axes, family in zip(panels, families, strict=True):
-        known: dict[tuple[float, float], float] = {
+        known: Cells = {
             (rate, item.steps): record.value
             for rate, setting in rates.items()
             for item in family
@@ -61,7 +63,7 @@ def sweep_figure(rows: Sequence[Record]) -> Figure:
 
 def heat(
     axes: Axes,
-    known: Mapping[tuple[float, float], float],
+    known: Cells,
     down: Sequence[float],
     across: Sequence[float],
     show: Callable[[float], str],
@@ -129,7 +131,7 @@ def map_figure(grid: Grid, what: Number) -> Figure:
     There is one panel per extension and, where more keys vary, per value of these. All panels share their colours.
     """
     down, across, *more = grid.names
-    cells: dict[str, dict[tuple[float, float], float]] = {}
+    cells: dict[str, Cells] = {}
     for one, setting in grid.lines:
         row, column, found = number(setting, down), number(setting, across), what.of(one)
         if row is not None and column is not None and found is not None:

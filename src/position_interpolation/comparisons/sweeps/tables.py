@@ -11,7 +11,7 @@ from position_interpolation.comparisons.rivals.tables import NAMED, NUMBERS, Com
 from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, each, fill
 from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.comparison import Effect
-from position_interpolation.evidence.extensions import Extension, extension_of, ordered
+from position_interpolation.evidence.extensions import Extension, by_steps, extension_of, ordered
 from position_interpolation.evidence.lines import RATE
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import OVER_DOCUMENTS, perplexity_text
@@ -67,11 +67,7 @@ def by_rate(rows: Sequence[Record]) -> dict[float, Setting]:
 
 def swept(rows: Sequence[Record]) -> list[list[Extension]]:
     """Families of extensions that differ in their steps alone, steps ascending; only those measured at their own L'."""
-    found: dict[Extension, list[Extension]] = {}
-    for item in ordered(rows):
-        if select.find(rows, item, "perplexity", item.window, "token") is not None:
-            found.setdefault(item.untuned, []).append(item)
-    return list(found.values())
+    return by_steps(item for item in ordered(rows) if select.find(rows, item, "perplexity", item.window, "token"))
 
 
 def at_own_window(rows: Sequence[Record], extension: Extension, setting: Setting) -> Record | None:
