@@ -116,6 +116,6 @@ def judge_its_claim(rows: list[Record]) -> None:
         if row.data["name"] == "pg19"
         for value, low, high in [found[row.method or ""]]
     ]
-    (case,) = check(Evidence("smoke", told, claim.experiments))
+    (case,) = check(Evidence(told, claim.experiments))
     assert (case.effect.value, case.effect.low, case.effect.high) == pytest.approx((-0.2, -0.3, -0.1))
     assert case.verdict == "holds"

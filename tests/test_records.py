@@ -91,14 +91,6 @@ def test_a_line_has_the_fixed_fields_in_their_order(path: Path) -> None:
     assert [list(json.loads(line)) for line in lines] == [FIELDS]
 
 
-def test_rows_written_before_they_had_a_place_are_still_read(path: Path) -> None:
-    write(path, [RECORD])
-    row = json.loads(path.read_text())
-    del row["at"]
-    path.write_text(json.dumps(row) + "\n")
-    assert read(path) == [RECORD]
-
-
 def test_a_record_says_when_it_was_made() -> None:
     values = asdict(RECORD)
     del values["created"]
@@ -137,40 +129,6 @@ def test_words_for_a_field_are_named(name: str, value: Any, path: Path) -> None:
     write(path, [replace(RECORD, **{name: value})])
     with pytest.raises(UsageError, match=rf":1 is no record .*{name}"):
         read(path)
-
-
-def test_rows_written_before_a_field_are_read_without_it(path: Path) -> None:
-    write(path, [RECORD])
-    row = {name: value for name, value in asdict(RECORD).items() if name not in ("at", "settings", "base_tokens")}
-    path.write_text(json.dumps(row) + "\n")
-    assert read(path) == [RECORD]
-
-
-OUTDATED = [
-    ({"metric": "perplexity_0_64"}, "metric 'perplexity_0_64' holds a number, which the field at is for"),
-    ({"metric": "document_loss_0_64"}, "at is for"),
-    ({"metric": "success_at_96"}, "at is for"),
-    ({"metric": "training_loss_at_40"}, "at is for"),
-    ({"metric": "score_p95_0_64"}, "at is for"),
-    ({"metric": "error_median_layer_3"}, "at is for"),
-    ({"metric": "audit_128_smallest_ratio_to_32768"}, "at is for"),
-    ({"task": "heldout@learning_rate=0.001"}, "holds settings, which the field settings is for"),
-    ({"experiment": "base_tokens", "model": "tiny-8M"}, "model 'tiny-8M' has no base_tokens"),
-]
-
-
-@pytest.mark.parametrize(("names", "said"), OUTDATED, ids=lambda value: str(value)[-40:])
-def test_a_row_whose_names_hold_data_is_refused_in_one_line(names: dict[str, str], said: str, path: Path) -> None:
-    write(path, [RECORD])
-    path.write_text(path.read_text() + json.dumps({**asdict(RECORD), **names}) + "\n")
-    with pytest.raises(UsageError, match=rf"{path}:2 is no record .*{said}") as refused:
-        read(path)
-    assert "\n" not in str(refused.value)
-
-
-@pytest.mark.parametrize("metric", ["rouge1", "document_rouge2", "error_p95", "normal_float32_outside_median"])
-def test_a_number_that_belongs_to_a_name_is_none_of_those(metric: str) -> None:
-    assert replace(RECORD, metric=metric).metric == metric
 
 
 def test_two_values_of_one_number_are_refused_with_both_lines(path: Path) -> None:

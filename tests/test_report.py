@@ -208,7 +208,7 @@ def column(table: tables.Table, row: int, name: str) -> tables.Cell:
 def outcome(rows: Iterable[Record], name: str) -> Outcome:
     """What some records say about one claim."""
     (claim,) = (claim for claim in claims() if claim.id == name)
-    return judged(claim, Evidence("any", list(rows), claim.experiments or PAPERS))
+    return judged(claim, Evidence(list(rows), claim.experiments or PAPERS))
 
 
 def verdict(rows: Iterable[Record], name: str) -> str:

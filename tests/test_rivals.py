@@ -9,10 +9,10 @@ import pytest
 from matplotlib.patches import Rectangle
 from test_report import BASE, DOCUMENTS, PI, UNTUNED, L, column, passkeys, perplexities, positions, write
 
-from position_interpolation.comparisons.rivals.figures import frontier, frontier_figure
+from position_interpolation.comparisons.rivals.page import frontier, frontier_figure
 from position_interpolation.comparisons.rivals.tables import rivals_table
-from position_interpolation.comparisons.sweeps import grids, maps
-from position_interpolation.comparisons.sweeps.grids import Grid
+from position_interpolation.comparisons.sweeps import page, tables
+from position_interpolation.comparisons.sweeps.tables import Grid
 from position_interpolation.evidence import select
 from position_interpolation.evidence.evidence import EXPERIMENTS
 from position_interpolation.evidence.extensions import Extension
@@ -167,7 +167,7 @@ SWEPT = [
 
 class TestSettings:
     def test_a_row_a_setting_against_the_base(self) -> None:
-        table = grids.grid_table(grid(SWEPT))
+        table = tables.grid_table(grid(SWEPT))
         assert table.header[4:7] == ("First", "Last", "Attention slope")
         assert [cell.value for cell in table.rows[0][4:7]] == [None, None, None]
         assert [cell.value for cell in table.rows[-1][4:7]] == [4, 7, 0.1]
@@ -175,7 +175,7 @@ class TestSettings:
         assert column(table, -1, "Keys found").value == 0.5
 
     def test_a_map_has_a_cell_a_band_and_a_panel_a_slope(self) -> None:
-        drawn = dict(maps.drawings(grid(SWEPT)))
+        drawn = dict(page.drawings(grid(SWEPT)))
         assert [*drawn] == ["map_inside", "map_extended", "map_keys"]
         panels = drawn["map_extended"]().axes
         assert [axes.get_title(loc="left") for axes in panels] == [
@@ -189,7 +189,7 @@ class TestSettings:
 
     def test_a_single_key_is_an_axis(self) -> None:
         rows = [row for slope in (0.0, 0.1, 0.2) for row in under({SLOPE: slope}, {YARN: (3.3, 3.3, 3.3 - slope)})]
-        ((_, draw),) = maps.drawings(grid(rows))
+        ((_, draw),) = page.drawings(grid(rows))
         _, extended, keys = draw().axes
         (line,) = (one for one in extended.lines if one.get_label() == "YaRN x4, untuned")
         assert [*line.get_xdata()] == [0, 0.1, 0.2]
@@ -200,10 +200,10 @@ class TestSettings:
         searched = replace(UNTUNED, method="longrope")
         tried = {"0, 50, 100": 3.6, "0, 70, 100": 3.4, "10, 60, 100": 3.5}
         rows = [row for text, loss in tried.items() for row in under({RISES: text}, {searched: (3.3, 3.3, loss)})]
-        table = grids.grid_table(grid(rows))
+        table = tables.grid_table(grid(rows))
         assert [row[4].value for row in table.rows] == ["0, 70, 100", "10, 60, 100", "0, 50, 100"]
         assert f"The lowest at L' first; {RISES}=[...] takes a row's numbers." in table.caption
-        assert not [*maps.drawings(grid(rows))]
+        assert not [*page.drawings(grid(rows))]
 
     def test_page(self, tmp_path: Path) -> None:
         written = {path.name for path in render(write(tmp_path / "bands" / "tiny", SWEPT))}

@@ -8,9 +8,9 @@ import pytest
 from matplotlib.patches import Rectangle
 from test_report import CURVES, L, column, outcome, passkeys, perplexities, positions, verdict, write
 
-from position_interpolation.comparisons.base_tokens import figures as base_tokens_figures
+from position_interpolation.comparisons.base_tokens import page as base_tokens_figures
 from position_interpolation.comparisons.base_tokens import tables as base_tokens
-from position_interpolation.comparisons.sweeps import figures as settings_figures
+from position_interpolation.comparisons.sweeps import page as settings_figures
 from position_interpolation.comparisons.sweeps import tables as settings_tables
 from position_interpolation.evidence import select
 from position_interpolation.evidence.evidence import Evidence
@@ -63,9 +63,9 @@ class TestApart:
 
     def test_they_are_no_evidence_for_the_papers_claims(self) -> None:
         rows = of("table1_pg19", at_rate(0.001, 3.1) + perplexities({pi(80, 8_000_000): (3.2, 3.2, 3.1)}))
-        assert Evidence("tiny", rows).plain == []
-        assert Evidence("tiny", rows).models == ()
-        assert [*Evidence("tiny", rows).of("pg19", "tiny")] == []
+        assert Evidence(rows).plain == []
+        assert Evidence(rows).models == ()
+        assert [*Evidence(rows).of("pg19", "tiny")] == []
 
     def test_settings_stay_out_of_tables_by_position_and_of_heads(self) -> None:
         rows = [replace(row, settings={"train.clip": 2.0}) for row in positions(CURVES)]

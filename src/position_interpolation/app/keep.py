@@ -97,8 +97,8 @@ def found_before(config: Config, signature: str, task: str) -> list[Record] | No
     """What was kept under a signature, under the names of this run.
 
     Returns:
-        None if nothing was kept, or only damaged records, or those of an older version that has numbers in the names of
-        metrics. None as well if the number is to be measured again, or its rows were deleted.
+        None if nothing was kept, or only damaged records. None as well if the number is to be measured again, or its
+        rows were deleted.
     """
     try:
         kept = json.loads(_kept(config, signature).read_text())

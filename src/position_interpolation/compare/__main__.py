@@ -19,10 +19,7 @@ BAD_INPUT = 2
 
 
 def main(ours: Path, theirs: Path, console: Console | None = None) -> bool:
-    """Print table and conclusion, and write the page with every difference into our folder.
-
-    Returns:
-        Whether the two agree.
+    """Print table and conclusion, write the page with every difference into our folder, and say whether both agree.
 
     Raises:
         UsageError: a folder without records, records of another format, or no number that is in both.
@@ -31,7 +28,7 @@ def main(ours: Path, theirs: Path, console: Console | None = None) -> bool:
     comparison = differences.compare(records(ours), records(theirs))
     console = console or Console(width=page.WIDTH, highlight=False)
     console.print(page.grid(comparison))
-    for line in (*page.remarks(comparison, str(ours), str(theirs)), *page.claims(comparison)):
+    for line in (*page.remarks(comparison, str(ours), str(theirs)), *comparison.otherwise):
         console.print(Text(line))
     console.print(Text(page.conclusion(comparison), style="bold green" if comparison.agrees else "bold red"))
     place = ours / PAGE

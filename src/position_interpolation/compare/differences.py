@@ -2,21 +2,25 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import attrgetter
 
 from position_interpolation.compare import tolerances
 from position_interpolation.compare.tolerances import Kind
 from position_interpolation.evidence import select
-from position_interpolation.evidence.judging import Claim, Outcome
+from position_interpolation.evidence.judging import Outcome
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.seeds import LONGEST, SUCCESS
 from position_interpolation.report import judge
 from position_interpolation.settings.errors import UsageError
 
-# Fields that may tell why two folders share no number, from the coarsest on.
-FOLDER = ("rung", "model", "experiment", "task")
+# What may tell why two folders share no number, from the coarsest on.
+FACTS: dict[str, Callable[[Record], str]] = {
+    **{name: attrgetter(name) for name in ("rung", "model", "experiment", "task")},
+    "text": lambda one: f"{one.data['name']} ({one.data['source']}, {str(one.data.get('sha256'))[:8]})",
+}
 SHOWN = 3  # names listed in an error
 # The metrics that a mean is computed from, in the same measurement: at every distance, or of every document.
 MEANS = {
@@ -53,16 +57,6 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Otherwise:
-    """A claim on which the two sides differ, both judged by the numbers that both have."""
-
-    claim: Claim
-    rung: str
-    ours: Outcome
-    theirs: Outcome
-
-
-@dataclass(frozen=True)
 class Comparison:
     """Two sides held against each other."""
 
@@ -71,7 +65,7 @@ class Comparison:
     only_theirs: Counter[str]
     notes: tuple[str, ...]  # what was not compared, and why
     judged: int  # claims that the common numbers say something about, each rung on its own
-    otherwise: tuple[Otherwise, ...]
+    otherwise: tuple[str, ...]  # those that come out otherwise, with the case that decides them on either side
 
     @cached_property
     def outside(self) -> list[Pair]:
@@ -82,19 +76,6 @@ class Comparison:
     def agrees(self) -> bool:
         """Whether rounding explains every difference, and every claim comes out the same."""
         return not self.outside and not self.otherwise
-
-    @property
-    def turned(self) -> tuple[int, int]:
-        """At least how many passkeys one side alone found, and how many both were asked for."""
-        asked = [
-            pair
-            for pair in self.pairs
-            if pair.kind.name == "success"
-            and pair.theirs.at is not None
-            and tolerances.same_questions(pair.ours, pair.theirs)
-        ]
-        found = sum(tolerances.turned(pair.ours, pair.theirs) for pair in asked)
-        return found, sum(pair.theirs.n_documents or 0 for pair in asked)
 
     def by_kind(self) -> dict[Kind, list[Pair]]:
         """The pairs of each kind, kinds in their order."""
@@ -155,13 +136,12 @@ def _judged(joined: Iterable[tuple[Record, Record]]) -> tuple[Pair, ...]:
         is_part = pair.theirs.at is not None or pair.theirs.metric.startswith("document_")
         for at in {pair.theirs.at, None} if is_part else ():
             parts[pair.theirs.measurement, pair.theirs.metric, at].append(pair)
-
-    def settled(pair: Pair) -> Pair:
-        names = PARTS.get(pair.theirs.metric, ())
-        own = [part for name in names for part in parts.get((pair.theirs.measurement, name, pair.theirs.at), [])]
-        return replace(pair, beyond=pair.beyond or _broken(pair, [part for part in own if part is not pair]))
-
-    return tuple(sorted(map(settled, pairs), key=lambda pair: (folder(pair.theirs), pair.theirs.identity)))
+    settled = []
+    for pair in pairs:
+        places = [(pair.theirs.measurement, name, pair.theirs.at) for name in PARTS.get(pair.theirs.metric, ())]
+        own = [part for place in places for part in parts.get(place, []) if part is not pair]
+        settled.append(replace(pair, beyond=pair.beyond or _broken(pair, own)))
+    return tuple(sorted(settled, key=lambda pair: (folder(pair.theirs), pair.theirs.identity)))
 
 
 def _broken(whole: Pair, parts: Sequence[Pair]) -> str:
@@ -176,8 +156,8 @@ def _broken(whole: Pair, parts: Sequence[Pair]) -> str:
     return "" if math.isclose(moved, expected, abs_tol=SUMMED) else "what it sums up differs by another amount"
 
 
-def _claims(joined: Iterable[tuple[Record, Record]]) -> tuple[int, list[Otherwise]]:
-    """How many claims can be judged by the common numbers, and those on which the sides differ."""
+def _claims(joined: Iterable[tuple[Record, Record]]) -> tuple[int, list[str]]:
+    """How many claims can be judged by the common numbers, and a sentence on each on which the sides differ."""
     sides: tuple[dict[str, list[Record]], ...] = defaultdict(list), defaultdict(list)
     for pair in joined:
         for side, record in zip(sides, pair, strict=True):
@@ -188,8 +168,13 @@ def _claims(joined: Iterable[tuple[Record, Record]]) -> tuple[int, list[Otherwis
             left, right = ours.outcomes[rung], theirs.outcomes[rung]
             judged += bool(left.measured or right.measured)
             if left.verdict != right.verdict:
-                otherwise.append(Otherwise(ours.claim, rung, left, right))
+                otherwise.append(f"{ours.claim.statement} ({rung}): {_said(left)}; theirs: {_said(right)}")
     return judged, otherwise
+
+
+def _said(outcome: Outcome) -> str:
+    case = outcome.worst
+    return outcome.verdict if case is None else f"{outcome.verdict} ({case.name}: {case.shown}, needed {case.needed})"
 
 
 def _other_weights(ours: Iterable[Record], theirs: Iterable[Record]) -> dict[Base, str]:
@@ -219,15 +204,11 @@ def _strangers(ours: Sequence[Record], theirs: Sequence[Record], notes: Mapping[
     """Why two folders share no number, in one line."""
     if notes:
         return f"no number is in both: {'; '.join(notes.values())}"
-    sides = [{name: {str(getattr(one, name)) for one in side} for name in FOLDER} for side in (ours, theirs)]
-    for side, records in zip(sides, (ours, theirs), strict=True):
-        side["text"] = {
-            f"{one.data.get('name')} ({one.data.get('source')}, {str(one.data.get('sha256'))[:8]})" for one in records
-        }
-    for name in (*FOLDER, "text"):
-        if sides[0][name].isdisjoint(sides[1][name]):
-            left, right = (_few(side[name]) for side in sides)
-            return f"no number is in both: {name} {left} against {right}; expected two runs of one experiment"
+    for name, fact in FACTS.items():
+        left, right = (set(map(fact, side)) for side in (ours, theirs))
+        if left.isdisjoint(right):
+            unlike = f"{name} {_few(left)} against {_few(right)}"
+            return f"no number is in both: {unlike}; expected two runs of one experiment"
     return "no number is in both: expected two runs of one experiment on the same model and text"
 
 

@@ -1,7 +1,6 @@
 """A comparison for readers: a table and a conclusion on the terminal, and a page with every difference."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -9,10 +8,9 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from position_interpolation.compare.differences import Comparison, Pair, folder
-from position_interpolation.compare.tolerances import KINDS, turned
+from position_interpolation.compare.tolerances import KINDS, same_questions, turned
 from position_interpolation.display.formats import markdown_lines
 from position_interpolation.evidence.extensions import extension_of
-from position_interpolation.evidence.judging import Outcome
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural, thousands
 from position_interpolation.report import provenance
@@ -45,32 +43,22 @@ def conclusion(comparison: Comparison) -> str:
 def remarks(comparison: Comparison, ours: str, theirs: str) -> list[str]:
     """What a reader should know beside the table, as sentences."""
     lines = [f"{note}." for note in comparison.notes]
-    found, asked = comparison.turned
-    if asked:
-        lines.append(
-            f"Passkeys: of {thousands(asked)} that both were asked for, at least {thousands(found)} "
-            f"({found / asked:.1%}) came out otherwise."
-        )
-    texts = sum(
-        pair.ours.seed == pair.theirs.seed and _text(pair.ours) != _text(pair.theirs) for pair in comparison.pairs
-    )
-    if texts:
+    keys = [pair for pair in comparison.pairs if pair.kind.name == "success" and pair.theirs.at is not None]
+    keys = [pair for pair in keys if same_questions(pair.ours, pair.theirs)]
+    if asked := sum(pair.theirs.n_documents or 0 for pair in keys):
+        found = sum(turned(pair.ours, pair.theirs) for pair in keys)
+        otherwise = f"at least {thousands(found)} ({found / asked:.1%}) came out otherwise"
+        lines.append(f"Passkeys: of {thousands(asked)} that both were asked for, {otherwise}.")
+    alike = [pair for pair in comparison.pairs if pair.ours.seed == pair.theirs.seed]
+    if texts := sum(pair.ours.data.get("sha256") != pair.theirs.data.get("sha256") for pair in alike):
         lines.append(f"{plural(texts, 'value')} with other prompts or another tuning text than theirs, under one seed.")
-    seeds = sum(pair.ours.seed != pair.theirs.seed for pair in comparison.pairs)
-    if seeds:
+    if seeds := len(comparison.pairs) - len(alike):
         lines.append(f"{plural(seeds, 'value')} under different seeds: held to the spread of seeds, not to rounding.")
     for name, rows in ((ours, comparison.only_ours), (theirs, comparison.only_theirs)):
         if rows:
-            lines.append(f"Only in {name}: {plural(rows.total(), 'row')}, not compared: {_counted(rows)}.")
+            counted = ", ".join(f"{place} {thousands(count)}" for place, count in sorted(rows.items()))
+            lines.append(f"Only in {name}: {plural(rows.total(), 'row')}, not compared: {counted}.")
     return lines
-
-
-def claims(comparison: Comparison) -> list[str]:
-    """Each claim on which the sides differ, with the case that decides it on either side."""
-    return [
-        f"{one.claim.statement} ({one.rung}): {_said(one.ours)}; theirs: {_said(one.theirs)}"
-        for one in comparison.otherwise
-    ]
 
 
 def markdown(comparison: Comparison, ours: str, theirs: str) -> str:
@@ -83,19 +71,14 @@ def markdown(comparison: Comparison, ours: str, theirs: str) -> str:
         "",
     ]
     if comparison.otherwise:
-        parts += ["## Claims that come out otherwise\n", *(f"- {line}" for line in claims(comparison)), ""]
+        parts += ["## Claims that come out otherwise\n", *(f"- {line}" for line in comparison.otherwise), ""]
         parts += ["Both sides are judged by the numbers that both have, which may be fewer than the ledger's.\n"]
     for name, side in ((ours, "ours"), (theirs, "theirs")):
-        parts += [
-            f"## What lies behind {name}\n",
-            *provenance.conditions([getattr(one, side) for one in comparison.pairs]),
-            "",
-        ]
-    if comparison.outside:
-        parts += [f"## Beyond rounding\n\n{_differences(comparison.outside)}"]
+        conditions = provenance.conditions([getattr(one, side) for one in comparison.pairs])
+        parts += [f"## What lies behind {name}\n", *conditions, ""]
     within = [pair for pair in comparison.pairs if pair.size and not pair.beyond]
-    if within:
-        parts += [f"## Within rounding\n\n{_differences(within)}"]
+    for name, pairs in (("Beyond", comparison.outside), ("Within", within)):
+        parts += [f"## {name} rounding\n\n{_differences(pairs)}"] if pairs else []
     return "\n".join(parts)
 
 
@@ -122,22 +105,11 @@ def _rows(comparison: Comparison) -> list[list[str]]:
     for kind, pairs in comparison.by_kind().items():
         largest = max(pairs, key=lambda pair: (bool(pair.beyond), pair.size))
         differs = largest.size > 0 or bool(largest.beyond)
-        rows.append(
-            [
-                kind.name,
-                thousands(len(pairs)),
-                thousands(sum(pair.ours.value == pair.theirs.value for pair in pairs)),
-                thousands(sum(bool(pair.beyond) for pair in pairs)),
-                _size(largest) if differs else "none",
-                f"{where(largest.theirs)}: {largest.theirs.metric}" if differs else "",
-            ]
-        )
+        equal = sum(pair.ours.value == pair.theirs.value for pair in pairs)
+        beyond = sum(bool(pair.beyond) for pair in pairs)
+        farthest = [_size(largest), f"{where(largest.theirs)}: {largest.theirs.metric}"] if differs else ["none", ""]
+        rows.append([kind.name, *map(thousands, (len(pairs), equal, beyond)), *farthest])
     return rows
-
-
-def _text(record: Record) -> str | None:
-    """Fingerprint of what was read or asked."""
-    return record.data.get("sha256")
 
 
 def _size(pair: Pair) -> str:
@@ -173,12 +145,3 @@ def _value(record: Record) -> str:
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return markdown_lines([header, ["---"] * len(header), *rows])
-
-
-def _counted(rows: Counter[str]) -> str:
-    return ", ".join(f"{name} {thousands(count)}" for name, count in sorted(rows.items()))
-
-
-def _said(outcome: Outcome) -> str:
-    case = outcome.worst
-    return outcome.verdict if case is None else f"{outcome.verdict} ({case.name}: {case.shown}, needed {case.needed})"

@@ -33,10 +33,7 @@ LOOKS: dict[str, tuple[str, str, Any]] = {
 }
 OTHER = (GREY, "-", "*")  # the look of a method that is not listed
 MARKERS = {1: "o", 2: "v", 4: "D", 8: "s", 16: "^"}  # by factor
-DASHES: dict[int, Any] = {
-    8: (0, (5, 1, 1, 1)),
-    16: (0, (1.5, 1)),
-}  # by factor, of Position Interpolation where it has several
+DASHES: dict[int, Any] = {8: (0, (5, 1, 1, 1)), 16: (0, (1.5, 1))}  # by factor, of PI where it has several
 HALVES = ("left", "bottom", "right", "top")  # filled half of the marker, by steps, where others are tuned longer
 
 
@@ -58,18 +55,19 @@ def style(extension: Extension, among: Sequence[Extension]) -> dict[str, Any]:
     shade = colour(extension, among)
     tuned = extension.steps > 0 or extension.method == "none"
     _, dashes, marker = LOOKS.get(extension.method, OTHER)
-    if not rivals_of_one_factor(among):
+    factors = {item.factor for item in among if item.factor > 1}
+    if len(factors) != 1 or all(item.method in PAPERS for item in among):
         marker = MARKERS.get(round(extension.factor), "*")
         if extension.method == "pi" and len({item.factor for item in among if item.method == "pi"}) > 1:
             dashes = DASHES.get(round(extension.factor), dashes)
     further = sorted({item.steps for item in _alike(extension, among) if item.steps})
-    left = further[further.index(extension.steps) + 1 :] if extension.steps in further else []
+    partly = extension.steps in further[:-1]
     return {
         "color": shade,
         "marker": "X" if extension.control else marker,
         "markerfacecolor": shade if tuned else "white",
         "markerfacecoloralt": "white",
-        "fillstyle": HALVES[(len(further) - len(left) - 1) % len(HALVES)] if left else "full",
+        "fillstyle": HALVES[further.index(extension.steps) % len(HALVES)] if partly else "full",
         "linestyle": ":" if extension.control else dashes,
     }
 
@@ -77,9 +75,3 @@ def style(extension: Extension, among: Sequence[Extension]) -> dict[str, Any]:
 def _alike(extension: Extension, among: Sequence[Extension]) -> list[Extension]:
     """The extensions that differ from one in steps alone, itself among them."""
     return [other for other in among if other.untuned == extension.untuned]
-
-
-def rivals_of_one_factor(among: Sequence[Extension]) -> bool:
-    """Whether methods that the paper does not have are compared, all at one factor."""
-    factors = {item.factor for item in among if item.factor > 1}
-    return len(factors) == 1 and any(item.method not in PAPERS for item in among)

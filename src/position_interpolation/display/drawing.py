@@ -37,11 +37,9 @@ RATIOS = (
 )  # fmt: skip
 FEW = 5  # documents that an interval needs; fewer are drawn as a dot each
 Point = Record | Effect  # a value with its interval
+Curve = Mapping[Any, Point]  # by place
 # Dates and program versions would change the bytes of an unchanged figure.
-METADATA: dict[str, dict[str, None]] = {
-    "png": {"Software": None},
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-}
+METADATA = {"png": dict.fromkeys(["Software"]), "pdf": dict.fromkeys(["CreationDate", "Creator", "Producer"])}
 
 
 def panels(*heights: float) -> tuple[Figure, list[Axes]]:
@@ -63,20 +61,15 @@ def grid(count: int, height: float) -> tuple[Figure, list[Axes]]:
 
 
 def line(
-    axes: Axes,
-    curve: Mapping[Any, Point],
-    extension: Extension,
-    called: Mapping[Extension, str],
-    bars: bool = True,
-    **look: Any,
+    axes: Axes, curve: Curve, extension: Extension, called: Mapping[Extension, str], bars: bool = True, **look: Any
 ) -> None:
     """One extension's values by place, with intervals at its markers; `look` overrides its usual style.
 
     `markevery` among it is a pair: the first point with a marker, and the step to the next.
     """
     among = list(called)
-    values = [point.value for point in curve.values()]
     look = {"label": called[extension], **style(extension, among), **look}
+    values = [point.value for point in curve.values()]
     if not bars:
         axes.plot(list(curve), values, **look)
         return
@@ -86,7 +79,7 @@ def line(
         intervals(axes, dict(list(curve.items())[first::every]), colour(extension, among))
 
 
-def intervals(axes: Axes, curve: Mapping[Any, Point], shade: str, across: bool = False) -> None:
+def intervals(axes: Axes, curve: Curve, shade: str, across: bool = False) -> None:
     """A bar from end to end of each interval; for two to four documents a small dot per document instead."""
     for place, point in curve.items():
         effect = _effect(point)
@@ -95,8 +88,8 @@ def intervals(axes: Axes, curve: Mapping[Any, Point], shade: str, across: bool =
             dots = ([place] * len(single), single)
             axes.plot(*(dots[::-1] if across else dots), ".", color=shade, alpha=0.6, markersize=3)
         elif effect.low is not None and effect.high is not None and effect.low < effect.high:
-            ends, still = (effect.low, effect.high), (place, place)
-            axes.plot(*((ends, still) if across else (still, ends)), color=shade, marker="|" if across else "_")
+            bar = ((place, place), (effect.low, effect.high))
+            axes.plot(*(bar[::-1] if across else bar), color=shade, marker="|" if across else "_")
 
 
 def paired(among: Iterable[Extension]) -> str:
@@ -125,7 +118,7 @@ def _effect(point: Point) -> Effect:
 def log_ticks(axes: Axes, places: Sequence[float], labels: Sequence[str] | None = None) -> None:
     """A horizontal axis of base-2 logarithms with ticks at these places alone, such as windows."""
     axes.set_xscale("log", base=2)
-    axes.set_xticks(places, list(map(str, places)) if labels is None else labels)
+    axes.set_xticks(places, labels or list(map(str, places)))
     axes.xaxis.minorticks_off()
 
 
@@ -151,9 +144,8 @@ def ratio_axis(axes: Axes, ends: Sequence[Point] = (), name: str = "the base its
         values = [1.0, *(value for point in ends for value in _drawn(point))]
         room = max(1.001, (max(values) / min(values)) ** 0.08)
         axes.set(**{f"{letter}lim": (min(values) / room, max(values) * room)})
-    low, high = axis.get_view_interval()
-    ticks = ratio_ticks(low, high, most=6)
-    axis.set_ticks(ticks, [plain(value) for value in ticks])
+    ticks = ratio_ticks(*axis.get_view_interval())
+    axis.set_ticks(ticks, [f"{value:,g}" for value in ticks])
     axis.minorticks_off()
 
 
@@ -164,18 +156,13 @@ def _drawn(point: Point) -> list[float]:
     return [effect.value, *(end for end in ends if end is not None)]
 
 
-def ratio_ticks(low: float, high: float, most: int = 9) -> list[float]:
+def ratio_ticks(low: float, high: float, most: int = 6) -> list[float]:
     """1, and ratios far enough from it and from each other, on a logarithmic axis from `low` to `high`."""
     apart, kept = math.log(high / low) / most, [1.0]
     for value in sorted(RATIOS, key=lambda value: (round(abs(math.log(value)), 2), value)):
         if low <= value <= high and all(abs(math.log(value / other)) >= apart for other in kept):
             kept.append(value)
     return sorted(value for value in kept if low <= value <= high)
-
-
-def plain(value: float) -> str:
-    """The label of a tick at a ratio."""
-    return f"{value:,g}"
 
 
 def perplexity_axis(axes: Axes, label: str = "perplexity") -> None:
@@ -199,8 +186,7 @@ def percent(value: float, _: float) -> str:
 def mark(axes: Axes, window: int, name: str | None = None) -> None:
     """A dashed line at the end of a window, with its name above the panel; without a name `L = 256`."""
     axes.axvline(window, color=DARK, linestyle="--", linewidth=0.8, zorder=0)
-    shown = f"L = {window}" if name is None else name
-    axes.text(window, 1.04, shown, ha="center", color=DARK, transform=axes.get_xaxis_transform())
+    axes.text(window, 1.04, name or f"L = {window}", ha="center", color=DARK, transform=axes.get_xaxis_transform())
 
 
 def cells(axes: Axes) -> None:
@@ -210,8 +196,8 @@ def cells(axes: Axes) -> None:
     axes.spines[:].set_visible(False)
 
 
-def finish(figure: Figure, caption: str, side: str = "") -> None:
-    """A caption above the panels, and below them one legend, in which each label stands once.
+def finish(figure: Figure, caption: str, side: str = "") -> Figure:
+    """The figure with a caption above the panels, and below them one legend, in which each label stands once.
 
     The caption should say how many documents or trials are behind the figure, and what its bars are. `side` is what
     the vertical axes of all panels show. Lines whose marks would lie over each other are moved apart.
@@ -232,6 +218,7 @@ def finish(figure: Figure, caption: str, side: str = "") -> None:
     if side:  # beside the panels, not beside the caption and the legend
         middle = 0.5 + LINE * (below + 2 - len(wrapped)) / (2 * figure.get_figheight())
         figure.supylabel(side, y=middle, fontsize="medium")
+    return figure
 
 
 def _balanced(text: str) -> list[str]:
@@ -245,9 +232,7 @@ def _balanced(text: str) -> list[str]:
 @styled
 def save(figure: Figure, stem: Path) -> list[Path]:
     """Write `stem`.png and `stem`.pdf, whole or not at all, without dates."""
-    written = []
-    for kind, metadata in METADATA.items():
-        path = stem.with_name(f"{stem.name}.{kind}")
-        files.write(path, partial(figure.savefig, format=kind, metadata=metadata))
-        written.append(path)
-    return written
+    written = {kind: stem.with_name(f"{stem.name}.{kind}") for kind in METADATA}
+    for kind, path in written.items():
+        files.write(path, partial(figure.savefig, format=kind, metadata=METADATA[kind]))
+    return list(written.values())

@@ -16,16 +16,10 @@ HEAD = r"""% Needs \usepackage{booktabs}. Each part is as wide as a column of 8 
 \providecommand{\intervals}[1]{}
 \begin{table}
 \centering"""
-ESCAPES = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
-    letter: rf"\text{name}{{}}"
-    for letter, name in (
-        ("\\", "backslash"),
-        ("~", "asciitilde"),
-        ("^", "asciicircum"),
-        ("<", "less"),
-        (">", "greater"),
-    )
-}
+NAMES = {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater"}
+ESCAPES = str.maketrans(
+    {letter: f"\\{letter}" for letter in "&%$#_{}"} | {letter: rf"\text{name}{{}}" for letter, name in NAMES.items()}
+)
 Part = Sequence[int]  # places of columns
 
 
@@ -36,10 +30,16 @@ def to_latex(table: Table, label: str = "table") -> str:
     """
     models = {str(row[0].value) for row in table.rows} if table.header[0] == "Model" else set()
     single = f"{models.pop()}: " if len(models) == 1 and len(table.header) > 1 else ""
-    lines = [HEAD, rf"\caption{{{_caption(single + table.caption)}}}", rf"\label{{tab:{label}}}"]
-    lines += [r"\scriptsize", r"\setlength{\tabcolsep}{2pt}"]
     blocks = ["\n".join(_tabular(table, part)) for part in parts(table, 1 if single else 0)]
-    return "\n".join([*lines, "\n\\par\\smallskip\n".join(blocks), r"\end{table}"]) + "\n"
+    tabulars = "\n\\par\\smallskip\n".join(blocks)
+    return rf"""{HEAD}
+\caption{{{_caption(single + table.caption)}}}
+\label{{tab:{label}}}
+\scriptsize
+\setlength{{\tabcolsep}}{{2pt}}
+{tabulars}
+\end{{table}}
+"""
 
 
 def parts(table: Table, first: int = 0) -> list[Part]:
@@ -66,8 +66,7 @@ def parts(table: Table, first: int = 0) -> list[Part]:
 
 def escape(plain: str) -> str:
     """Text that LaTeX prints as it stands; `> 10^3` is set as mathematics."""
-    pieces = plain.split(BEYOND)
-    return "$> 10^3$".join("".join(ESCAPES.get(letter, letter) for letter in piece) for piece in pieces)
+    return "$> 10^3$".join(piece.translate(ESCAPES) for piece in plain.split(BEYOND))
 
 
 def _tabular(table: Table, part: Part) -> Iterator[str]:
@@ -97,19 +96,12 @@ def _cell(cell: Cell, column: Column) -> str:
 
 def _caption(text: str) -> str:
     """A caption whose words about intervals are shown only with them."""
-    found, start = [], 0
-    for match in INTERVALS.finditer(text):
-        found += [escape(text[start : match.start()]), f"\\intervals{{{escape(match[0])}}}"]
-        start = match.end()
-    return "".join([*found, escape(text[start:])])
+    return INTERVALS.sub(lambda words: rf"\intervals{{{words[0]}}}", escape(text))
 
 
 def _width(table: Table, place: int) -> float:
     """The width of a column in points, without intervals."""
     column = table.columns[place]
     name = "L'" if column.name == "Window L'" else column.name.removeprefix(PAPER)
-    return max(map(_letters, (name, *(row[place].shown(column) for row in table.rows))))
-
-
-def _letters(text: str) -> float:
-    return sum(NARROW if letter in NARROWS else WIDE for letter in text)
+    texts = (name, *(row[place].shown(column) for row in table.rows))
+    return max(sum(NARROW if letter in NARROWS else WIDE for letter in text) for text in texts)

@@ -1,8 +1,9 @@
 """Lines of a panel moved sideways, by points, where their marks would lie over each other."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -31,27 +32,21 @@ def move_apart(axes: Axes) -> None:
     What a place means is not changed: the numbers stay, and the axis with them. Dense curves with few markers are not
     moved: whoever draws them puts the markers of each at other points.
     """
-    found = _by_line(axes)
+    found: dict[str, list[Line2D]] = defaultdict(list)  # the artists of each line that was drawn `together`
+    for artist in axes.lines:
+        if artist.get_gid():
+            found[str(artist.get_gid())].append(artist)
     if any(artist.get_markevery() not in (None, (0, 1)) for artists in found.values() for artist in artists):
         return
     axes.autoscale_view()
     marks = [[mark for artist in artists for mark in _marks(axes, artist)] for artists in found.values()]
-    if not any(_overlap(one, other) for some, others in combinations(marks, 2) for one in some for other in others):
+    if not any(_overlap(one, other) for pair in combinations(marks, 2) for one, other in product(*pair)):
         return
     step = min(STEP, SHARE * _room(marks) / len(marks), _margin(axes, marks) / ((len(marks) - 1) / 2))
     for number, artists in enumerate(found.values()):
         shift = step * (number - (len(found) - 1) / 2) / POINTS
         for artist in artists:
             artist.set_transform(axes.transData + ScaledTranslation(shift, 0, axes.figure.dpi_scale_trans))
-
-
-def _by_line(axes: Axes) -> dict[str, list[Line2D]]:
-    """The artists of each line that was drawn `together`."""
-    found: dict[str, list[Line2D]] = {}
-    for artist in axes.lines:
-        if artist.get_gid():
-            found.setdefault(str(artist.get_gid()), []).append(artist)
-    return found
 
 
 def _overlap(one: Mark, other: Mark) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from position_interpolation.evidence.comparison import Effect
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import whole
@@ -33,7 +34,7 @@ class Cell:
         return f"[{column.show(self.low)}, {column.show(self.high)}]"
 
 
-Found = Cell | Record | float | str | None
+Found = Cell | Record | Effect | float | str | None
 Source = Callable[..., Found]
 
 
@@ -120,6 +121,8 @@ def _cell(column: Column, found: Found) -> Cell:
     """What was found as a cell. The interval of a record is shown in measured columns only."""
     if isinstance(found, Cell):
         return found
+    if isinstance(found, Effect):
+        return Cell(found.value, found.low, found.high, found.documents)
     if isinstance(found, Record):
         interval = (found.ci_low, found.ci_high, found.n_documents) if column.measured else ()
         return Cell(found.value, *interval)

@@ -53,9 +53,8 @@ def apart(left: Effect, right: Effect) -> Effect:
     """Left minus right. The intervals are added up, which is wider than an interval of paired numbers would be."""
     ends = ((left.low, right.high), (left.high, right.low))
     low, high = (None if ours is None or theirs is None else ours - theirs for ours, theirs in ends)
-    sources = tuple(dict.fromkeys((*left.sources, *right.sources)))
-    detail = f"{left.detail} against {right.detail}"
-    return Effect(left.value - right.value, low, high, left.documents, sources, detail)
+    sources, detail = dict.fromkeys((*left.sources, *right.sources)), f"{left.detail} against {right.detail}"
+    return Effect(left.value - right.value, low, high, left.documents, tuple(sources), detail)
 
 
 def independent(left: Effect, right: Effect) -> Effect:
@@ -93,10 +92,7 @@ def products(over: Sequence[Losses], under: Sequence[Losses], same_tokens: bool 
     for all of them. So what makes a document hard cancels, where separate intervals would count it twice.
 
     Documents of which not all scored as many tokens are left out, unless `same_tokens` is false: two windows' samples
-    score different parts of a document.
-
-    Returns:
-        None if no document is common; an effect without interval if only one is.
+    score different parts of a document. None if no document is common; no interval if only one is.
     """
     measured = [*over, *under]
     shared = set.intersection(*(set(losses) for losses in measured))
@@ -120,11 +116,7 @@ def _mean_loss(losses: Losses, documents: Sequence[str], weights: Floats) -> Flo
 
 
 def difference(left: dict[str, float], right: dict[str, float]) -> Effect | None:
-    """Mean of left minus right over the documents that both have.
-
-    Returns:
-        None if no document is common; no interval if only one is.
-    """
+    """Mean of left minus right over the documents that both have: None if there is none, no interval if one."""
     common = sorted(left.keys() & right.keys())
     if not common:
         return None
@@ -145,8 +137,8 @@ def stretches(records: Sequence[Record], extension: Extension) -> tuple[Stretch,
     edge = extension.base_window
     found = select.by_block(records, extension)
     return (
-        _stretch(records, extension, {start for start, stop in found if stop <= edge}),
-        _stretch(records, extension, {start for start, _ in found if start >= edge}),
+        stretch(records, extension, {start for start, stop in found if stop <= edge}),
+        stretch(records, extension, {start for start, _ in found if start >= edge}),
     )
 
 
@@ -154,15 +146,10 @@ def worst_block(records: Sequence[Record], extension: Extension) -> Stretch:
     """The block of highest perplexity past the base's window; empty if there is none."""
     _, past = stretches(records, extension)
     highest = sorted(past.blocks, key=lambda record: record.value)[-1:]
-    return _stretch(records, extension, {record.at for record in highest})
+    return stretch(records, extension, {record.at for record in highest})
 
 
-def in_block(records: Sequence[Record], extension: Extension, block: select.Block) -> Losses:
-    """The losses of each document at a block of positions."""
-    return _stretch(records, extension, {block[0]}).documents
-
-
-def _stretch(records: Sequence[Record], extension: Extension, starts: Set[int | None]) -> Stretch:
+def stretch(records: Sequence[Record], extension: Extension, starts: Set[int | None]) -> Stretch:
     """An extension's blocks that start at these positions."""
     own = [record for record in records if extension_of(record) == extension and record.at in starts]
     sums: dict[str, list[float]] = {}
@@ -176,35 +163,22 @@ def _stretch(records: Sequence[Record], extension: Extension, starts: Set[int | 
 
 
 def blocks(left: Stretch, right: Stretch) -> Effect | None:
-    """Ratio of the perplexities of two stretches of positions, left over right, paired by document.
+    """Ratio of the perplexities of two stretches of positions, left over right; None if a side has no block.
 
-    For a single document the intervals of its blocks are added up as if all erred in the worst direction. The result is
-    wider than the 95 % interval, whatever the blocks have in common.
-
-    Returns:
-        None if a side has no block; an effect without interval if a block has none.
+    It is paired by document. For a single document the intervals of its blocks are added up as if all erred in the
+    worst direction, which is wider than the 95 % interval, whatever the blocks have in common.
     """
     if not left.blocks or not right.blocks:
         return None
     if len(left.documents.keys() & right.documents.keys()) > 1:
         return products([left.documents], [right.documents], same_tokens=False)
-    (upper, upper_low, upper_high), (lower, lower_low, lower_high) = map(_mean_blocks, (left.blocks, right.blocks))
-    documents = min(record.n_documents or 0 for record in (*left.blocks, *right.blocks))
-    interval = upper_low / lower_high, upper_high / lower_low
-    low, high = (None, None) if np.isnan(interval).any() else interval
-    return Effect(upper / lower, low, high, documents)
+    value, low, high = (_mean_blocks(left.blocks) / _mean_blocks(right.blocks)[[0, 2, 1]]).tolist()
+    if np.isnan([low, high]).any():
+        low = high = None
+    return Effect(value, low, high, min(record.n_documents or 0 for record in (*left.blocks, *right.blocks)))
 
 
-def _mean_blocks(records: Sequence[Record]) -> tuple[float, float, float]:
-    """Perplexity over all tokens of some blocks, and its outer bounds; NaN where a block has no interval."""
-    tokens = [record.n_tokens or 1 for record in records]
-
-    def mean(values: Sequence[float | None]) -> float:
-        logarithms = [np.nan if value is None else np.log(value) for value in values]
-        return float(np.exp(np.average(logarithms, weights=tokens)))
-
-    return (
-        mean([record.value for record in records]),
-        mean([record.ci_low for record in records]),
-        mean([record.ci_high for record in records]),
-    )
+def _mean_blocks(records: Sequence[Record]) -> Floats:
+    """(3,) perplexity over all tokens of some blocks, and its outer bounds; NaN where a block has no interval."""
+    numbers = np.array([(record.value, record.ci_low, record.ci_high) for record in records], np.float64)
+    return np.exp(np.average(np.log(numbers), axis=0, weights=[record.n_tokens or 1 for record in records]))

@@ -6,8 +6,9 @@ experiment where that is possible, else across experiments that read the same te
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from position_interpolation.evidence import comparison, seeds, select
@@ -37,48 +38,28 @@ class Wanted:
     steps: int | None = None  # of tuning; None: tuned in full, PI 1000 steps and FT 10000 or the longest there is
 
 
-@dataclass(frozen=True)
-class Text:
-    """What two perplexities must share to be compared by document. Which documents they share, their ids tell."""
-
-    task: str
-    source: str | None
-    stride: int | None
-
-
-@dataclass
-class Evaluated:
-    """One perplexity and the document losses behind it."""
-
-    experiment: str
-    extension: Extension
-    window: int
-    losses: comparison.Losses = field(default_factory=dict)
-    perplexity: Record | None = None
-
-
+Text = select.Group  # what two perplexities must share to be compared by document: task, source and stride
 # A perplexity whatever the steps and the seed: experiment, text, model, method, factor, W / L.
 Cell = tuple[str, Text, str, str, float, float]
-BySeed = dict[int | None, Evaluated]
+Rows = list[Record]  # of one perplexity: itself, and the document losses behind it
+BySeed = dict[int | None, Rows]
 
 
 class Evidence:
     """Answers from some records; None for what was not measured.
 
     Args:
-        title: what the records are called on the ledger.
         records: those of one rung.
         experiments: those that count, in the order in which they are asked; None for all.
         printed: whether these are the paper's own numbers. They have no documents, and none can be measured later.
     """
 
     def __init__(
-        self, title: str, records: Sequence[Record], experiments: Sequence[str] | None = None, printed: bool = False
+        self, records: Sequence[Record], experiments: Sequence[str] | None = None, printed: bool = False
     ) -> None:
-        self.title, self.printed = title, printed
-        self.experiments = tuple(
-            dict.fromkeys(one.experiment for one in records) if experiments is None else experiments
-        )
+        self.printed = printed
+        every = dict.fromkeys(record.experiment for record in records)
+        self.experiments = tuple(every if experiments is None else experiments)
         kept = [record for record in records if record.experiment in self.experiments]
         self.records = sorted(kept, key=lambda record: self.experiments.index(record.experiment))
 
@@ -99,8 +80,9 @@ class Evidence:
         known = {
             round(extension.factor)
             for record in self.plain
-            if (extension := extension_of(record)) is not None and record.eval_window == extension.window
-            if (extension.model, extension.method) == (model, "pi") and bool(extension.steps) == tuned
+            if (extension := extension_of(record)) is not None
+            and (extension.model, extension.method, bool(extension.steps)) == (model, "pi", tuned)
+            and record.eval_window == extension.window
         }
         return min(wanted, max(known, default=wanted))
 
@@ -113,8 +95,7 @@ class Evidence:
         """The records of a task, plain or under some settings, of all models or one; one list per experiment."""
         for experiment in self.experiments:
             known = self._by_task.get((experiment, task), [])
-            found = [one for one in known if one.settings == settings]
-            if found:
+            if found := [one for one in known if one.settings == settings]:
                 yield [one for one in found if model in (None, one.model)]
 
     def number(
@@ -135,7 +116,7 @@ class Evidence:
         for experiment in self.experiments:
             for text in self._texts:
                 found = self._find(reading, text, (experiment,)).values()
-                for record in seeds.pooled(one.perplexity for one in found if one.perplexity is not None):
+                for record in seeds.pooled(filter(None, map(_perplexity, found))):
                     return recorded(record, perplexity_text(record.value))
         return None
 
@@ -216,36 +197,38 @@ def _by_documents(records: Iterable[Record]) -> dict[tuple[Cell, int | None, str
         at = record.eval_window / extension.base_window
         cell = (record.experiment, text, extension.model, extension.method, extension.factor, at)
         by_seed = found.setdefault((cell, extension.steps, str(record.data.get("sha256"))), {})
-        measured = by_seed.setdefault(record.seed, Evaluated(record.experiment, extension, record.eval_window))
-        if record.metric == "perplexity":
-            measured.perplexity = record
-        else:
-            measured.losses[record.document] = (record.value, record.n_tokens or 0)
+        by_seed.setdefault(record.seed, []).append(record)
     return found
+
+
+def _perplexity(rows: Rows) -> Record | None:
+    return next((row for row in rows if row.metric == "perplexity"), None)
+
+
+def _losses(rows: Rows) -> comparison.Losses:
+    return {row.document: (row.value, row.n_tokens or 0) for row in rows if row.metric == "document_loss"}
 
 
 def _documents(by_seed: BySeed) -> int:
     """How many documents stand behind a perplexity, under the seed that has most."""
-    return max(len(one.losses) for one in by_seed.values())
+    return max(len(_losses(rows)) for rows in by_seed.values())
 
 
-def _aligned(found: Sequence[BySeed]) -> list[list[Evaluated]]:
+def _aligned(found: Sequence[BySeed]) -> list[list[Rows]]:
     """One list per seed that all tuned ones have; what is untuned stands in every list."""
-    tuned = [set(one) for one in found if next(iter(one.values())).extension.steps]
+    tuned = [set(one) for one in found if next(iter(one.values()))[0].steps]
     shared = set.intersection(*tuned) if tuned else {next(iter(found[0]))}
     return [[one.get(seed) or next(iter(one.values())) for one in found] for seed in sorted(shared, key=str)]
 
 
-def _printed(over: Sequence[Evaluated], under: Sequence[Evaluated]) -> Effect:
+def _printed(over: Sequence[Rows], under: Sequence[Rows]) -> Effect:
     """A ratio of printed numbers, taken as exact."""
-    above, below = (
-        [recorded(one.perplexity).value for one in side if one.perplexity is not None] for side in (over, under)
-    )
+    above, below = (math.prod(recorded(rows[0]).value for rows in side) for side in (over, under))
     detail = f"{_shown([over])} against {_shown([under])}"
-    return replace(exact(math.prod(above) / math.prod(below), "", detail), sources=_sources(over, under))
+    return replace(exact(above / below, "", detail), sources=_sources(over, under))
 
 
-def _paired(text: Text, by_seed: Sequence[tuple[Sequence[Evaluated], Sequence[Evaluated]]]) -> Effect | None:
+def _paired(text: Text, by_seed: Sequence[tuple[Sequence[Rows], Sequence[Rows]]]) -> Effect | None:
     """A ratio with a bootstrap over the documents that all have in common, and the spread of the seeds of tuning.
 
     Two windows of one experiment may score different tokens of a document, as samples do.
@@ -253,27 +236,24 @@ def _paired(text: Text, by_seed: Sequence[tuple[Sequence[Evaluated], Sequence[Ev
     if not by_seed:
         return None
     over, under = by_seed[0]
-    measured, sources = (*over, *under), _sources(over, under)
-    windows = {item.window for item in measured}
-    found = seeds.products(
-        [([item.losses for item in above], [item.losses for item in below]) for above, below in by_seed],
-        same_tokens=len(windows) == 1 or len(sources) > 1,
-    )
+    sources, windows = _sources(over, under), {rows[0].eval_window for rows in (*over, *under)}
+    losses = [([*map(_losses, above)], [*map(_losses, below)]) for above, below in by_seed]
+    found = seeds.products(losses, same_tokens=len(windows) == 1 or len(sources) > 1)
     if found is None:
         return None
-    steps = [*dict.fromkeys(_tuning(item.extension) for item in measured if item.extension.steps)]
-    tuned = [{replace(item.extension, steps=1) for item in side if item.extension.steps} for side in (over, under)]
-    if len(by_seed) == 1 and tuned[0] != tuned[1]:
+    tuned = [[one for rows in side if (one := extension_of(rows[0])) and one.steps] for side in (over, under)]
+    ours, theirs = ({replace(one, steps=1) for one in side} for side in tuned)
+    if len(by_seed) == 1 and ours != theirs:
         found = seeds.of_one_seed(found)
-    steps += ["one seed" if len(by_seed) == 1 else f"{len(by_seed)} seeds"] if steps else []
-    documents = f"{plural(found.documents, 'document')} of {text.source} text"
     above, below = (_shown(sides) for sides in zip(*by_seed, strict=True))
-    detail = ", ".join([f"{above} against {below}", *steps, documents])
-    return replace(found, sources=sources, detail=detail)
+    steps = dict.fromkeys(map(_tuning, chain(*tuned)))
+    count = ["one seed" if len(by_seed) == 1 else f"{len(by_seed)} seeds"] if steps else []
+    documents = f"{plural(found.documents, 'document')} of {text.source} text"
+    return replace(found, sources=sources, detail=", ".join([f"{above} against {below}", *steps, *count, documents]))
 
 
-def _sources(*sides: Sequence[Evaluated]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(item.experiment for side in sides for item in side))
+def _sources(*sides: Sequence[Rows]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(rows[0].experiment for side in sides for rows in side))
 
 
 def _tuning(extension: Extension) -> str:
@@ -283,11 +263,11 @@ def _tuning(extension: Extension) -> str:
     return f"{name} x{extension.factor:g} tuned {plural(extension.steps, 'step')}"
 
 
-def _shown(by_seed: Sequence[Sequence[Evaluated]]) -> str:
+def _shown(by_seed: Sequence[Sequence[Rows]]) -> str:
     """The perplexities of one side as readers see them, over all seeds as tables have them."""
     texts = []
     for cells in zip(*by_seed, strict=True):
-        values = [cell.perplexity.value for cell in cells if cell.perplexity is not None]
+        values = [one.value for rows in cells if (one := _perplexity(rows)) is not None]
         logarithm = sum(map(math.log, values)) / max(1, len(values))
         texts.append(perplexity_text(math.exp(logarithm)) if len(values) == len(cells) else "not recorded")
     return " x ".join(texts)

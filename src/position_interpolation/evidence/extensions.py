@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from position_interpolation.evidence.records import Record
 from position_interpolation.models.methods import METHODS
@@ -122,10 +123,12 @@ def names(extensions: Sequence[Extension]) -> dict[Extension, str]:
 
 def families(rows: Sequence[Record]) -> list[list[Extension]]:
     """Families in the paper's order: at least three extensions that differ in their steps alone, steps ascending."""
-    alike: dict[Extension, list[Extension]] = {}
-    for extension in ordered(rows):
-        alike.setdefault(extension.untuned, []).append(extension)
-    return [family for family in alike.values() if len(family) >= FEWEST]
+    return [family for family in by_steps(ordered(rows)) if len(family) >= FEWEST]
+
+
+def by_steps(extensions: Iterable[Extension]) -> list[list[Extension]]:
+    """Extensions in the paper's order, those together that differ in their steps alone."""
+    return [list(alike) for _, alike in groupby(extensions, lambda item: item.untuned)]
 
 
 def ends(rows: Sequence[Record]) -> list[Record]:

@@ -27,6 +27,13 @@ class Estimate:
         low, high = (None if end is None else change(end) for end in (self.low, self.high))
         return replace(self, value=change(self.value), low=low, high=high)
 
+    def widened(self, half: float) -> Self:
+        """The same with an independent half-width added to each side of the interval, as squares."""
+        if self.low is None or self.high is None:
+            return self
+        below, above = math.hypot(self.value - self.low, half), math.hypot(self.high - self.value, half)
+        return replace(self, low=self.value - below, high=self.value + above)
+
 
 def bootstrap(statistic: Callable[[Floats], Floats], count: int, samples: int, seed: int = 0) -> Estimate:
     """A statistic of `count` documents, with the interval of a bootstrap over them, widened about the value.

@@ -131,8 +131,10 @@ class Outcome:
 
     @property
     def worst(self) -> Case | None:
-        """The case that decides; None if nothing was measured."""
-        return weakest(self.measured)
+        """The case that decides: that of the worst verdict, of equally bad ones that with the smallest margin."""
+        known = [(case, case.effect) for case in self.measured if case.effect is not None]
+        ranked = sorted(known, key=lambda pair: (WORST_FIRST.index(pair[0].verdict), pair[0].bar.margin(pair[1].value)))
+        return ranked[0][0] if ranked else None
 
     @property
     def verdict(self) -> Verdict:
@@ -149,13 +151,6 @@ def outcome(cases: Sequence[Case]) -> Outcome:
     """The outcome of the cases that a check yields."""
     missing = tuple(case.name for case in cases if case.effect is None)
     return Outcome(tuple(case for case in cases if case.effect is not None), missing)
-
-
-def weakest(cases: Sequence[Case]) -> Case | None:
-    """The case of the worst verdict; among equally bad ones, that with the smallest margin."""
-    known = [(case, case.effect) for case in cases if case.effect is not None]
-    ranked = sorted(known, key=lambda pair: (WORST_FIRST.index(pair[0].verdict), pair[0].bar.margin(pair[1].value)))
-    return ranked[0][0] if ranked else None
 
 
 def percent(ratio: float) -> str:

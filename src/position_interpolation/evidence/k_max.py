@@ -1,5 +1,7 @@
 """k_max: the longest distance up to which keys are retrieved, and its 95 % interval (section 3.4)."""
 
+from itertools import takewhile
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrc
@@ -9,12 +11,7 @@ from position_interpolation.evidence.intervals import TAILS, Estimate
 
 def longest_retrieved(rates: dict[int, float], threshold: float) -> int:
     """k_max: the largest distance k such that every k' <= k reaches the threshold; 0 if the shortest does not."""
-    longest = 0
-    for distance in sorted(rates):
-        if rates[distance] < threshold:
-            break
-        longest = distance
-    return longest
+    return max(takewhile(lambda distance: rates[distance] >= threshold, sorted(rates)), default=0)
 
 
 def k_max(successes: dict[int, int], trials: int, threshold: float) -> Estimate:

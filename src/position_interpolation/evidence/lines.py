@@ -18,24 +18,23 @@ RATE = "train.learning_rate"  # the setting by which sweeps are ordered
 LARGEST_LOSS = 700.0  # nats: the perplexity of a larger loss does not fit a float
 
 
-def parsed(line: str, hints: dict[str, Any], optional: dict[str, None]) -> dict[str, Any]:
-    """The fields of one line of JSON, with the types of `hints`; `optional` has values for those that old lines lack.
+def parsed(line: str, hints: dict[str, Any]) -> dict[str, Any]:
+    """The fields of one line of JSON, with the types of `hints`.
 
     Raises:
         ValueError: what is wrong, in a few words.
     """
     try:
-        found = json.loads(line)
+        row = json.loads(line)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-    if not isinstance(found, dict):
+    if not isinstance(row, dict):
         raise ValueError("it is no JSON object")
-    row: dict[str, Any] = optional | found
     if missing := [name for name in hints if name not in row]:
         raise ValueError(f"it has no {', '.join(missing)}")
     for name, hint in hints.items():
         if not _is(row[name], hint):
-            raise ValueError(f"its {name} is {_short(row[name])}, not {_name(hint)}")
+            raise ValueError(f"its {name} is {_short(row[name])}, not {getattr(hint, '__name__', hint)}")
         if isinstance(row[name], int | float) and not abs(row[name]) < LARGEST:
             raise ValueError(f"its {name} is {_short(row[name])}")
         if name in LEAST and row[name] is not None and not LEAST[name] <= row[name] <= MOST:
@@ -79,10 +78,6 @@ def _is(value: Any, hint: Any) -> bool:
     """Whether a value read from JSON is of a field's type; a whole number is taken where a float is expected."""
     wanted = {get_origin(kind) or kind for kind in (get_args(hint) if isinstance(hint, types.UnionType) else (hint,))}
     return type(value) in wanted | ({int} if float in wanted else set())
-
-
-def _name(hint: Any) -> str:
-    return str(getattr(hint, "__name__", hint))
 
 
 def _short(value: Any) -> str:

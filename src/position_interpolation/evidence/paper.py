@@ -37,14 +37,19 @@ def printed() -> dict[str, Any]:
 @cache
 def records() -> tuple[Record, ...]:
     """Tables 1 to 6."""
-    return (*_perplexities(), *_perplexities_by_steps(), *_passkeys(), *_accuracies(), *_summaries())
+    return (*_by_window(), *_by_steps(), *_accuracies(), *_summaries())
 
 
-def record(source: str, task: str, metric: str, value: float, **given: Any) -> Record:
-    """One number of the paper. It is its own interval; nothing is known about the run behind it."""
+def record(source: str, task: str, metric: str, cell: float | str, **given: Any) -> Record:
+    """One number of the paper. It is its own interval; nothing is known about the run behind it.
+
+    The cell `>1e3` says only that a perplexity is at least 10^3.
+    """
+    value, low = (math.inf, UNREADABLE) if isinstance(cell, str) else (cell, cell)
     usual: dict[str, Any] = dict.fromkeys(Record.__dataclass_fields__) | {
-        "experiment": source, "rung": RUNG, "task": task, "metric": metric, "value": value, "ci_low": value,
+        "experiment": source, "rung": RUNG, "task": task, "metric": metric, "value": value, "ci_low": low,
         "ci_high": value, "data": {"name": task, "source": RUNG, "sha256": None, "ids": None}, "seed": 0,
+        "stride": printed()["stride"] if metric == "perplexity" else None,
         "signature": f"arXiv:{printed()['paper']['arxiv']}", "versions": {}, "device": "", "dtype": "", "seconds": 0.0,
         "created": "2023-06-28",
     }  # fmt: skip
@@ -69,10 +74,7 @@ def beside(extension: Extension, task: str, metric: str, eval_window: int, by_st
     """The paper's number of the same method, factor, W / L, task and metric, for the corresponding size of LLaMA.
 
     Untuned extensions stand beside untuned ones, tuned ones beside those that the paper tuned in full or, `by_steps`,
-    beside what Tables 3 and 4 print after exactly as many steps.
-
-    Returns:
-        None where nothing is printed. Infinity stands for what the paper prints as `> 10^3`.
+    beside what Tables 3 and 4 print after exactly as many steps. Infinity stands for `> 10^3`.
     """
     base = extension.base_window
     key = (size(extension.model), extension.method, window(extension.window, base), window(eval_window, base))
@@ -109,54 +111,41 @@ def _index() -> dict[tuple[Any, ...], dict[int | None, list[Record]]]:
 
 
 def _extended(size: str, method: str, window: int, steps: int | None = None) -> dict[str, Any]:
+    """Fields of a record; as many steps as the paper's, unless they are given."""
     factor = window / printed()["paper"]["original_window"]
     taken = TUNED[method] if steps is None else steps
     return {"model": f"LLaMA-{size}", "method": method, "factor": factor, "window": window, "steps": taken}
 
 
-def _perplexity(source: str, task: str, cell: float | str, **given: Any) -> Record:
-    """A cell of Tables 1 to 3; `>1e3` says only that the number is at least 10^3."""
-    beyond = {"ci_low": UNREADABLE} if isinstance(cell, str) else {}
-    value = math.inf if isinstance(cell, str) else cell
-    return record(source, task, "perplexity", value, stride=printed()["stride"], **given, **beyond)
-
-
-def _perplexities() -> Iterator[Record]:
+def _by_window() -> Iterator[Record]:
+    """Tables 1 and 2."""
     for task, table in (("pg19", "table1_pg19"), ("proof_pile", "table2_proof_pile")):
         for row in printed()[table]:
             extended = _extended(row["size"], row["method"], row["window"])
             for at, cell in zip(printed()["eval_windows"], row["ppl"], strict=True):
                 if cell is not None:
-                    yield _perplexity(TITLES[task], task, cell, eval_window=at, **extended)
+                    yield record(TITLES[task], task, "perplexity", cell, eval_window=at, **extended)
 
 
-def _perplexities_by_steps() -> Iterator[Record]:
-    """7B, PI, PG-19, at the extended window itself."""
-    table = printed()["table3_steps"]
-    for row in table["rows"]:
-        for steps, cell in zip(table["steps"], row["ppl"], strict=True):
-            extended = _extended("7B", "pi", row["window"], steps)
-            yield _perplexity("Table 3", "pg19", cell, eval_window=row["window"], **extended)
-
-
-def _passkeys() -> Iterator[Record]:
-    table = printed()["table4_passkey_kmax"]
-    for row in table["rows"]:
-        for steps, longest in zip(table["steps"], row["kmax"], strict=True):
-            if longest is not None:
-                extended = _extended(row["size"], row["method"], row["window"], steps)
-                yield record("Table 4", "passkey", "k_max", longest, eval_window=row["window"], **extended)
+def _by_steps() -> Iterator[Record]:
+    """Tables 3 and 4, at the extended window itself."""
+    of_metrics = {"perplexity": ("pg19", "table3_steps", "ppl"), "k_max": ("passkey", "table4_passkey_kmax", "kmax")}
+    for metric, (task, table, name) in of_metrics.items():
+        for row in printed()[table]["rows"]:
+            for steps, cell in zip(printed()[table]["steps"], row[name], strict=True):
+                if cell is not None:
+                    extended = _extended(row["size"], row["method"], row["window"], steps)
+                    yield record(BY_STEPS[metric], task, metric, cell, eval_window=row["window"], **extended)
 
 
 def _accuracies() -> Iterator[Record]:
     """As shares of one."""
     table, original = printed()["table5_benchmarks"], printed()["paper"]["original_window"]
     for row in table["rows"]:
-        settings = None if row["data"] in ("none", "pile") else {TUNING_TEXT: row["data"]}
-        extended = _extended(row["size"], "none" if row["data"] == "none" else "pi", row["window"])
+        given = _extended(row["size"], "none" if row["data"] == "none" else "pi", row["window"])
+        given["settings"] = None if row["data"] in ("none", "pile") else {TUNING_TEXT: row["data"]}
         for task, percent in zip(table["tasks"], row["accuracy"], strict=True):
-            share = percent / 100
-            yield record("Table 5", task, "accuracy", share, eval_window=original, settings=settings, **extended)
+            yield record("Table 5", task, "accuracy", percent / 100, eval_window=original, **given)
 
 
 def _summaries() -> Iterator[Record]:

@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -24,9 +23,7 @@ MEASUREMENT = (
     "experiment", "rung", "model", "base_tokens", "method", "factor", "window", "steps", "task", "settings",
     "eval_window", "stride", "protocol", "seed",
 )  # fmt: skip
-OPTIONAL = {"at": None, "settings": None, "base_tokens": None}  # rows written before these fields lack them
 BY_BASE_TOKENS = "base_tokens"  # the experiment that compares bases by the tokens they have seen
-NUMBERED = re.compile(r"_\d+(_|$)")  # a number that a metric's name holds
 
 
 @dataclass(frozen=True)
@@ -68,19 +65,6 @@ class Record:
     base_tokens: int | None = None  # tokens that the base has seen, where bases are compared by them
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
-    def __post_init__(self) -> None:
-        """Refuse a record whose names hold values that have a field of their own; older versions wrote such rows.
-
-        Raises:
-            UsageError: for the first such name.
-        """
-        if NUMBERED.search(self.metric):
-            raise UsageError(f"metric '{self.metric}' holds a number, which the field at is for")
-        if "@" in self.task:
-            raise UsageError(f"task '{self.task}' holds settings, which the field settings is for")
-        if self.experiment == BY_BASE_TOKENS and self.base_tokens is None:
-            raise UsageError(f"model '{self.model}' has no base_tokens, by which this experiment compares bases")
-
     @property
     def document(self) -> str:
         """Id of the document, in a record of a single one."""
@@ -121,7 +105,7 @@ def read(path: Path) -> list[Record]:
     # Not splitlines: an id may hold one of Unicode's other line ends.
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], start=1):
         try:
-            record = Record(**lines.parsed(line, hints, OPTIONAL))
+            record = Record(**lines.parsed(line, hints))
             first, value = known.setdefault(record.identity, (number, record.value))
             if value != record.value:
                 raise ValueError(f"line {first} has another value of the same number")
@@ -140,10 +124,7 @@ def merge(path: Path, new: list[Record]) -> int:
     """Put new records into a file, each in the place of an older measurement of the same number.
 
     Rows of the same measurement under another signature go as well, even if the new one does not repeat them, such as
-    distances of another grid.
-
-    Returns:
-        How many rows of another signature were replaced or removed.
+    distances of another grid. How many these were is returned.
     """
     coming = {record.identity: record for record in new}
     signatures = {record.measurement: record.signature for record in new}
@@ -163,13 +144,7 @@ def merge(path: Path, new: list[Record]) -> int:
 @cache
 def versions() -> dict[str, str]:
     """Versions of the libraries that compute numbers."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {name: version(name) for name in LIBRARIES}
 
 
 @cache

@@ -44,11 +44,7 @@ def pooled(records: Iterable[Record]) -> list[Record]:
 
 
 def products(seeds: Sequence[tuple[Sequence[Losses], Sequence[Losses]]], same_tokens: bool = True) -> Effect | None:
-    """`comparison.products` of every seed as one ratio; the same sides in every seed.
-
-    Returns:
-        None if a seed has no common document.
-    """
+    """`comparison.products` of every seed as one ratio; None if a seed has no common document."""
     ratios = [comparison.products(over, under, same_tokens) for over, under in seeds]
     if not ratios or None in ratios:
         return None
@@ -60,18 +56,15 @@ def products(seeds: Sequence[tuple[Sequence[Losses], Sequence[Losses]]], same_to
         return whole
     logarithms = [math.log(one.value) for one in ratios if one is not None]
     value = float(np.mean(logarithms))
-    documents = (value - math.log(whole.value / whole.low), value + math.log(whole.high / whole.value))
-    low, high = _widened(value, documents, half_width(logarithms))
-    return replace(whole, value=math.exp(value), low=math.exp(low), high=math.exp(high))
+    documents = Estimate(value, value - math.log(whole.value / whole.low), value + math.log(whole.high / whole.value))
+    found = documents.widened(half_width(logarithms)).mapped(math.exp)
+    return replace(whole, value=found.value, low=found.low, high=found.high)
 
 
 def of_one_seed(effect: Effect) -> Effect:
     """A ratio that rests on one seed of tuning, its interval widened by the known spread of seeds."""
-    if effect.low is None or effect.high is None:
-        return effect
-    within = math.log(effect.low), math.log(effect.high)
-    low, high = _widened(math.log(effect.value), within, NORMAL * KNOWN_SPREAD)
-    return replace(effect, low=math.exp(low), high=math.exp(high))
+    found = effect.mapped(math.log).widened(NORMAL * KNOWN_SPREAD).mapped(math.exp)
+    return replace(effect, low=found.low, high=found.high)
 
 
 def over_base(rows: Sequence[Record], item: Extension, window: int) -> Effect | None:
@@ -107,17 +100,12 @@ def over_base_by_block(rows: Sequence[Record], item: Extension) -> dict[select.B
     for block, record in select.by_block(rows, item).items():
         if block not in base:
             continue
-        effect = comparison.paired(*(comparison.in_block(rows, one, block) for one in (item, item.untouched)))
+        both = (comparison.stretch(rows, one, {block[0]}).documents for one in (item, item.untouched))
+        effect = comparison.paired(*both)
         if effect is None:
             effect = Effect(record.value / base[block].value, documents=record.n_documents or 0)
         found[block] = of_one_seed(effect) if item.steps else effect
     return found
-
-
-def _widened(value: float, within: tuple[float, float], half: float) -> tuple[float, float]:
-    """The interval `within` about a value, with an independent half-width added to each side, as squares."""
-    low, high = within
-    return value - math.hypot(value - low, half), value + math.hypot(high - value, half)
 
 
 def _mean(rows: Sequence[Record]) -> Record:
@@ -137,22 +125,17 @@ def _mean_rate(rows: Sequence[Record]) -> Estimate:
     """A rate; its interval covers seeds and trials, those of all seeds counted together."""
     rates, counts = [row.value for row in rows], [row.n_documents or 0 for row in rows]
     hits = round(sum(rate * count for rate, count in zip(rates, counts, strict=True)))
-    trials = wilson(hits, sum(counts))
-    value = float(np.mean(rates))
-    low, high = _widened(value, (trials.low or 0.0, trials.high or 0.0), half_width(rates))
-    return Estimate(value, max(0.0, low), min(1.0, high))
+    found = replace(wilson(hits, sum(counts)), value=float(np.mean(rates))).widened(half_width(rates))
+    return found.mapped(lambda share: min(1.0, max(0.0, share)))
 
 
 def _mean_value(rows: Sequence[Record]) -> Estimate:
     """Any number but a rate; its interval covers seeds and the mean interval of a seed, if every seed has one."""
     to, back = (math.log, math.exp) if rows[0].metric in LOGARITHMIC else (float, float)
     values = [to(row.value) for row in rows]
-    value = float(np.mean(values))
     ends = [(to(row.ci_low), to(row.ci_high)) for row in rows if row.ci_low is not None and row.ci_high is not None]
-    if len(ends) < len(rows):
-        return Estimate(back(value))
-    low, high = (float(np.mean(side)) for side in zip(*ends, strict=True))
-    return Estimate(value, *_widened(value, (low, high), half_width(values))).mapped(back)
+    interval = (float(np.mean(side)) for side in zip(*ends, strict=True)) if len(ends) == len(rows) else ()
+    return Estimate(float(np.mean(values)), *interval).widened(half_width(values)).mapped(back)
 
 
 def _retrieved(longest: Record, successes: Sequence[Record]) -> Record:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 from position_interpolation.evidence.extensions import PAPERS, Extension, extension_of, ordered
@@ -181,12 +181,7 @@ def find(
 def asked(records: Sequence[Record]) -> list[tuple[Extension, int]]:
     """Every extension in the paper's order, with each length of its passkey prompts."""
     pairs = {(extension_of(record), record.eval_window) for record in records}
-    return [
-        (extension, window)
-        for extension in ordered(records)
-        for window in windows(records)
-        if (extension, window) in pairs
-    ]
+    return [pair for pair in product(ordered(records), windows(records)) if pair in pairs]
 
 
 def windows(records: Iterable[Record]) -> list[int]:

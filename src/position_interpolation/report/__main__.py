@@ -18,15 +18,11 @@ def main(results: Path) -> None:
     found, faults = folders.found(results), list[str]()
     if not found:
         raise UsageError(f"no records in {results}: expected <experiment>/<rung>/{ROWS} below it")
-    rendered: list[Path] = []
     for folder in found:
         with folders.named(folder, faults):
             pages.save(folder)
-            rendered.append(folder)
-    place = pages.render_index(results)
-    for folder in rendered:
-        print(folder / "README.md")
-    print(place)
+            print(folder / "README.md")
+    print(pages.render_index(results))
     if faults:
         raise UsageError(f"{len(faults)} of {len(found)} folders were not rendered: {'; '.join(faults)}")
 

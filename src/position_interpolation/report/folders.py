@@ -1,6 +1,5 @@
 """Results folders. One that is damaged is named, and keeps no other from its page."""
 
-import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,8 +19,9 @@ def readable(folders: Iterable[Path], faults: list[str]) -> dict[Path, list[Reco
     records = {}
     for folder in folders:
         with named(folder, faults):
-            records[folder] = read(folder / ROWS)
-    return {folder: rows for folder, rows in records.items() if rows}
+            if rows := read(folder / ROWS):
+                records[folder] = rows
+    return records
 
 
 @contextmanager
@@ -37,9 +37,3 @@ def named(folder: Path, faults: list[str]) -> Iterator[None]:
         place = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__}: {error}, {Path(place.filename).name}:{place.lineno}"
         faults.append(f"{folder} cannot be rendered ({what}): report it with its {ROWS}")
-
-
-def tell(faults: Iterable[str]) -> None:
-    """Print what was left out, and why."""
-    for fault in faults:
-        print(f"note: left out of the pages: {fault}", file=sys.stderr)

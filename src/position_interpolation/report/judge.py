@@ -14,21 +14,20 @@ from position_interpolation.comparisons.steps import claims as steps
 from position_interpolation.comparisons.sweeps import claims as sweeps
 from position_interpolation.evidence import paper
 from position_interpolation.evidence.evidence import EXPERIMENTS, Evidence
-from position_interpolation.evidence.judging import Case, Claim, Outcome, Verdict, claims, outcome, weakest
+from position_interpolation.evidence.judging import Case, Claim, Outcome, Verdict, claims, outcome
 from position_interpolation.evidence.records import Record
 from position_interpolation.report import folders
 from position_interpolation.tasks.registry import modules
 from position_interpolation.tasks.theory import claims as theory
 
 PAPER = paper.RUNG
-OPPOSITES = {"holds", "does not hold"}
-# Each verdict as the predicate of a sentence about a claim.
-SAID: dict[Verdict, str] = {
-    "holds": "holds",
-    "does not hold": "does not hold",
-    "no difference": "shows no difference",
-    "within noise": "is within noise",
-    "not measured": "is not measured",
+# Each verdict as the predicate of a sentence about one claim, and about several; in the order of the ledger's counts.
+SAID: dict[Verdict, tuple[str, str]] = {
+    "holds": ("holds", "hold"),
+    "does not hold": ("does not hold", "do not hold"),
+    "no difference": ("shows no difference", "show no difference"),
+    "within noise": ("is within noise", "are within noise"),
+    "not measured": ("is not measured", "are not measured"),
 }
 COMPARISONS: dict[str, ModuleType] = {"steps": steps, "sweeps": sweeps, "base_tokens": base_tokens}
 
@@ -40,14 +39,6 @@ class Entry:
     claim: Claim
     outcomes: dict[str, Outcome]
 
-    @property
-    def opposed(self) -> list[str]:
-        """Rungs whose verdict is the reverse of that of the paper's own tables."""
-        if PAPER not in self.outcomes:
-            return []
-        printed = self.outcomes[PAPER].verdict
-        return [name for name, found in self.outcomes.items() if {printed, found.verdict} == OPPOSITES]
-
 
 @dataclass(frozen=True)
 class Seen:
@@ -56,15 +47,15 @@ class Seen:
     claim: Claim
     outcome: Outcome
     printed: Outcome | None
-    here: tuple[Case, ...]
+    here: Outcome
 
     @property
     def numbers(self) -> str:
         """The weakest case here; the one that decides, if another experiment's is worse; and what the paper prints."""
-        shown, decides = weakest(self.here), self.outcome.worst
+        shown, decides = self.here.worst, self.outcome.worst
         if shown is None or shown.effect is None or decides is None or decides.effect is None:
             return ""
-        more = f", the weakest of {len(self.here)} cases here" if len(self.here) > 1 else ""
+        more = f", the weakest of {self.here.cases} cases here" if self.here.cases > 1 else ""
         detail = f" ({shown.effect.detail})" if shown.effect.detail else ""
         told = [f"{shown.name}: {shown.shown}, needed {shown.needed}{detail}{more}."]
         if decides.verdict != shown.verdict:
@@ -77,20 +68,17 @@ class Seen:
 @cache
 def papers() -> Evidence:
     """The paper's tables, and its formulas with its own constants."""
-    return Evidence("paper's own numbers", [*paper.records(), *theory.formulas()], printed=True)
+    return Evidence([*paper.records(), *theory.formulas()], printed=True)
 
 
 def judge(records: Mapping[str, Sequence[Record]]) -> list[Entry]:
     """Every claim against the paper and each rung, given all records by rung."""
-    known: dict[tuple[str, tuple[str, ...]], Evidence] = {}
+    evidence = cache(lambda rung, experiments: Evidence(records[rung], experiments))
     entries = []
     for claim in claims():
         outcomes = {} if claim.ours else {PAPER: judged(claim, papers())}
-        for rung, rows in records.items():
-            key = (rung, claim.experiments or EXPERIMENTS)
-            if key not in known:
-                known[key] = Evidence(rung, rows, key[1])
-            outcomes[rung] = judged(claim, known[key])
+        for rung in records:
+            outcomes[rung] = judged(claim, evidence(rung, claim.experiments or EXPERIMENTS))
         entries.append(Entry(claim, outcomes))
     return entries
 
@@ -120,13 +108,13 @@ def on_page(records: Sequence[Record], entries: Sequence[Entry], rung: str) -> l
     """The claims whose evidence on a rung are, at least in part, the records of a page."""
     experiments, found = {record.experiment for record in records}, []
     for entry in entries:
-        outcome = entry.outcomes[rung]
-        here = [case for case in outcome.measured if case.effect and not experiments.isdisjoint(case.effect.sources)]
+        cases = entry.outcomes[rung].measured
+        here = tuple(case for case in cases if case.effect and not experiments.isdisjoint(case.effect.sources))
         if here:
-            found.append(Seen(entry.claim, outcome, entry.outcomes.get(PAPER), tuple(here)))
+            found.append(Seen(entry.claim, entry.outcomes[rung], entry.outcomes.get(PAPER), Outcome(here, ())))
     return found
 
 
 def _sentence(case: Case) -> str:
     """`holds (7B, pg19: the base at 8192 against 2048: 139 times)`."""
-    return f"{SAID[case.verdict]} ({case.name}: {case.shown})"
+    return f"{SAID[case.verdict][0]} ({case.name}: {case.shown})"

@@ -1,37 +1,16 @@
 """results/claims.md: every claim, and what the paper's tables and each rung's records say about it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 from position_interpolation.display.formats import markdown_lines
 from position_interpolation.evidence.evidence import EXPERIMENTS
-from position_interpolation.evidence.judging import Outcome, Verdict
-from position_interpolation.report.judge import PAPER, SAID, Entry, papers
+from position_interpolation.evidence.judging import Outcome
+from position_interpolation.report.judge import PAPER, SAID, Entry
 
 SHOWN = ("tiny", "smollm2")  # rungs with a column even before anything is measured
-MANY: dict[Verdict, str] = {  # of several claims; in the order of the ledger's counts
-    "holds": "hold",
-    "does not hold": "do not hold",
-    "no difference": "show no difference",
-    "within noise": "are within noise",
-    "not measured": "are not measured",
-}
-SUBJECTS = {
-    "perplexity": "Perplexity by evaluation window (Tables 1 and 2)",
-    "steps": "Perplexity by steps of tuning (Table 3)",
-    "passkey": "Passkey retrieval (Table 4)",
-    "benchmarks": "Benchmarks at the original window (Table 5)",
-    "govreport": "Summaries of long reports (Table 6)",
-    "theory": "Theory (section 2, appendix A, Figures 2 and 5)",
-    "tables": "Ours: beside the paper's tables",
-    "quickstart": "Ours: the quick start, which tunes for 100 steps and reads another text",
-    "plain_text": "Ours: tuning text that asks for no keys, as the paper's",
-    "positions": "Ours: perplexity by position inside one long text",
-    "heads": "Ours: the bounds at other head dimensions, and on real heads",
-    "base_tokens": "Ours: bases that were stopped early",
-    "sweeps": "Ours: what the paper leaves open about tuning",
-}
+HEADINGS = {PAPER: "Paper's own numbers"}  # of the columns that are no rung
 INTRODUCTION = """\
 # What the paper claims, and what holds
 
@@ -70,100 +49,88 @@ def render(entries: Sequence[Entry]) -> str:
     """The page as markdown; a rung in `SHOWN` that has no records is shown as not measured."""
     measured = {name for entry in entries for name, found in entry.outcomes.items() if found.measured}
     rungs = [*SHOWN, *sorted(measured - {PAPER, *SHOWN})]
-    titles = {PAPER: papers().title, **{name: name for name in rungs}}
     ledger = [Entry(entry.claim, _columns(entry, rungs)) for entry in entries]
     theirs, ours = ([entry for entry in ledger if entry.claim.ours == own] for own in (False, True))
-    parts = [INTRODUCTION, _counts(theirs, titles), LEGEND, _summary("## At a glance", theirs, titles)]
-    parts += [_opposed(theirs, titles), _summary("## What this project asks beyond the paper", ours, titles)]
+    parts = [INTRODUCTION, _counts(theirs), LEGEND, _summary("## At a glance", theirs)]
+    parts += [*_opposed(theirs), _summary("## What this project asks beyond the paper", ours)]
     for subject, found in groupby(ledger, key=lambda entry: entry.claim.subject):
-        parts.append(f"## {SUBJECTS[subject]}\n")
-        parts += [_details(entry, titles) for entry in found]
-    parts.append(SOURCES)
-    return "\n".join(part for part in parts if part)
+        parts += [f"## {subject}\n", *map(_details, found)]
+    return "\n".join([*parts, SOURCES])
 
 
 def _columns(entry: Entry, rungs: Sequence[str]) -> dict[str, Outcome]:
+    """What each column of the ledger shows: the paper, unless the claim is ours, and every rung."""
     shown = [*([] if entry.claim.ours else [PAPER]), *rungs]
-    return {name: entry.outcomes.get(name, Outcome((), ())) for name in shown}
+    return {HEADINGS.get(name, name): entry.outcomes.get(name, Outcome((), ())) for name in shown}
 
 
-def _counts(ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
+def _counts(ledger: Sequence[Entry]) -> str:
     """How many claims came out how, one line per column of the ledger."""
     lines = []
-    for name, title in titles.items():
-        verdicts = Counter(entry.outcomes[name].verdict for entry in ledger)
-        counts = {verdict: verdicts[verdict] for verdict in MANY if verdicts[verdict]}
-        counted = ", ".join(f"{count} {(SAID if count == 1 else MANY)[verdict]}" for verdict, count in counts.items())
-        part = sum(bool(entry.outcomes[name].measured and entry.outcomes[name].missing) for entry in ledger)
+    for heading in ledger[0].outcomes:
+        found = [entry.outcomes[heading] for entry in ledger]
+        verdicts = Counter(one.verdict for one in found)
+        counts = [(verdicts[verdict], said) for verdict, said in SAID.items() if verdicts[verdict]]
+        counted = ", ".join(f"{count} {one if count == 1 else several}" for count, (one, several) in counts)
+        part = sum(bool(one.measured and one.missing) for one in found)
         partly = f" ({part} of the verdicts rest on part of what the claim speaks of.)" if part else ""
-        lines.append(f"- {_heading(name, title)}: of {len(ledger)} claims, {counted}.{partly}")
-    return "\n".join(lines) + "\n"
+        lines.append(f"- {heading}: of {len(ledger)} claims, {counted}.{partly}\n")
+    return "".join(lines)
 
 
-def _summary(heading: str, ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
+def _summary(title: str, ledger: Sequence[Entry]) -> str:
     """A table of verdicts: one row per claim, one column per evidence."""
-    if not ledger:
-        return ""
     places = [] if ledger[0].claim.ours else ["Where it stands"]
     rows = [
-        [
-            f"[{entry.claim.statement}](#{entry.claim.id})",
-            *(entry.claim.where for _ in places),
-            *map(_verdict, entry.outcomes.values()),
-        ]
+        [_link(entry), *(entry.claim.where for _ in places), *map(_verdict, entry.outcomes.values())]
         for entry in ledger
     ]
-    columns = (_heading(name, titles[name]) for name in ledger[0].outcomes)
-    return f"{heading}\n\n" + _table(["Claim", *places, *columns], rows)
+    return f"{title}\n\n" + _table(["Claim", *places, *ledger[0].outcomes], rows)
 
 
-def _opposed(ledger: Sequence[Entry], titles: Mapping[str, str]) -> str:
+def _opposed(ledger: Sequence[Entry]) -> list[str]:
     """Where a rung says the reverse of the paper's own numbers."""
     lines = []
     for entry in ledger:
-        for name in entry.opposed:
-            ours, printed = entry.outcomes[name], entry.outcomes[PAPER]
-            lines.append(
-                f"- [{entry.claim.statement}](#{entry.claim.id}) On {titles[name]} it **{ours.verdict}** "
-                f"({_deciding(ours)}), by the {titles[PAPER]} it **{printed.verdict}** ({_deciding(printed)})."
-            )
-    if not lines:
-        return ""
-    return "## Where a rung says the reverse of the paper's own numbers\n\n" + "\n".join(lines) + "\n"
+        printed, *_ = entry.outcomes.values()
+        for heading, ours in entry.outcomes.items():
+            if {ours.verdict, printed.verdict} == {"holds", "does not hold"}:
+                lines.append(
+                    f"- {_link(entry)} On {heading} it **{ours.verdict}** ({_deciding(ours)}), "
+                    f"by the paper's own numbers it **{printed.verdict}** ({_deciding(printed)}).\n"
+                )
+    return ["## Where a rung says the reverse of the paper's own numbers\n\n" + "".join(lines)] if lines else []
 
 
-def _details(entry: Entry, titles: Mapping[str, str]) -> str:
+def _details(entry: Entry) -> str:
     """What one claim needs, and the case that decides it, for each evidence."""
-    claim = entry.claim
-    rows = [
-        [_heading(name, titles[name]), _verdict(found), *_case(found), _cases(found)]
-        for name, found in entry.outcomes.items()
-    ]
+    claim, outcomes = entry.claim, entry.outcomes.items()
     header = ["Evidence", "Verdict", "Deciding case", "Effect", "Needed", "Numbers", "From", "Cases measured"]
-    remarks = [
-        f"{_heading(name, titles[name])}: {remark}\n"
-        for name, remark in claim.remarks.items()
-        if name in entry.outcomes and entry.outcomes[name].measured
-    ]
+    rows = [[heading, _verdict(found), *_case(found)] for heading, found in outcomes]
+    remarks = {HEADINGS.get(name, name): remark for name, remark in claim.remarks.items()}
     return "\n".join(
         [
             f'### <a id="{claim.id}"></a>{claim.statement}\n',
             *([] if claim.ours else [f"*Stands in:* {claim.where}.\n"]),
             f"*Would have to be seen:* {claim.needed}\n",
             _table(header, rows),
-            *remarks,
-            *_every_case(entry, titles),
+            *(
+                f"{heading}: {remarks[heading]}\n"
+                for heading, found in outcomes
+                if found.measured and heading in remarks
+            ),
+            *_every_case(entry),
         ]
     )
 
 
-def _every_case(entry: Entry, titles: Mapping[str, str]) -> list[str]:
+def _every_case(entry: Entry) -> list[str]:
     """All measured cases, folded away, if some evidence has more than the one that decides."""
     if all(len(found.measured) < 2 for found in entry.outcomes.values()):
         return []
     rows = [
-        [_heading(name, titles[name]), case.name, case.verdict, case.shown, case.needed, case.effect.detail]
-        for name, found in entry.outcomes.items()
+        [heading, case.name, case.verdict, case.shown, case.needed, case.effect.detail]
+        for heading, found in entry.outcomes.items()
         for case in found.measured
         if case.effect is not None
     ]
@@ -172,14 +139,12 @@ def _every_case(entry: Entry, titles: Mapping[str, str]) -> list[str]:
 
 
 def _case(found: Outcome) -> list[str]:
-    if found.worst is None or found.worst.effect is None:
-        return [""] * 5
-    effect = found.worst.effect
-    return [found.worst.name, found.worst.shown, found.worst.needed, effect.detail, ", ".join(effect.sources)]
-
-
-def _cases(found: Outcome) -> str:
-    return f"{len(found.measured)} of {found.cases}" if found.measured else "none"
+    """The case that decides, and how many were measured."""
+    worst = found.worst
+    if worst is None or worst.effect is None:
+        return ["", "", "", "", "", "none"]
+    sources, measured = ", ".join(worst.effect.sources), f"{len(found.measured)} of {found.cases}"
+    return [worst.name, worst.shown, worst.needed, worst.effect.detail, sources, measured]
 
 
 def _deciding(found: Outcome) -> str:
@@ -193,8 +158,8 @@ def _verdict(found: Outcome) -> str:
     return f"**{found.verdict}**" + (f" ({len(found.measured)} of {found.cases})" if found.missing else "")
 
 
-def _heading(name: str, title: str) -> str:
-    return title[0].upper() + title[1:] if name == PAPER else title
+def _link(entry: Entry) -> str:
+    return f"[{entry.claim.statement}](#{entry.claim.id})"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

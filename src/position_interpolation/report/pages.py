@@ -1,5 +1,6 @@
 """The page of a results folder, and the page over all of them. No model runs: every number is in rows.jsonl."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,10 +16,20 @@ from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import CONF, EXPERIMENTS
 from position_interpolation.text.corpora import FILES
 
-PAPER = "[Position Interpolation](https://arxiv.org/abs/2306.15595) (arXiv:2306.15595v2)"
 UNNAMED = "single"  # runs outside any experiment: they have a page, but no place on the overview
 FIRST = "quickstart"
 LEDGER = "claims.md"
+INTRODUCTION = f"""\
+# Results
+
+Ours beside the paper's: [Position Interpolation](https://arxiv.org/abs/2306.15595) (arXiv:2306.15595v2). \
+Each number is a line of a `rows.jsonl`, or a mean over lines that differ in their seed; \
+`python -m position_interpolation task=report experiment_name=<name>` renders a page from it. \
+What the numbers say about each claim of the paper: [the ledger of claims]({LEDGER}). \
+Verdicts here are the ledger's, over all experiments of a rung; \
+behind each stands the weakest case of the experiment itself.
+"""
+EMPTY = "Nothing yet: run `python -m position_interpolation experiment=quickstart`.\n"
 NOTE = """\
 A claim is listed here if records of this page are part of its evidence, with the verdict that it has on the ledger,
 over all experiments of this rung. Behind it stands the weakest case that rests on this page's records; if one of
@@ -29,10 +40,7 @@ little was measured to tell.
 
 
 def render(folder: Path) -> list[Path]:
-    """Write every table, figure and the page that the rows of a results folder allow.
-
-    Returns:
-        What was written, the page last.
+    """Write every table, figure and the page that the rows of a results folder allow; the page is returned last.
 
     Raises:
         UsageError: the folder has no records.
@@ -76,28 +84,20 @@ def render_index(results: Path) -> Path:
     contents, entries = [], []
     for folder, rows in records.items():
         with folders.named(folder, faults):
-            shown, found = sections(rows), judge.on_page(rows, judged, folder.name)
-            if shown:
+            found = judge.on_page(rows, judged, folder.name)
+            if shown := sections(rows):
                 relative = folder.relative_to(results).as_posix()
                 entries.append(_entry(folder, relative, rows, shown[0], found))
                 contents.append(f"[{title(rows)}]({relative}/README.md)")
                 files.write_text(folder / "README.md", page(rows, shown, found))
-    folders.tell(faults)
-    contents += [
-        f"[{path.parent.name}]({path.parent.name}/README.md)" for path in sorted(results.glob("benchmark*/README.md"))
-    ]
-    parts = [
-        f"# Results\n\nOurs beside the paper's: {PAPER}. Each number is a line of a `rows.jsonl`, or a mean "
-        "over lines that differ in their seed; "
-        "`python -m position_interpolation task=report experiment_name=<name>` renders a page from it. What the "
-        f"numbers say about each claim of the paper: [the ledger of claims]({LEDGER}). Verdicts here are the ledger's, "
-        "over all experiments of a rung; behind each stands the weakest case of the experiment itself.\n"
-    ]
-    empty = "Nothing yet: run `python -m position_interpolation experiment=quickstart`.\n"
-    parts += [" · ".join(contents) + "\n", *entries] if entries else [empty]
+    for fault in faults:
+        print(f"note: left out of the pages: {fault}", file=sys.stderr)
+    others = (path.parent.name for path in sorted(results.glob("benchmark*/README.md")))
+    contents += [f"[{name}]({name}/README.md)" for name in others]
+    listed = [" · ".join(contents) + "\n", *entries] if entries else [EMPTY]
     files.write_text(results / LEDGER, ledger.render(judged))
     place = results / "README.md"
-    files.write_text(place, "\n".join(parts))
+    files.write_text(place, "\n".join([INTRODUCTION, *listed]))
     return place
 
 
@@ -115,18 +115,11 @@ def title(records: Sequence[Record]) -> str:
 
 def page(records: Sequence[Record], parts: Sequence[Section], found: Sequence[Seen]) -> str:
     """The page of one results folder, with its tables and figures, and the claims that rest on its records."""
-    text = [
-        f"# {title(records)}\n",
-        _command(records),
-        "## What holds\n\n" + _claims(records, found),
-        *(_section(part) for part in parts),
-        "## Where the numbers come from\n",
-        "\n".join([*provenance.sources(records), *provenance.conditions(records)]) + "\n",
-        f"Every record: [{ROWS}]({ROWS}).\n",
-    ]
-    different = provenance.deviations(records)
-    if different:
-        text += ["## What differs from the paper\n", "\n".join(different) + "\n"]
+    text = [f"# {title(records)}\n", _command(records), "## What holds\n", _claims(records, found)]
+    text += [*map(_section, parts), "## Where the numbers come from\n"]
+    text += [*provenance.sources(records), *provenance.conditions(records), f"\nEvery record: [{ROWS}]({ROWS}).\n"]
+    if different := provenance.deviations(records):
+        text += ["## What differs from the paper\n", *different, ""]
     return "\n".join(text)
 
 
@@ -166,24 +159,19 @@ def _bullet(item: Seen, results: str = "") -> str:
 
 
 def _section(part: Section) -> str:
-    pictures = [f"[![{part.title}]({stem}.png)]({stem}.pdf)\n" for stem, _ in part.drawings]
+    text = [f"## {part.title}\n", *(f"[![{part.title}]({stem}.png)]({stem}.pdf)\n" for stem, _ in part.drawings)]
     written = ", ".join(f"[{suffix}]({part.stem}.{suffix})" for suffix in ("csv", "md", "tex"))
-    folded = [
-        f"<details><summary>The same, {how}</summary>\n\n{formats.to_markdown(table)}\n</details>\n"
-        for how, table in part.more
-    ]
-    body = [f"## {part.title}\n", *pictures, formats.to_markdown(part.table), f"This table as {written}.\n"]
-    return "\n".join([*body, *folded])
+    text += [formats.to_markdown(part.table), f"This table as {written}.\n"]
+    for how, table in part.more:
+        text += [f"<details><summary>The same, {how}</summary>\n\n{formats.to_markdown(table)}\n</details>\n"]
+    return "\n".join(text)
 
 
 def _entry(folder: Path, relative: str, records: Sequence[Record], part: Section, found: Sequence[Seen]) -> str:
     """One experiment on the overview."""
-    pictures = [
-        f"[![{part.title}]({relative}/{stem}.png)]({relative}/README.md)\n"
-        for stem, _ in part.drawings
-        if (folder / f"{stem}.png").is_file()
-    ]
-    listed = [] if trial(records) or not found else ["\n".join(_bullet(item) for item in found) + "\n"]
+    stems = [stem for stem, _ in part.drawings if (folder / f"{stem}.png").is_file()]
+    pictures = [f"[![{part.title}]({relative}/{stem}.png)]({relative}/README.md)\n" for stem in stems]
+    listed = [] if trial(records) or not found else [*map(_bullet, found), ""]
     links = f"[The whole page]({relative}/README.md) · [every record]({relative}/{ROWS})\n"
     return "\n".join([f"## {title(records)}\n", *pictures, formats.to_markdown(part.table), *listed, links])
 

@@ -34,15 +34,16 @@ def sources(records: Sequence[Record]) -> list[str]:
     lines = []
     hidden = (*select.OF_ONE_DOCUMENT, select.TRAINING_LOSS)
     measured = (one for one in records if one.metric not in hidden and one.task not in ("theory", "rotation"))
-    for (name, source, sha256), rows in _by_text(measured).items():
-        text = f"**{name}**, source `{source}`, sha256 `{(sha256 or 'none')[:16]}`"
+    for (title, source, sha256), rows in _by_text(measured).items():
+        text = f"**{title}**, source `{source}`, sha256 `{(sha256 or 'none')[:16]}`"
         largest = max(rows, key=lambda record: (record.n_documents or 0, record.n_tokens or 0))
-        text += f": {counted(largest)}"
-        text += f", {plural(tokens, 'token')}" if (tokens := _tokens(largest, rows)) else ""
-        protocols = _unique(record.protocol for record in rows)
-        text += f"; protocol {', '.join(protocols)}" if protocols else ""
-        strides = _unique(record.stride for record in rows)
-        text += f"; stride {', '.join(strides)}" if strides else ""
+        tokens = largest.n_tokens or 0
+        if largest.metric == select.BLOCK_PERPLEXITY:  # blocks of one forward add up, protocols of one text do not
+            tokens = sum(row.n_tokens or 0 for row in rows if row.signature == largest.signature)
+        text += f": {counted(largest)}" + (f", {plural(tokens, 'token')}" if tokens else "")
+        for name in ("protocol", "stride"):
+            values = _unique(getattr(record, name) for record in rows)
+            text += f"; {name} {', '.join(values)}" if values else ""
         lines.append(f"- {text}.{_ids(largest)}")
     return [*lines, *_tuning(records)]
 
@@ -67,35 +68,24 @@ def _tuning(records: Sequence[Record]) -> list[str]:
     return lines
 
 
-def _tokens(largest: Record, rows: Sequence[Record]) -> int:
-    """Tokens behind the largest measurement: blocks of one forward add up, protocols of one text do not."""
-    if largest.metric != select.BLOCK_PERPLEXITY:
-        return largest.n_tokens or 0
-    return sum(row.n_tokens or 0 for row in rows if row.signature == largest.signature)
-
-
 def conditions(records: Sequence[Record]) -> list[str]:
     """Code, libraries, machines, seeds and weights behind the numbers, one markdown line each."""
     versions = _unique(", ".join(f"{name} {number}" for name, number in record.versions.items()) for record in records)
-    weights = _unique(
-        f"{item.base}, {item.label}: `{(record.weights_sha256 or 'none')[:16]}`"
-        for record in sorted(records, key=_rank)
-        if (item := extension_of(record)) is not None
-    )
+    known = [(item, record.weights_sha256) for record in records if (item := extension_of(record)) is not None]
+    ranked = sorted(known, key=lambda pair: pair[0].rank)
+    weights = _unique(f"{item.base}, {item.label}: `{(sha256 or 'none')[:16]}`" for item, sha256 in ranked)
     spent = sum({record.signature: record.seconds for record in records}.values())
+    duration = "less than a second" if spent < 1 else f"{thousands(spent)} seconds"
     lines = {
         "Code": ", ".join(_unique(record.commit for record in records)) or "outside a checkout",
         "Libraries": "; ".join(versions),
         "Machine": "; ".join(_unique(f"{record.device}, {record.dtype}" for record in records)),
         "Seeds": ", ".join(_unique(record.seed for record in records)),
-        "Measured in": f"{_duration(spent)}, without tuning and what earlier jobs left on disk",
+        "Measured in": f"{duration}, without tuning and what earlier jobs left on disk",
     }
-    listed = [f"- {name}: {value}." for name, value in lines.items()]
-    return [*listed, *(["- Weights evaluated (sha256): " + "; ".join(weights) + "."] if weights else [])]
-
-
-def _duration(seconds: float) -> str:
-    return "less than a second" if seconds < 1 else f"{thousands(seconds)} seconds"
+    if weights:
+        lines["Weights evaluated (sha256)"] = "; ".join(weights)
+    return [f"- {name}: {value}." for name, value in lines.items()]
 
 
 def deviations(records: Sequence[Record]) -> list[str]:
@@ -122,7 +112,8 @@ def _models(records: Sequence[Record]) -> Iterator[str]:
 
 def _texts(records: Sequence[Record]) -> Iterator[str]:
     """Other texts than the paper's, or fewer."""
-    for task, source, count in _unique_texts(records):
+    read = (row for row in records if row.metric == "perplexity")
+    for task, source, count in dict.fromkeys((row.task, str(row.data["source"]), row.n_documents or 0) for row in read):
         if (source, task) in STAND_INS:
             yield f"Text: {STAND_INS[source, task]}."
         if task in DOCUMENTS and count != DOCUMENTS[task]:
@@ -167,21 +158,12 @@ def _beyond(records: Sequence[Record]) -> Iterator[str]:
 
 
 def _by_text(records: Iterable[Record]) -> dict[tuple[str, str, str | None], list[Record]]:
+    """Records by name, source and fingerprint of what was read."""
     texts: dict[tuple[str, str, str | None], list[Record]] = {}
     for record in records:
-        data = record.data
-        texts.setdefault((data["name"], data["source"], data.get("sha256")), []).append(record)
+        key = (record.data["name"], record.data["source"], record.data.get("sha256"))
+        texts.setdefault(key, []).append(record)
     return texts
-
-
-def _unique_texts(records: Iterable[Record]) -> list[tuple[str, str, int]]:
-    """(task, source, documents) of every text that perplexity was measured on."""
-    found = {
-        (record.task, str(record.data.get("source")), record.n_documents or 0): None
-        for record in records
-        if record.metric == "perplexity"
-    }
-    return list(found)
 
 
 def _ids(record: Record) -> str:
@@ -198,8 +180,3 @@ def _ids(record: Record) -> str:
 def _unique(values: Iterable[object]) -> list[str]:
     """Distinct values as text, in order of first appearance, without None."""
     return list(dict.fromkeys(str(value) for value in values if value is not None))
-
-
-def _rank(record: Record) -> tuple[object, ...]:
-    extension = extension_of(record)
-    return () if extension is None else extension.rank

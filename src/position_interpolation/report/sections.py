@@ -44,9 +44,8 @@ def sections(records: Sequence[Record]) -> list[Section]:
 
 def _title(section: Section, among: Sequence[Section]) -> str:
     """The heading, and what tells this section from others of the same heading, such as those of two texts."""
-    facts = _facts(section)
-    others = [_facts(other) for other in among if other.title == section.title]
-    own = [fact for place, fact in enumerate(facts) if any(other[place] != fact for other in others)]
+    alike = [_facts(other) for other in among if other.title == section.title]
+    own = [fact for fact, of_all in zip(_facts(section), zip(*alike, strict=True), strict=True) if len(set(of_all)) > 1]
     return ", ".join([section.title, *own])
 
 

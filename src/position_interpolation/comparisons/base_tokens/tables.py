@@ -1,33 +1,22 @@
 """Extensions of bases that were stopped early: perplexity and k_max by the tokens that the base has seen."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 
 from position_interpolation.display.tables import Column, Table, each, fill, method_name
-from position_interpolation.evidence import select
-from position_interpolation.evidence.extensions import Extension, base_name, extension_of, ordered
+from position_interpolation.evidence import comparison, select
+from position_interpolation.evidence.comparison import Effect
+from position_interpolation.evidence.extensions import Extension, extension_of, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.words import perplexity_text, whole
+from position_interpolation.evidence.seeds import averaged
+from position_interpolation.evidence.words import perplexity_text, plural, whole
 from position_interpolation.tasks.passkey import rules
 
 
-@dataclass(frozen=True, order=True)
-class Base:
-    """A base that was stopped on its way."""
-
-    tokens: int  # seen in training
-    model: str
-
-    @property
-    def name(self) -> str:
-        """What readers call it."""
-        return base_name(self.model, self.tokens)
-
-
-def bases(rows: Sequence[Record]) -> list[Base]:
-    """The stopped bases by ascending tokens."""
-    return sorted({Base(row.base_tokens, row.model) for row in rows if row.base_tokens is not None})
+def bases(rows: Sequence[Record]) -> list[Extension]:
+    """The bases that were stopped on their way, by ascending tokens."""
+    return sorted({item.untouched for item in ordered(rows)}, key=lambda base: (base.base_tokens or 0, base.model))
 
 
 def treatments(rows: Sequence[Record]) -> list[Extension]:
@@ -36,9 +25,9 @@ def treatments(rows: Sequence[Record]) -> list[Extension]:
     return list(dict.fromkeys(replace(item, model="", base_tokens=None) for item in ranked))
 
 
-def extension(base: Base, treatment: Extension) -> Extension:
+def extension(base: Extension, treatment: Extension) -> Extension:
     """The treatment of one base."""
-    return replace(treatment, model=base.model, base_tokens=base.tokens)
+    return replace(treatment, model=base.model, base_tokens=base.base_tokens)
 
 
 def compared_window(rows: Sequence[Record]) -> int:
@@ -62,6 +51,38 @@ def by_seed(rows: Sequence[Record], item: Extension, metric: str, window: int) -
     }
 
 
+def pairs(rows: Sequence[Record]) -> Iterator[tuple[Extension, Extension]]:
+    """Each treatment by PI with the extrapolation of the same window and steps; untuned PI with the base itself."""
+    known = treatments(rows)
+    bases = [item for item in known if item.method == "none"]
+    for ours in (item for item in known if item.method == "pi"):
+        others = [replace(ours, method="extrapolation")] if ours.steps else bases
+        yield from ((ours, other) for other in others if other in known)
+
+
+def ratio(rows: Sequence[Record], base: Extension, ours: Extension, other: Extension) -> Effect | None:
+    """Ratio of the perplexities of two treatments at the window of the first; None if no seed has both.
+
+    Documents are paired, their losses averaged over the seeds. The interval is widened to take in every single seed.
+    """
+    both = []
+    for seed in seeds(rows):
+        own = [record for record in rows if record.seed == seed]
+        sides = [comparison.document_losses(own, extension(base, item), ours.window) for item in (ours, other)]
+        both += [sides] if all(sides) else []
+    if not both:
+        return None
+    found = comparison.paired(*map(averaged, zip(*both, strict=True)))
+    if found is None:
+        return None
+    alone = [one.value for sides in both if (one := comparison.paired(*sides)) is not None]
+    wins = f"ahead under {sum(value < 1 for value in alone)} of {plural(len(alone), 'seed')}"
+    found = replace(found, sources=(rows[0].experiment,), detail=f"{wins}, {plural(found.documents, 'document')}")
+    if found.low is None or found.high is None:
+        return found
+    return replace(found, low=min(found.low, *alone), high=max(found.high, *alone))
+
+
 def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Table:
     """One row per base and treatment, one column per seed, for one metric, `perplexity` or `k_max`.
 
@@ -70,17 +91,18 @@ def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Tab
     window = compared_window(rows)
     every = product(bases(rows), treatments(rows))
     found = {row: numbers for row in every if (numbers := by_seed(rows, extension(*row), metric, window))}
-    show = perplexity_text if metric == "perplexity" else whole
+    show, unit, judged = perplexity_text, "document", ""
+    what = "Perplexity, protocol token, at a window of"
+    if metric == "k_max":
+        show, unit, judged = whole, "trial", f" {rules.SENTENCES[str(rows[0].protocol)]}"
+        what = "k_max in tokens, in prompts of"
     columns = (
-        Column("Base", lambda base, _: base.name),
-        Column("Base tokens", lambda base, _: base.tokens),
+        Column("Base", lambda base, _: base.base),
+        Column("Base tokens", lambda base, _: base.base_tokens),
         Column("Method", lambda *row: method_name(extension(*row))),
         Column("Steps", lambda _, treatment: treatment.steps),
         *each(seeds(rows), "seed {}".format, lambda seed, *row: found[row].get(seed), show, measured=True),
     )
-    what = "k_max in tokens, in prompts of" if metric == "k_max" else "Perplexity, protocol token, at a window of"
-    unit = "trial" if metric == "k_max" else "document"
-    judged = f" {rules.SENTENCES[str(rows[0].protocol)]}" if metric == "k_max" else ""
     caption = (
         f"{what} {window} by the training tokens of the base, {select.counted(rows, unit)}.{judged} "
         "A seed decides the order of the tuning text; untuned rows do not depend on it, passkey prompts do. "

@@ -1,45 +1,80 @@
 """Methods compared, the paper's among them: what each costs at L, what it brings at L', and whether it finds keys."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
-from position_interpolation.comparisons.rivals.measured import compared
-from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, fill
-from position_interpolation.evidence import select
+from position_interpolation.display.tables import EXTENSION, Column, Table, fill
+from position_interpolation.evidence import seeds, select
 from position_interpolation.evidence.comparison import Effect
-from position_interpolation.evidence.extensions import extension_of
+from position_interpolation.evidence.extensions import Extension, extension_of, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text, rate_text
 from position_interpolation.tasks.passkey import rules
 
 RULE = "key"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """An extension, or a base, compared at a window L'."""
+
+    extension: Extension
+    reach: int  # L' in tokens; for a base, the L' of the extensions beside it
+    rows: Sequence[Record]  # perplexities of every seed, those of the base among them
+    shown: Sequence[Record]  # the same with seeds pooled
+    keys: Sequence[Record]  # passkey retrieval by one rule, seeds pooled
+
+    @property
+    def base_window(self) -> int:
+        """L in tokens."""
+        return self.extension.base_window
+
+    def perplexity(self, window: int) -> Record | None:
+        """At L or L'."""
+        return select.find(self.shown, self.extension, "perplexity", window, "token")
+
+    def ratio(self, window: int) -> Effect | None:
+        """Perplexity at L or L' over that of the base at L, paired by document and over all seeds of tuning."""
+        return seeds.over_base(self.rows, self.extension, window)
+
+    def passkey(self, metric: str) -> Record | None:
+        """Success or k_max in prompts of L'."""
+        return select.find(self.keys, self.extension, metric, self.reach)
+
+
 NAMED = (
     Column("Model", lambda one, *_: one.extension.base),
     Column("Window L'", lambda one, *_: one.reach),
     *(Column(column.name, lambda one, *_, of=column.of: of(one.extension)) for column in EXTENSION[2:]),
 )
+_measured = partial(Column, measured=True, optional=True)
 NUMBERS = (
-    Column("at L", lambda one, *_: one.perplexity(one.base_window), perplexity_text, measured=True, optional=True),
+    _measured("at L", lambda one, *_: one.perplexity(one.base_window), perplexity_text),
     Column("at L'", lambda one, *_: one.perplexity(one.reach), perplexity_text, measured=True),
-    Column(
-        "at L / base at L",
-        lambda one, *_: _ratio(one.ratio(one.base_window)),
-        "{:.3f}".format,
-        measured=True,
-        optional=True,
-    ),
-    Column(
-        "at L' / base at L", lambda one, *_: _ratio(one.ratio(one.reach)), "{:.3f}".format, measured=True, optional=True
-    ),
-    Column("Keys found", lambda one, *_: one.passkey("success"), rate_text, measured=True, optional=True),
-    Column("k_max", lambda one, *_: one.passkey("k_max"), measured=True, optional=True),
+    _measured("at L / base at L", lambda one, *_: one.ratio(one.base_window), "{:.3f}".format),
+    _measured("at L' / base at L", lambda one, *_: one.ratio(one.reach), "{:.3f}".format),
+    _measured("Keys found", lambda one, *_: one.passkey("success"), rate_text),
+    _measured("k_max", lambda one, *_: one.passkey("k_max")),
 )
 
 
-def rivals_table(rows: Sequence[Record], keys: Sequence[Record]) -> Table:
-    """One row per extension and window L': perplexity at L and L', both against the base at L, keys found, k_max.
+def compared(rows: Sequence[Record], keys: Sequence[Record]) -> list[Compared]:
+    """Every extension at its own L', ascending; the base and what was tuned at L stand at each of these L'.
 
-    `rows` are one group of `select.perplexities`, `keys` passkey retrieval by rule `key`, both of every seed.
+    `rows` are one group of `select.perplexities`, `keys` passkey retrieval by one rule, both of every seed.
     """
+    shown, found, known = seeds.pooled(rows), seeds.pooled(keys), ordered(rows)
+    return [
+        Compared(item, reach, rows, shown, found)
+        for reach in sorted({item.window for item in known if item.factor > 1})
+        for item in known
+        if item.factor == 1 or item.window == reach
+    ]
+
+
+def rivals_table(rows: Sequence[Record], keys: Sequence[Record]) -> Table:
+    """One row per extension and window L', from the records that `compared` takes, the keys by rule `key`."""
     return fill(compared(rows, keys), (*NAMED, *NUMBERS), caption(rows, keys))
 
 
@@ -56,7 +91,3 @@ def caption(rows: Sequence[Record], keys: Sequence[Record]) -> str:
     if trials:
         said += f" Keys: of {select.counted(trials, 'trial')} in prompts of L'. {rules.SENTENCES[RULE]}"
     return said
-
-
-def _ratio(effect: Effect | None) -> Cell:
-    return Cell() if effect is None else Cell(effect.value, effect.low, effect.high, effect.documents)

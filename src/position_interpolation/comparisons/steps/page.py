@@ -1,26 +1,34 @@
-"""What a page shows of tuning steps."""
+"""What a page shows of tuning steps: perplexity, k_max and training loss against the steps of an extension's tuning."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from position_interpolation.comparisons.steps import figures, tables
+from matplotlib.figure import Figure
+
+from position_interpolation.comparisons.steps import tables
+from position_interpolation.display import drawing
 from position_interpolation.display.section import Section
-from position_interpolation.evidence import extensions, select
+from position_interpolation.evidence import extensions, paper, seeds, select
+from position_interpolation.evidence.comparison import Effect, exact, recorded
+from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.words import plural
 from position_interpolation.tasks.passkey import rules
 from position_interpolation.tasks.tuning_curve import page
+
+Lines = dict[Extension, dict[int, Effect]]  # numbers by steps; a family is named by its longest tuned extension
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
     """Tables 3 and 4, wherever an extension was measured after three or more step counts."""
     for group, rows in select.perplexities(records).items():
         if extensions.families(rows):
-            draw = partial(figures.perplexity_steps_figure, rows)
             title = f"Perplexity by tuning steps: {group.task}, {group.source} text"
-            yield Section(title, rows, "steps", tables.perplexity_steps_table(rows), (("perplexity_steps", draw),))
+            drawings = (("perplexity_steps", partial(perplexity_steps_figure, rows)),) if ratios(rows) else ()
+            yield Section(title, rows, "steps", tables.perplexity_steps_table(rows), drawings)
     for group, rows in rules.passkeys(records).items():
         if group.task == "passkey" and extensions.families(rows):
-            draw = partial(figures.passkey_steps_figure, rows, str(group.rule))
+            draw = partial(passkey_steps_figure, rows, str(group.rule))
             table = tables.passkey_steps_table(rows, str(group.rule))
             title = f"Passkey retrieval by tuning steps, rule {group.rule}"
             yield Section(title, rows, "passkey_steps", table, (("k_max_steps", draw),))
@@ -29,5 +37,108 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
 def tuning_curves(records: Sequence[Record]) -> Iterator[Section]:
     """Training losses against steps."""
     for rows in page.curves(records).values():
-        draw = partial(figures.curves_figure, rows)
+        draw = partial(curves_figure, rows)
         yield Section("Tuning curves", rows, "tuning", page.curves_table(rows), (("tuning", draw),))
+
+
+def ratios(rows: Sequence[Record]) -> Lines:
+    """Perplexity at the extension's own window over the base's at L; nothing where the base was not measured."""
+    found: Lines = {}
+    for family in extensions.families(rows):
+        for item in family:
+            if (effect := seeds.over_base(rows, item, item.window)) is not None:
+                found.setdefault(family[-1], {})[item.steps] = effect
+    return found
+
+
+@drawing.styled
+def perplexity_steps_figure(rows: Sequence[Record]) -> Figure:
+    """Perplexity at the extension's own window over the base's at L, against steps (Table 3); below, the paper's.
+
+    The axes span what is tuned; the untuned values, where the lines start, stand in the titles. The rows are one group
+    of `select.perplexities` in which `ratios` finds some.
+    """
+    ours = ratios(rows)
+    printed = {last: _printed_ratios(last, rows[0].task) for last in ours}
+    named = {f"{next(iter(ours)).base}, {rows[0].task}": ours, "The paper: LLaMA 7B, Table 3": printed}
+    known = {title: lines for title, lines in named.items() if any(lines.values())}
+    figure, panels = drawing.panels(*[1.7] * len(known))
+    called = {last: last.short_label for last in ours}
+    for axes, (title, lines) in zip(panels, known.items(), strict=True):
+        for last, curve in lines.items():
+            drawing.line(axes, curve, last, called)
+        tuned = [effect for curve in lines.values() for steps, effect in curve.items() if steps]
+        drawing.ratio_axis(axes, tuned, "1: the base at L")
+        starts = [f"{curve[0].value:.3g} ({called[last]})" for last, curve in lines.items() if 0 in curve]
+        axes.set_title("\n".join([title, *([f"untuned: {', '.join(starts)}"] if starts else [])]))
+    panels[-1].set_xlabel("tuning steps")
+    effects = [effect for curve in ours.values() for effect in curve.values()]
+    documents = select.counted(rows, "document")
+    side = "perplexity at L' / the base's at L"
+    return drawing.finish(figure, f"{documents}, protocol token; {drawing.spread(effects, drawing.paired(ours))}", side)
+
+
+@drawing.styled
+def passkey_steps_figure(rows: Sequence[Record], rule: str) -> Figure:
+    """k_max as a share of the extension's own window, against steps (Table 4); below, the paper's.
+
+    The rows are one group of `rules.passkeys`, judged by `rule`, in which `extensions.families` finds some.
+    """
+    families = extensions.families(rows)
+    called = {family[-1]: family[-1].short_label for family in families}
+    printed = {last: _printed_shares(last) for last in called}
+    titles = [families[0][0].base, *(["The paper: LLaMA 7B, Table 4"] if any(printed.values()) else [])]
+    figure, panels = drawing.panels(*[1.7] * len(titles))
+    panels[0].margins(x=0.08)  # room for lines that are moved apart
+    for last, family in zip(called, families, strict=True):
+        found = [(item.steps, select.find(rows, item, "k_max", item.window)) for item in family]
+        shares = {steps: recorded(one).scaled(1 / last.window) for steps, one in found if one is not None}
+        for axes, curve in zip(panels, (shares, printed[last]), strict=False):
+            drawing.line(axes, curve, last, called)
+    for axes, title in zip(panels, titles, strict=True):
+        axes.set(title=title, xlim=panels[0].get_xlim(), ylim=(-0.05, 1.05))
+        axes.yaxis.set_major_formatter(drawing.percent)
+    panels[-1].set_xlabel("tuning steps")
+    trials = select.trials([row for row in rows if row.metric == "success" and row.at is not None])
+    return drawing.finish(
+        figure,
+        f"{trials} at each distance, rule {rule}; bars: 95 %, over the rates that the trials leave possible",
+        side="k_max / own window L'",
+    )
+
+
+@drawing.styled
+def curves_figure(rows: Sequence[Record]) -> Figure:
+    """Training loss against step, one line per extension, of one group of `tuning_curve.page.curves`."""
+    several = len({extension.model for extension in ordered(rows)}) > 1
+    called = {item: item.short_label + (f" ({item.model})" if several else "") for item in ordered(rows)}
+    figure, (axes,) = drawing.panels(2.1)
+    for extension in called:
+        curve = select.along(rows, extension, select.TRAINING_LOSS)
+        drawing.line(axes, curve, extension, called, markevery=(0, max(1, len(curve) // 8)))
+    axes.set(xlabel="tuning steps", ylabel="training loss (nats a token)")
+    tokens = plural(max(record.n_tokens or 0 for record in rows), "token")
+    return drawing.finish(
+        figure, f"each point the mean over the steps since the last; up to {tokens} of {rows[0].data.get('name')}"
+    )
+
+
+def _printed_ratios(last: Extension, task: str) -> dict[int, Effect]:
+    """Table 3's perplexities over that of the paper's base."""
+    base = paper.beside(last.untouched, task, "perplexity", last.base_window)
+    if base is None:
+        return {}
+    return {steps: exact(one / base.value, base.experiment) for steps, one in _printed(last, task, "perplexity")}
+
+
+def _printed_shares(last: Extension) -> dict[int, Effect]:
+    """Table 4's k_max over the paper's window, up to as many steps as ours."""
+    window = paper.window(last.window, last.base_window)
+    points = _printed(last, "passkey", "k_max")
+    return {steps: exact(longest / window, "Table 4") for steps, longest in points if steps <= last.steps}
+
+
+def _printed(extension: Extension, task: str, metric: str) -> list[tuple[int, float]]:
+    """(steps, number) pairs of Table 3 or 4."""
+    found = ((count, tables.printed_after(count, extension, task, metric)) for count in paper.step_counts())
+    return [(count, number.value) for count, number in found if number is not None]

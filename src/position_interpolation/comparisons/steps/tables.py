@@ -20,7 +20,7 @@ def perplexity_steps_table(rows: Sequence[Record]) -> Table:
         f"Perplexity on {select.text(rows)} at each extension's own window after so many tuning steps, protocol "
         f"token. {OVER_DOCUMENTS} Paper: Table 3, LLaMA 7B."
     )
-    return _by_steps(rows, (rows[0].task, "perplexity", "token"), perplexity_text, caption)
+    return _by_steps(rows, "perplexity", "token", perplexity_text, caption)
 
 
 def passkey_steps_table(rows: Sequence[Record], rule: str) -> Table:
@@ -33,20 +33,17 @@ def passkey_steps_table(rows: Sequence[Record], rule: str) -> Table:
         f"{rules.SENTENCES[rule]} In brackets the "
         "95 % interval over the rates that the trials leave possible. Paper: Table 4, at the same multiples of L."
     )
-    return _by_steps(rows, ("passkey", "k_max", rule), whole, caption)
+    return _by_steps(rows, "k_max", rule, whole, caption)
 
 
-def _by_steps(
-    rows: Sequence[Record], number: tuple[str, str, str], show: Callable[[float], str], caption: str
-) -> Table:
+def _by_steps(rows: Sequence[Record], metric: str, protocol: str, show: Callable[[float], str], caption: str) -> Table:
     """One row per family; the paper's columns are the step counts at which it prints a number for any of them."""
-    task, metric, protocol = number
 
     def ours(count: int, last: Extension) -> Record | None:
         return select.find(rows, replace(last, steps=count), metric, last.window, protocol)
 
     def theirs(count: int, last: Extension) -> Record | None:
-        return printed_after(count, last, task, metric)
+        return printed_after(count, last, rows[0].task, metric)
 
     families = extensions.families(rows)
     taken = sorted({extension.steps for family in families for extension in family})

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from position_interpolation.comparisons.sweeps import tables
-from position_interpolation.comparisons.sweeps.tables import Setting, rate, under
-from position_interpolation.evidence import comparison, select
+from position_interpolation.evidence import select
 from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.judging import ALIKE, Bar, Case, percent
@@ -29,29 +28,22 @@ def choices(evidence: Evidence, most: float) -> Iterator[Case]:
 
 def _best(rows: Sequence[Record], family: Sequence[Extension]) -> Iterator[Case]:
     """The best rate against the second, after the largest number of steps that two rates have."""
+    rates = tables.by_rate(rows)
     for item in reversed(family):
-        measured = {setting: tables.at_own_window(rows, item, setting) for setting in tables.by_rate(rows)}
-        values = {setting: record.value for setting, record in measured.items() if record is not None}
+        measured = {rate: tables.at_own_window(rows, item, setting) for rate, setting in rates.items()}
+        values = {rate: record.value for rate, record in measured.items() if record is not None}
         if len(values) < 2:
             continue
-        first, second, *_ = sorted(values, key=lambda setting: values[setting])
-        found = comparison.paired(
-            comparison.document_losses(under(rows, first), item, item.window),
-            comparison.document_losses(under(rows, second), item, item.window),
-        )
+        first, second, *_ = sorted(values, key=lambda rate: values[rate])
+        found = tables.against(rows, item, rates[first], rates[second])
         if found is not None:
             pair = f"{values[first]:,.2f} against {values[second]:,.2f}"
-            detail = f"{pair} at {item.window}, {plural(found.documents, 'document')}{_edge(rows, first)}"
+            edge = "; the best is at the edge of what was tried" if first in (min(rates), max(rates)) else ""
+            detail = f"{pair} at {item.window}, {plural(found.documents, 'document')}{edge}"
             found = replace(found, sources=(rows[0].experiment,), detail=detail)
-        name = f"{tables.family_label(family)} after {item.steps} steps: {rate(first):g} against {rate(second):g}"
+        name = f"{item.base}, {item.short_label} after {item.steps} steps: {first:g} against {second:g}"
         yield Case(name, found, Bar("below", 1.0, ALIKE), percent)
         return
-
-
-def _edge(rows: Sequence[Record], best: Setting) -> str:
-    """A warning if the best rate is the lowest or highest tried."""
-    tried = tables.by_rate(rows)
-    return "; the best is at the edge of what was tried" if best in (tried[0], tried[-1]) else ""
 
 
 def _choices(rows: Sequence[Record], item: Extension, most: float) -> Iterator[Case]:
@@ -59,7 +51,7 @@ def _choices(rows: Sequence[Record], item: Extension, most: float) -> Iterator[C
     for setting in others:
         changed = [(key, value) for key, value in setting if dict(first).get(key) != value]
         if len(changed) == 1:
-            found, (key, value) = tables.against_first(rows, item, setting), changed[0]
+            found, (key, value) = tables.against(rows, item, setting, first), changed[0]
             if found is not None:
                 detail = f"{plural(found.documents, 'document')}, ours: {tables.setting_text(first)}"
                 found = replace(found, sources=(rows[0].experiment,), detail=detail)

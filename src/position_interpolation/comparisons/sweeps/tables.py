@@ -1,18 +1,22 @@
-"""Settings compared: a table of a sweep over learning rates, and one of choices that the paper leaves open."""
+"""Settings compared: tables of learning rates, of settings of methods, and of choices that the paper leaves open."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from typing import Any
 
+from position_interpolation.comparisons.rivals.tables import NAMED, NUMBERS, Compared, caption, compared
 from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, each, fill
 from position_interpolation.evidence import comparison, select
-from position_interpolation.evidence.extensions import Extension, extension_of, ordered
+from position_interpolation.evidence.comparison import Effect
+from position_interpolation.evidence.extensions import Extension, by_steps, extension_of, ordered
 from position_interpolation.evidence.lines import RATE
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import OVER_DOCUMENTS, perplexity_text
 
+OF_METHODS = "method."
 Setting = tuple[tuple[str, Any], ...]  # (key of the configuration, value) pairs
 
 
@@ -31,28 +35,39 @@ def under(rows: Sequence[Record], setting: Setting) -> list[Record]:
     return [record for record in rows if setting_of(record) == setting]
 
 
+def under_extension(rows: Sequence[Record], extension: Extension) -> list[Record]:
+    """The records of one extension."""
+    return [record for record in rows if extension_of(record) == extension]
+
+
+def key_text(key: str) -> str:
+    """A key of the configuration for readers, without its group."""
+    return key.rpartition(".")[2].replace("_", " ")
+
+
+def setting_text(setting: Setting) -> str:
+    """`schedule constant, clip 1.0`."""
+    return ", ".join(f"{key_text(key)} {value}" for key, value in setting)
+
+
 def is_sweep(rows: Sequence[Record]) -> bool:
     """Whether these records compare learning rates and nothing else, some of them at an extension's own window L'."""
     return all([key for key, _ in setting] == [RATE] for setting in settings_of(rows)) and bool(swept(rows))
 
 
-def by_rate(rows: Sequence[Record]) -> list[Setting]:
-    """The settings of a sweep by ascending rate."""
-    return sorted(settings_of(rows), key=rate)
+def is_grid(rows: Sequence[Record]) -> bool:
+    """Whether these records compare settings of methods and nothing else."""
+    return all(key.startswith(OF_METHODS) for setting in settings_of(rows) for key, _ in setting)
 
 
-def rate(setting: Setting) -> float:
-    """The learning rate of a sweep's setting."""
-    return float(dict(setting)[RATE])
+def by_rate(rows: Sequence[Record]) -> dict[float, Setting]:
+    """The settings of a sweep by ascending learning rate."""
+    return dict(sorted((float(dict(setting)[RATE]), setting) for setting in settings_of(rows)))
 
 
 def swept(rows: Sequence[Record]) -> list[list[Extension]]:
     """Families of extensions that differ in their steps alone, steps ascending; only those measured at their own L'."""
-    found: dict[Extension, list[Extension]] = {}
-    for item in ordered(rows):
-        if select.find(rows, item, "perplexity", item.window, "token") is not None:
-            found.setdefault(item.untuned, []).append(item)
-    return list(found.values())
+    return by_steps(item for item in ordered(rows) if select.find(rows, item, "perplexity", item.window, "token"))
 
 
 def at_own_window(rows: Sequence[Record], extension: Extension, setting: Setting) -> Record | None:
@@ -65,22 +80,19 @@ def sweep_table(rows: Sequence[Record]) -> Table:
 
     The rows are one group of `select.compared` for which `is_sweep` holds.
     """
-    families = swept(rows)
+    families, rates = swept(rows), by_rate(rows)
+
+    def found(steps: int, last: Extension, rate: float) -> Record | None:
+        return at_own_window(rows, replace(last, steps=steps), rates[rate])
+
     counts = sorted({item.steps for family in families for item in family})
     columns = (
         *EXTENSION[:3],
-        Column("Learning rate", lambda _, setting: f"{rate(setting):g}"),
-        *each(
-            counts,
-            "{} steps".format,
-            lambda count, last, setting: at_own_window(rows, replace(last, steps=count), setting),
-            perplexity_text,
-            measured=True,
-        ),
+        Column("Learning rate", lambda _, rate: f"{rate:g}"),
+        *each(counts, "{} steps".format, found, perplexity_text, measured=True),
     )
-    lasts = [family[-1] for family in families]
-    caption = _caption(rows, "at the extension's own window L', by learning rate")
-    return fill(product(lasts, by_rate(rows)), columns, caption)
+    lines = product((family[-1] for family in families), rates)
+    return fill(lines, columns, _caption(rows, "at the extension's own window L', by learning rate"))
 
 
 def choices_table(rows: Sequence[Record]) -> Table:
@@ -88,16 +100,14 @@ def choices_table(rows: Sequence[Record]) -> Table:
 
     The rows are one group of `select.compared`.
     """
+
+    def found(window: int, item: Extension, setting: Setting) -> Record | None:
+        return select.find(under(rows, setting), item, "perplexity", window, "token")
+
     columns = (
         *EXTENSION,
         Column("Setting", lambda _, setting: setting_text(setting)),
-        *each(
-            select.windows(rows),
-            str,
-            lambda window, item, setting: select.find(under(rows, setting), item, "perplexity", window, "token"),
-            perplexity_text,
-            measured=True,
-        ),
+        *each(select.windows(rows), str, found, perplexity_text, measured=True),
         Column("Change at L'", partial(_change, rows), "{:+.2f} %".format, measured=True),
     )
     caption = _caption(rows, "by evaluation window, under each setting")
@@ -106,45 +116,73 @@ def choices_table(rows: Sequence[Record]) -> Table:
     return fill(lines, columns, caption)
 
 
-def under_extension(rows: Sequence[Record], extension: Extension) -> list[Record]:
-    """The records of one extension."""
-    return [record for record in rows if extension_of(record) == extension]
+def against(rows: Sequence[Record], extension: Extension, setting: Setting, other: Setting) -> Effect | None:
+    """Perplexity at L' under a setting over that under another, paired by document."""
+    losses = (comparison.document_losses(under(rows, one), extension, extension.window) for one in (setting, other))
+    return comparison.paired(*losses)
 
 
-def against_first(rows: Sequence[Record], extension: Extension, setting: Setting) -> comparison.Effect | None:
-    """Perplexity at L' under a setting over that under the first; None for the first itself, or if nothing pairs."""
+def _change(rows: Sequence[Record], extension: Extension, setting: Setting) -> Cell:
+    """`against` the first setting, in per cent; blank for the first itself."""
     first = settings_of(under_extension(rows, extension))[0]
-    if setting == first:
-        return None
-    ours, other = (
-        comparison.document_losses(under(rows, one), extension, extension.window) for one in (setting, first)
-    )
-    return comparison.paired(ours, other)
-
-
-def setting_text(setting: Setting) -> str:
-    """`schedule constant, clip 1.0`."""
-    return ", ".join(f"{key_text(key)} {value}" for key, value in setting)
-
-
-def key_text(key: str) -> str:
-    """A key of the configuration for readers, without its group."""
-    return key.rpartition(".")[2].replace("_", " ")
-
-
-def family_label(family: Sequence[Extension]) -> str:
-    """What an extension is called whatever its steps."""
-    return f"{family[-1].base}, {family[-1].short_label}"
+    ratio = None if setting == first else against(rows, extension, setting, first)
+    if ratio is None:
+        return Cell()
+    change = ratio.mapped(lambda value: 100 * (value - 1))
+    return Cell(change.value, change.low, change.high)
 
 
 def _caption(rows: Sequence[Record], what: str) -> str:
     return f"Perplexity on {select.text(rows)} {what}; protocol token. {OVER_DOCUMENTS}"
 
 
-def _change(rows: Sequence[Record], extension: Extension, setting: Setting) -> Cell:
-    """`against_first` in per cent."""
-    ratio = against_first(rows, extension, setting)
-    if ratio is None:
-        return Cell()
-    change = ratio.mapped(lambda value: 100 * (value - 1))
-    return Cell(change.value, change.low, change.high)
+@dataclass(frozen=True)
+class Grid:
+    """Extensions under settings of their methods; the base, if it was measured, has no setting."""
+
+    rows: Sequence[Record]  # one group of `select.compared`
+    keys: Sequence[Record]  # passkey retrieval by one rule, under the same settings
+
+    @property
+    def names(self) -> list[str]:
+        """The keys of the configuration that vary, in the order in which the experiment names them."""
+        return [key for key, _ in settings_of(self.rows)[0]]
+
+    @property
+    def lines(self) -> list[tuple[Compared, Setting]]:
+        """Every extension at its L' under each of its settings."""
+        base = [row for row in self.rows if row.method == "none"]  # beside every setting, for the ratios
+        found = []
+        for one in compared(self.rows, self.keys):
+            for setting in settings_of(under_extension(self.rows, one.extension)):
+                rows, shown, keys = (under(records, setting) for records in (self.rows, one.shown, self.keys))
+                found.append((replace(one, rows=[*rows, *base], shown=shown, keys=keys), setting))
+        return found
+
+    def values(self, name: str) -> list[float]:
+        """The numbers that a key takes, ascending."""
+        return sorted({value for setting in settings_of(self.rows) if (value := number(setting, name)) is not None})
+
+
+def number(setting: Setting, name: str) -> float | None:
+    """The number that a key is set to; None if it is not set, or not to a number."""
+    value = dict(setting).get(name)
+    return value if isinstance(value, int | float) else None
+
+
+def grid_table(grid: Grid) -> Table:
+    """One row per extension and setting; for a search the best comes first."""
+
+    def perplexity(line: tuple[Compared, Setting]) -> float:
+        found = line[0].perplexity(line[0].reach)
+        return math.inf if found is None else found.value
+
+    def value(name: str, _: Compared, setting: Setting) -> Any:
+        return dict(setting).get(name)
+
+    columns = (*NAMED, *each(grid.names, lambda name: key_text(name).capitalize(), value, "{:g}".format), *NUMBERS)
+    lines, said = grid.lines, caption(grid.rows, grid.keys)
+    if not any(grid.values(name) for name in grid.names):  # a search over lists of numbers, which have no order
+        lines.sort(key=perplexity)
+        said += f" The lowest at L' first; {', '.join(f'{name}=[...]' for name in grid.names)} takes a row's numbers."
+    return fill(lines, columns, said)

@@ -159,7 +159,7 @@ def printed_perplexity(reading: Wanted) -> float:
 
 @cache
 def _paper() -> Evidence:
-    return Evidence("", paper.records(), printed=True)
+    return Evidence(paper.records(), printed=True)
 
 
 def _reading(asked: Asked, model: str, task: str, factor: int) -> Wanted:
