@@ -113,7 +113,7 @@ class TestVerdicts:
 class TestFigures:
     def test_perplexity_against_steps_beside_the_paper(self) -> None:
         rows = perplexities(STEPS)
-        ours, theirs = steps_figures.perplexity_steps_figure(rows).axes
+        ours, theirs = steps_figures.ratio_steps_figure(rows).axes
         line = ours.lines[0]
         assert list(line.get_xdata()) == [0, 200, 400]
         (base,) = (
@@ -128,9 +128,13 @@ class TestFigures:
         assert "untuned: 2.24 (PI x4)" in theirs.get_title(loc="left")
         assert line.get_ydata()[0] > ours.get_ylim()[1], "the untuned would hide what the tuned differ by"
 
-    def test_without_a_base_there_is_a_table_and_no_figure_of_ratios(self) -> None:
-        first, *_ = sections([row for row in perplexities(STEPS) if row.method == "pi"])
-        assert (first.stem, first.drawings) == ("steps", ())
+    def test_without_a_base_perplexity_itself_is_drawn(self) -> None:
+        rows = [row for row in perplexities(STEPS) if row.method == "pi"]
+        first, *_ = sections(rows)
+        ((_, draw),) = first.drawings
+        (axes,) = draw().axes
+        measured = [cell.value for cell in steps_tables.perplexity_steps_table(rows).rows[0][3:6]]
+        assert list(axes.lines[0].get_ydata()) == measured
 
     def test_k_max_is_a_share_of_the_window_beside_the_papers_to_the_same_steps(self) -> None:
         ours, theirs = steps_figures.passkey_steps_figure(passkeys(RETRIEVED), "key").axes

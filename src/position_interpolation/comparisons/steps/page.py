@@ -24,8 +24,8 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
     for group, rows in select.perplexities(records).items():
         if extensions.families(rows):
             title = f"Perplexity by tuning steps: {group.task}, {group.source} text"
-            drawings = (("perplexity_steps", partial(perplexity_steps_figure, rows)),) if ratios(rows) else ()
-            yield Section(title, rows, "steps", tables.perplexity_steps_table(rows), drawings)
+            draw = partial(ratio_steps_figure if ratios(rows) else perplexity_steps_figure, rows)
+            yield Section(title, rows, "steps", tables.perplexity_steps_table(rows), (("perplexity_steps", draw),))
     for group, rows in rules.passkeys(records).items():
         if group.task == "passkey" and extensions.families(rows):
             draw = partial(passkey_steps_figure, rows, str(group.rule))
@@ -52,7 +52,7 @@ def ratios(rows: Sequence[Record]) -> Lines:
 
 
 @drawing.styled
-def perplexity_steps_figure(rows: Sequence[Record]) -> Figure:
+def ratio_steps_figure(rows: Sequence[Record]) -> Figure:
     """Perplexity at the extension's own window over the base's at L, against steps (Table 3); below, the paper's.
 
     The axes span what is tuned; the untuned values, where the lines start, stand in the titles. The rows are one group
@@ -79,6 +79,20 @@ def perplexity_steps_figure(rows: Sequence[Record]) -> Figure:
 
 
 @drawing.styled
+def perplexity_steps_figure(rows: Sequence[Record]) -> Figure:
+    """Perplexity at the extension's own window against steps, for rows without a base at L to divide by."""
+    figure, (axes,) = drawing.panels(1.9)
+    families = extensions.families(rows)
+    called = {family[-1]: family[-1].short_label for family in families}
+    for last, family in zip(called, families, strict=True):
+        drawing.line(axes, _at_own_window(rows, family, "perplexity", "token"), last, called)
+    drawing.perplexity_axis(axes, "perplexity at the own window L'")
+    axes.set(title=f"{families[0][0].base}, {rows[0].task}", xlabel="tuning steps")
+    documents = select.counted(rows, "document")
+    return drawing.finish(figure, f"{documents}, protocol token; bars: 95 % bootstrap over documents")
+
+
+@drawing.styled
 def passkey_steps_figure(rows: Sequence[Record], rule: str) -> Figure:
     """k_max as a share of the extension's own window, against steps (Table 4); below, the paper's.
 
@@ -91,8 +105,8 @@ def passkey_steps_figure(rows: Sequence[Record], rule: str) -> Figure:
     figure, panels = drawing.panels(*[1.7] * len(titles))
     panels[0].margins(x=0.08)  # room for lines that are moved apart
     for last, family in zip(called, families, strict=True):
-        found = [(item.steps, select.find(rows, item, "k_max", item.window)) for item in family]
-        shares = {steps: recorded(one).scaled(1 / last.window) for steps, one in found if one is not None}
+        found = _at_own_window(rows, family, "k_max")
+        shares = {steps: recorded(one).scaled(1 / last.window) for steps, one in found.items()}
         for axes, curve in zip(panels, (shares, printed[last]), strict=False):
             drawing.line(axes, curve, last, called)
     for axes, title in zip(panels, titles, strict=True):
@@ -121,6 +135,14 @@ def curves_figure(rows: Sequence[Record]) -> Figure:
     return drawing.finish(
         figure, f"each point the mean over the steps since the last; up to {tokens} of {rows[0].data.get('name')}"
     )
+
+
+def _at_own_window(
+    rows: Sequence[Record], family: Sequence[Extension], metric: str, protocol: str | None = None
+) -> dict[int, Record]:
+    """What a family reaches at its own window, by steps."""
+    found = {item.steps: select.find(rows, item, metric, item.window, protocol) for item in family}
+    return {steps: one for steps, one in found.items() if one is not None}
 
 
 def _printed_ratios(last: Extension, task: str) -> dict[int, Effect]:
