@@ -45,8 +45,8 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
     _ = prepared.place  # tuned, if need be, by all processes
     if distributed.is_first():
         model = prepared.loaded(torch.float32)  # whatever it is measured in; a second rounding would be one too many
-        others, base = {card.NAME: card.card(config, prepared)}, loading.folder(config.model, prepared.cache)
-        export.export(model, prepared.tokenizer, place, config.task.dtype, others, base)
+        readme, base = card.card(config, prepared), loading.folder(config.model, prepared.cache)
+        export.export(model, prepared.tokenizer, place, config.task.dtype, readme, base)
         print(
             f"Exported {called}: {place}, {config.task.dtype}, window {wanted.window} "
             f"(vllm serve {place} --max-model-len {wanted.window})"

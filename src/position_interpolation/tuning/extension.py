@@ -26,7 +26,7 @@ from position_interpolation.text.skipping import SkippedPositions
 from position_interpolation.tuning import checkpoints, training
 
 Sequences = packing.PackedWindows | SkippedPositions
-Streams = dict[str, NDArray[np.uint32] | packing.Windows]
+Streams = dict[str, packing.Source]
 # Settings newer than some checkpoints, with the values at which they change nothing and stay out of the signature.
 LATER = {"chunk": None}
 

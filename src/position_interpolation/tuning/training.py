@@ -40,13 +40,10 @@ def tune(
         dataset: item i is the i-th training sequence; `steps * batch_size` of them are used, in order.
         train: the recipe.
         folder: for this recipe alone; holds the checkpoints, and in them the loss curve.
-        micro_batch: sequences per forward. All processes' forwards together must divide the batch.
+        micro_batch: sequences per forward. All processes' forwards together must divide the batch, else UsageError.
         chosen: device, precision, and how memory and processes are used.
         seed: of the Trainer, which has no random operation left to do.
         listener: called with the loss of every `log_every`-th step.
-
-    Raises:
-        UsageError: processes and micro-batch do not divide the batch, or `resume_from` is no checkpoint.
     """
     last = checkpoints.at(folder, train.steps)
     start = distributed.agreed(lambda: checkpoints.newest(folder, train.steps))
@@ -55,10 +52,8 @@ def tune(
     sharing = chosen.context_parallel  # processes that share a sequence, each with a stretch of it
     forward = micro_batch * distributed.processes() // sharing  # sequences that are read at a time
     if train.batch_size % forward:
-        raise UsageError(
-            f"train.batch_size={train.batch_size} is no multiple of the {forward} sequences of a forward: change "
-            "train.batch_size or the number of processes"
-        )
+        fault = f"train.batch_size={train.batch_size} is no multiple of the {forward} sequences of a forward"
+        raise UsageError(f"{fault}: change train.batch_size or the number of processes")
     if distributed.is_first():
         checkpoints.remove_unfinished(folder)
     start = start or _elsewhere(train)
@@ -87,16 +82,13 @@ def _train(trainer: ChunkedLossTrainer, start: Path | None) -> None:
     try:
         trainer.train(resume_from_checkpoint=None if start is None else str(start))
     except BackendCompilerFailed as error:
-        raise UsageError(
-            f"compute.compile=true failed ({str(error).splitlines()[0]}): mend the compiler or leave it out"
-        ) from error
+        fault = str(error).splitlines()[0]
+        raise UsageError(f"compute.compile=true failed ({fault}): mend the compiler or leave it out") from error
     except (ValueError, KeyError, RuntimeError, CheckpointException) as error:
         if compute.out_of_memory(error) or start is None or trainer.state.global_step > int(start.name.split("-")[1]):
             raise
-        raise UsageError(
-            f"{start} cannot be continued ({str(error).splitlines()[0]}): expected a checkpoint of the same model and "
-            "optimiser; correct train.resume_from, or remove the folder if a run made it"
-        ) from error
+        fault = f"{start} cannot be continued ({str(error).splitlines()[0]})"
+        raise UsageError(f"{fault}: correct train.resume_from, or remove the folder if a run made it") from error
 
 
 def _arguments(
