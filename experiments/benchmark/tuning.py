@@ -19,7 +19,7 @@ from position_interpolation.planning.formulas import training_flops
 from position_interpolation.settings.schema import Compute, Train
 from position_interpolation.tuning import training
 from position_interpolation.tuning.callbacks import ToListener
-from position_interpolation.tuning.schedule import learning_rate_factor
+from position_interpolation.tuning.trainer import learning_rate_factor
 
 from .inputs import Base, base, engines, precisions
 from .rounds import Row, Timed, middle, take_turns_apart

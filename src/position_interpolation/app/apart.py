@@ -35,18 +35,12 @@ def tell_apart(configs: Sequence[Config]) -> None:
 
 
 def check_exports(configs: Sequence[Config]) -> None:
-    """Refuse a sweep whose jobs write to one folder: each would take the place of the one before.
-
-    Raises:
-        UsageError: two jobs have the same `task.folder`.
-    """
+    """Raise UsageError for a sweep whose jobs have one `task.folder`: each would take the place of the one before."""
     jobs = Counter(Path(folder).resolve() for config in configs if (folder := getattr(config.task, "folder", None)))
     for place, count in jobs.items():
         if count > 1:
-            raise UsageError(
-                f"{count} jobs of this sweep would write to {place}, each in the place of the one before: set a folder "
-                "for each, such as 'task.folder=models/${method.name}', or leave one job"
-            )
+            fault = f"{count} jobs of this sweep would write to {place}, each in the place of the one before"
+            raise UsageError(f"{fault}: set a folder for each, such as 'task.folder=models/${{method.name}}'")
 
 
 def overrides(configs: Sequence[Config]) -> list[str]:

@@ -14,11 +14,7 @@ from position_interpolation.tuning.extension import prepare
 
 
 def run(config: Config) -> float | None:
-    """Carry out one run; what an earlier run measured under the same signature is reused.
-
-    Returns:
-        The `objective` of what was measured, which a search over settings minimises.
-    """
+    """Carry out one run, reusing what was measured under the same signature; return the objective of a search."""
     checks.check(config)
     compute.set_up(config.compute)
     with Tracker(config, job_name(config)) as tracker, compute.within_memory():

@@ -75,8 +75,8 @@ def workers_at_a_time(config: Config) -> int:
     """How many workers this machine takes: as asked for, else by free cores and memory on a CPU, and one on a GPU."""
     if config.compute.jobs is not None:
         return config.compute.jobs
-    device = config.compute.device
-    if distributed.processes() > 1 or device == "cuda" or (device == "auto" and _has_gpu()):
+    gpu = Path("/proc/driver/nvidia/gpus").is_dir()  # asking torch would take seconds
+    if distributed.processes() > 1 or config.compute.device == "cuda" or (config.compute.device == "auto" and gpu):
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores // (config.compute.threads or 1), _free_gibibytes() // GIBIBYTES_OF_A_JOB))
@@ -85,20 +85,16 @@ def workers_at_a_time(config: Config) -> int:
 def carry_out(jobs: Sequence[list[str]], configs: Sequence[Config], at_a_time: int) -> None:
     """Run all jobs, with so many workers at a time, and show how they are doing.
 
-    Raises:
-        UsageError: a worker failed. No other was started then, and those at work were waited for.
+    Raises UsageError if a worker failed. No other was started then, and those at work were waited for.
     """
     workers = _grouped(jobs, configs)
     for worker in workers:
         if configs[0].compute.threads is None:
             worker.jobs = [[*job, "compute.threads=1"] for job in worker.jobs]
     console = Console()
+    bars = Live(console=console, refresh_per_second=1, transient=True) if console.is_terminal else nullcontext()
     try:
-        with (
-            Live(console=console, refresh_per_second=1, transient=True)
-            if console.is_terminal
-            else nullcontext() as live
-        ):
+        with bars as live:
             while not _step(workers, at_a_time, console):
                 if live is not None:
                     live.update(_shown(workers))
@@ -159,8 +155,7 @@ def _grouped(jobs: Sequence[list[str]], configs: Sequence[Config]) -> list[Worke
     """One worker per training, whatever the number of its steps, in the order of the sweep."""
     workers: dict[str, Worker] = {}
     for job, config in zip(jobs, configs, strict=True):
-        wanted = derived.treatment(config)
-        key = derived.training(config)
+        wanted, key = derived.treatment(config), derived.training(config)
         if key not in workers:
             tuned = "tuned" if wanted.steps else "untuned"
             name = f"{config.model.name} {wanted.method} x{wanted.factor:g} {tuned}, seed {config.seed}"
@@ -177,8 +172,3 @@ def _free_gibibytes() -> int:
         return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) // 2**20
     except (OSError, StopIteration, ValueError):
         return GIBIBYTES_OF_A_JOB
-
-
-def _has_gpu() -> bool:
-    """Whether there is an NVIDIA GPU; asking torch would take seconds."""
-    return Path("/proc/driver/nvidia/gpus").is_dir()

@@ -1,7 +1,6 @@
 """Progress of long work with its rate and the time left: a bar in a terminal, lines in a log."""
 
 import sys
-from types import TracebackType
 from typing import Any
 
 from tqdm import tqdm
@@ -42,9 +41,7 @@ class Progress:
         """Take the bar away."""
         self.bar.close()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
 

@@ -25,16 +25,10 @@ SCORES = 1 << 20  # scores held at a time, unless a single block of one key head
 
 
 def forward(
-    module: Any,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    scaling: float | None = None,
-    dropout: float = 0.0,
-    context_group: context_parallel.Group | None = None,
+    module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention_mask: torch.Tensor | None,
+    scaling: float | None = None, dropout: float = 0.0, context_group: context_parallel.Group | None = None,
     **options: Any,
-) -> tuple[torch.Tensor, None]:
+) -> tuple[torch.Tensor, None]:  # fmt: skip
     """Attention as transformers calls it: from (B, H, T, d) queries, (B, G, T, d) keys and values to (B, T, H, d).
 
     With a `context_group`, T is one process's stretch of the window.
@@ -42,14 +36,8 @@ def forward(
     if context_group is not None:
         mixed = context_parallel.attention(query, key, value, scaling, context_group)
         return mixed.transpose(1, 2).contiguous(), None
-    fast = (
-        query.device.type == "cpu"
-        and value.dtype == torch.bfloat16
-        and attention_mask is None
-        and query.shape[2] == key.shape[2]
-        and not dropout
-    )
-    if not fast:
+    plain = attention_mask is None and query.shape[2] == key.shape[2] and not dropout
+    if not plain or query.device.type != "cpu" or value.dtype != torch.bfloat16:
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **options)
     return causal_attention(query, key, value, scaling).transpose(1, 2).contiguous(), None
 

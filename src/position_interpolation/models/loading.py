@@ -76,8 +76,8 @@ def _check_config(config: Any, what: str, window: int) -> None:
         raise UsageError(f"models of type '{kind}' are not supported: choose one of type {', '.join(FAMILIES)}")
     if quantised := getattr(config, "quantization_config", None):
         method = quantised.get("quant_method") if isinstance(quantised, dict) else quantised.quant_method
-        found = f"quantised ({method or 'quantization_config'})"
-        raise UsageError(f"{what} says {found}: expected plain weights; set model.location to the model it is made of")
+        found = f"that weights are quantised ({method or 'quantization_config'})"
+        raise UsageError(f"{what} says {found}: expected plain ones; set model.location to the model it is made of")
     if config.rope_parameters.get("partial_rotary_factor", 1) != 1:
         raise UsageError(f"{what} rotates only a part of each head: expected a model that rotates all of it")
     for name, stated in config.rope_parameters.items():
@@ -89,13 +89,11 @@ def _check_config(config: Any, what: str, window: int) -> None:
     if sliding is not None and not (isinstance(sliding, int) and sliding >= 1):
         raise UsageError(f"{what} has sliding_window={sliding}: expected null, or at least 1")
     if sliding is None and kind != "llama" and "sliding_attention" in (getattr(config, "layer_types", None) or ()):
-        raise UsageError(
-            f"{what} has layers of sliding_attention, no window: set sliding_window, or correct layer_types"
-        )
+        way_out = "set sliding_window (and use_sliding_window=true), or correct layer_types"
+        raise UsageError(f"{what} has layers of sliding_attention and no sliding window: {way_out}")
     if made_for != window:
-        raise UsageError(
-            f"model.window={window}, but {what} was made for {made_for} positions: set model.window={made_for}"
-        )
+        fault = f"model.window={window}, but {what} was made for {made_for} positions"
+        raise UsageError(f"{fault}: set model.window={made_for}")
 
 
 def stated_config(model: Model, cache: Path) -> Any:

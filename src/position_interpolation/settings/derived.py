@@ -22,11 +22,7 @@ class Treatment:
 
 
 def settings(config: Config) -> dict[str, Any] | None:
-    """The values of the keys that the experiment varies; None if it varies none.
-
-    Raises:
-        UsageError: a key is not there, or holds more than one value.
-    """
+    """The values of the keys that the experiment varies, else None; UsageError if a key holds no single value."""
     return {key: _value(config, key) for key in config.varied} or None
 
 

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 from position_interpolation.settings import checks, naming
 from position_interpolation.settings.errors import UsageError, shortened
 from position_interpolation.settings.schema import RECALL, Corpus, Data
-from position_interpolation.text import hub, local, made_up
-from position_interpolation.text.embedded import COLLECTIONS
+from position_interpolation.text import hub, local
+from position_interpolation.text.embedded import COLLECTIONS, made_up
 
 PARTS = ("all", "train", "test")
 FILES = ("local", "own")  # sources that read files below data.root
@@ -86,7 +86,8 @@ def select(
     Raises UsageError if none is left, an id is not there, or two documents share one.
     """
     corpus = corpus_of(data, name)
-    own = (document for document in documents if _in_part(document.id, corpus))
+    part = corpus.part
+    own = (each for each in documents if part == "all" or (part == "test") == in_test_part(each.id))
     items = tuple(islice(islice(own, corpus.documents) if ids is None else _named(own, ids, name), limit))
     what = f"corpus '{name}' of data={data.source}"
     if not items and corpus.part != "all" and data.source in FILES:
@@ -173,10 +174,6 @@ def _where(document_id: str, data: Data, name: str) -> str:
     return f" ({' and '.join(islice((place for place, row in rows if row['id'] == document_id), 2))})"
 
 
-def _in_part(document_id: str, corpus: Corpus) -> bool:
-    return corpus.part == "all" or (corpus.part == "test") == in_test_part(document_id)
-
-
 def _named(documents: Iterable[Kind], ids: list[str], name: str) -> list[Kind]:
     found: dict[str, Kind] = {}
     for document in documents:
@@ -192,7 +189,7 @@ def _named(documents: Iterable[Kind], ids: list[str], name: str) -> list[Kind]:
 def _rows(data: Data, name: str) -> Iterator[tuple[str, str]]:
     corpus = data.corpora[name]
     if data.source == "made_up":
-        return made_up.documents(name)
+        return made_up(name)
     if data.source == "embedded":
         return COLLECTIONS[corpus.collection]()
     field = corpus.text_field

@@ -1,6 +1,7 @@
-"""Text that a pip install brings: the King James Bible as long prose, sympy's sources as mathematics."""
+"""Text without files: what a pip install brings, and random words for trying a run before its text is at hand."""
 
 import importlib.util
+import random
 import textwrap
 from collections.abc import Iterator
 from functools import cache
@@ -44,6 +45,14 @@ def sympy_sources() -> Iterator[tuple[str, str]]:
         text = path.read_text(encoding="utf-8")
         if len(text) >= LEAST:
             yield "sympy-" + "-".join(name.parts), text
+
+
+def made_up(name: str) -> Iterator[tuple[str, str]]:
+    """Yield (id, text) of a few documents of random words, the same for the same name."""
+    generator = random.Random(name)
+    words = ["".join(generator.choices("aeiourstln", k=generator.randint(2, 8))) for _ in range(500)]
+    for number in range(6):
+        yield f"{name}-{number}", " ".join(generator.choices(words, k=4000))
 
 
 COLLECTIONS = {"king_james": king_james, "sympy_sources": sympy_sources}

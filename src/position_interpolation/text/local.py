@@ -103,12 +103,13 @@ def _whole(path: Path) -> Iterator[tuple[int, Row]]:
 def _opened(path: Path) -> TextIO:
     """The file opened as text, without a byte order mark; reading fails if it was compressed and then cut."""
     kind = path.suffix.lower()
+    if kind == ".zst":
+        _require("pyarrow", path)
     if kind in COMPRESSED and not path.stat().st_size:
         raise EOFError("the file is empty")
     if kind != ".zst":
         opening: Any = gzip.open if kind == ".gz" else open
         return cast(TextIO, opening(path, "rt", encoding="utf-8-sig"))
-    _require("pyarrow", path)
     import pyarrow
 
     # The package zstandard takes a file that was cut for one that ends there.

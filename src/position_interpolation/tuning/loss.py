@@ -29,17 +29,12 @@ def mean_loss(
     shared = {} if context_group is None else {"context_group": context_group}  # for attention.py
     with autocast():  # the decoder is called directly, not through the wrapper that would autocast it
         hidden = model.model(**read, **shared, use_cache=False).last_hidden_state
-        dtype = _products(hidden)
+        kind = hidden.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
     labels = inputs["labels"][:, 1:]
     states = hidden[:, : labels.shape[1]].flatten(0, 1)
     total = total_loss(states, model.lm_head.weight, labels.flatten(), dtype)
     return total / context_parallel.mean((labels != IGNORED).sum(), context_group)
-
-
-def _products(hidden: torch.Tensor) -> torch.dtype:
-    """The precision of matrix products here."""
-    kind = hidden.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
 
 
 def total_loss(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -61,13 +56,9 @@ def total_loss(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor
 class _TotalLoss(torch.autograd.Function):
     @staticmethod
     def forward(
-        context: Any,
-        hidden: torch.Tensor,
-        weight: torch.Tensor,
-        targets: torch.Tensor,
-        counted: torch.Tensor,
+        context: Any, hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, counted: torch.Tensor,
         dtype: torch.dtype,
-    ) -> torch.Tensor:
+    ) -> torch.Tensor:  # fmt: skip
         states, head = hidden.to(dtype), weight.to(dtype)
         of_hidden = torch.empty_like(states)
         of_weight = torch.zeros_like(weight, dtype=torch.float32)  # many parts add up

@@ -56,7 +56,8 @@ def tune(
         raise UsageError(f"{fault}: change train.batch_size or the number of processes")
     if distributed.is_first():
         checkpoints.remove_unfinished(folder)
-    start = start or _elsewhere(train)
+    if start is None and train.resume_from is not None:
+        start = Path(train.resume_from)
     if sharing > 1:
         dataset = context_parallel.Stretches(dataset, sharing, micro_batch)
     arguments = _arguments(folder, train, micro_batch, train.batch_size // forward, chosen, seed)
@@ -117,13 +118,3 @@ def _arguments(
         dataloader_pin_memory=not on_cpu,
         seed=seed,
     )
-
-
-def _elsewhere(train: Train) -> Path | None:
-    """The checkpoint in another folder from which a first run here starts."""
-    if train.resume_from is None:
-        return None
-    start = Path(train.resume_from)
-    if not (start / checkpoints.STATE).is_file():
-        raise UsageError(f"train.resume_from={start} is no checkpoint: expected a folder checkpoint-<step>")
-    return start
