@@ -122,7 +122,7 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["context=x2,x4"], "context=x2,x4 is a sweep: add --multirun"),
         (["model.source=path", "model.location=/nowhere"], "no model in /nowhere"),
         (["train.resume_from=/nowhere"], "is no checkpoint"),
-        (["data.corpora.pg19.documents=-1"], "corpus 'pg19' has documents=-1: expected at least 1"),
+        (["data.corpora.pg19.documents=-1"], "pg19.documents=-1 makes no sense: expected a number of at least 1"),
         (["task=export", "task.folder=new", "task.dtype=int4"], "choose one of float32, float16, bfloat16"),
         (["model=smoke", "model.architecture.num_attention_heads=3"], "does not divide into 3 heads of even size"),
         (["model=smoke", "model.architecture.num_hidden_layers=0"], "num_hidden_layers=0 makes no sense"),

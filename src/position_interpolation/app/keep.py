@@ -87,8 +87,8 @@ def _names(config: Config, task: str) -> dict[str, Any]:
 def found_before(config: Config, signature: str, task: str) -> list[Record] | None:
     """What was kept under a signature, under the names of this run.
 
-    None if nothing was kept, or only damaged records, or those of an older version that has numbers in the names of
-    metrics. None as well if the number is to be measured again, or its rows were deleted.
+    None if that is nothing whole, is of an older version that has numbers in the names of metrics, is to be measured
+    again, or if its rows were deleted.
     """
     try:
         kept = json.loads(_kept(config, signature).read_text())

@@ -40,10 +40,7 @@ HYDRAS_OWN = "hydra._internal."  # Hydra's own launcher and sweeper, which our s
 
 
 def checked(arguments: list[str]) -> list[Config]:
-    """The configuration of each job of a command line, checked; none if Hydra was only asked to show something.
-
-    Raises UsageError, one line for whatever is wrong, before anything is computed.
-    """
+    """The configuration of each job, checked (UsageError); none if Hydra was only asked to show something."""
     register()
     _whole.cache_clear()  # files of choices may have changed since
     options = read(arguments)
@@ -75,10 +72,7 @@ def _make_runs(config: Config) -> None:
 
 
 def read(arguments: list[str]) -> argparse.Namespace:
-    """Hydra's options and the overrides of a command line.
-
-    Raises UsageError if an option is unknown or not supported, or a folder of choices does not exist.
-    """
+    """Hydra's options and the overrides of a command line; UsageError if an option is not known or not supported."""
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign, assignment]
     options = parser.parse_args(arguments)
@@ -121,10 +115,9 @@ def jobs(arguments: list[str]) -> list[list[str]]:
 
 
 def _choices(override: str, loader: ConfigLoader, upper: bool) -> list[str]:
-    """The single overrides of a sweep such as `context=x2,x4`; any other override is returned as it is.
+    """The single overrides of a sweep such as `context=x2,x4`, or a UsageError; any other override stays as it is.
 
-    Of an interval, which only a searching sweeper such as Optuna can take, the lower or the upper end is returned.
-    Raises UsageError if the sweep has no choice.
+    Of an interval, which only a searching sweeper such as Optuna can take, it is the lower or the upper end.
     """
     sweep = parsed(override)
     if not sweep.is_sweep_override():
@@ -141,26 +134,18 @@ def _choices(override: str, loader: ConfigLoader, upper: bool) -> list[str]:
 
 def side_by_side(arguments: list[str], configs: list[Config]) -> int:
     """How many workers carry out the jobs; one if Hydra does so, in this process or by another launcher."""
-    if len(configs) < 2 or searched(arguments) or not _is_hydras(arguments, "launcher"):
+    if len(configs) < 2 or searched(arguments) or not _hydra(arguments).launcher._target_.startswith(HYDRAS_OWN):
         return 1
     return workers_at_a_time(configs[0])
 
 
 def searched(arguments: list[str]) -> bool:
     """Whether a sweeper such as Optuna proposes the jobs, of which only the ends of its intervals were checked."""
-    return not _is_hydras(arguments, "sweeper")
-
-
-def _is_hydras(arguments: list[str], plugin: str) -> bool:
-    """Whether the launcher or the sweeper of a command line is the one that Hydra brings."""
-    return str(_hydra(arguments)[plugin]._target_).startswith(HYDRAS_OWN)
+    return not _hydra(arguments).sweeper._target_.startswith(HYDRAS_OWN)
 
 
 def _hydra(arguments: list[str]) -> DictConfig:
-    """Hydra's own settings for a command line, whatever it sweeps over: how jobs are made and run.
-
-    Raises UsageError if they would run in another folder, away from the results of this one.
-    """
+    """Hydra's own settings, whatever is swept; UsageError if jobs would run in a folder away from the results."""
     single = [text for text in arguments if text.startswith("-") or not parsed(text).is_sweep_override()]
     settings: DictConfig = composed(single, with_hydra=True).hydra
     if settings.job.chdir:
@@ -169,10 +154,7 @@ def _hydra(arguments: list[str]) -> DictConfig:
 
 
 def composed(arguments: list[str], with_hydra: bool = False) -> DictConfig:
-    """The configuration of one job, from its command line; with Hydra's own settings it stays unresolved.
-
-    Raises UsageError for a misspelt key, a wrong type or an unknown choice.
-    """
+    """The configuration of one job, or a UsageError; with Hydra's own settings it stays unresolved."""
     options = read(arguments)
     for text in options.overrides:
         check_choice(parsed(text))

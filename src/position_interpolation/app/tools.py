@@ -55,7 +55,7 @@ def _tokenizer(config: Config, _: Tracker) -> list[Record]:
     texts = chain.from_iterable(tokenizer.excerpts(corpora.load(config.data, name)) for name in names)
     trained, place = tokenizer.train(texts, config.task.vocabulary), Path(config.task.folder)
     with files.writing(place, Exception):  # tokenizers has none more exact
-        tokenizer.save(trained, place)
+        trained.save_pretrained(place)
     return []
 
 

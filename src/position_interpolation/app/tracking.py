@@ -31,10 +31,7 @@ def job_name(config: Config) -> str:
 
 
 def check(config: Config) -> None:
-    """Raise UsageError, before anything is computed, if W&B would not take what this run will upload.
-
-    That is a name that is not valid; or online a key that is missing or wrong, no network, or no such entity.
-    """
+    """Raise UsageError, before anything is computed, if W&B would not take what this run will upload."""
     if config.wandb.mode == "disabled" or not distributed.is_first():
         return
     import wandb
@@ -100,7 +97,7 @@ class Tracker:
             self.run.log({path.stem: wandb.Image(str(path)) for path in paths})
 
     def start(self) -> bool:
-        """Start the run, also before the work, so that a problem shows before it; return whether there is one here."""
+        """Start the run unless it has started, also to show problems before the work; return whether there is one."""
         chosen = self.config.wandb
         if chosen.mode == "disabled" or not distributed.is_first():
             return False

@@ -37,7 +37,9 @@ def dtype(compute: Compute) -> str:
     """The precision asked for; `auto` takes bfloat16 if the hardware multiplies it (without, it is ~100x slower)."""
     if compute.dtype != "auto":
         return compute.dtype
-    return "bfloat16" if device(compute) == "cuda" or _cpu_multiplies_bfloat16() else "float32"
+    cpu = torch.cpu.get_capabilities()
+    fast = device(compute) == "cuda" or cpu.get("avx512_bf16") or cpu.get("amx_bf16")
+    return "bfloat16" if fast else "float32"
 
 
 def tokens_per_forward(compute: Compute, *, tuning: bool = False) -> int:
@@ -106,8 +108,3 @@ def description(compute: Compute) -> str:
     """The device in words, for records."""
     alone = torch.cuda.get_device_name() if device(compute) == "cuda" else f"cpu, {torch.get_num_threads()} threads"
     return alone if distributed.processes() == 1 else f"{distributed.processes()} x {alone}"
-
-
-def _cpu_multiplies_bfloat16() -> bool:
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -106,10 +106,7 @@ def _fingerprint(path: Path) -> Path:
 
 @contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[None]:
-    """Keep out other processes that lock the same path, or raise UsageError where `wait` is false.
-
-    The lock ends with its process.
-    """
+    """Keep out other processes that lock the same path; UsageError where one does and `wait` is false."""
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     with (path.parent / f".{path.name}.lock").open("w") as lock:

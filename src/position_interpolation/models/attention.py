@@ -166,10 +166,7 @@ def _rows(length: int) -> int:
 def _weights(
     queries: torch.Tensor, keys: torch.Tensor, rows: int, future: torch.Tensor, scratch: torch.Tensor
 ) -> torch.Tensor:
-    """(..., S R, E) weights of (..., S R, d) queries on (..., d, E) keys, written into `scratch`.
-
-    The queries are those of S heads at the last R of E positions.
-    """
+    """(..., S R, E) weights, in `scratch`, of (..., S R, d) queries, the last R of E positions, on (..., d, E) keys."""
     seen = keys.shape[-1]
     scores = torch.matmul(queries, keys, out=_shaped(scratch, (*queries.shape[:-1], seen)))
     own = scores.unflatten(-2, (-1, rows))[..., seen - rows :]  # on the keys of the queries' own block

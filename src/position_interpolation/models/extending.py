@@ -72,10 +72,9 @@ def rotation(model: Model, cache: Path, method: Method, factor: float) -> rope.R
 def build(
     model: Model, cache: Path, method: Method, factor: float, seed: int, start: Path | None = None, shards: int = 1
 ) -> Any:
-    """The model from which tuning starts, in float32 under the method's positions.
+    """The model from which tuning starts, in float32 under the method's positions, shared by `shards` processes.
 
     It has the weights of the checkpoint `start` or, given None, those of the base; the seed decides random ones.
-    `shards` processes share the weights.
     """
     config = extended_config(model, cache, method, factor)
     place = start or folder(model, cache)

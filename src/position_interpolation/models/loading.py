@@ -41,10 +41,7 @@ def folder(model: Model, cache: Path) -> Path | None:
 
 
 def tokenizer(model: Model, cache: Path) -> Any:
-    """The base's tokenizer, or the one that `model.tokenizer` names; random weights use that of tiny.
-
-    Raises UsageError if there is none, or it has more tokens than the base has embeddings.
-    """
+    """The base's tokenizer, else that of `model.tokenizer` or tiny; UsageError if the base cannot embed its tokens."""
     place = folder(model, cache) or ASSETS / "tiny"
     if model.tokenizer is not None:
         packaged = ASSETS / model.tokenizer
@@ -54,10 +51,7 @@ def tokenizer(model: Model, cache: Path) -> Any:
 
 
 def base_config(model: Model, cache: Path) -> Any:
-    """The base's own transformers configuration.
-
-    Raises UsageError if the base is of an unsupported family, quantised, an adapter, or has another window.
-    """
+    """The base's own transformers configuration; UsageError if we cannot read such a base, or it has another window."""
     place = folder(model, cache)
     if place is not None:
         if (place / "adapter_config.json").is_file():  # where peft is installed, transformers would apply it
@@ -130,10 +124,8 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
 
     The rotary frequencies stay in float32 whatever the dtype of the weights. The authors' generation_config.json is not
     read: each task sets what it needs. With `shards` above 1 each of so many processes keeps its share of every weight
-    (FSDP2).
-
-    Raises UsageError if this is no model, its weights are not finite, or they are not exactly those that its
-    configuration asks for: transformers would fill gaps with random ones.
+    (FSDP2). UsageError if weights are not finite, or not exactly those that the configuration asks for: transformers
+    would fill gaps with random ones.
     """
     remedy = "copy the model again or correct model.location"
     for name, stored in read(place, lambda: checkpoint.stored(Path(place))).items():

@@ -32,8 +32,8 @@ def interpolated(base: Geometry, factor: float) -> Rotation:
 def ntk(base: Geometry, factor: float, *, stretch: float | None = None) -> Rotation:
     """NTK-aware scaling (bloc97 2023; YaRN, arXiv:2309.00071, section 3.1): theta' = theta s^(d / (d - 2)).
 
-    The slowest frequency is divided by s, the fastest stays. `stretch` replaces s: the formula's own s is too small for
-    texts of L' = s L tokens, as the fast frequencies are not interpolated.
+    The slowest frequency is divided by s, the fastest stays. `stretch` replaces s, which is too small for texts of
+    L' = s L tokens, as the fast frequencies are not interpolated.
     """
     power = base.head_dimension / (base.head_dimension - 2)
     theta = base.theta * (factor if stretch is None else stretch) ** power

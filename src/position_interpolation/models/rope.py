@@ -50,13 +50,11 @@ class Rotation:
 
 
 def rope_parameters(own: Parameters, wanted: Rotation, base: Geometry, factor: float) -> Parameters:
-    """The complete rope parameters of a rotation, by transformers' rope types.
+    """The complete rope parameters of a rotation, from a base's own of rope type `default`; s is at least 1.
 
     Other readers of an exported model know `default` and `linear` best, then `yarn` and `llama3`, so these are used
     where they fit exactly. Any other rotation is written as `longrope`, whose factors are free; its two lists are the
     same, so that it never changes with the length of a text.
-
-    `own` are the base's own parameters, with `rope_theta` and of rope type `default`; s is at least 1.
     """
     plain = wanted.attention_scaling == 1
     with np.errstate(divide="ignore"):

@@ -17,10 +17,7 @@ HEAD_VALUES = 1 << 24  # logits held at a time: rows x vocabulary
 
 
 def scored_losses(model: Any, ids: torch.Tensor, scored: int) -> torch.Tensor:
-    """Negative log-likelihoods of the last `scored` tokens of each sequence, of which there are 1 .. T - 1.
-
-    From (B, T) token ids to (B, scored) float32 losses in nats, on the model's device.
-    """
+    """From (B, T) ids, (B, S) losses of the last S = `scored` tokens: nats, float32, on the model's device; S < T."""
     hidden = _last_rows(model, ids[:, :-1], scored).flatten(0, 1)
     return _losses(model, hidden, ids[:, -scored:].reshape(-1)).view(len(ids), scored)
 

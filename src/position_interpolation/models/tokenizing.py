@@ -40,8 +40,8 @@ def read(place: Path) -> Any:
 def _as_the_file_says(tokenizer: Any, path: Path) -> None:
     """Split text as tokenizer.json does, and always alike.
 
-    For some model types transformers puts a normalizer or a pre-tokenizer of its own in the place of the file's, also
-    where the file has none. Dropout of merges is meant for training, and would give each run another text.
+    For some model types transformers has a normalizer or pre-tokenizer of its own in place of the file's, or of none.
+    Dropout of merges is meant for training, and would give each run another text.
     """
     backend = tokenizer.backend_tokenizer
     if path.is_file():
@@ -67,8 +67,8 @@ def _way_out(place: Path) -> str:
 def embedded(tokenizer: Any, embeddings: int) -> Any:
     """The tokenizer without added tokens for which the model has no embedding: it reads them as plain text.
 
-    Llama checkpoints get such tokens from programs that add padding, and their names may stand in a text.
-    Raises UsageError if the model cannot embed the vocabulary itself, or the tokens that begin and end texts.
+    Llama checkpoints get such tokens from programs that add padding, and their names may stand in a text. UsageError if
+    the model cannot embed the vocabulary itself, or the tokens that begin and end texts.
     """
     special = [token for token in (tokenizer.bos_token_id, tokenizer.eos_token_id) if token is not None]
     needed = max(tokenizer.vocab_size, *(token + 1 for token in special), 0)

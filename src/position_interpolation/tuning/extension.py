@@ -88,10 +88,7 @@ class Prepared:
 
 
 def prepare(config: Config, listener: Listener) -> Prepared:
-    """Name the extension of a run; its checkpoint is reused, or trained, when its weights are needed.
-
-    The listener is then called with training losses.
-    """
+    """Name the extension of a run. Its checkpoint is found, or trained for the listener, when weights are needed."""
     cache = Path(config.paths.cache)
     wanted = derived.treatment(config)
     base = loading.folder(config.model, cache)
@@ -151,10 +148,7 @@ def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict
 
 
 def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[Streams, dict[str, str], overlap.Pieces]:
-    """The mixture's token streams, the fingerprints of their texts, and the texts' pieces (`overlap`).
-
-    The filler of recall text is cut from the first corpus.
-    """
+    """The mixture's token streams (recall's filler is of the first), their texts' fingerprints and `overlap` pieces."""
     names = [name for name in config.train.mixture if name != RECALL]
     texts = {name: corpora.load(config.data, name) for name in names}
     streams: Streams = {name: packing.stream(text, tokenizer, cache) for name, text in texts.items()}

@@ -38,14 +38,11 @@ def mean_loss(
 
 
 def total_loss(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Sum of the next-token losses in nats, differentiable once.
+    """Sum of the next-token losses in nats, differentiable once, from (N, d) states, (V, d) weight and (N,) target ids.
 
-    Loss and gradient come from probabilities rounded to `dtype`. Rounding is coarse near 1, so the probability of a
-    likely target is taken from those of all other tokens. A loss above about 87 nats counts as 87; its gradient is
-    right.
-
-    From (N, d) final states, the head's (V, d) weight and (N,) target ids, `IGNORED` where none counts; `dtype` is the
-    precision of the matrix products.
+    Loss and gradient come from probabilities rounded to `dtype`, the precision of matrix products. Rounding is coarse
+    near 1, so the probability of a likely target is taken from those of all other tokens. A loss above about 87 nats
+    counts as 87; its gradient is right. Targets that are `IGNORED` do not count.
     """
     counted = targets != IGNORED
     hidden = hidden.masked_fill(~counted[:, None], 0)  # so their gradient is 0, and they add none to the weight's

@@ -13,6 +13,7 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.fsdp import register_fsdp_forward_method
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer
+from transformers.distributed import save_optimizer_distributed
 from transformers.trainer import OPTIMIZER_NAME
 
 from position_interpolation.machine import compute, distributed, files
@@ -76,7 +77,7 @@ class ChunkedLossTrainer(Trainer):
         if self.recipe.optimizer == "muon":
             super()._save_optimizer_and_scheduler(output_dir)
         else:
-            optimizer_state.save(self.model, self.optimizer, Path(output_dir) / OPTIMIZER)
+            save_optimizer_distributed(self.model, self.optimizer, str(Path(output_dir) / OPTIMIZER))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """Load the optimiser's state; the schedule is a function of the step, which the Trainer knows."""

@@ -16,7 +16,7 @@ from position_interpolation.models import context_parallel
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Compute, Train
 from position_interpolation.tuning import checkpoints
-from position_interpolation.tuning.callbacks import Checkpoints, Finite, Steps, ToListener
+from position_interpolation.tuning.callbacks import Checkpoints, Losses
 from position_interpolation.tuning.trainer import ChunkedLossTrainer, ready
 
 CURVE_POINTS = 10  # losses that a listener hears at least, if there are as many steps
@@ -60,19 +60,17 @@ def tune(
         start = Path(train.resume_from)
     if sharing > 1:
         dataset = context_parallel.Stretches(dataset, sharing, micro_batch)
-    arguments = _arguments(folder, train, micro_batch, train.batch_size // forward, chosen, seed)
     told_every = max(1, min(train.log_every, train.steps // CURVE_POINTS))
     trainer = ChunkedLossTrainer(
         model=ready(build(start), compiled=chosen.compile, recomputed=chosen.recompute),
-        args=arguments,
+        args=_arguments(folder, train, micro_batch, train.batch_size // forward, chosen, seed),
         train_dataset=dataset,
-        callbacks=[Finite(), Checkpoints(folder, train), ToListener(listener, told_every)],
+        callbacks=[Losses(listener, told_every), Checkpoints(folder, train)],
         recipe=train,
         context_group=context_parallel.own_group(sharing),
     )
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
-    trainer.add_callback(Steps())
     _train(trainer, start)
     distributed.wait()  # for the first to mark the last checkpoint whole
     return last
