@@ -98,7 +98,11 @@ def found_before(config: Config, signature: str, task: str) -> list[Record] | No
         found = [Record(**{**row, **_names(config, task)}) for row in rows]
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return None if config.measure_again or _deleted(config, signature, found) else found
+    deleted = False
+    if _merged(config, signature).is_file():  # they were once in the experiment's rows
+        there = {record.measurement for record in records.read(results_folder(config) / ROWS)}
+        deleted = any(record.measurement not in there for record in found)
+    return None if config.measure_again or deleted else found
 
 
 def keep(config: Config, signature: str, found: list[Record]) -> None:
@@ -117,14 +121,6 @@ def _merged(config: Config, signature: str) -> Path:
     """A file that exists once the records of a signature have been put into this experiment's rows."""
     place = os.path.relpath(results_folder(config), config.paths.runs)
     return Path(config.paths.runs) / "merged" / f"{signature}-{records.signature({'place': place})}"
-
-
-def _deleted(config: Config, signature: str, found: list[Record]) -> bool:
-    """Whether records were once in the experiment's rows, and some of what they measured is no longer there."""
-    if not _merged(config, signature).is_file():
-        return False
-    there = {record.measurement for record in records.read(results_folder(config) / ROWS)}
-    return any(record.measurement not in there for record in found)
 
 
 def merge(config: Config, signature: str, found: list[Record]) -> None:

@@ -20,8 +20,9 @@ def download(repository: str, revision: str | None, wanted: tuple[str, ...] = WA
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        files = {"allow_patterns": [*wanted], "ignore_patterns": [*UNWANTED]}
-        return Path(snapshot_download(repository, revision=revision, **files))
+        return Path(
+            snapshot_download(repository, revision=revision, allow_patterns=[*wanted], ignore_patterns=[*UNWANTED])
+        )
     except (HfHubHTTPError, OSError, ValueError) as error:
         way_out = "check model.location and model.revision, or set model=path model.location=<folder>"
         if isinstance(error, GatedRepoError):

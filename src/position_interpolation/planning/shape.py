@@ -44,11 +44,11 @@ class Shape:
         spans = loading.spans(config)
         return cls(
             *(getattr(config, name) for name in STATED),
-            getattr(config, "head_dim", None),
-            sum(weight.numel() for name, weight in layer.named_parameters() if name.endswith(".bias")),
-            hasattr(layer.self_attn, "q_norm"),
-            spans if any(spans) else (),
-            not isinstance(config, LlamaConfig),
+            head_size=getattr(config, "head_dim", None),
+            biases=sum(weight.numel() for name, weight in layer.named_parameters() if name.endswith(".bias")),
+            normed_heads=hasattr(layer.self_attn, "q_norm"),
+            spans=spans if any(spans) else (),
+            whole=not isinstance(config, LlamaConfig),
         )
 
     @property
