@@ -4,11 +4,11 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-# A shape's first sizes, as transformers names them.
-STATED = (
-    "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
-    "vocab_size", "tie_word_embeddings",
-)  # fmt: skip
+STATED = {  # by a size's name here, its name in a transformers configuration
+    "hidden": "hidden_size", "intermediate": "intermediate_size", "layers": "num_hidden_layers",
+    "heads": "num_attention_heads", "key_heads": "num_key_value_heads", "vocabulary": "vocab_size",
+    "tied": "tie_word_embeddings",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,9 @@ class Shape:
         with torch.device("meta"):
             layer = AutoModelForCausalLM.from_config(one).model.layers[0]
         spans = loading.spans(config)
+        stated: dict[str, Any] = {own: getattr(config, theirs) for own, theirs in STATED.items()}
         return cls(
-            *(getattr(config, name) for name in STATED),
+            **stated,
             head_size=getattr(config, "head_dim", None),
             biases=sum(weight.numel() for name, weight in layer.named_parameters() if name.endswith(".bias")),
             normed_heads=hasattr(layer.self_attn, "q_norm"),
