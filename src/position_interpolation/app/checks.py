@@ -10,8 +10,7 @@ from position_interpolation.models import methods
 from position_interpolation.planning import config as planning
 from position_interpolation.planning.config import PlanTask
 from position_interpolation.settings import checks as shared
-from position_interpolation.settings import derived
-from position_interpolation.settings.derived import reach, sequence, treatment
+from position_interpolation.settings.derived import reach, sequence, settings, treatment
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import RECALL, Config, ExportTask
 from position_interpolation.tasks.registry import TASKS
@@ -25,7 +24,7 @@ def check(config: Config) -> None:
     """Raise UsageError, with what was wrong, expected and to do, for what cannot be run or would mislead."""
     methods.function(config.method)
     _check_names(config)
-    derived.settings(config)
+    settings(config)
     shared.check_values(config)
     shared.check_architecture(config.model.architecture)
     _check_extension(config)

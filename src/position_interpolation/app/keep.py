@@ -14,8 +14,7 @@ from position_interpolation.evidence import records
 from position_interpolation.evidence.lines import EXTENSION
 from position_interpolation.evidence.records import BY_BASE_TOKENS, ROWS, Record
 from position_interpolation.machine import compute, distributed, files
-from position_interpolation.settings import derived
-from position_interpolation.settings.derived import results_folder
+from position_interpolation.settings.derived import results_folder, settings
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Config
 from position_interpolation.tasks.measurement import Measured, Measurement
@@ -79,7 +78,7 @@ def _names(config: Config, task: str) -> dict[str, Any]:
         "model": config.model.name,
         "base_tokens": config.model.base_tokens,
         "task": task,
-        "settings": derived.settings(config),
+        "settings": settings(config),
         "seed": config.seed,
     }
 

@@ -111,16 +111,9 @@ def _gradients(
     return grad_queries.view(query.shape), grad_keys.view(key.shape), grad_values.view(value.shape)
 
 
-@_attention.register_fake
-def _(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float) -> torch.Tensor:
-    return query.new_empty(query.shape)
-
-
-@_gradients.register_fake
-def _(
-    grad_output: torch.Tensor, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    return query.new_empty(query.shape), key.new_empty(key.shape), value.new_empty(value.shape)
+# What a compiler must know of them: the shapes that they return.
+_attention.register_fake(lambda query, key, value, scaling: query.new_empty(query.shape))
+_gradients.register_fake(lambda grad_output, *inputs: tuple(states.new_empty(states.shape) for states in inputs[:3]))
 
 
 def _keep(ctx: Any, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor, float], output: torch.Tensor) -> None:

@@ -53,20 +53,18 @@ def by_parts(
     if ramp not in ("index", "rotations") or not 0 < slow < fast:
         given = f"ramp={ramp}, slow={slow}, fast={fast}"
         raise UsageError(f"method.options {given}: expected ramp index or rotations, 0 < slow < fast")
-    native = None
     if ramp == "rotations":
-        interpolated_share = 1 - np.clip((base.rotations - slow) / (fast - slow), 0, 1)
-    else:
-        low, high = (
-            base.head_dimension * math.log(base.window / (2 * math.pi * turns)) / (2 * math.log(base.theta))
-            for turns in (fast, slow)
-        )
-        if truncate:
-            low, high = math.floor(low), math.ceil(high)
-        low, high = max(low, 0), min(high, base.head_dimension - 1)
-        indices = np.arange(base.head_dimension // 2)
-        interpolated_share = np.clip((indices - low) / (high - low or 0.001), 0, 1)
-        native = {"rope_type": "yarn", "beta_slow": slow, "beta_fast": fast, "truncate": truncate}
+        return Rotation(_between(base, factor, 1 - np.clip((base.rotations - slow) / (fast - slow), 0, 1)))
+    low, high = (
+        base.head_dimension * math.log(base.window / (2 * math.pi * turns)) / (2 * math.log(base.theta))
+        for turns in (fast, slow)
+    )
+    if truncate:
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, base.head_dimension - 1)
+    indices = np.arange(base.head_dimension // 2)
+    interpolated_share = np.clip((indices - low) / (high - low or 0.001), 0, 1)
+    native = {"rope_type": "yarn", "beta_slow": slow, "beta_fast": fast, "truncate": truncate}
     return Rotation(_between(base, factor, interpolated_share), native=native)
 
 
