@@ -174,7 +174,7 @@ def composed(arguments: list[str], with_hydra: bool = False) -> DictConfig:
     except (AttributeError, AssertionError) as error:  # omegaconf's, of a key below one of Hydra's that holds nothing
         below = ", ".join(text for text in options.overrides if parsed(text).key_or_group.startswith("hydra."))
         fault = f"{below} sets a key of something that is not there"
-        raise UsageError(f"{fault}: leave it out; write what is swept as --multirun seed=1,2") from error
+        raise UsageError(f"{fault}: leave it out; what is swept is written --multirun seed=1,2") from error
 
 
 @lru_cache(maxsize=4)
