@@ -1,7 +1,4 @@
-"""What Hydra must know of ours: the schema, experiments, and what `task=` can choose.
-
-That is tasks, which measure an extension, and tools, which do something else.
-"""
+"""What Hydra must know of ours: the schema, experiments, and tasks and tools, which `task=` can choose."""
 
 import os
 from functools import cache

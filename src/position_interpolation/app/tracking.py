@@ -130,6 +130,5 @@ class Tracker:
 
 
 def _refused(config: Config, error: Exception) -> str:
-    """What to do where W&B takes nothing, not even offline."""
     way_out = "correct wandb.project, wandb.entity or the environment's WANDB_*, or set wandb=disabled"
     return f"wandb={config.wandb.mode} does not work ({shortened(error)}): {way_out}"

@@ -116,10 +116,9 @@ def check_processes(config: Config, processes: int) -> None:
     if train.optimizer == "muon" and processes > 1:
         raise UsageError("train.optimizer=muon works in one process: choose adamw, or start one")
     if processes % sharing or sequence(config) % sharing or (train.chunk is not None and sharing > 1):
+        fault = f"compute.context_parallel={sharing} processes cannot share a training window"
         expected = f"a divisor of the {processes} processes and of the {sequence(config)} tokens, and no train.chunk"
-        raise UsageError(
-            f"compute.context_parallel={sharing} processes cannot share a training window: expected {expected}"
-        )
+        raise UsageError(f"{fault}: expected {expected}")
     if train.batch_size % (processes // sharing):
         among = f"{processes} processes" if sharing == 1 else f"{processes // sharing} groups of {sharing} processes"
         raise UsageError(f"train.batch_size={train.batch_size} sequences do not divide among {among}: change either")

@@ -193,10 +193,9 @@ def read(place: str | Path, reading: Callable[[], Any]) -> Any:
         if compute.out_of_memory(error):
             raise
         reason = f"nothing is known of {error}" if isinstance(error, KeyError) else shortened(error)
-        raise UsageError(
-            f"{place} cannot be read as a model ({reason}): expected config.json, *.safetensors and tokenizer files; "
-            "remove the folder if a run made it, else correct model.location"
-        ) from error
+        expected = "expected config.json, *.safetensors and tokenizer files"
+        way_out = "remove the folder if a run made it, else correct model.location"
+        raise UsageError(f"{place} cannot be read as a model ({reason}): {expected}; {way_out}") from error
 
 
 def random(config: Any, seed: int, dtype: torch.dtype = torch.float32) -> Any:

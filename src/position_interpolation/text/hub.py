@@ -35,7 +35,9 @@ def called(corpus: Corpus) -> str:
 
 def _rows(corpus: Corpus, kept: str | None) -> Iterator[Row]:
     """Rows from disk as far as they are there, then from the hub."""
-    folder = None if kept is None else Path(kept) / _name(corpus)
+    asked = [corpus.dataset, corpus.subset, list(corpus.files), corpus.split, corpus.revision, corpus.id_field]
+    name = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:24]  # of what is read from the hub in the same way
+    folder = None if kept is None else Path(kept) / name
     number = read = 0
     while folder is not None and (block := _kept(folder, number)) is not None:
         if not block:
@@ -100,12 +102,6 @@ def _way_out(error: Exception) -> str:
     if isinstance(error, ConnectionError):
         return "check the network, then run the same command again; or choose data=own data.root=<directory>"
     return "correct dataset, subset, split, files or revision of its entry in data.corpora"
-
-
-def _name(corpus: Corpus) -> str:
-    """The folder for rows that are read from the hub in the same way."""
-    asked = [corpus.dataset, corpus.subset, list(corpus.files), corpus.split, corpus.revision, corpus.id_field]
-    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:24]
 
 
 def _keep(folder: Path, number: int, block: list[Row]) -> None:
