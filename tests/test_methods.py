@@ -310,7 +310,7 @@ def test_a_method_cannot_change_the_bases_frequencies_by_accident() -> None:
         ),
         (Method("llama3", options={"low": 4.0}), r"low=4.0, high=4.0: expected 0 < low < high"),
         (Method("longrope", options={"factors": [1.0, 0.0]}), r"expected two divisors above 0 or more"),
-        (Method("longrope", options={"factors": [1.0] * 33}), r"33 divisors, the base 32 frequencies"),
+        (Method("longrope", options={"factors": [1.0] * 33}), r"33 divisors: expected at most 32, one a frequency"),
         (Method("longrope", options={"factors": 4.0}), r"method.options.factors=4.0: expected list"),
         (Method("longrope", options={"rises": [0, 100], "factors": [1, 4]}), r"rises stands in the place of factors"),
         (Method("p_rope", options={"kept": 1.5}), r"kept=1.5: expected a share from 0 to 1"),

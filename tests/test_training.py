@@ -19,7 +19,7 @@ from position_interpolation.settings.schema import Compute, Method, Train
 from position_interpolation.text.packing import PackedWindows
 from position_interpolation.tuning.checkpoints import at as checkpoint
 from position_interpolation.tuning.checkpoints import finished_steps, loss_curve
-from position_interpolation.tuning.schedule import learning_rate_factor
+from position_interpolation.tuning.trainer import learning_rate_factor
 from position_interpolation.tuning.training import tune
 
 BATCH, WINDOW, VOCABULARY = 4, 32, 256
@@ -311,11 +311,6 @@ def test_recomputed_activations_change_no_loss(build: Build, straight: Path, tmp
 def test_a_micro_batch_that_does_not_divide_the_batch_is_refused(build: Build, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="batch_size=4 is no multiple of the 3 sequences of a forward"):
         run(build, recipe(6), tmp_path, micro_batch=3)
-
-
-def test_going_on_from_something_else_is_refused(build: Build, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"resume_from=.* is no checkpoint"):
-        run(build, recipe(6, resume_from=str(tmp_path)), tmp_path / "second")
 
 
 def test_an_index_that_would_run_code_is_refused(build: Build, tmp_path: Path) -> None:

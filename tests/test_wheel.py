@@ -62,28 +62,20 @@ def test_a_half_finished_conversion_is_not_mistaken_for_a_finished_one(
     fake_wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = tmp_path / "cache"
-    half = cache / f".{wheel.NAME}.killed"
+    half = cache / f".{wheel.NAME}.partial"
     half.mkdir(parents=True)
-    (half / "config.json").write_text("{}")
+    (half / "model.safetensors").write_text("half")
     monkeypatch.setattr(wheel, "convert", lambda gguf, folder: (folder / "config.json").write_text("whole"))
 
     folder = wheel.smollm2_folder(cache)
 
+    assert {path.name for path in folder.iterdir()} == {"config.json", wheel.ORIGIN}
     assert (folder / "config.json").read_text() == "whole"
-    assert (folder / "ORIGIN.json").is_file()
-    assert half.is_dir()  # it may be another process at work
-    assert sorted(path.name for path in cache.iterdir()) == sorted([half.name, folder.name])
+    assert folders(cache) == [folder]
 
 
-def test_an_abandoned_conversion_is_cleared_away(
-    fake_wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    half = tmp_path / "cache" / f".{wheel.NAME}.killed"
-    half.mkdir(parents=True)
-    monkeypatch.setattr(wheel, "ABANDONED", -1)
-    monkeypatch.setattr(wheel, "convert", lambda gguf, folder: None)
-    wheel.smollm2_folder(tmp_path / "cache")
-    assert not half.exists()
+def folders(cache: Path) -> list[Path]:
+    return [path for path in cache.iterdir() if path.is_dir()]
 
 
 def test_a_conversion_that_fails_leaves_nothing(
@@ -96,21 +88,23 @@ def test_a_conversion_that_fails_leaves_nothing(
     monkeypatch.setattr(wheel, "convert", fail)
     with pytest.raises(KeyboardInterrupt):
         wheel.smollm2_folder(tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert folders(tmp_path / "cache") == []
 
 
 def test_a_second_process_that_was_faster_wins(
     fake_wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def overtaken(gguf: Path, folder: Path) -> None:
-        other = folder.parent / wheel.NAME
-        other.mkdir()
-        (other / "config.json").write_text("other")
+    other = tmp_path / "cache" / wheel.NAME
 
-    monkeypatch.setattr(wheel, "convert", overtaken)
-    folder = wheel.smollm2_folder(tmp_path / "cache")
-    assert (folder / "config.json").read_text() == "other"
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == [wheel.NAME]
+    def overtaken() -> Path:  # while this process waits for its turn
+        other.mkdir(parents=True)
+        (other / "config.json").write_text("other")
+        return fake_wheel
+
+    monkeypatch.setattr(wheel, "_installed_gguf", overtaken)
+    assert wheel.smollm2_folder(tmp_path / "cache") == other
+    assert [path.name for path in other.iterdir()] == ["config.json"]
+    assert folders(tmp_path / "cache") == [other]
 
 
 @pytest.mark.parametrize("change", [lambda path: path.write_text("wholE"), lambda path: path.unlink()])

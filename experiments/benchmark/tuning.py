@@ -18,8 +18,8 @@ from position_interpolation.models import loading
 from position_interpolation.planning.formulas import training_flops
 from position_interpolation.settings.schema import Compute, Train
 from position_interpolation.tuning import training
-from position_interpolation.tuning.callbacks import ToListener
-from position_interpolation.tuning.schedule import learning_rate_factor
+from position_interpolation.tuning.callbacks import Losses
+from position_interpolation.tuning.trainer import learning_rate_factor
 
 from .inputs import Base, base, engines, precisions
 from .rounds import Row, Timed, middle, take_turns_apart
@@ -108,7 +108,7 @@ def trainer(
         )  # fmt: skip
         model = AutoModelForCausalLM.from_pretrained(own.place, dtype=torch.float32)
         data = sequences(own, window, recipe)
-        plain = Trainer(model=model, args=arguments, train_dataset=data, callbacks=[ToListener(told, 1)])
+        plain = Trainer(model=model, args=arguments, train_dataset=data, callbacks=[Losses(told, 1)])
         plain.remove_callback(PrinterCallback)
         plain.create_optimizer()
         plain.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(plain.optimizer, learning_rate_factor(recipe))

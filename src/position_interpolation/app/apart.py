@@ -35,18 +35,12 @@ def tell_apart(configs: Sequence[Config]) -> None:
 
 
 def check_exports(configs: Sequence[Config]) -> None:
-    """Refuse a sweep whose jobs write to one folder: each would take the place of the one before.
-
-    Raises:
-        UsageError: two jobs have the same `task.folder`.
-    """
+    """Raise UsageError for a sweep whose jobs have one `task.folder`: each would take the place of the one before."""
     jobs = Counter(Path(folder).resolve() for config in configs if (folder := getattr(config.task, "folder", None)))
     for place, count in jobs.items():
         if count > 1:
-            raise UsageError(
-                f"{count} jobs of this sweep would write to {place}, each in the place of the one before: set a folder "
-                "for each, such as 'task.folder=models/${method.name}', or leave one job"
-            )
+            fault = f"{count} jobs of this sweep would write to {place}, each in the place of the one before"
+            raise UsageError(f"{fault}: set a folder for each, such as 'task.folder=models/${{method.name}}'")
 
 
 def overrides(configs: Sequence[Config]) -> list[str]:
@@ -55,7 +49,7 @@ def overrides(configs: Sequence[Config]) -> list[str]:
     return [f"{name}=[{','.join(values)}]" for name, values in keys.items() if values]
 
 
-def _needed(configs: Sequence[Config], told: Callable[[Config], Values]) -> list[str]:
+def _needed(configs: Sequence[Config], told: Callable[[Config], tuple[Any, ...]]) -> list[str]:
     """The keys that tell apart jobs for which `told` is the same; of keys that do so alike, the first."""
     alike: dict[str, list[Values]] = {}
     for config in configs:
@@ -77,22 +71,18 @@ def _kinds(group: Sequence[Values], keys: Sequence[str]) -> int:
     return len({repr([values.get(key) for key in keys]) for values in group})
 
 
-def _in_records(config: Config) -> Values:
+def _in_records(config: Config) -> tuple[Any, ...]:
     """What every record of a job shows."""
-    settings = _settings(config)
-    task = {key: settings.get(key) for key in TASKS[config.task.kind].settings.shown}
-    model = config.model
-    names = {
-        "experiment": config.experiment_name, "rung": model.rung, "seed": config.seed, "model": model.name,
-        "tokens": model.base_tokens,
-    }  # fmt: skip
-    return {**_in_name(config), **names, **task, "varied": derived.settings(config)}
+    model, settings = config.model, _settings(config)
+    names = config.experiment_name, model.rung, model.name, model.base_tokens, config.seed
+    task = [settings.get(key) for key in TASKS[config.task.kind].settings.shown]
+    return *_in_name(config), *names, *task, derived.settings(config)
 
 
-def _in_name(config: Config) -> Values:
+def _in_name(config: Config) -> tuple[Any, ...]:
     """What the name of a W&B run always shows (`tracking.job_name`)."""
     base = base_name(config.model.name, config.model.base_tokens)
-    return {"base": base, "treatment": derived.treatment(config), "task": config.task.name}
+    return base, derived.treatment(config), config.task.name
 
 
 def _settings(config: Config) -> Values:

@@ -1,7 +1,4 @@
-"""What Hydra must know of ours: the schema, experiments, and what `task=` can choose.
-
-That is tasks, which measure an extension, and tools, which do something else.
-"""
+"""What Hydra must know of ours: the schema, experiments, and tasks and tools, which `task=` can choose."""
 
 import os
 from functools import cache
@@ -13,8 +10,7 @@ from position_interpolation.models import checkpoint
 from position_interpolation.planning.config import PlanTask
 from position_interpolation.settings import naming
 from position_interpolation.settings.places import EXPERIMENTS
-from position_interpolation.settings.schema import Config, Task
-from position_interpolation.settings.tools import ExportTask, ReportTask, TokenizerTask
+from position_interpolation.settings.schema import Config, ExportTask, ReportTask, Task, TokenizerTask
 from position_interpolation.tasks.registry import TASKS
 from position_interpolation.tasks.theory.config import TheoryTask
 

@@ -14,8 +14,7 @@ from position_interpolation.evidence import records
 from position_interpolation.evidence.lines import EXTENSION
 from position_interpolation.evidence.records import BY_BASE_TOKENS, ROWS, Record
 from position_interpolation.machine import compute, distributed, files
-from position_interpolation.settings import derived
-from position_interpolation.settings.derived import results_folder
+from position_interpolation.settings.derived import results_folder, settings
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Config
 from position_interpolation.tasks.measurement import Measured, Measurement
@@ -45,39 +44,30 @@ def measure(config: Config, prepared: Prepared | None, signature: str, measureme
     seconds = time.perf_counter() - started
     broken = [value.metric for value in measured if not math.isfinite(value.estimate.value)]
     if broken:
-        raise UsageError(
-            f"{broken[0]} is not a finite number: the model's losses are NaN or infinite; lower train.learning_rate or "
-            "correct the model"
-        )
+        remedy = "lower train.learning_rate or correct the model"
+        raise UsageError(f"{broken[0]} is not a finite number: the model's losses are NaN or infinite; {remedy}")
     subject = None if prepared is None else measurement.subject(prepared)
-    dtype = measurement.dtype or (PLAIN_DTYPE if subject is None else compute.dtype(config.compute))
-    task = measurement.task or config.task.name
-    found = [record(config, value, signature, seconds, subject, dtype, task) for value in measured]
+    treatment: dict[str, Any] = dict.fromkeys(EXTENSION) if subject is None else vars(subject.treatment)
+    run: dict[str, Any] = {
+        **_names(config, measurement.task or config.task.name),
+        **treatment,
+        "weights_sha256": None if subject is None else subject.weights_sha256,
+        "signature": signature,
+        "commit": records.commit(),
+        "versions": records.versions(),
+        "device": compute.description(config.compute),
+        "dtype": measurement.dtype or (PLAIN_DTYPE if subject is None else compute.dtype(config.compute)),
+        "seconds": round(seconds, 3),
+    }
+    found = [Record(**run, **_numbers(value)) for value in measured]
     keep(config, signature, found)
     return found
 
 
-def record(
-    config: Config, measured: Measured, signature: str, seconds: float, prepared: Prepared | None, dtype: str, task: str
-) -> Record:
-    """One measured number as a record of this run, measured on an extension or, given None, without a model."""
-    numbers: dict[str, Any] = {name: value for name, value in vars(measured).items() if name != "estimate"}
-    treatment: dict[str, Any] = dict.fromkeys(EXTENSION) if prepared is None else vars(prepared.treatment)
-    return Record(
-        **_names(config, task),
-        **treatment,
-        **numbers,
-        weights_sha256=None if prepared is None else prepared.weights_sha256,
-        value=measured.estimate.value,
-        ci_low=measured.estimate.low,
-        ci_high=measured.estimate.high,
-        signature=signature,
-        commit=records.commit(),
-        versions=records.versions(),
-        device=compute.description(config.compute),
-        dtype=dtype,
-        seconds=round(seconds, 3),
-    )
+def _numbers(measured: Measured) -> dict[str, Any]:
+    """What a record says about one measured number."""
+    own = {name: value for name, value in vars(measured).items() if name != "estimate"}
+    return {**own, "value": measured.estimate.value, "ci_low": measured.estimate.low, "ci_high": measured.estimate.high}
 
 
 def _names(config: Config, task: str) -> dict[str, Any]:
@@ -88,7 +78,7 @@ def _names(config: Config, task: str) -> dict[str, Any]:
         "model": config.model.name,
         "base_tokens": config.model.base_tokens,
         "task": task,
-        "settings": derived.settings(config),
+        "settings": settings(config),
         "seed": config.seed,
     }
 
@@ -96,9 +86,7 @@ def _names(config: Config, task: str) -> dict[str, Any]:
 def found_before(config: Config, signature: str, task: str) -> list[Record] | None:
     """What was kept under a signature, under the names of this run.
 
-    Returns:
-        None if nothing was kept, or only damaged records. None as well if the number is to be measured again, or its
-        rows were deleted.
+    None if that is nothing whole, is to be measured again, or if its rows were deleted.
     """
     try:
         kept = json.loads(_kept(config, signature).read_text())
@@ -108,7 +96,11 @@ def found_before(config: Config, signature: str, task: str) -> list[Record] | No
         found = [Record(**{**row, **_names(config, task)}) for row in rows]
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return None if config.measure_again or _deleted(config, signature, found) else found
+    deleted = False
+    if _merged(config, signature).is_file():  # they were once in the experiment's rows
+        there = {record.measurement for record in records.read(results_folder(config) / ROWS)}
+        deleted = any(record.measurement not in there for record in found)
+    return None if config.measure_again or deleted else found
 
 
 def keep(config: Config, signature: str, found: list[Record]) -> None:
@@ -129,14 +121,6 @@ def _merged(config: Config, signature: str) -> Path:
     return Path(config.paths.runs) / "merged" / f"{signature}-{records.signature({'place': place})}"
 
 
-def _deleted(config: Config, signature: str, found: list[Record]) -> bool:
-    """Whether records were once in the experiment's rows, and some of what they measured is no longer there."""
-    if not _merged(config, signature).is_file():
-        return False
-    there = {record.measurement for record in records.read(results_folder(config) / ROWS)}
-    return any(record.measurement not in there for record in found)
-
-
 def merge(config: Config, signature: str, found: list[Record]) -> None:
     """Put records into the experiment's rows."""
     if not distributed.is_first():
@@ -144,8 +128,5 @@ def merge(config: Config, signature: str, found: list[Record]) -> None:
     replaced = records.merge(results_folder(config) / ROWS, found)
     files.write_text(_merged(config, signature), "")
     if replaced:
-        print(
-            f"note: {replaced} rows of {job_name(config)} measured under other settings were replaced; "
-            "to keep both, set experiment_name=<another>",
-            file=sys.stderr,
-        )
+        fact = f"{replaced} rows of {job_name(config)} measured under other settings were replaced"
+        print(f"note: {fact}; to keep both, set experiment_name=<another>", file=sys.stderr)

@@ -17,6 +17,7 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import IntervalSweep
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -39,38 +40,27 @@ HYDRAS_OWN = "hydra._internal."  # Hydra's own launcher and sweeper, which our s
 
 
 def checked(arguments: list[str]) -> list[Config]:
-    """Register schema and experiments, compose every job of the command line and check it.
-
-    Returns:
-        The configuration of each job; none if Hydra was only asked to show something.
-
-    Raises:
-        UsageError: one line for whatever is wrong, before anything is computed.
-    """
+    """The configuration of each job, checked (UsageError); none if Hydra was only asked to show something."""
     register()
     _whole.cache_clear()  # files of choices may have changed since
     options = read(arguments)
     if options.help or options.hydra_help or options.shell_completion:
         return []
     swept = [text for text in options.overrides if parsed(text).is_sweep_override()]
-    if swept and not options.multirun and not _is_multirun(arguments):
+    if swept and not options.multirun and _hydra(arguments).mode is not RunMode.MULTIRUN:  # as experiments can be
         raise UsageError(f"{swept[0]} is a sweep: add --multirun to run one job for each choice")
     configs = [typed(composed(line)) for line in command_lines(arguments)]
     if options.cfg or options.info is not None:
         return []
+    sized = [text for text in options.overrides if text.startswith("train.batch_size=")]
     for config in configs:
         checks.check(config)
-        _check_batch(config, options.overrides)
+        if sized and config.train.step_windows is not None:
+            raise UsageError(f"{sized[0]} has no effect beside train.step_windows: add train.step_windows=null")
         _make_runs(config)
     apart.check_exports(configs)
     apart.tell_apart(configs)
     return configs
-
-
-def _check_batch(config: Config, overrides: list[str]) -> None:
-    sized = [text for text in overrides if text.startswith("train.batch_size=")]
-    if sized and config.train.step_windows is not None:
-        raise UsageError(f"{sized[0]} has no effect beside train.step_windows: add train.step_windows=null")
 
 
 def _make_runs(config: Config) -> None:
@@ -82,19 +72,13 @@ def _make_runs(config: Config) -> None:
 
 
 def read(arguments: list[str]) -> argparse.Namespace:
-    """Hydra's options and the overrides of a command line.
-
-    Raises:
-        UsageError: an option is unknown or not supported, or a folder of choices does not exist.
-    """
+    """Hydra's options and the overrides of a command line; UsageError if an option is not known or not supported."""
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign, assignment]
     options = parser.parse_args(arguments)
     if options.config_name or options.config_path:
-        raise UsageError(
-            "--config-name and --config-path would replace the configuration that everything rests on: put choices of "
-            "your own into <folder>/model/<name>.yaml and so on, and add --config-dir=<folder>"
-        )
+        way_out = "put choices of your own into <folder>/model/<name>.yaml and so on, and add --config-dir=<folder>"
+        raise UsageError(f"--config-name and --config-path would replace what everything rests on: {way_out}")
     if options.resolve and not options.cfg:
         raise UsageError("--resolve belongs to --cfg: add --cfg job, or leave it out")
     if options.config_dir is not None and not Path(options.config_dir).is_dir():
@@ -131,12 +115,9 @@ def jobs(arguments: list[str]) -> list[list[str]]:
 
 
 def _choices(override: str, loader: ConfigLoader, upper: bool) -> list[str]:
-    """The single overrides of a sweep such as `context=x2,x4`; any other override is returned as it is.
+    """The single overrides of a sweep such as `context=x2,x4`, or a UsageError; any other override stays as it is.
 
-    Of an interval, which only a searching sweeper such as Optuna can take, the lower or the upper end is returned.
-
-    Raises:
-        UsageError: the sweep has no choice.
+    Of an interval, which only a searching sweeper such as Optuna can take, it is the lower or the upper end.
     """
     sweep = parsed(override)
     if not sweep.is_sweep_override():
@@ -153,33 +134,18 @@ def _choices(override: str, loader: ConfigLoader, upper: bool) -> list[str]:
 
 def side_by_side(arguments: list[str], configs: list[Config]) -> int:
     """How many workers carry out the jobs; one if Hydra does so, in this process or by another launcher."""
-    if len(configs) < 2 or searched(arguments) or not _is_hydras(arguments, "launcher"):
+    if len(configs) < 2 or searched(arguments) or not _hydra(arguments).launcher._target_.startswith(HYDRAS_OWN):
         return 1
     return workers_at_a_time(configs[0])
 
 
 def searched(arguments: list[str]) -> bool:
     """Whether a sweeper such as Optuna proposes the jobs, of which only the ends of its intervals were checked."""
-    return not _is_hydras(arguments, "sweeper")
-
-
-def _is_hydras(arguments: list[str], plugin: str) -> bool:
-    """Whether the launcher or the sweeper of a command line is the one that Hydra brings."""
-    return str(_hydra(arguments)[plugin]._target_).startswith(HYDRAS_OWN)
-
-
-def _is_multirun(arguments: list[str]) -> bool:
-    """Whether the experiment itself is a sweep."""
-    mode = _hydra(arguments).mode
-    return mode is not None and mode.name == "MULTIRUN"
+    return not _hydra(arguments).sweeper._target_.startswith(HYDRAS_OWN)
 
 
 def _hydra(arguments: list[str]) -> DictConfig:
-    """Hydra's own settings for a command line, whatever it sweeps over: how jobs are made and run.
-
-    Raises:
-        UsageError: jobs would run in another folder, away from the results of this one.
-    """
+    """Hydra's own settings, whatever is swept; UsageError if jobs would run in a folder away from the results."""
     single = [text for text in arguments if text.startswith("-") or not parsed(text).is_sweep_override()]
     settings: DictConfig = composed(single, with_hydra=True).hydra
     if settings.job.chdir:
@@ -188,11 +154,7 @@ def _hydra(arguments: list[str]) -> DictConfig:
 
 
 def composed(arguments: list[str], with_hydra: bool = False) -> DictConfig:
-    """The configuration of one job, from its command line; with Hydra's own settings it stays unresolved.
-
-    Raises:
-        UsageError: a misspelt key, a wrong type or an unknown choice.
-    """
+    """The configuration of one job, or a UsageError; with Hydra's own settings it stays unresolved."""
     options = read(arguments)
     for text in options.overrides:
         check_choice(parsed(text))
@@ -210,19 +172,14 @@ def composed(arguments: list[str], with_hydra: bool = False) -> DictConfig:
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(one_line(error)) from error
     except (AttributeError, AssertionError) as error:  # omegaconf's, of a key below one of Hydra's that holds nothing
-        below = [text for text in options.overrides if parsed(text).key_or_group.startswith("hydra.")]
-        raise UsageError(
-            f"{', '.join(below)} sets a key of something that is not there: leave it out; what is swept is written "
-            "--multirun seed=1,2"
-        ) from error
+        below = ", ".join(text for text in options.overrides if parsed(text).key_or_group.startswith("hydra."))
+        fault = f"{below} sets a key of something that is not there"
+        raise UsageError(f"{fault}: leave it out; what is swept is written --multirun seed=1,2") from error
 
 
 @lru_cache(maxsize=4)
 def _whole(own: str | None, overrides: tuple[str, ...]) -> DictConfig:
-    """A configuration with Hydra's own settings, not to be changed.
-
-    A command line is asked for them several times, and each composition takes a tenth of a second.
-    """
+    """A configuration with Hydra's own settings, not to be changed; kept, as composing takes a tenth of a second."""
     with _loader(own):
         return compose("config", list(overrides), return_hydra_config=True)
 
@@ -260,8 +217,7 @@ def _at_home(config: DictConfig) -> None:
 def finish(configs: list[Config]) -> None:
     """After a run or a sweep: render its tables, figures and pages, mirror the figures, and print what came out.
 
-    Raises:
-        UsageError: some could not be rendered; the others then are.
+    Raises UsageError if some could not be rendered; the others then are.
     """
     from position_interpolation.evidence import records
     from position_interpolation.machine import distributed

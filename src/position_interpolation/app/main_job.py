@@ -20,11 +20,7 @@ CHOICE = "experiment="
 def main(folder: Path, overrides: list[str]) -> int:
     """Run one experiment after another, then compare; what was measured before is reused from runs/.
 
-    Returns:
-        The exit status of the first experiment that failed, else of the comparison.
-
-    Raises:
-        UsageError: the folder is a file, or the main job is already running.
+    Returns the first failure's exit status, else the comparison's. UsageError if the main job is running already.
     """
     if folder.is_file():
         raise UsageError(f"{folder} is a file: expected a folder for results")

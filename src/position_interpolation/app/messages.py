@@ -23,11 +23,7 @@ EXPECTED = {  # by a part of omegaconf's message on a value of the wrong type
 
 
 def parsed(override: str) -> Override:
-    """One override of a command line as Hydra reads it.
-
-    Raises:
-        UsageError: Hydra's grammar cannot read it.
-    """
+    """One override of a command line as Hydra reads it; UsageError if its grammar cannot."""
     try:
         return OverridesParser.create().parse_override(override)
     except (HydraException, RecursionError) as error:
@@ -49,11 +45,7 @@ def _unreadable(override: str) -> str:
 
 
 def check_choice(override: Override) -> None:
-    """Refuse what cannot be a choice of a group, for which Hydra's own messages are unclear or missing.
-
-    Raises:
-        UsageError: it names no key, removes a group, or sets it to something else than a word.
-    """
+    """Raise UsageError for what is no choice of a group, for which Hydra's own messages are unclear or missing."""
     group, said = override.key_or_group, override.input_line
     if not group:
         raise UsageError(f"'{said}' sets nothing: expected key=value, such as context=x4")
@@ -71,33 +63,21 @@ def check_choice(override: Override) -> None:
     if override.is_delete():
         raise UsageError(f"{said} takes away what every run needs: choose another by {group}=<choice>")
     if not isinstance(value, str) or "$" in value:
-        raise UsageError(
-            f"{said}: a group's choice is a word: write context=x4, not context=4; a key in it is set by "
-            f"{group}.<key>=<value>"
-        )
+        way_out = f"write context=x4, not context=4; a key in it is set by {group}.<key>=<value>"
+        raise UsageError(f"{said}: a group's choice is a word: {way_out}")
 
 
 def check_rivals(overrides: Sequence[str], swept: Sequence[str]) -> None:
-    """Refuse a method or a context beside an extension, which sets both: one would silently win.
-
-    Raises:
-        UsageError: the command line has the former; it, or the experiment's sweep, has the latter.
-    """
+    """Raise UsageError for a method or a context beside an extension, which sets both: one would silently win."""
     keys = [parsed(text).get_key_element() for text in overrides]
     rivals = [key for key in keys if key.split(".")[0] in ("method", "context")]
     if rivals and any(text.startswith("extension=") for text in (*swept, *overrides)):
-        raise UsageError(
-            f"{rivals[0]} beside extension, which names method and context already: choose another extension, or add "
-            "one to conf/extension"
-        )
+        way_out = "choose another extension, or add one to conf/extension"
+        raise UsageError(f"{rivals[0]} beside extension, which names method and context already: {way_out}")
 
 
 def check_keys(node: DictConfig, path: str = "") -> None:
-    """Refuse a key that is not in the schema: `+key=value` adds one, which nothing would read.
-
-    Raises:
-        UsageError: with the key that was probably meant.
-    """
+    """Raise UsageError for a key that is not in the schema: `+key=value` adds one, which nothing would read."""
     known = getattr(OmegaConf.get_type(node), "__dataclass_fields__", None)
     for name in map(str, node):
         if known is not None and name not in known:
@@ -108,42 +88,34 @@ def check_keys(node: DictConfig, path: str = "") -> None:
 
 def one_line(error: Exception) -> str:
     """Hydra's message on one line, with the key or choice that was probably meant."""
-    ours = re.match("UsageError raised while resolving interpolation: (.*)", str(error))
-    if ours is not None:
-        return ours.group(1)
-    message = str(error)
+    message, cause = str(error), str(error.__cause__ or "")
+    if ours := re.match("UsageError raised while resolving interpolation: (.*)", message):
+        return ours[1]
     key = re.search(r"Could not override '([^']+)'", message)
-    cause = str(error.__cause__)
-    if key is not None and re.search("not in (struct|')", cause):
+    if key and re.search("not in (struct|')", cause):
         full = re.search(r"full_key: (\S+)", cause)  # below what was overridden where a dictionary was given
-        name = full.group(1) if full is not None and full.group(1).startswith(key.group(1)) else key.group(1)
+        name = full[1] if full and full[1].startswith(key[1]) else key[1]
         if name.startswith("train.mixture."):
             return f"there is no key '{name}': expected a corpus of conf/data or recall; ++{name}=<share> adds one"
         if name.startswith("data.corpora."):
             return f"there is no key '{name}': expected a corpus of conf/data/*.yaml; docs/add_a_corpus.md adds one"
         return f"there is no key '{name}'" + _meant(name)
-    choice = re.search(
-        r"Could not find '([^']+)/([^']*)'\s*Available options in '[^']+':\s*(.*?)\s*Config search",
-        message,
-        re.S,
-    )
-    if choice is not None:
-        group, name, options = choice.group(1), choice.group(2), choice.group(3).split()
+    available = r"Could not find '([^']+)/([^']*)'\s*Available options in '[^']+':\s*(.*?)\s*Config search"
+    if choice := re.search(available, message, re.S):
+        group, name, options = choice[1], choice[2], choice[3].split()
         close = difflib.get_close_matches(name, options, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         return f"there is no {group}={name}: choose one of {', '.join(options)}{hint}"
-    missing = re.search(r"Missing mandatory value: .*full_key: (\S+)", message, re.S)
-    if missing is not None:
-        return f"{missing.group(1)} is not set: write {missing.group(1)}=<value>"
-    kind = re.search(r"Could not load 'task/(\w+)_schema'", message)
-    if kind is not None:
-        return f"task kind '{kind.group(1)}' is not registered: add its line to TASKS in tasks/registry.py"
+    if missing := re.search(r"Missing mandatory value: .*full_key: (\S+)", message, re.S):
+        return f"{missing[1]} is not set: write {missing[1]}=<value>"
+    if kind := re.search(r"Could not load 'task/(\w+)_schema'", message):
+        return f"task kind '{kind[1]}' is not registered: add its line to TASKS in tasks/registry.py"
     override = re.match(r"Error merging override (.*)", message)
-    if override is not None and error.__cause__ is not None:
-        reason = str(error.__cause__).partition("\n")[0]
+    if override and cause:
+        reason = cause.partition("\n")[0]
         expected = next((what for sign, what in EXPECTED.items() if sign in reason), "what conf/ has for it")
-        return f"{override.group(1)} cannot be set ({reason}): expected {expected}"
-    lines = f"{message}\n{error.__cause__ or ''}".splitlines()
+        return f"{override[1]} cannot be set ({reason}): expected {expected}"
+    lines = f"{message}\n{cause}".splitlines()
     told = [line.strip() for line in lines if line.strip() and "_type" not in line and "full_key" not in line]
     return "; ".join([*told, "see conf/ for what there is"])
 
@@ -154,7 +126,8 @@ def _meant(key: str) -> str:
     full = {name: name for name in (*groups, "task")}
     own: dict[str, str] = {}  # of the group that was named
     above, _, name = key.rpartition(".")
-    if owners := _kinds_with(name) if above == "task" else []:
+    owners = [kind for kind, node in config_store.kinds().items() if name in node.__dataclass_fields__]
+    if owners and above == "task":
         return f" of this task, only of {', '.join(owners)}: where several tasks are swept, set what all of them have"
     for group, nodes in {**groups, "task": config_store.kinds().values()}.items():
         for node in nodes:
@@ -165,8 +138,3 @@ def _meant(key: str) -> str:
         if close := difflib.get_close_matches(name, names, n=1, cutoff=cutoff):
             return f"; did you mean '{names[close[0]]}'?"
     return "; see conf/ for what there is"
-
-
-def _kinds_with(name: str) -> list[str]:
-    """The kinds of tasks that have a key."""
-    return [kind for kind, node in config_store.kinds().items() if name in node.__dataclass_fields__]

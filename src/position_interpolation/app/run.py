@@ -1,6 +1,7 @@
 """One run: build the extension, measure the task, write the records, mirror them to W&B."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from position_interpolation.app import checks, keep
 from position_interpolation.app.tools import TOOLS
@@ -14,11 +15,7 @@ from position_interpolation.tuning.extension import prepare
 
 
 def run(config: Config) -> float | None:
-    """Carry out one run; what an earlier run measured under the same signature is reused.
-
-    Returns:
-        The `objective` of what was measured, which a search over settings minimises.
-    """
+    """Carry out one run, reusing what was measured under the same signature; return the objective of a search."""
     checks.check(config)
     compute.set_up(config.compute)
     with Tracker(config, job_name(config)) as tracker, compute.within_memory():
@@ -40,7 +37,7 @@ def _evaluate(config: Config, tracker: Tracker) -> list[Record]:
     for measurement in measurements(prepared):
         signature = records.signature(measurement.parts)
         task = measurement.task or config.task.name
-        found = distributed.agreed(lambda signature=signature, task=task: keep.found_before(config, signature, task))  # type: ignore[misc]
+        found = distributed.agreed(partial(keep.found_before, config, signature, task))
         if found is None:
             tracker.start()
             found = keep.measure(config, prepared, signature, measurement)

@@ -39,8 +39,7 @@ class Worker:
     log: Path
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
-    seconds: float = 0.0
-    told: bool = False  # whether its end has been announced
+    seconds: float = 0.0  # that it has run
 
     def start(self) -> None:
         """Start the process; what it says goes to the log."""
@@ -52,14 +51,14 @@ class Worker:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=own, start_new_session=True)
         self.started = time.monotonic()
 
-    def poll(self) -> int | None:
-        """The exit status; None while it runs or waits."""
+    def state(self) -> str:
+        """`waiting`, `running`, `done` or `failed`."""
         if self.process is None:
-            return None
-        status = self.process.poll()
-        if status is None:
-            self.seconds = time.monotonic() - self.started
-        return status
+            return "waiting"
+        if self.process.poll() is not None:
+            return "failed" if self.process.returncode else "done"
+        self.seconds = time.monotonic() - self.started
+        return "running"
 
     @property
     def last_line(self) -> str:
@@ -75,75 +74,62 @@ def workers_at_a_time(config: Config) -> int:
     """How many workers this machine takes: as asked for, else by free cores and memory on a CPU, and one on a GPU."""
     if config.compute.jobs is not None:
         return config.compute.jobs
-    device = config.compute.device
-    if distributed.processes() > 1 or device == "cuda" or (device == "auto" and _has_gpu()):
+    gpu = Path("/proc/driver/nvidia/gpus").is_dir()  # asking torch would take seconds
+    if distributed.processes() > 1 or config.compute.device == "cuda" or (config.compute.device == "auto" and gpu):
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores // (config.compute.threads or 1), _free_gibibytes() // GIBIBYTES_OF_A_JOB))
 
 
 def carry_out(jobs: Sequence[list[str]], configs: Sequence[Config], at_a_time: int) -> None:
-    """Run all jobs, with so many workers at a time, and show how they are doing.
-
-    Raises:
-        UsageError: a worker failed. No other was started then, and those at work were waited for.
-    """
+    """Run all jobs and show how they are doing; UsageError if a worker fails, once those at work have ended."""
     workers = _grouped(jobs, configs)
     for worker in workers:
         if configs[0].compute.threads is None:
             worker.jobs = [[*job, "compute.threads=1"] for job in worker.jobs]
     console = Console()
+    look = Live(console=console, refresh_per_second=1, transient=True) if console.is_terminal else nullcontext()
+    waiting, running = list(workers), list[Worker]()
     try:
-        with (
-            Live(console=console, refresh_per_second=1, transient=True)
-            if console.is_terminal
-            else nullcontext() as live
-        ):
-            while not _step(workers, at_a_time, console):
+        with look as live:
+            while waiting or running:
+                while waiting and len(running) < at_a_time:
+                    worker = waiting.pop(0)
+                    running.append(worker)
+                    worker.start()
+                    if live is None:
+                        begun = f"started {plural(len(worker.jobs), 'job')}: {worker.name}; what it says: {worker.log}"
+                        console.print(begun, highlight=False, soft_wrap=True)
                 if live is not None:
                     live.update(_shown(workers))
                 time.sleep(LOOK)
+                for worker in [worker for worker in running if worker.state() != "running"]:
+                    running.remove(worker)
+                    ended = f"{worker.state()} after {worker.seconds / 60:.1f} minutes: {worker.name}"
+                    console.print(ended, highlight=False)
+                    if worker.state() == "failed":
+                        waiting.clear()  # nothing more is begun
     except KeyboardInterrupt:
-        _end(workers)
+        _end(running)
         raise
-    failed = next((worker for worker in workers if worker.poll()), None)
-    if failed is not None:
-        raise UsageError(f"{failed.name}: {failed.last_line.removeprefix('error: ')} (all it said: {failed.log})")
-
-
-def _step(workers: Sequence[Worker], at_a_time: int, console: Console) -> bool:
-    """Announce workers that have ended and start others; return whether all is done."""
     for worker in workers:
-        if worker.poll() is not None and not worker.told:
-            worker.told = True
-            state = "failed" if worker.poll() else "done"
-            console.print(f"{state} after {worker.seconds / 60:.1f} minutes: {worker.name}", highlight=False)
-    running = [worker for worker in workers if worker.process is not None and worker.poll() is None]
-    waiting = [worker for worker in workers if worker.process is None]
-    if any(worker.poll() for worker in workers):
-        waiting = []  # after a failure nothing more is begun
-    for worker in waiting[: max(0, at_a_time - len(running))]:
-        worker.start()
-        if not console.is_terminal:
-            begun = f"started {plural(len(worker.jobs), 'job')}: {worker.name}; what it says: {worker.log}"
-            console.print(begun, highlight=False, soft_wrap=True)
-    return not running and not waiting
+        if worker.state() == "failed":
+            raise UsageError(f"{worker.name}: {worker.last_line.removeprefix('error: ')} (all it said: {worker.log})")
 
 
 def _shown(workers: Sequence[Worker]) -> Table:
     """One row per worker: what it works on, for how long, and what its progress bar says."""
     table = Table.grid(padding=(0, 1))
     for worker in workers:
-        status = worker.poll()
-        state = "waiting" if worker.process is None else "running" if status is None else "failed" if status else "done"
-        since = f"{worker.seconds / 60:.0f} min" if worker.process is not None else ""
+        state = worker.state()
+        since = "" if state == "waiting" else f"{worker.seconds / 60:.0f} min"
         table.add_row(worker.name, state, since, worker.last_line[-60:] if state == "running" else "")
     return table
 
 
 def _end(workers: Sequence[Worker]) -> None:
     """Ask every worker and its children to end; kill those that do not."""
-    alive = [worker.process for worker in workers if worker.process is not None and worker.poll() is None]
+    alive = [worker.process for worker in workers if worker.process is not None and worker.process.poll() is None]
     for process in alive:
         os.killpg(process.pid, signal.SIGINT)
     until = time.monotonic() + PATIENCE
@@ -159,8 +145,7 @@ def _grouped(jobs: Sequence[list[str]], configs: Sequence[Config]) -> list[Worke
     """One worker per training, whatever the number of its steps, in the order of the sweep."""
     workers: dict[str, Worker] = {}
     for job, config in zip(jobs, configs, strict=True):
-        wanted = derived.treatment(config)
-        key = derived.training(config)
+        wanted, key = derived.treatment(config), derived.training(config)
         if key not in workers:
             tuned = "tuned" if wanted.steps else "untuned"
             name = f"{config.model.name} {wanted.method} x{wanted.factor:g} {tuned}, seed {config.seed}"
@@ -177,8 +162,3 @@ def _free_gibibytes() -> int:
         return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) // 2**20
     except (OSError, StopIteration, ValueError):
         return GIBIBYTES_OF_A_JOB
-
-
-def _has_gpu() -> bool:
-    """Whether there is an NVIDIA GPU; asking torch would take seconds."""
-    return Path("/proc/driver/nvidia/gpus").is_dir()

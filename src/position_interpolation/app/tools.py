@@ -18,8 +18,7 @@ from position_interpolation.planning.shape import Shape
 from position_interpolation.planning.tables import print_costs
 from position_interpolation.settings.derived import results_folder
 from position_interpolation.settings.errors import UsageError, shortened
-from position_interpolation.settings.schema import RECALL, Config
-from position_interpolation.settings.tools import ExportTask, TokenizerTask
+from position_interpolation.settings.schema import RECALL, Config, ExportTask, TokenizerTask
 from position_interpolation.tasks.measurement import Measurement
 from position_interpolation.tasks.theory import measure as theory
 from position_interpolation.text import corpora, tokenizer
@@ -33,24 +32,19 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
     with distributed.first_alone():
         prepared = prepare(config, tracker.log)
     wanted, place = prepared.treatment, Path(config.task.folder)
-    called = f"{config.model.name}, {wanted.method} x{wanted.factor:g}, "
-    called += (
-        f"{wanted.steps} steps on {corpora.shares(config.data, config.train.mixture)}" if wanted.steps else "untuned"
-    )
+    text = corpora.shares(config.data, config.train.mixture)
+    tuned = f"{wanted.steps} steps on {text}" if wanted.steps else "untuned"
+    called = f"{config.model.name}, {wanted.method} x{wanted.factor:g}, {tuned}"
     if distributed.is_first() and wanted.steps and not prepared.is_tuned():
-        print(
-            f"note: {called}: no checkpoint of these settings in {config.paths.runs}, so it is tuned first",
-            file=sys.stderr,
-        )
+        none = f"no checkpoint of these settings in {config.paths.runs}"
+        print(f"note: {called}: {none}, so it is tuned first", file=sys.stderr)
     _ = prepared.place  # tuned, if need be, by all processes
     if distributed.is_first():
         model = prepared.loaded(torch.float32)  # whatever it is measured in; a second rounding would be one too many
-        others, base = {card.NAME: card.card(config, prepared)}, loading.folder(config.model, prepared.cache)
-        export.export(model, prepared.tokenizer, place, config.task.dtype, others, base)
-        print(
-            f"Exported {called}: {place}, {config.task.dtype}, window {wanted.window} "
-            f"(vllm serve {place} --max-model-len {wanted.window})"
-        )
+        readme, base = card.card(config, prepared), loading.folder(config.model, prepared.cache)
+        export.export(model, prepared.tokenizer, place, config.task.dtype, readme, base)
+        serve = f"vllm serve {place} --max-model-len {wanted.window}"
+        print(f"Exported {called}: {place}, {config.task.dtype}, window {wanted.window} ({serve})")
     return []
 
 
@@ -61,7 +55,7 @@ def _tokenizer(config: Config, _: Tracker) -> list[Record]:
     texts = chain.from_iterable(tokenizer.excerpts(corpora.load(config.data, name)) for name in names)
     trained, place = tokenizer.train(texts, config.task.vocabulary), Path(config.task.folder)
     with files.writing(place, Exception):  # tokenizers has none more exact
-        tokenizer.save(trained, place)
+        trained.save_pretrained(place)
     return []
 
 
@@ -80,10 +74,8 @@ def _plan(config: Config, _: Tracker) -> list[Record]:
     except UsageError:
         raise
     except Exception as error:  # of odd configurations transformers, and arithmetic, raise what they like
-        raise UsageError(
-            f"nothing can be planned with the configuration of {config.model.name} ({shortened(error)}): correct its "
-            "config.json"
-        ) from error
+        fault = f"{config.model.name} cannot be planned with ({shortened(error)})"
+        raise UsageError(f"{fault}: correct its config.json") from error
     print_costs(found)
     return []
 

@@ -4,7 +4,6 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from position_interpolation.evidence import select
@@ -32,11 +31,7 @@ def job_name(config: Config) -> str:
 
 
 def check(config: Config) -> None:
-    """Make sure, before anything is computed, that W&B takes what this run will upload.
-
-    Raises:
-        UsageError: a name is not valid; or online the key is missing or wrong, there is no network, or no such entity.
-    """
+    """Raise UsageError, before anything is computed, if W&B would not take what this run will upload."""
     if config.wandb.mode == "disabled" or not distributed.is_first():
         return
     import wandb
@@ -51,15 +46,12 @@ def check(config: Config) -> None:
         wandb.login(verify=True)
         viewer, entity = wandb.Api(timeout=20).viewer, config.wandb.entity
     except Exception as error:  # its own, of its service, of the network
-        raise UsageError(
-            f"wandb=online does not work ({shortened(error)}): run wandb login, set WANDB_API_KEY or check the "
-            f"network; or choose {OFFLINE}"
-        ) from error
+        way_out = f"run wandb login, set WANDB_API_KEY or check the network; or choose {OFFLINE}"
+        raise UsageError(f"wandb=online does not work ({shortened(error)}): {way_out}") from error
     known = dict.fromkeys((viewer.username, *viewer.teams))
     if entity is not None and entity not in known:
-        raise UsageError(
-            f"wandb.entity={entity} takes no runs of yours: choose one of {', '.join(known)}, or {OFFLINE}"
-        )
+        way_out = f"choose one of {', '.join(known)}, or {OFFLINE}"
+        raise UsageError(f"wandb.entity={entity} takes no runs of yours: {way_out}")
 
 
 class Tracker:
@@ -72,11 +64,9 @@ class Tracker:
     def __enter__(self) -> "Tracker":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, *raised: object) -> None:
         if self.run is not None:
-            self.run.finish(exit_code=0 if error is None else 1)
+            self.run.finish(exit_code=0 if kind is None else 1)
 
     def log(self, values: dict[str, float]) -> None:
         """Log the points of a curve; `step` is the curve's own axis."""
@@ -107,10 +97,7 @@ class Tracker:
             self.run.log({path.stem: wandb.Image(str(path)) for path in paths})
 
     def start(self) -> bool:
-        """Start the run unless it has started; return whether this process has one.
-
-        Called before the work as well, so that a problem with W&B shows before it.
-        """
+        """Start the run unless it has started, also to show problems before the work; return whether there is one."""
         chosen = self.config.wandb
         if chosen.mode == "disabled" or not distributed.is_first():
             return False
@@ -120,12 +107,8 @@ class Tracker:
             except Exception as error:  # its own, of its service, of the network
                 if chosen.mode == "offline":
                     raise UsageError(_refused(self.config, error)) from error
-                folder = self.config.paths.runs
-                print(
-                    f"note: W&B did not take {self.name} ({shortened(error)}): this run goes on offline; later run "
-                    f"wandb sync {folder}/wandb/offline-run-*",
-                    file=sys.stderr,
-                )
+                later = f"this run goes on offline; later run wandb sync {self.config.paths.runs}/wandb/offline-run-*"
+                print(f"note: W&B did not take {self.name} ({shortened(error)}): {later}", file=sys.stderr)
                 self.run = self._init("offline")
         return True
 
@@ -141,19 +124,11 @@ class Tracker:
             group=self.config.experiment_name,
             name=self.name,
             dir=str(folder),
-            config=_plain(self.config),
+            config={key: value for key, value in asdict(self.config).items() if key != "paths"},  # of this machine
             settings=wandb.Settings(silent=True, console="off", x_disable_stats=True),
         )
 
 
 def _refused(config: Config, error: Exception) -> str:
-    """What to do where W&B takes nothing, not even offline."""
-    return (
-        f"wandb={config.wandb.mode} does not work ({shortened(error)}): correct wandb.project, wandb.entity or the "
-        "environment's WANDB_*, or set wandb=disabled"
-    )
-
-
-def _plain(config: Config) -> dict[str, Any]:
-    """The configuration without this machine's folders."""
-    return {key: value for key, value in asdict(config).items() if key != "paths"}
+    way_out = "correct wandb.project, wandb.entity or the environment's WANDB_*, or set wandb=disabled"
+    return f"wandb={config.wandb.mode} does not work ({shortened(error)}): {way_out}"

@@ -30,19 +30,16 @@ def device(compute: Compute) -> str:
         return "cuda" if has_gpu else "cpu"
     if compute.device == "cuda" and not has_gpu:
         raise UsageError("compute.device=cuda but torch finds no GPU: set compute.device=cpu")
-    if compute.device not in ("cpu", "cuda"):
-        raise UsageError(f"compute.device={compute.device} is not known: choose auto, cpu or cuda")
     return compute.device
 
 
 def dtype(compute: Compute) -> str:
     """The precision asked for; `auto` takes bfloat16 if the hardware multiplies it (without, it is ~100x slower)."""
-    if compute.dtype == "auto":
-        fast = torch.cuda.is_available() if device(compute) == "cuda" else _cpu_multiplies_bfloat16()
-        return "bfloat16" if fast else "float32"
-    if compute.dtype not in DTYPES:
-        raise UsageError(f"compute.dtype={compute.dtype} is not known: choose auto or one of {', '.join(DTYPES)}")
-    return compute.dtype
+    if compute.dtype != "auto":
+        return compute.dtype
+    cpu = torch.cpu.get_capabilities()
+    fast = device(compute) == "cuda" or cpu.get("avx512_bf16") or cpu.get("amx_bf16")
+    return "bfloat16" if fast else "float32"
 
 
 def tokens_per_forward(compute: Compute, *, tuning: bool = False) -> int:
@@ -54,10 +51,8 @@ def tokens_per_forward(compute: Compute, *, tuning: bool = False) -> int:
 def set_up(compute: Compute) -> None:
     """Set the number of threads, keep freed memory on a CPU, and join the other processes of the run, if any."""
     if compute.compile and device(compute) == "cpu" and not compiles_on_cpu():
-        raise UsageError(
-            "compute.compile=true needs a C++ compiler and Python's headers: install g++ (or set CXX to yours) and, on "
-            "Debian, python3-dev"
-        )
+        way_out = "install g++ (or set CXX to yours) and, on Debian, python3-dev"
+        raise UsageError(f"compute.compile=true needs a C++ compiler and Python's headers: {way_out}")
     if compute.threads is not None:
         torch.set_num_threads(compute.threads)
     if device(compute) == "cpu":
@@ -92,10 +87,8 @@ def within_memory() -> Iterator[None]:
         if not out_of_memory(error):
             raise
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UsageError(
-            f"memory does not do ({reason}): set a lower compute.tokens_per_forward, in tuning compute.recompute=true, "
-            "a shorter context or a smaller model; task=plan says what a run needs"
-        ) from error
+        way_out = "a lower compute.tokens_per_forward, in tuning compute.recompute=true, or a shorter context"
+        raise UsageError(f"memory does not do ({reason}): set {way_out}; task=plan says what a run needs") from error
 
 
 def compiles_on_cpu() -> bool:
@@ -115,8 +108,3 @@ def description(compute: Compute) -> str:
     """The device in words, for records."""
     alone = torch.cuda.get_device_name() if device(compute) == "cuda" else f"cpu, {torch.get_num_threads()} threads"
     return alone if distributed.processes() == 1 else f"{distributed.processes()} x {alone}"
-
-
-def _cpu_multiplies_bfloat16() -> bool:
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -76,13 +76,7 @@ def wait() -> None:
 
 def agreed(find: Callable[[], Value]) -> Value:
     """What the first process finds, told to all of them."""
-    if processes() == 1:
-        return find()
-    from torch import distributed
-
-    told: list[Value | None] = [find() if is_first() else None]
-    distributed.broadcast_object_list(told)
-    return told[0]  # type: ignore[return-value]
+    return _of_all(find() if is_first() else None)[0]  # type: ignore[return-value]
 
 
 @contextmanager
@@ -97,18 +91,23 @@ def first_alone() -> Iterator[None]:
 
 def is_mine(index: int) -> bool:
     """Whether a numbered piece of work is this process's share."""
-    return index % processes() == int(os.environ.get("RANK", "0"))
+    return index % processes() == _number("RANK", 0)
 
 
 def merged(share: dict[Key, Value]) -> dict[Key, Value]:
     """The shares of all processes."""
+    return {key: value for each in _of_all(share) for key, value in each.items()}
+
+
+def _of_all(value: Value) -> list[Value]:
+    """What each process has, in their order."""
     if processes() == 1:
-        return share
+        return [value]
     from torch import distributed
 
-    shares: list[dict[Key, Value]] = [{} for _ in range(processes())]
-    distributed.all_gather_object(shares, share)
-    return {key: value for each in shares for key, value in each.items()}
+    found = [value] * processes()
+    distributed.all_gather_object(found, value)
+    return found
 
 
 def check_processes(config: Config, processes: int) -> None:
@@ -117,12 +116,9 @@ def check_processes(config: Config, processes: int) -> None:
     if train.optimizer == "muon" and processes > 1:
         raise UsageError("train.optimizer=muon works in one process: choose adamw, or start one")
     if processes % sharing or sequence(config) % sharing or (train.chunk is not None and sharing > 1):
-        raise UsageError(
-            f"compute.context_parallel={sharing} processes cannot share a training window: expected a divisor of the "
-            f"{processes} processes and of the {sequence(config)} tokens, and no train.chunk"
-        )
+        fault = f"compute.context_parallel={sharing} processes cannot share a training window"
+        expected = f"a divisor of the {processes} processes and of the {sequence(config)} tokens, and no train.chunk"
+        raise UsageError(f"{fault}: expected {expected}")
     if train.batch_size % (processes // sharing):
         among = f"{processes} processes" if sharing == 1 else f"{processes // sharing} groups of {sharing} processes"
-        raise UsageError(
-            f"train.batch_size={train.batch_size} sequences do not divide among {among}: change one of them"
-        )
+        raise UsageError(f"train.batch_size={train.batch_size} sequences do not divide among {among}: change either")

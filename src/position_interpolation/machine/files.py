@@ -25,15 +25,9 @@ PARTIAL = ".position_interpolation.partial"
 def write(path: Path, writer: Callable[[Path], object], suffix: str = "") -> None:
     """Let `writer` fill a temporary file beside `path`, then move it there in one step.
 
-    The temporary file is locked while it is written. Unlocked ones were left by killed writers and are removed.
-
-    Args:
-        path: the final place; missing folders are made. A link stays a link, and its target is written.
-        writer: called with the temporary path.
-        suffix: ending of the temporary name, for writers that insist on one.
-
-    Raises:
-        OSError: the file cannot be written; names the path.
+    The temporary file is locked while it is written. Unlocked ones were left by killed writers and are removed. Missing
+    folders are made. A link stays a link, and its target is written. The temporary name ends in `suffix`, for writers
+    that insist on one. Raises OSError, with the path, if the file cannot be written.
     """
     with writing(path):
         path = path.resolve()
@@ -57,8 +51,7 @@ def write(path: Path, writer: Callable[[Path], object], suffix: str = "") -> Non
 def writing(place: Path, *failures: type[BaseException]) -> Iterator[None]:
     """If writing fails, name the place and the free space there: on a full disk many libraries say neither.
 
-    Raises:
-        OSError: with the place as its filename, also for the writing library's own exceptions (`failures`).
+    Raises OSError with the place as its filename, also for the writing library's own exceptions (`failures`).
     """
     try:
         yield
@@ -113,11 +106,7 @@ def _fingerprint(path: Path) -> Path:
 
 @contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[None]:
-    """Keep out other processes that lock the same path. The lock ends with its process.
-
-    Raises:
-        UsageError: another process holds the lock, and `wait` is false.
-    """
+    """Keep out other processes that lock the same path; UsageError where one does and `wait` is false."""
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     with (path.parent / f".{path.name}.lock").open("w") as lock:

@@ -1,7 +1,6 @@
 """Progress of long work with its rate and the time left: a bar in a terminal, lines in a log."""
 
 import sys
-from types import TracebackType
 from typing import Any
 
 from tqdm import tqdm
@@ -18,11 +17,9 @@ class Progress:
 
     def __init__(self, label: str, total: int, unit: str, done: int = 0) -> None:
         self.terminal = sys.stderr.isatty()
-        look: dict[str, Any]
+        look: dict[str, Any] = {"mininterval": SOON, "maxinterval": AT_MOST, "bar_format": LINE, "file": _Lines()}
         if self.terminal:
             look = {"mininterval": 0.5, "dynamic_ncols": True, "bar_format": BAR}
-        else:
-            look = {"mininterval": SOON, "maxinterval": AT_MOST, "bar_format": LINE, "file": _Lines()}
         self.bar = tqdm(
             total=total, initial=done, desc=label, unit=f" {unit}", unit_scale=True, leave=False,
             disable=not distributed.is_first(), **look,
@@ -42,9 +39,7 @@ class Progress:
         """Take the bar away."""
         self.bar.close()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
 

@@ -42,14 +42,8 @@ def forward(
     if context_group is not None:
         mixed = context_parallel.attention(query, key, value, scaling, context_group)
         return mixed.transpose(1, 2).contiguous(), None
-    fast = (
-        query.device.type == "cpu"
-        and value.dtype == torch.bfloat16
-        and attention_mask is None
-        and query.shape[2] == key.shape[2]
-        and not dropout
-    )
-    if not fast:
+    plain = attention_mask is None and query.shape[2] == key.shape[2] and not dropout
+    if not plain or query.device.type != "cpu" or value.dtype != torch.bfloat16:
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **options)
     return causal_attention(query, key, value, scaling).transpose(1, 2).contiguous(), None
 
@@ -123,16 +117,9 @@ def _gradients(
     return grad_queries.view(query.shape), grad_keys.view(key.shape), grad_values.view(value.shape)
 
 
-@_attention.register_fake
-def _(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float) -> torch.Tensor:
-    return query.new_empty(query.shape)
-
-
-@_gradients.register_fake
-def _(
-    grad_output: torch.Tensor, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    return query.new_empty(query.shape), key.new_empty(key.shape), value.new_empty(value.shape)
+# What a compiler must know of them: the shapes that they return.
+_attention.register_fake(lambda query, key, value, scaling: query.new_empty(query.shape))
+_gradients.register_fake(lambda grad_output, *inputs: tuple(states.new_empty(states.shape) for states in inputs[:3]))
 
 
 def _keep(ctx: Any, inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor, float], output: torch.Tensor) -> None:
@@ -178,10 +165,7 @@ def _rows(length: int) -> int:
 def _weights(
     queries: torch.Tensor, keys: torch.Tensor, rows: int, future: torch.Tensor, scratch: torch.Tensor
 ) -> torch.Tensor:
-    """(..., S R, E) weights of (..., S R, d) queries on (..., d, E) keys, written into `scratch`.
-
-    The queries are those of S heads at the last R of E positions.
-    """
+    """(..., S R, E) weights, in `scratch`, of (..., S R, d) queries, the last R of E positions, on (..., d, E) keys."""
     seen = keys.shape[-1]
     scores = torch.matmul(queries, keys, out=_shaped(scratch, (*queries.shape[:-1], seen)))
     own = scores.unflatten(-2, (-1, rows))[..., seen - rows :]  # on the keys of the queries' own block

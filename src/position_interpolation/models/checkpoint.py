@@ -15,11 +15,7 @@ UNWANTED = ("*/*", "consolidated*")  # other programs' copies of the weights
 
 @lru_cache
 def download(repository: str, revision: str | None, wanted: tuple[str, ...] = WANTED) -> Path:
-    """A hub repository's files in the hub's own cache; files that are there already are not downloaded again.
-
-    Raises:
-        UsageError: the files cannot be downloaded.
-    """
+    """A hub repository's files in the hub's own cache, downloaded if they are not there yet, or a UsageError."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 
@@ -33,18 +29,12 @@ def download(repository: str, revision: str | None, wanted: tuple[str, ...] = WA
             way_out = "accept its terms on the hub, then run hf auth login or set HF_TOKEN"
         elif isinstance(error, ConnectionError | LocalEntryNotFoundError):
             way_out = "check the network, or set model=path model.location=<folder>"
-        at = "" if revision is None else f" at revision {revision}"
-        raise UsageError(
-            f"the hub model '{repository}'{at} could not be read ({shortened(error)}): {way_out}"
-        ) from error
+        what = repository if revision is None else f"{repository}' at revision '{revision}"
+        raise UsageError(f"the hub model '{what}' could not be read ({shortened(error)}): {way_out}") from error
 
 
 def window(source: str, location: str | None, revision: str | None) -> int:
-    """L of a checkpoint, from its configuration, which is all that is downloaded from the hub for it.
-
-    Raises:
-        UsageError: there is no such checkpoint, or it does not state L.
-    """
+    """L of a checkpoint, from its config.json, all that is downloaded for it; UsageError if that does not state L."""
     if not location:
         raise UsageError(f"model={source} needs a checkpoint: set model.location=<folder, or id on the hub>")
     place = download(location, revision, (CONFIG,)) if source == "hub" else Path(location)
@@ -53,9 +43,8 @@ def window(source: str, location: str | None, revision: str | None) -> int:
     except OSError as error:
         raise UsageError(f"no model in {place}: expected a folder with {CONFIG}; set model.location") from error
     except ValueError as error:
-        raise UsageError(
-            f"{place / CONFIG} cannot be read ({shortened(error)}): copy the model again or correct model.location"
-        ) from error
+        way_out = "copy the model again or correct model.location"
+        raise UsageError(f"{place / CONFIG} cannot be read ({shortened(error)}): {way_out}") from error
     found = stated.get("max_position_embeddings") if isinstance(stated, dict) else None
     if type(found) is not int:  # true is an int, too
         raise UsageError(f"{place / CONFIG} has max_position_embeddings={found!r}: set model.window=<tokens>")

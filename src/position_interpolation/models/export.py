@@ -2,9 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -18,27 +16,14 @@ GENERATION = "generation_config.json"
 
 
 def export(
-    model: Any,
-    tokenizer: Any,
-    place: Path,
-    dtype: str,
-    others: Mapping[str, str] = MappingProxyType({}),
-    base: Path | None = None,
+    model: Any, tokenizer: Any, place: Path, dtype: str, readme: str | None = None, base: Path | None = None
 ) -> None:
-    """Write weights, configuration (complete rope parameters included) and tokenizer as one plain folder.
-
-    The tokenizer states L' for its longest text: the base's own states L, at which readers would cut or stop.
+    """Write weights, configuration and tokenizer as one plain folder, which states L' where readers would cut or stop.
 
     transformers 5 keeps all of RoPE in `rope_parameters`. Earlier versions, and programs such as llama.cpp's converter,
     look for `rope_theta` and `rope_scaling`. The configuration has both. The generation settings, which no measurement
-    reads, are those of the folder `base`, with room for L' tokens.
-
-    Files in the folder stay as they are until all new ones are written. Then the weights of an earlier export go.
-    `others` are further text files, by name.
-
-    Raises:
-        OSError: the folder cannot be written.
-        UsageError: weights are not finite, or too large for `dtype`.
+    reads, are those of the folder `base`. Files in the folder stay as they are until all new ones are written; then the
+    weights of an earlier export go. OSError if the folder cannot be written, UsageError if weights are not finite.
     """
     copy = model.to(getattr(torch, dtype))
     loading.check_finite(copy, f"the extension in {dtype} would have", "choose another task.dtype or correct the model")
@@ -47,8 +32,8 @@ def export(
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         _save(copy, tokenizer, partial, dtype, base)
-        for name, text in others.items():
-            files.write_text(partial / name, text)
+        if readme is not None:
+            files.write_text(partial / "README.md", readme)
         for path in (place / CONFIG, *place.glob("*.safetensors*")):
             path.unlink(missing_ok=True)
         # The configuration comes last: without it no program takes the folder for a model.

@@ -25,19 +25,13 @@ def geometry(config: Any, window: int) -> rope.Geometry:
 
 
 def extended_config(model: Model, cache: Path, method: Method, factor: float) -> Any:
-    """The base's configuration with the method's rope parameters and the extended window.
-
-    Raises:
-        UsageError: the method does not fit the base.
-    """
+    """The base's configuration with the method's rope parameters and L'; UsageError if the method does not fit it."""
     config = base_config(model, cache)
     own = {**config.rope_parameters, **_of_window(config)}
     kind = own.get("rope_type", "default")
     if methods.changes(method):
         if kind != "default":
-            raise UsageError(
-                f"the base's RoPE is already scaled (rope type '{kind}'): {method.name} needs an unscaled base"
-            )
+            raise UsageError(f"the base's RoPE is already scaled ({kind}): {method.name} needs an unscaled base")
         base = geometry(config, model.window)
         own = rope.rope_parameters(own, methods.rotation(method, base, factor), base, factor)
         if factor == 1 and own == config.rope_parameters:
@@ -56,10 +50,8 @@ def _of_window(config: Any) -> rope.Parameters:
     if kind not in ("yarn", "llama3", "longrope"):
         return {}
     original = own.get("original_max_position_embeddings") or config.max_position_embeddings
-    found = {
-        "original_max_position_embeddings": original,
-        "factor": own.get("factor") or config.max_position_embeddings / original,
-    }
+    factor = own.get("factor") or config.max_position_embeddings / original
+    found = {"original_max_position_embeddings": original, "factor": factor}
     if kind != "llama3":
         found["attention_factor"] = float(ROPE_INIT_FUNCTIONS[kind](config)[1])
     return found
@@ -80,10 +72,9 @@ def rotation(model: Model, cache: Path, method: Method, factor: float) -> rope.R
 def build(
     model: Model, cache: Path, method: Method, factor: float, seed: int, start: Path | None = None, shards: int = 1
 ) -> Any:
-    """The model from which tuning starts, in float32 under the method's positions.
+    """The model from which tuning starts, in float32 under the method's positions, shared by `shards` processes.
 
     It has the weights of the checkpoint `start` or, given None, those of the base; the seed decides random ones.
-    `shards` processes share the weights.
     """
     config = extended_config(model, cache, method, factor)
     place = start or folder(model, cache)
@@ -98,19 +89,13 @@ def build(
 
 
 def check_checkpoint(place: Path, wanted: Any) -> None:
-    """Make sure that training goes on from a checkpoint of the same model and positions.
-
-    Raises:
-        UsageError: the checkpoint is of another method, window or shape.
-    """
+    """Raise UsageError unless a checkpoint from which training goes on is of the same method, window and shape."""
     found = read(place, lambda: AutoConfig.from_pretrained(place, trust_remote_code=False))
     for key in ("rope_parameters", "max_position_embeddings", "hidden_size", "num_hidden_layers", "vocab_size"):
         theirs, ours = getattr(found, key), getattr(wanted, key)
         if theirs != ours:
-            raise UsageError(
-                f"train.resume_from={place} was trained with {key}={theirs}, this run has {ours}: expected a "
-                "checkpoint of the same base, method and context"
-            )
+            fault = f"was trained with {key}={theirs}, this run has {ours}"
+            raise UsageError(f"train.resume_from={place} {fault}: expected the same base, method and context")
 
 
 def architecture_sha256(model: Model, cache: Path, method: Method, factor: float) -> str:

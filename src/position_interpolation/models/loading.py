@@ -20,46 +20,28 @@ from position_interpolation.settings.schema import Architecture, Model
 
 # Families with RoPE from `rope_parameters`, and logits that are the plain output of the head, on which we rely.
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
-
 # Parameters of YaRN that transformers takes for absent where they are 0.
 MAY_BE_0 = ("mscale", "mscale_all_dim")
-
 # What a forward returns, whatever a folder's config.json says.
 OUTPUTS = {"return_dict": True, "output_hidden_states": False, "output_attentions": False}
-
 # Progress bars for loading, and notes on defaults, would only fill our logs.
 logging.set_verbosity_error()
 logging.disable_progress_bar()
 
 
 def folder(model: Model, cache: Path) -> Path | None:
-    """The folder of the base's files, downloaded or converted if need be; None for random weights.
-
-    Raises:
-        UsageError: the files are not available.
-    """
-    if model.source == "random":
-        return None
+    """The folder of the base's files, downloaded or converted if need be, else UsageError; None for random weights."""
     if model.source == "packaged":
         return ASSETS / str(model.location)
     if model.source == "wheel":
         return smollm2_folder(cache)
-    if model.source == "path":
-        place = Path(str(model.location))
-        if not (place / "config.json").is_file():
-            raise UsageError(f"no model in {place}: expected a folder with config.json; set model.location")
-        return place
     if model.source == "hub":
         return checkpoint.download(str(model.location), model.revision)
-    raise UsageError(f"model.source={model.source} is not known: packaged, wheel, path, hub or random")
+    return Path(str(model.location)) if model.source == "path" else None
 
 
 def tokenizer(model: Model, cache: Path) -> Any:
-    """The base's tokenizer, or the one that `model.tokenizer` names; random weights use that of tiny.
-
-    Raises:
-        UsageError: there is none, or it has more tokens than the base has embeddings.
-    """
+    """The base's tokenizer, else that of `model.tokenizer` or tiny; UsageError if the base cannot embed its tokens."""
     place = folder(model, cache) or ASSETS / "tiny"
     if model.tokenizer is not None:
         packaged = ASSETS / model.tokenizer
@@ -69,62 +51,43 @@ def tokenizer(model: Model, cache: Path) -> Any:
 
 
 def base_config(model: Model, cache: Path) -> Any:
-    """The base's own transformers configuration.
-
-    Raises:
-        UsageError: the base is of an unsupported family, quantised, an adapter, or has another window.
-    """
+    """The base's own transformers configuration; UsageError if we cannot read such a base, or it has another window."""
     place = folder(model, cache)
     if place is not None:
         if (place / "adapter_config.json").is_file():  # where peft is installed, transformers would apply it
-            raise UsageError(
-                f"{place} holds an adapter beside its model (adapter_config.json): merge it into the weights"
-            )
+            raise UsageError(f"{place} holds an adapter beside its model: merge it into the weights")
         config = read(place, lambda: AutoConfig.from_pretrained(place, trust_remote_code=False, **OUTPUTS))
-        _check_config(config, place, model.window)
+        _check_config(config, f"config.json of {place}", model.window)
         return config
     if model.architecture is None:
         raise UsageError("model.source=random needs model.architecture: see conf/model/smoke.yaml")
     return _llama(model.architecture, model.window)
 
 
-def _check_config(config: Any, place: Path, window: int) -> None:
-    if config.model_type not in FAMILIES:
-        raise UsageError(
-            f"models of type '{config.model_type}' are not supported: choose one of type {', '.join(FAMILIES)}"
-        )
+def _check_config(config: Any, what: str, window: int) -> None:
+    kind, made_for = config.model_type, config.max_position_embeddings
+    if kind not in FAMILIES:
+        raise UsageError(f"models of type '{kind}' are not supported: choose one of type {', '.join(FAMILIES)}")
     if quantised := getattr(config, "quantization_config", None):
         method = quantised.get("quant_method") if isinstance(quantised, dict) else quantised.quant_method
-        raise UsageError(
-            f"the weights in {place} are quantised ({method or 'quantization_config'}): expected plain ones, those "
-            "of the model that it was made from; set model.location"
-        )
+        found = f"that weights are quantised ({method or 'quantization_config'})"
+        raise UsageError(f"{what} says {found}: expected plain ones; set model.location to the model it is made of")
     if config.rope_parameters.get("partial_rotary_factor", 1) != 1:
-        raise UsageError(f"{place} rotates only a part of each head: expected a model that rotates all of it")
+        raise UsageError(f"{what} rotates only a part of each head: expected a model that rotates all of it")
     for name, stated in config.rope_parameters.items():
         if isinstance(stated, int | float) and not isinstance(stated, bool) and stated <= 0 and name not in MAY_BE_0:
-            raise UsageError(f"{name}={stated} in config.json of {place} is no parameter of RoPE: expected one above 0")
+            raise UsageError(f"{what} has {name}={stated}: expected a parameter of RoPE above 0")
     if getattr(config, "is_causal", True) is False:
-        raise UsageError(f"{place} sees what follows a token (is_causal in config.json): expected a causal model")
+        raise UsageError(f"{what} has is_causal=false, so tokens see what follows: expected a causal model")
     sliding = getattr(config, "sliding_window", None)
     if sliding is not None and not (isinstance(sliding, int) and sliding >= 1):
-        raise UsageError(
-            f"sliding_window={sliding} in config.json of {place} makes no sense: expected null, or at least 1"
-        )
-    if (
-        sliding is None
-        and config.model_type != "llama"
-        and "sliding_attention" in (getattr(config, "layer_types", None) or ())
-    ):
-        raise UsageError(
-            f"config.json of {place} has layers of sliding_attention and no sliding window: expected sliding_window, "
-            "and use_sliding_window=true where there is such a key; correct layer_types, or these"
-        )
-    if config.max_position_embeddings != window:
-        raise UsageError(
-            f"model.window={window}, but {place} was made for {config.max_position_embeddings} positions "
-            f"(config.json): set model.window={config.max_position_embeddings}"
-        )
+        raise UsageError(f"{what} has sliding_window={sliding}: expected null, or at least 1")
+    if sliding is None and kind != "llama" and "sliding_attention" in (getattr(config, "layer_types", None) or ()):
+        way_out = "set sliding_window (and use_sliding_window=true), or correct layer_types"
+        raise UsageError(f"{what} has layers of sliding_attention and no sliding window: {way_out}")
+    if made_for != window:
+        fault = f"model.window={window}, but {what} was made for {made_for} positions"
+        raise UsageError(f"{fault}: set model.window={made_for}")
 
 
 def stated_config(model: Model, cache: Path) -> Any:
@@ -133,20 +96,10 @@ def stated_config(model: Model, cache: Path) -> Any:
 
 
 def _llama(shape: Architecture, window: int) -> Any:
-    return LlamaConfig(
-        hidden_size=shape.hidden_size,
-        intermediate_size=shape.intermediate_size,
-        num_hidden_layers=shape.num_hidden_layers,
-        num_attention_heads=shape.num_attention_heads,
-        num_key_value_heads=shape.num_key_value_heads,
-        vocab_size=shape.vocab_size,
-        tie_word_embeddings=shape.tie_word_embeddings,
-        max_position_embeddings=window,
-        rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=2,
-    )
+    sizes = {name: value for name, value in vars(shape).items() if name != "rope_theta"}
+    rope = {"rope_type": "default", "rope_theta": shape.rope_theta}
+    special = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
+    return LlamaConfig(**sizes, **special, max_position_embeddings=window, rope_parameters=rope)
 
 
 def spans(config: Any) -> tuple[int | None, ...]:
@@ -160,17 +113,10 @@ def spans(config: Any) -> tuple[int | None, ...]:
 
 
 def check_full_attention(config: Any) -> None:
-    """Make sure that every position of the extended window sees all before it, as processes that share it assume.
-
-    Raises:
-        UsageError: some layers see only a shorter, sliding window.
-    """
+    """Raise UsageError if a layer sees less than the extended window, which processes that share it assume it does."""
     short = [sees for sees in spans(config) if sees is not None and sees < config.max_position_embeddings]
     if short:
-        raise UsageError(
-            f"compute.context_parallel cannot share a window between processes where layers see only {short[0]} "
-            "positions: set compute.context_parallel=1"
-        )
+        raise UsageError(f"layers of this base see only {short[0]} positions: set compute.context_parallel=1")
 
 
 def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float32, shards: int = 1) -> Any:
@@ -178,16 +124,16 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
 
     The rotary frequencies stay in float32 whatever the dtype of the weights. The authors' generation_config.json is not
     read: each task sets what it needs. With `shards` above 1 each of so many processes keeps its share of every weight
-    (FSDP2).
-
-    Raises:
-        UsageError: this is no model, its weights are not finite, or they are not exactly those that its configuration
-            asks for: transformers would fill gaps with random ones.
+    (FSDP2). UsageError if weights are not finite, or not exactly those that the configuration asks for: transformers
+    would fill gaps with random ones.
     """
+    remedy = "copy the model again or correct model.location"
     for name, stored in read(place, lambda: checkpoint.stored(Path(place))).items():
         if stored not in checkpoint.PLAIN:  # transformers would cast it without its scales
-            expected = f"weights of {', '.join(checkpoint.PLAIN)}, those of the model that it was made from"
-            raise UsageError(f"{place} holds {name} as {stored}: expected {expected}; set model.location")
+            expected = f"expected weights of {', '.join(checkpoint.PLAIN)}"
+            raise UsageError(
+                f"{place} holds {name} as {stored}: {expected}; set model.location to the model it is made of"
+            )
     model, report = read(
         place,
         lambda: AutoModelForCausalLM.from_pretrained(
@@ -205,11 +151,9 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
     )
     for fault in ("missing", "unexpected", "mismatched"):
         if names := report.get(f"{fault}_keys"):
-            raise UsageError(
-                f"{place} has {fault} weights ({', '.join(sorted(map(_named, names))[:3])}): expected those of its "
-                "config.json; copy the model again or correct model.location"
-            )
-    check_finite(model, f"{place} has", "copy the model again or correct model.location")
+            first = ", ".join(sorted(map(_named, names))[:3])
+            raise UsageError(f"{place} has {fault} weights ({first}), by its config.json: {remedy}")
+    check_finite(model, f"{place} has", remedy)
     if model.config.rope_parameters.get("rope_type") == "dynamic":
         model.model.rotary_emb.register_forward_pre_hook(_refuse_past_window, with_kwargs=True)
     return model.eval()
@@ -218,10 +162,10 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
 def _refuse_past_window(rotary: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
     """Past L this type's frequencies are those of the longest text so far, and numbers would depend on an order."""
     positions = named["position_ids"] if "position_ids" in named else arguments[-1]
-    if int(positions.max()) >= rotary.config.max_position_embeddings:
+    most = rotary.config.max_position_embeddings
+    if int(positions.max()) >= most:
         raise UsageError(
-            "rope type 'dynamic' changes with every longer text: read this base at most at its own window of "
-            f"{rotary.config.max_position_embeddings} tokens"
+            f"rope type 'dynamic' changes with every longer text: read this base at most at its window of {most} tokens"
         )
 
 
@@ -234,11 +178,7 @@ def _named(key: Any) -> str:
 
 
 def check_finite(model: Any, what: str, remedy: str) -> None:
-    """Make sure that every weight, or a process's share of it, is finite; a loss does not always show one that is not.
-
-    Raises:
-        UsageError: some weights are not finite.
-    """
+    """Raise UsageError unless all weights, or a process's shares, are finite, which a loss does not always show."""
     for name, weight in model.named_parameters():
         own = weight.to_local() if isinstance(weight, DTensor) else weight
         if not own.isfinite().all():
@@ -253,17 +193,13 @@ def read(place: str | Path, reading: Callable[[], Any]) -> Any:
         if compute.out_of_memory(error):
             raise
         reason = f"nothing is known of {error}" if isinstance(error, KeyError) else shortened(error)
-        raise UsageError(
-            f"{place} cannot be read as a model ({reason}): expected config.json, *.safetensors and tokenizer files; "
-            "remove the folder if a run made it, else correct model.location"
-        ) from error
+        expected = "expected config.json, *.safetensors and tokenizer files"
+        way_out = "remove the folder if a run made it, else correct model.location"
+        raise UsageError(f"{place} cannot be read as a model ({reason}): {expected}; {way_out}") from error
 
 
 def random(config: Any, seed: int, dtype: torch.dtype = torch.float32) -> Any:
-    """A model of this configuration with random weights that depend on the seed alone.
-
-    The rotary frequencies stay in float32, as in `load`.
-    """
+    """A model with random weights that depend on the seed alone; its rotary frequencies stay in float32."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config).eval()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from position_interpolation.models.rope import Frequencies, Geometry, Rotation, inverse_frequencies
+from position_interpolation.settings import checks
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Method
 
@@ -31,8 +32,8 @@ def interpolated(base: Geometry, factor: float) -> Rotation:
 def ntk(base: Geometry, factor: float, *, stretch: float | None = None) -> Rotation:
     """NTK-aware scaling (bloc97 2023; YaRN, arXiv:2309.00071, section 3.1): theta' = theta s^(d / (d - 2)).
 
-    The slowest frequency is divided by s, the fastest stays. `stretch` replaces s: the formula's own s is too small for
-    texts of L' = s L tokens, as the fast frequencies are not interpolated.
+    The slowest frequency is divided by s, the fastest stays. `stretch` replaces s, which is too small for texts of
+    L' = s L tokens, as the fast frequencies are not interpolated.
     """
     power = base.head_dimension / (base.head_dimension - 2)
     theta = base.theta * (factor if stretch is None else stretch) ** power
@@ -44,33 +45,26 @@ def by_parts(
 ) -> Rotation:
     """NTK-by-parts (arXiv:2309.00071, section 3.2): rotations decide if a frequency is kept, interpolated or between.
 
-    Args:
-        base: in its window of L tokens frequency j turns r = L theta_j / 2 pi times.
-        factor: s.
-        slow: frequencies that turn fewer times are divided by s (alpha in the paper).
-        fast: frequencies that turn more often are kept (beta in the paper).
-        ramp: what is linear between them: the `index` j, as in YaRN's code and transformers, or the `rotations`, as in
-            the paper. The two differ by up to two thirds in a frequency.
-        truncate: whether the ramp's ends are whole indices, as in YaRN's code; only for `ramp=index`.
+    In L tokens frequency j turns r = L theta_j / 2 pi times. Frequencies that turn fewer than `slow` times (alpha in
+    the paper) are divided by s, those that turn more than `fast` times (beta) kept. Between them the `index` j is
+    linear, as in YaRN's code and transformers, or the `rotations`, as in the paper; the two differ by up to two thirds
+    in a frequency. `truncate`: the ends of a ramp of indices are whole, as in YaRN's code.
     """
     if ramp not in ("index", "rotations") or not 0 < slow < fast:
-        raise UsageError(
-            f"method.options ramp={ramp}, slow={slow}, fast={fast}: expected ramp index or rotations, 0 < slow < fast"
-        )
-    native = None
+        given = f"ramp={ramp}, slow={slow}, fast={fast}"
+        raise UsageError(f"method.options {given}: expected ramp index or rotations, 0 < slow < fast")
     if ramp == "rotations":
-        interpolated_share = 1 - np.clip((base.rotations - slow) / (fast - slow), 0, 1)
-    else:
-        low, high = (
-            base.head_dimension * math.log(base.window / (2 * math.pi * turns)) / (2 * math.log(base.theta))
-            for turns in (fast, slow)
-        )
-        if truncate:
-            low, high = math.floor(low), math.ceil(high)
-        low, high = max(low, 0), min(high, base.head_dimension - 1)
-        indices = np.arange(base.head_dimension // 2)
-        interpolated_share = np.clip((indices - low) / (high - low or 0.001), 0, 1)
-        native = {"rope_type": "yarn", "beta_slow": slow, "beta_fast": fast, "truncate": truncate}
+        return Rotation(_between(base, factor, 1 - np.clip((base.rotations - slow) / (fast - slow), 0, 1)))
+    low, high = (
+        base.head_dimension * math.log(base.window / (2 * math.pi * turns)) / (2 * math.log(base.theta))
+        for turns in (fast, slow)
+    )
+    if truncate:
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, base.head_dimension - 1)
+    indices = np.arange(base.head_dimension // 2)
+    interpolated_share = np.clip((indices - low) / (high - low or 0.001), 0, 1)
+    native = {"rope_type": "yarn", "beta_slow": slow, "beta_fast": fast, "truncate": truncate}
     return Rotation(_between(base, factor, interpolated_share), native=native)
 
 
@@ -101,14 +95,11 @@ def longrope(
 ) -> Rotation:
     """LongRoPE (arXiv:2402.13753) without its unscaled first tokens: a divisor for every frequency, found by search.
 
-    Args:
-        base: the base.
-        factor: s; attention is scaled by sqrt(1 + ln s / ln L).
-        factors: divisors at points evenly spaced over the frequencies, fastest first, with geometric interpolation
-            between them; d / 2 divisors name each one. None: from 1 to s.
-        rises: in place of `factors`, numbers that a search can vary freely, because the divisors then never fall and
-            never pass s. Each point goes so many per cent of the way, in logarithms, from the point before it (at first
-            1) to s. Less than 0 counts as 0 and more than 100 as 100, so that a search can step over an end.
+    Attention is scaled by sqrt(1 + ln s / ln L). `factors` are divisors at points evenly spaced over the frequencies,
+    fastest first, with geometric interpolation between them; d / 2 divisors name each one. None: from 1 to s.
+    `rises` stand in their place, numbers that a search can vary freely, because the divisors then never fall and never
+    pass s: each point goes so many per cent of the way, in logarithms, from the point before it (at first 1) to s.
+    Less than 0 counts as 0 and more than 100 as 100, so that a search can step over an end.
     """
     given = [1.0, factor] if factors is None else list(factors)
     if rises is not None:
@@ -117,11 +108,10 @@ def longrope(
         given = (factor ** (1 - np.cumprod(1 - np.clip(rises, 0, 100) / 100))).tolist()
     if len(given) < 2 or min(given) <= 0:
         raise UsageError(f"method.options.factors={given}: expected two divisors above 0 or more")
-    if len(given) > base.head_dimension // 2:
-        raise UsageError(
-            f"method.options.factors has {len(given)} divisors, the base {base.head_dimension // 2} frequencies"
-        )
-    places = np.linspace(0, 1, base.head_dimension // 2)
+    count = base.head_dimension // 2
+    if len(given) > count:
+        raise UsageError(f"method.options.factors has {len(given)} divisors: expected at most {count}, one a frequency")
+    places = np.linspace(0, 1, count)
     divisors = np.exp(np.interp(places, np.linspace(0, 1, len(given)), np.log(given)))
     return Rotation(base.frequencies / divisors, math.sqrt(1 + math.log(factor) / math.log(base.window)))
 
@@ -139,12 +129,11 @@ def p_rope(base: Geometry, factor: float, *, kept: float = 0.75) -> Rotation:
 
 def bands(base: Geometry, factor: float, *, first: int = 0, last: int | None = None) -> Rotation:
     """Interpolate the frequencies `first` to `last` alone (both included, the fastest is 0), to see what they carry."""
-    end = base.head_dimension // 2 - 1 if last is None else last
-    if not 0 <= first <= end < base.head_dimension // 2:
-        raise UsageError(
-            f"method.options first={first}, last={end}: expected 0 <= first <= last <= {base.head_dimension // 2 - 1}"
-        )
-    indices = np.arange(base.head_dimension // 2)
+    count = base.head_dimension // 2
+    end = count - 1 if last is None else last
+    if not 0 <= first <= end < count:
+        raise UsageError(f"method.options first={first}, last={end}: expected 0 <= first <= last <= {count - 1}")
+    indices = np.arange(count)
     return Rotation(_between(base, factor, ((indices >= first) & (indices <= end)).astype(np.float64)))
 
 
@@ -165,28 +154,17 @@ METHODS: dict[str, Function] = {
 
 
 def function(method: Method) -> Function:
-    """The function of a configured method, whose options are checked.
-
-    Raises:
-        UsageError: an unknown method, an option that it does not have, or an option of another type.
-    """
+    """The function of a configured method; UsageError if there is none, or it has no such option of such a type."""
     name = method.function or method.name
-    if name not in METHODS:
-        key = "method" if method.function is None else "method.function"
-        raise UsageError(f"{key}={name} is not known: choose one of {', '.join(METHODS)}")
-    known = {
-        item.name: item
-        for item in inspect.signature(METHODS[name]).parameters.values()
-        if item.kind is item.KEYWORD_ONLY
-    }
+    checks.known("method" if method.function is None else "method.function", name, METHODS)
+    own = inspect.getfullargspec(METHODS[name])
     for option, value in method.options.items():
-        if option not in known:
-            own = f"it has {', '.join(known)}" if known else "it has none"
-            raise UsageError(f"method.options.{option} is no option of {name}: {own}")
-        if not _fits(value, known[option]):
-            raise UsageError(
-                f"method.options.{option}={value}: expected {inspect.formatannotation(known[option].annotation)}"
-            )
+        if option not in own.kwonlyargs:
+            known = ", ".join(own.kwonlyargs) or "none"
+            raise UsageError(f"method.options.{option} is no option of {name}: it has {known}")
+        annotation = inspect.formatannotation(own.annotations[option])
+        if not _fits(value, (own.kwonlydefaults or {})[option], annotation):
+            raise UsageError(f"method.options.{option}={value}: expected {annotation}")
     return METHODS[name]
 
 
@@ -196,11 +174,7 @@ def changes(method: Method) -> bool:
 
 
 def rotation(method: Method, base: Geometry, factor: float) -> Rotation:
-    """How a method rotates at s = `factor`.
-
-    Raises:
-        UsageError: an unknown method or option, or frequencies or a scaling that cannot be used.
-    """
+    """How a method rotates at s = `factor`; UsageError if it, an option or what it returns cannot be used."""
     found = function(method)(base, factor, **method.options)
     if method.attention_slope is not None:
         found = Rotation(found.frequencies, 1 + method.attention_slope * math.log(factor), found.native)
@@ -212,19 +186,15 @@ def rotation(method: Method, base: Geometry, factor: float) -> Rotation:
     return found
 
 
-def _fits(value: Any, option: inspect.Parameter) -> bool:
+def _fits(value: Any, default: Any, annotation: str) -> bool:
     """Whether a configured value has the type of an option's annotation or default."""
     if value is None:
-        return option.default is None
-    if isinstance(option.default, bool) or isinstance(value, bool):
-        return isinstance(value, type(option.default))
-    if isinstance(option.default, str) or isinstance(value, str):
-        return isinstance(value, str) and isinstance(option.default, str)
-    if "list" in str(option.annotation):
+        return default is None
+    if isinstance(default, bool | str) or isinstance(value, bool | str):
+        return type(value) is type(default)
+    if "list" in annotation:
         return isinstance(value, list) and all(isinstance(item, int | float) and math.isfinite(item) for item in value)
-    if "int" in str(option.annotation):
-        return isinstance(value, int)
-    return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, int if "int" in annotation else int | float) and math.isfinite(value)
 
 
 def _between(base: Geometry, factor: float, interpolated_share: Frequencies) -> Frequencies:

@@ -50,13 +50,11 @@ class Rotation:
 
 
 def rope_parameters(own: Parameters, wanted: Rotation, base: Geometry, factor: float) -> Parameters:
-    """The complete rope parameters of a rotation, by transformers' rope types.
+    """The complete rope parameters of a rotation, from a base's own of rope type `default`; s is at least 1.
 
     Other readers of an exported model know `default` and `linear` best, then `yarn` and `llama3`, so these are used
     where they fit exactly. Any other rotation is written as `longrope`, whose factors are free; its two lists are the
     same, so that it never changes with the length of a text.
-
-    `own` are the base's own parameters, with `rope_theta` and of rope type `default`; s is at least 1.
     """
     plain = wanted.attention_scaling == 1
     with np.errstate(divide="ignore"):
@@ -92,10 +90,8 @@ def check_rotation(model: Any, wanted: Rotation, name: str) -> None:
     found = built.inv_freq.double().cpu().numpy()
     close = np.allclose(found, wanted.frequencies, rtol=TOLERANCE, atol=2 / STILL)
     if not close or not np.isclose(built.attention_scaling, wanted.attention_scaling, rtol=TOLERANCE):
-        raise UsageError(
-            f"transformers built other frequencies or attention scaling than method={name} asks for: this version "
-            "does not carry it; use the one that constraints.txt names"
-        )
+        built_otherwise = f"transformers built other frequencies or attention scaling than method={name} asks for"
+        raise UsageError(f"{built_otherwise}: set its version to that of constraints.txt")
 
 
 def inverse_frequencies(head_dimension: int, rope_theta: float, factor: float = 1.0) -> Frequencies:

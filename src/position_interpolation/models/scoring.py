@@ -17,10 +17,7 @@ HEAD_VALUES = 1 << 24  # logits held at a time: rows x vocabulary
 
 
 def scored_losses(model: Any, ids: torch.Tensor, scored: int) -> torch.Tensor:
-    """Negative log-likelihoods of the last `scored` tokens of each sequence, of which there are 1 .. T - 1.
-
-    From (B, T) token ids to (B, scored) float32 losses in nats, on the model's device.
-    """
+    """From (B, T) ids, (B, S) losses of the last S = `scored` tokens: nats, float32, on the model's device; S < T."""
     hidden = _last_rows(model, ids[:, :-1], scored).flatten(0, 1)
     return _losses(model, hidden, ids[:, -scored:].reshape(-1)).view(len(ids), scored)
 
@@ -53,9 +50,7 @@ def greedy_scores(model: Any, ids: torch.Tensor, answer: int) -> tuple[torch.Ten
 
     Greedy decoding writes the answer exactly if every answer token is the most likely one after the true tokens before.
     From (B, T) token ids to (B, answer) booleans and (B, answer) float32 losses in nats, on the model's device.
-
-    Raises:
-        UsageError: the model's states are not finite.
+    Raises UsageError if the model's states are not finite.
     """
     hidden = _last_rows(model, ids[:, :-1], answer)
     if not hidden.isfinite().all():  # argmax would still name some token
@@ -85,28 +80,16 @@ def _last_layer(layer: Any, hidden: torch.Tensor, rotary: tuple[torch.Tensor, to
     attention = layer.self_attn
     normed = layer.input_layernorm(hidden)
     cos, sin = rotary
-
-    def heads(states: torch.Tensor) -> torch.Tensor:
-        return states.unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
-
-    query = heads(attention.q_proj(normed[:, -rows:]))
-    key = heads(attention.k_proj(normed))
-    value = heads(attention.v_proj(normed))
+    flat = attention.q_proj(normed[:, -rows:]), attention.k_proj(normed), attention.v_proj(normed)
+    query, key, value = (states.unflatten(-1, (-1, attention.head_dim)).transpose(1, 2) for states in flat)
     query, _ = apply_rotary_pos_emb(query, query, cos[:, -rows:], sin[:, -rows:])
     key, _ = apply_rotary_pos_emb(key, key, cos, sin)
     length = hidden.shape[1]
     visible = None
     if rows < length:  # row i of the last `rows` sees every position up to its own
         visible = torch.ones(rows, length, dtype=torch.bool, device=hidden.device).tril(length - rows)
-    mixed = scaled_dot_product_attention(
-        query,
-        key,
-        value,
-        attn_mask=visible,
-        is_causal=visible is None,
-        scale=attention.scaling,
-        enable_gqa=query.shape[1] != key.shape[1],
-    )
+    options = {"is_causal": visible is None, "scale": attention.scaling, "enable_gqa": query.shape[1] != key.shape[1]}
+    mixed = scaled_dot_product_attention(query, key, value, attn_mask=visible, **options)
     output = hidden[:, -rows:] + attention.o_proj(mixed.transpose(1, 2).flatten(2))
     final: torch.Tensor = output + layer.mlp(layer.post_attention_layernorm(output))
     return final

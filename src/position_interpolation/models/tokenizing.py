@@ -19,11 +19,7 @@ PLAIN = "TokenizersBackend"  # the class that takes them as they are; in transfo
 
 
 def read(place: Path) -> Any:
-    """The tokenizer of a folder.
-
-    Raises:
-        UsageError: there is none, it needs a package that is not installed, or it has no fast backend.
-    """
+    """The tokenizer of a folder; UsageError if there is none that can be read with the packages installed."""
     if not any((place / name).is_file() for name in FILES):
         raise UsageError(f"no tokenizer in {place}: set model.tokenizer=<a folder with tokenizer.json>")
     try:
@@ -31,10 +27,8 @@ def read(place: Path) -> Any:
     except Exception as error:  # of damaged files the backends raise what they like
         raise UsageError(f"the tokenizer in {place} cannot be read ({shortened(error)}): {_way_out(place)}") from error
     if not found.is_fast:
-        raise UsageError(
-            f"the tokenizer in {place}, {type(found).__name__}, has no backend of the package tokenizers: expected "
-            "one that tokenizer.json holds; set model.tokenizer=<folder>"
-        )
+        fault = f"{type(found).__name__}, has no backend of the package tokenizers"
+        raise UsageError(f"the tokenizer in {place}, {fault}: set model.tokenizer=<folder with tokenizer.json>")
     if found.vocab_size <= len(found.all_special_ids):  # transformers makes one even from the configuration alone
         raise UsageError(f"the tokenizer in {place} has no vocabulary: {_way_out(place)}")
     _as_the_file_says(found, place / "tokenizer.json")
@@ -46,8 +40,8 @@ def read(place: Path) -> Any:
 def _as_the_file_says(tokenizer: Any, path: Path) -> None:
     """Split text as tokenizer.json does, and always alike.
 
-    For some model types transformers puts a normalizer or a pre-tokenizer of its own in the place of the file's, also
-    where the file has none. Dropout of merges is meant for training, and would give each run another text.
+    For some model types transformers has a normalizer or pre-tokenizer of its own in place of the file's, or of none.
+    Dropout of merges is meant for training, and would give each run another text.
     """
     backend = tokenizer.backend_tokenizer
     if path.is_file():
@@ -67,27 +61,20 @@ def _way_out(place: Path) -> str:
     missing = [name for name in CONVERTERS if importlib.util.find_spec(MODULES.get(name, name)) is None]
     if (place / "tokenizer.json").is_file() or not missing:
         return "expected tokenizer.json and tokenizer_config.json; set model.tokenizer=<folder>"
-    return (
-        f"it has no tokenizer.json, which transformers makes of other files with {', '.join(CONVERTERS)}: run pip "
-        f"install {' '.join(missing)}, or set model.tokenizer=<folder>"
-    )
+    return f"to make a tokenizer.json, run pip install {' '.join(missing)}; or set model.tokenizer=<folder>"
 
 
 def embedded(tokenizer: Any, embeddings: int) -> Any:
     """The tokenizer without added tokens for which the model has no embedding: it reads them as plain text.
 
-    Llama checkpoints get such tokens from programs that add padding, and their names may stand in a text.
-
-    Raises:
-        UsageError: the model cannot embed the vocabulary itself, or the tokens that begin and end texts.
+    Llama checkpoints get such tokens from programs that add padding, and their names may stand in a text. UsageError if
+    the model cannot embed the vocabulary itself, or the tokens that begin and end texts.
     """
     special = [token for token in (tokenizer.bos_token_id, tokenizer.eos_token_id) if token is not None]
     needed = max(tokenizer.vocab_size, *(token + 1 for token in special), 0)
     if needed > embeddings:
-        raise UsageError(
-            f"the tokenizer has {needed} tokens, the model {embeddings} embeddings: correct model.tokenizer, or "
-            f"of random weights model.architecture.vocab_size={needed}"
-        )
+        sizes = f"{needed} tokens, the model {embeddings} embeddings"
+        raise UsageError(f"the tokenizer has {sizes}: correct model.tokenizer or model.architecture.vocab_size")
     state = json.loads(tokenizer.backend_tokenizer.to_str())
     known = [token for token in state["added_tokens"] if token["id"] < embeddings]
     strange = {token["content"] for token in state["added_tokens"]} - {token["content"] for token in known}

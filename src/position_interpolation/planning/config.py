@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 
 from position_interpolation.machine import distributed
 from position_interpolation.planning.formulas import GPUS
-from position_interpolation.settings.bounds import number
-from position_interpolation.settings.checks import known
+from position_interpolation.settings.bounds import number, one_of
 from position_interpolation.settings.derived import evaluation_windows, treatment
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Config, Task
@@ -18,7 +17,7 @@ class PlanTask(Task):
 
     kind: str = "plan"
     gpus: int = number(1, least=1)
-    gpu: str = "a100_80"  # one of formulas.GPUS
+    gpu: str = one_of(*GPUS, default="a100_80")
     utilisation: float = 0.4  # share of a GPU's peak that model FLOPs are assumed to reach
     documents: int = number(least=1)
     tokens_per_document: int = number(least=2)
@@ -33,19 +32,14 @@ class PlanTask(Task):
 def check(config: Config, task: PlanTask) -> None:
     """Refuse a plan that cannot be computed."""
     check_windows(config, task)
-    known("task.gpu", task.gpu, GPUS)
     if not 0 < task.utilisation <= 1:
         raise UsageError(f"task.utilisation={task.utilisation} is a share of the peak: expected above 0, at most 1")
     if treatment(config).steps:
         distributed.check_processes(config, task.gpus)
-    longest = max(evaluation_windows(config, task))
-    if task.tokens_per_document + task.bos < longest:
-        raise UsageError(
-            f"documents of {task.tokens_per_document} tokens fill no window of {longest}: raise "
-            "task.tokens_per_document or lower task.window_factors"
-        )
+    longest, tokens = max(evaluation_windows(config, task)), task.tokens_per_document
+    if tokens + task.bos < longest:
+        way_out = "raise task.tokens_per_document or lower task.window_factors"
+        raise UsageError(f"documents of {tokens} tokens fill no window of {longest}: {way_out}")
     if config.model.source == "hub" and config.model.architecture is None:
-        raise UsageError(
-            f"planning downloads nothing, and model={config.model.name} says nothing of its shape: add "
-            "model.architecture, as in conf/model/llama_7b.yaml"
-        )
+        way_out = "add model.architecture, as in conf/model/llama_7b.yaml"
+        raise UsageError(f"planning downloads nothing, and model={config.model.name} states no shape: {way_out}")

@@ -64,35 +64,21 @@ def costs(config: Config, shape: Shape) -> Costs:
     cluster = Cluster(GPUS[task.gpu], task.gpus, task.utilisation)
     evaluations = tuple(_evaluations(config, task, shape))
     positions = max(evaluations[-1].window, config.compute.tokens_per_forward or TOKENS_PER_FORWARD)
-    return Costs(
-        config,
-        task,
-        shape,
-        cluster,
-        _tuning(config, shape, cluster) if derived.treatment(config).steps else None,
-        evaluations,
-        formulas.evaluation_memory(shape, positions, HEAD_VALUES).total <= cluster.gpu.usable,
-    )
+    fits = formulas.evaluation_memory(shape, positions, HEAD_VALUES).total <= cluster.gpu.usable
+    tuning = _tuning(config, shape, cluster) if derived.treatment(config).steps else None
+    return Costs(config, task, shape, cluster, tuning, evaluations, fits)
 
 
 def _tuning(config: Config, shape: Shape, cluster: Cluster) -> Tuning:
     batch, sequence, sharing = config.train.batch_size, derived.sequence(config), config.compute.context_parallel
     tokens = derived.treatment(config).steps * batch * sequence
     flops_per_token = formulas.training_flops(shape, sequence) / sequence
-    kept, checkpointed = (
-        partial(formulas.tuning_memory, shape, sequence // sharing, head_rows=LOGIT_ROWS, checkpointed=again)
-        for again in (False, True)
-    )
+    hours = cluster.hours(tokens * flops_per_token)
+    memory = partial(formulas.tuning_memory, shape, sequence // sharing, head_rows=LOGIT_ROWS)
+    kept, checkpointed = (partial(memory, checkpointed=again) for again in (False, True))
     even = [sharing * readers for readers in range(1, batch + 1) if batch % readers == 0]
-    return Tuning(
-        tokens,
-        flops_per_token,
-        cluster.hours(tokens * flops_per_token),
-        kept(cluster.count),
-        checkpointed(cluster.count),
-        formulas.fewest(even, kept, cluster.gpu),
-        formulas.fewest(even, checkpointed, cluster.gpu),
-    )
+    fewest = [formulas.fewest(even, needed, cluster.gpu) for needed in (kept, checkpointed)]
+    return Tuning(tokens, flops_per_token, hours, kept(cluster.count), checkpointed(cluster.count), *fewest)
 
 
 def _evaluations(config: Config, task: PlanTask, shape: Shape) -> Iterator[Evaluation]:

@@ -66,7 +66,7 @@ class Cluster:
 def forward_flops(shape: Shape, length: int, scored: int) -> int:
     """FLOPs of one forward over `length` positions, of which the last `scored` reach the head.
 
-    In a Llama's last layer all other positions need keys and values only, as in `models/scoring.py`.
+    In a Llama's last layer all others need keys and values only, as in `models/scoring.py`.
     """
     spans = shape.spans or (None,) * shape.layers
     attention = [_attention(shape, length, length, sees) for sees in spans]
@@ -127,10 +127,9 @@ def layer_bytes(shape: Shape) -> int:
 
 
 def activation_bytes(shape: Shape, checkpointed: bool) -> int:
-    """Bytes per position that the decoder keeps for its backward pass.
+    """Bytes per position that the decoder keeps for its backward pass; checkpointed, a layer keeps its input alone.
 
-    With checkpointing a layer keeps its input alone and computes the rest again. Token ids, cosines and sines, and the
-    last norm are outside the layers.
+    Token ids, cosines and sines, and the last norm are outside the layers.
     """
     layer = HALF * shape.hidden if checkpointed else layer_bytes(shape)
     norm = SINGLE * shape.hidden + SINGLE + HALF * shape.hidden
@@ -187,10 +186,7 @@ class Forwards:
 
 
 def forwards(shape: Shape, documents: Sequence[Sequence[Span]], bos: bool) -> Forwards:
-    """The forwards of each document's windows (`windows.plan`, `sampling.drawn`).
-
-    A window's last token is predicted but never read, so a forward has one position less than its window.
-    """
+    """The forwards of each document's windows, without their last tokens, which are predicted but never read."""
     shapes = [(span.stop - span.start + bos, span.scored) for spans in documents for span in spans]
     cost = {key: forward_flops(shape, key[0] - 1, key[1]) for key in set(shapes)}
     return Forwards(len(shapes), sum(length for length, _ in shapes), sum(cost[key] for key in shapes))

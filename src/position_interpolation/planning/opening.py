@@ -9,10 +9,9 @@ from position_interpolation.tasks.registry import TASKS
 
 
 def opening(configs: Sequence[Config], at_a_time: int, searched: bool = False) -> list[str]:
-    """What is measured, what is tuned for it, and where things go.
+    """What is measured, what is tuned for it at most (earlier runs are reused), and where things go.
 
-    What earlier runs left behind is reused, so this is the most that there is to do. `at_a_time` jobs run side by side;
-    if they are `searched`, a sweeper proposes them, and those given are the ends of its intervals.
+    Of a search, whose jobs a sweeper proposes, `configs` are the ends of the intervals.
     """
     measuring = [config for config in configs if config.task.kind in TASKS]
     if not measuring:

@@ -4,6 +4,12 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
+STATED = {  # by a size's name here, its name in a transformers configuration
+    "hidden": "hidden_size", "intermediate": "intermediate_size", "layers": "num_hidden_layers",
+    "heads": "num_attention_heads", "key_heads": "num_key_value_heads", "vocabulary": "vocab_size",
+    "tied": "tie_word_embeddings",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -36,19 +42,14 @@ class Shape:
         with torch.device("meta"):
             layer = AutoModelForCausalLM.from_config(one).model.layers[0]
         spans = loading.spans(config)
+        stated: dict[str, Any] = {own: getattr(config, theirs) for own, theirs in STATED.items()}
         return cls(
-            config.hidden_size,
-            config.intermediate_size,
-            config.num_hidden_layers,
-            config.num_attention_heads,
-            config.num_key_value_heads,
-            config.vocab_size,
-            config.tie_word_embeddings,
-            getattr(config, "head_dim", None),
-            sum(weight.numel() for name, weight in layer.named_parameters() if name.endswith(".bias")),
-            hasattr(layer.self_attn, "q_norm"),
-            spans if any(spans) else (),
-            not isinstance(config, LlamaConfig),
+            **stated,
+            head_size=getattr(config, "head_dim", None),
+            biases=sum(weight.numel() for name, weight in layer.named_parameters() if name.endswith(".bias")),
+            normed_heads=hasattr(layer.self_attn, "q_norm"),
+            spans=spans if any(spans) else (),
+            whole=not isinstance(config, LlamaConfig),
         )
 
     @property

@@ -40,10 +40,13 @@ def tuning(costs: Costs) -> Table:
     """What tuning costs, and how each number is computed."""
     planned, sequence, task = _tuned(costs), derived.sequence(costs.config), costs.task
     steps, batch = costs.config.train.steps, costs.config.train.batch_size
+    seen = f"6 layers queries ({sequence} + 1)"
+    if any(costs.shape.spans):
+        seen = "12 queries x keys seen in every layer, some of which see a sliding window"
     lines = (
         ("Parameters", thousands(costs.shape.parameters), f"{costs.shape.layers} layers of {costs.shape.hidden}"),
         ("Tokens", f"{planned.tokens / 1e9:.3g} x 10^9", f"{steps} steps x {batch} sequences x {sequence}"),
-        ("FLOPs a token", f"{planned.flops_per_token / 1e9:.3g} x 10^9", f"6 N + {_seen(costs, sequence)}"),
+        ("FLOPs a token", f"{planned.flops_per_token / 1e9:.3g} x 10^9", f"6 N + {seen}"),
         ("FLOPs", f"{planned.flops / 1e18:.3g} x 10^18", "tokens x FLOPs a token"),
         ("Hours", quantity(planned.hours), _assumed(costs)),
         ("Fewest GPUs", count(planned.fewest_kept), f"{task.gpu} that hold it and share the batch evenly"),
@@ -59,13 +62,6 @@ def tuning(costs: Costs) -> Table:
         Column("How", lambda number, value, how: how),
     )
     return fill(lines, columns, caption)
-
-
-def _seen(costs: Costs, sequence: int) -> str:
-    """The FLOPs of attention per token, in words."""
-    if any(costs.shape.spans):
-        return "12 queries x keys seen in every layer, some of which see a sliding window"
-    return f"6 layers queries ({sequence} + 1)"
 
 
 def memory(costs: Costs) -> Table:

@@ -10,10 +10,7 @@ from position_interpolation.settings.schema import RECALL, Config, Method
 
 @dataclass(frozen=True)
 class Treatment:
-    """What is done to a base: method, factor and tuning steps, and the window L' that results.
-
-    With its base it is an extension (`evidence.extensions.Extension`).
-    """
+    """What is done to a base: method, factor and tuning steps, and the window L' that results."""
 
     method: str
     factor: float
@@ -22,11 +19,7 @@ class Treatment:
 
 
 def settings(config: Config) -> dict[str, Any] | None:
-    """The values of the keys that the experiment varies; None if it varies none.
-
-    Raises:
-        UsageError: a key is not there, or holds more than one value.
-    """
+    """The values of the keys that the experiment varies, else None; UsageError if a key holds no single value."""
     return {key: _value(config, key) for key in config.varied} or None
 
 

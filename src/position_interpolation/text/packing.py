@@ -7,9 +7,8 @@ batch size.
 """
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from position_interpolation.machine import files
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.text.corpora import Documents
 from position_interpolation.text.encoding import encode, end, tokenizer_sha256
+from position_interpolation.text.recall import RecallWindows
 
 
 def stream(documents: Documents, tokenizer: Any, cache: Path) -> NDArray[np.uint32]:
@@ -27,33 +27,13 @@ def stream(documents: Documents, tokenizer: Any, cache: Path) -> NDArray[np.uint
     fingerprint = hashlib.sha256((documents.sha256 + tokenizer_sha256(tokenizer)).encode()).hexdigest()[:24]
     path = cache / "tokens" / f"{fingerprint}.npy"
     if not files.intact(path):
-        ids = [
-            np.asarray([*encode(tokenizer, document.text), *end(tokenizer)], np.uint32) for document in documents.items
-        ]
-        files.write_array(path, np.concatenate(ids))
+        ids = [[*encode(tokenizer, document.text), *end(tokenizer)] for document in documents.items]
+        files.write_array(path, np.concatenate([np.asarray(each, np.uint32) for each in ids]))
     tokens: NDArray[np.uint32] = np.load(path, mmap_mode="r")
     return tokens
 
 
-class Windows(Protocol):
-    """What training windows are drawn from: numbered, read-only pieces of equal length."""
-
-    def __getitem__(self, number: int) -> NDArray[np.uint32]:
-        """(length,) token ids of one piece."""
-
-
-@dataclass(frozen=True)
-class StreamWindows:
-    """A stream of token ids cut into consecutive pieces; the rest at its end is never read."""
-
-    tokens: NDArray[np.uint32]
-    length: int
-
-    def __len__(self) -> int:
-        return len(self.tokens) // self.length
-
-    def __getitem__(self, number: int) -> NDArray[np.uint32]:
-        return self.tokens[number * self.length : (number + 1) * self.length]
+Source = NDArray[np.uint32] | RecallWindows  # a stream to cut into windows, or windows that are made
 
 
 class PackedWindows(Dataset[dict[str, torch.Tensor]]):
@@ -63,19 +43,17 @@ class PackedWindows(Dataset[dict[str, torch.Tensor]]):
     """
 
     def __init__(
-        self, streams: dict[str, NDArray[np.uint32] | Windows], mixture: dict[str, float], window: int, length: int,
-        seed: int, bos: int | None,
+        self, streams: dict[str, Source], mixture: dict[str, float], window: int, length: int, seed: int,
+        bos: int | None,
     ) -> None:  # fmt: skip
         """Plan `length` windows of `window` tokens; `mixture` gives each stream's share.
 
-        Windows that are cut from a stream come in random order; made ones (`Windows`) come in their own.
-
-        Raises:
-            UsageError: a stream is shorter than a window.
+        Windows that are cut from a stream come in random order; made ones come in their own. The rest at a stream's end
+        is never read. Raises UsageError if a stream is shorter than a window.
         """
         self.window, self.bos = window, bos
         body = window - (bos is not None)
-        self.sources: list[Windows] = []
+        self.sources: list[Source] = []
         shares = np.cumsum(list(mixture.values()))
         draws = np.random.default_rng([seed, 0]).random(length) * shares[-1]
         self.choice = np.searchsorted(shares, draws, side="right").astype(np.int16)
@@ -86,12 +64,10 @@ class PackedWindows(Dataset[dict[str, torch.Tensor]]):
                 self.sources.append(source)
                 self.position[chosen] = np.arange(len(chosen))
                 continue
-            pieces = StreamWindows(source, body)
-            if len(pieces) == 0:
-                raise UsageError(
-                    f"corpus '{name}' has {len(source)} tokens, fewer than a window of {window}: "
-                    "choose a larger corpus or a shorter context"
-                )
+            if len(source) < body:
+                fault = f"{len(source)} tokens, fewer than a window of {window}"
+                raise UsageError(f"corpus '{name}' has {fault}: choose a larger corpus or a shorter context")
+            pieces = source[: len(source) // body * body].reshape(-1, body)
             self.sources.append(pieces)
             self.position[chosen] = shuffled_passes(len(pieces), len(chosen), [seed, 1, index])
 

@@ -29,16 +29,12 @@ def split(tokenizer: Any, text: str, key: str) -> tuple[list[int], list[int]]:
     """The tokens of a text followed by a key: first those that are the same for every key, then those of this key.
 
     The former are what keys with different first digits share, whatever a tokenizer does with spaces and digits.
-
-    Raises:
-        UsageError: the tokenizer writes two keys alike, so that none could be told from another.
+    Raises UsageError if the tokenizer writes two keys alike, so that none could be told from another.
     """
     others = [encode(tokenizer, text + first + key[1:]) for first in FIRST_DIGITS]
     if len(set(map(tuple, others))) < len(others):
-        raise UsageError(
-            "the tokenizer writes different numbers with the same tokens: expected one that knows every digit; choose "
-            "another task, or set model.tokenizer=<folder>"
-        )
+        fault = "the tokenizer writes different numbers with the same tokens: expected one that knows every digit"
+        raise UsageError(f"{fault}; choose another task, or set model.tokenizer=<folder>")
     shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*others, strict=False)))
     written = encode(tokenizer, text + key)
     return written[:shared], written[shared:]

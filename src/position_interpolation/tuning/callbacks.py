@@ -1,4 +1,4 @@
-"""What happens during tuning: checkpoints, the progress bar, listeners, and an end at the first NaN."""
+"""What happens during tuning: checkpoints, and losses that are shown, passed on and must be finite."""
 
 import math
 import shutil
@@ -38,47 +38,30 @@ class Checkpoints(TrainerCallback):
                 shutil.rmtree(place)
 
 
-class Finite(TrainerCallback):
-    """Stop at the first loss or gradient that is not finite: all that follow would not be, either."""
+class Losses(TrainerCallback):
+    """Show each step's loss, pass every `every`-th to a listener (W&B), and stop at the first that is not finite."""
 
-    def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
-        """Raise UsageError before such a step can be saved."""
-        for name in ("loss", "grad_norm"):
-            if not math.isfinite(logs.get(name, 0.0)):
-                raise UsageError(
-                    f"tuning diverged: {name} is {logs[name]} at step {state.global_step}; lower train.learning_rate "
-                    "or correct the model"
-                )
-
-
-class ToListener(TrainerCallback):
-    """Pass every `every`-th log to a listener (W&B)."""
+    bar: Progress  # since tuning began
 
     def __init__(self, listener: Callable[[dict[str, float]], None], every: int) -> None:
         self.listener, self.every = listener, every
 
-    def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
-        """Pass on what the Trainer logs, with the step."""
-        if state.global_step % self.every == 0 or "loss" not in logs:
-            self.listener({**{f"train/{key}": value for key, value in logs.items()}, "step": state.global_step})
-
-
-class Steps(TrainerCallback):
-    """Show how far tuning is, with the loss of the last step."""
-
-    def __init__(self) -> None:
-        self.progress: Progress | None = None
-
     def on_train_begin(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         """Begin at the step that is resumed from."""
-        self.progress = Progress("tuning", state.max_steps, "steps", done=state.global_step)
+        self.bar = Progress("tuning", state.max_steps, "steps", done=state.global_step)
 
     def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
-        """Count a step; the Trainer logs each."""
-        if self.progress is not None and "loss" in logs:
-            self.progress(1, f"loss {logs['loss']:.3f}")
+        """Raise UsageError before a step can be saved whose loss or gradient is not finite: all later ones are not."""
+        step = state.global_step
+        for name in ("loss", "grad_norm"):
+            if not math.isfinite(logs.get(name, 0.0)):
+                fault = f"tuning diverged: {name} is {logs[name]} at step {step}"
+                raise UsageError(f"{fault}; lower train.learning_rate or correct the model")
+        if "loss" in logs:
+            self.bar(1, f"loss {logs['loss']:.3f}")
+        if step % self.every == 0 or "loss" not in logs:
+            self.listener({**{f"train/{key}": value for key, value in logs.items()}, "step": step})
 
     def on_train_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         """Take the bar away."""
-        if self.progress is not None:
-            self.progress.close()
+        self.bar.close()

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 from position_interpolation.evidence import records
 from position_interpolation.machine import files
-from position_interpolation.settings.schema import Config
-from position_interpolation.settings.tools import ExportTask
+from position_interpolation.settings.schema import Config, ExportTask
 from position_interpolation.text import corpora
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a refused command line needs none of it
@@ -27,44 +26,41 @@ def card(config: Config, prepared: "Prepared") -> str:
     """Markdown for the folder's README.md, with the front matter that the hub reads."""
     assert isinstance(config.task, ExportTask)
     wanted, train = prepared.treatment, config.train
-    recipe = [
-        f"- {wanted.steps} steps of {train.batch_size} sequences, AdamW {train.beta1} / {train.beta2}, learning rate "
-        f"{train.learning_rate:g} after {train.warmup_steps} warm-up steps, schedule {train.schedule}",
-        f"- text: {corpora.shares(config.data, train.mixture)} (data={config.data.source}), seed {config.seed}",
-        *([] if train.chunk is None else [f"- on chunks of {train.chunk} tokens whose positions skip (PoSE)"]),
-    ]
-    return "\n".join(
-        [
-            "---",
-            "library_name: transformers",
-            "pipeline_tag: text-generation",
-            *([f"base_model: {config.model.location}"] if config.model.source == "hub" else []),
-            "---",
-            "",
-            f"# {config.model.name}, {wanted.method} x{wanted.factor:g}",
-            "",
-            f"{config.model.name} (window {config.model.window}) read up to {wanted.window} tokens by the method "
-            f"`{wanted.method}` of *Extending Context Window of Large Language Models via Position Interpolation* "
-            "(arXiv:2306.15595). The positions are in config.json: transformers and llama.cpp need nothing set. vLLM "
-            "and SGLang multiply the window by the factor once more, so tell them where it ends:",
-            "",
-            "```bash",
-            f"vllm serve <this folder> --max-model-len {wanted.window}",
-            "```",
-            "",
-            "## Tuning",
-            "",
-            *(recipe if wanted.steps else ["None: the base's weights."]),
-            "",
-            "## Where it comes from",
-            "",
-            f"- base weights, sha256: `{prepared.parts['weights']}`",
-            f"- weights here: {config.task.dtype}, rounded from float32 (`task.dtype`)",
-            f"{SIGNATURE}`{records.signature(prepared.parts)}`",
-            f"- code: {records.commit() or 'not under version control'}; "
-            + ", ".join(f"{name} {version}" for name, version in records.versions().items()),
-            "",
-            "The licence is the base's.",
-            "",
-        ]
-    )
+    versions = ", ".join(f"{name} {version}" for name, version in records.versions().items())
+    recipe = f"""\
+- {wanted.steps} steps of {train.batch_size} sequences, AdamW {train.beta1} / {train.beta2}, learning rate \
+{train.learning_rate:g} after {train.warmup_steps} warm-up steps, schedule {train.schedule}
+- text: {corpora.shares(config.data, train.mixture)} (data={config.data.source}), seed {config.seed}"""
+    if train.chunk is not None:
+        recipe += f"\n- on chunks of {train.chunk} tokens whose positions skip (PoSE)"
+    on_the_hub = f"base_model: {config.model.location}\n" if config.model.source == "hub" else ""
+    return f"""\
+---
+library_name: transformers
+pipeline_tag: text-generation
+{on_the_hub}---
+
+# {config.model.name}, {wanted.method} x{wanted.factor:g}
+
+{config.model.name} (window {config.model.window}) read up to {wanted.window} tokens by the method \
+`{wanted.method}` of *Extending Context Window of Large Language Models via Position Interpolation* \
+(arXiv:2306.15595). The positions are in config.json: transformers and llama.cpp need nothing set. vLLM \
+and SGLang multiply the window by the factor once more, so tell them where it ends:
+
+```bash
+vllm serve <this folder> --max-model-len {wanted.window}
+```
+
+## Tuning
+
+{recipe if wanted.steps else "None: the base's weights."}
+
+## Where it comes from
+
+- base weights, sha256: `{prepared.parts["weights"]}`
+- weights here: {config.task.dtype}, rounded from float32 (`task.dtype`)
+{SIGNATURE}`{records.signature(prepared.parts)}`
+- code: {records.commit() or "not under version control"}; {versions}
+
+The licence is the base's.
+"""

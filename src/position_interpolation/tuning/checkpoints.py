@@ -33,10 +33,7 @@ def newest(folder: Path, most: int) -> Path | None:
 
 
 def loss_curve(folder: Path, most: int | None = None) -> list[dict[str, float]]:
-    """Logged (step, loss) pairs up to the newest whole checkpoint, or the newest up to step `most`, ascending.
-
-    They are the Trainer's own log inside the checkpoint, so they are lost only if the weights are.
-    """
+    """Logged (step, loss) pairs up to the newest whole checkpoint, or the newest up to step `most`, ascending."""
     steps = [step for step in finished_steps(folder) if most is None or step <= most]
     if not steps:
         return []

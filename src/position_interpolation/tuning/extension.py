@@ -25,10 +25,9 @@ from position_interpolation.text.recall import RecallWindows
 from position_interpolation.text.skipping import SkippedPositions
 from position_interpolation.tuning import checkpoints, training
 
+Listener = Callable[[dict[str, float]], None]
 Sequences = packing.PackedWindows | SkippedPositions
-Streams = dict[str, NDArray[np.uint32] | packing.Windows]
-# Settings newer than some checkpoints, with the values at which they change nothing and stay out of the signature.
-LATER = {"chunk": None}
+Streams = dict[str, packing.Source]
 
 
 @dataclass(frozen=True)
@@ -88,11 +87,8 @@ class Prepared:
         return model
 
 
-def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Prepared:
-    """Name the extension of a run; its checkpoint is reused, or trained, when its weights are needed.
-
-    The listener is then called with training losses.
-    """
+def prepare(config: Config, listener: Listener) -> Prepared:
+    """Name the extension of a run. Its checkpoint is found, or trained for the listener, when weights are needed."""
     cache = Path(config.paths.cache)
     wanted = derived.treatment(config)
     base = loading.folder(config.model, cache)
@@ -106,33 +102,25 @@ def prepare(config: Config, listener: Callable[[dict[str, float]], None]) -> Pre
     }
     if wanted.steps == 0:
         return Prepared(wanted, parts, lambda: base, config)
-    _check_start(config, wanted.factor)
+    trained = config.model, cache, derived.tuned(config.method), wanted.factor  # no scaling that comes after tuning
+    _check_start(config, extending.extended_config(*trained))
     streams, fingerprints, pieces = _training_text(config, tokenizer, cache)
     recipe = _recipe(config, fingerprints, encoding.tokenizer_sha256(tokenizer))
-    folder = _training_folder(config, wanted.factor, {**parts, "training": recipe})
+    decisive = {**parts, "training": recipe, "architecture": extending.architecture_sha256(*trained)}
+    folder = Path(config.paths.runs) / "training" / records.signature(decisive)
+    build = partial(extending.build, *trained, config.seed, shards=distributed.processes())
     sequences = _sequences(config, streams, encoding.bos(tokenizer))
-    tune = partial(_tune, config, wanted.factor, sequences, folder, listener)
+    tune = partial(_tune, config, build, sequences, folder, listener)
     parts |= {"training": recipe, "steps": wanted.steps}
     return Prepared(wanted, parts, tune, config, checkpoints.at(folder, wanted.steps), pieces)
 
 
-def _check_start(config: Config, factor: float) -> None:
+def _check_start(config: Config, extended: Any) -> None:
     """Refuse what tuning cannot start from: a base whose attention cannot be shared out, another's checkpoint."""
-    extended = extending.extended_config(config.model, Path(config.paths.cache), derived.tuned(config.method), factor)
     if config.compute.context_parallel > 1:
         loading.check_full_attention(extended)
     if config.train.resume_from is not None:
         extending.check_checkpoint(Path(config.train.resume_from), extended)
-
-
-def _training_folder(config: Config, factor: float, parts: dict[str, Any]) -> Path:
-    """Where a training keeps its checkpoints, named by what decides their weights.
-
-    Scaling that comes after tuning changes what is measured, not what is trained.
-    """
-    cache, method = Path(config.paths.cache), derived.tuned(config.method)
-    architecture = extending.architecture_sha256(config.model, cache, method, factor)
-    return Path(config.paths.runs) / "training" / records.signature({**parts, "architecture": architecture})
 
 
 def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict[str, Any]:
@@ -142,9 +130,8 @@ def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict
     """
     train = config.train
     recipe = {key: value for key, value in vars(train).items() if key not in (*RUNNING, "resume_from")}
-    for key, usual in LATER.items():
-        if recipe[key] == usual:
-            del recipe[key]
+    if train.chunk is None:  # newer than some checkpoints, whose signature does without
+        del recipe["chunk"]
     recipe["mixture"] = list(train.mixture.items())  # a list, because the order decides which window comes when
     if train.resume_from is not None:
         recipe["resume_from"] = loading.weights_sha256(train.resume_from)
@@ -161,10 +148,7 @@ def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict
 
 
 def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[Streams, dict[str, str], overlap.Pieces]:
-    """The mixture's token streams, the fingerprints of their texts, and the texts' pieces (`overlap`).
-
-    The filler of recall text is cut from the first corpus.
-    """
+    """The mixture's token streams (recall's filler is of the first), their texts' fingerprints and `overlap` pieces."""
     names = [name for name in config.train.mixture if name != RECALL]
     texts = {name: corpora.load(config.data, name) for name in names}
     streams: Streams = {name: packing.stream(text, tokenizer, cache) for name, text in texts.items()}
@@ -185,29 +169,16 @@ def _sequences(config: Config, streams: Streams, bos: int | None) -> Sequences:
 
 
 def _tune(
-    config: Config, factor: float, sequences: Sequences, folder: Path, listener: Callable[[dict[str, float]], None]
+    config: Config, build: Callable[[Path | None], Any], sequences: Sequences, folder: Path, listener: Listener
 ) -> Path:
     """Train to the last step, or find that it was done; return the last checkpoint."""
-    train, chosen, processes = config.train, config.compute, distributed.processes()
-    readers = processes // chosen.context_parallel  # groups of processes, each with sequences of its own
+    train, chosen = config.train, config.compute
+    readers = distributed.processes() // chosen.context_parallel  # groups of processes, each with its own sequences
     stretch = derived.sequence(config) // chosen.context_parallel  # tokens of a sequence that one process reads
     most = max(1, compute.tokens_per_forward(chosen, tuning=True) // stretch)  # sequences of a forward
-    method, cache = derived.tuned(config.method), Path(config.paths.cache)
-    build = partial(extending.build, config.model, cache, method, factor, config.seed, shards=processes)
+    batch = train.batch_size // readers
+    micro_batch = max(size for size in range(1, min(batch, most) + 1) if batch % size == 0)
+    options: dict[str, Any] = {"chosen": chosen, "seed": config.seed, "listener": listener}
     # Jobs of a parallel sweep may want different steps of one training. Of a job's processes only the first locks.
     with files.locked(folder / "training") if distributed.is_first() else nullcontext():
-        return training.tune(
-            build,
-            sequences,
-            train,
-            folder,
-            micro_batch=_micro_batch(train.batch_size // readers, most),
-            chosen=chosen,
-            seed=config.seed,
-            listener=listener,
-        )
-
-
-def _micro_batch(batch: int, most: int) -> int:
-    """The largest divisor of the batch that is at most `most`."""
-    return max(size for size in range(1, min(batch, most) + 1) if batch % size == 0)
+        return training.tune(build, sequences, train, folder, micro_batch=micro_batch, **options)

@@ -29,28 +29,20 @@ def mean_loss(
     shared = {} if context_group is None else {"context_group": context_group}  # for attention.py
     with autocast():  # the decoder is called directly, not through the wrapper that would autocast it
         hidden = model.model(**read, **shared, use_cache=False).last_hidden_state
-        dtype = _products(hidden)
+        kind = hidden.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
     labels = inputs["labels"][:, 1:]
     states = hidden[:, : labels.shape[1]].flatten(0, 1)
     total = total_loss(states, model.lm_head.weight, labels.flatten(), dtype)
     return total / context_parallel.mean((labels != IGNORED).sum(), context_group)
 
 
-def _products(hidden: torch.Tensor) -> torch.dtype:
-    """The precision of matrix products here."""
-    kind = hidden.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
-
-
 def total_loss(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Sum of the next-token losses in nats, differentiable once.
+    """Sum of the next-token losses in nats, differentiable once, from (N, d) states, (V, d) weight and (N,) target ids.
 
-    Loss and gradient come from probabilities rounded to `dtype`. Rounding is coarse near 1, so the probability of a
-    likely target is taken from those of all other tokens. A loss above about 87 nats counts as 87; its gradient is
-    right.
-
-    From (N, d) final states, the head's (V, d) weight and (N,) target ids, `IGNORED` where none counts; `dtype` is the
-    precision of the matrix products.
+    Loss and gradient come from probabilities rounded to `dtype`, the precision of matrix products. Rounding is coarse
+    near 1, so the probability of a likely target is taken from those of all other tokens. A loss above about 87 nats
+    counts as 87; its gradient is right. Targets that are `IGNORED` do not count.
     """
     counted = targets != IGNORED
     hidden = hidden.masked_fill(~counted[:, None], 0)  # so their gradient is 0, and they add none to the weight's
@@ -61,13 +53,9 @@ def total_loss(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor
 class _TotalLoss(torch.autograd.Function):
     @staticmethod
     def forward(
-        context: Any,
-        hidden: torch.Tensor,
-        weight: torch.Tensor,
-        targets: torch.Tensor,
-        counted: torch.Tensor,
+        context: Any, hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, counted: torch.Tensor,
         dtype: torch.dtype,
-    ) -> torch.Tensor:
+    ) -> torch.Tensor:  # fmt: skip
         states, head = hidden.to(dtype), weight.to(dtype)
         of_hidden = torch.empty_like(states)
         of_weight = torch.zeros_like(weight, dtype=torch.float32)  # many parts add up

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch.distributed.checkpoint.metadata import BytesStorageMetadata, Metadata
-from transformers.distributed import load_optimizer_distributed, save_optimizer_distributed
+from transformers.distributed import load_optimizer_distributed
 
 # The names in the index of the parts. torch reads the index as a pickle, in which any other name could run any code.
 INDEX = ".metadata"
@@ -27,17 +27,8 @@ INDEX_NAMES = {
 }  # fmt: skip
 
 
-def save(model: Any, optimizer: Any, folder: Path) -> None:
-    """Write this process's part."""
-    save_optimizer_distributed(model, optimizer, str(folder))
-
-
 def load(model: Any, optimizer: Any, folder: Path) -> None:
-    """Read what belongs to this process's share of the weights.
-
-    Raises:
-        ValueError: there is no state, or it holds what no state holds.
-    """
+    """Read this process's share; ValueError if there is no state, or it holds what no state holds."""
     if not (folder / INDEX).is_file():
         raise ValueError("it holds no state of this optimiser")
     with (folder / INDEX).open("rb") as stream:

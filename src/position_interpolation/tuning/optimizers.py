@@ -18,15 +18,10 @@ class MuonWithAdamW(Optimizer):
         layers = {id(weight) for weight in model.model.layers.parameters() if weight.ndim == 2}
         matrices = [weight for weight in model.parameters() if id(weight) in layers]
         others = [weight for weight in model.parameters() if id(weight) not in layers]
-        self.parts = (
-            Muon(
-                matrices,
-                lr=train.learning_rate,
-                weight_decay=train.weight_decay,
-                adjust_lr_fn="match_rms_adamw",  # updates as large as AdamW's, so that one rate serves both
-            ),
-            AdamW(others, lr=train.learning_rate, betas=(train.beta1, train.beta2), weight_decay=0.0, fused=True),
-        )
+        rate, betas = train.learning_rate, (train.beta1, train.beta2)
+        # With updates as large as AdamW's, so that one rate serves both.
+        muon = Muon(matrices, lr=rate, weight_decay=train.weight_decay, adjust_lr_fn="match_rms_adamw")
+        self.parts = (muon, AdamW(others, lr=rate, betas=betas, weight_decay=0.0, fused=True))
         super().__init__([group for part in self.parts for group in part.param_groups], {})
         self._share()
 

@@ -1,6 +1,7 @@
 """The Trainer that tunes: our schedule, optimisers and checkpoints, and a loss that never holds all logits."""
 
 import warnings
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import MethodType
@@ -12,6 +13,7 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.fsdp import register_fsdp_forward_method
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer
+from transformers.distributed import save_optimizer_distributed
 from transformers.trainer import OPTIMIZER_NAME
 
 from position_interpolation.machine import compute, distributed, files
@@ -19,11 +21,29 @@ from position_interpolation.models.context_parallel import Group
 from position_interpolation.settings.schema import Train
 from position_interpolation.tuning import checkpoints, loss, optimizer_state
 from position_interpolation.tuning.optimizers import MuonWithAdamW
-from position_interpolation.tuning.schedule import learning_rate_factor
 
+DECAY_SHARE = 0.2  # of all steps, for the schedule wsd
 OPTIMIZER = "optimizer"  # folder of its state inside a checkpoint
 # Checkpoints saved by one process can be read by several and the other way round, so there is no reason to warn.
 warnings.filterwarnings("ignore", message="torch.distributed is disabled, unavailable or uninitialized")
+
+
+def learning_rate_factor(train: Train) -> Callable[[int], float]:
+    """Share of the peak learning rate at each step (section 3.1: linear warm-up over 20 steps from 10 %).
+
+    The paper does not say what follows the warm-up. With `constant`, a run's checkpoint at step k is the run of k
+    steps; `wsd` (warm-up, stable, decay) falls linearly to zero over the last fifth.
+    """
+    decay_steps = max(1, round(train.steps * DECAY_SHARE))
+
+    def factor(step: int) -> float:
+        if step < train.warmup_steps:
+            return train.warmup_start + (1 - train.warmup_start) * step / train.warmup_steps
+        if train.schedule == "wsd":
+            return min(1.0, max(0.0, (train.steps - step) / decay_steps))
+        return 1.0
+
+    return factor
 
 
 class ChunkedLossTrainer(Trainer):
@@ -34,11 +54,7 @@ class ChunkedLossTrainer(Trainer):
         self.recipe, self.context_group = recipe, context_group
 
     def compute_loss(
-        self,
-        model: Any,
-        inputs: dict[str, torch.Tensor],
-        return_outputs: bool = False,
-        num_items_in_batch: torch.Tensor | int | None = None,
+        self, model: Any, inputs: dict[str, torch.Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Mean next-token loss; with accumulation, this micro-batch's share of it. (B, T) ids, labels, positions."""
         # Not the Trainer's own mean: it counts labels before the shift, by which every sequence loses its first one.
@@ -61,7 +77,7 @@ class ChunkedLossTrainer(Trainer):
         if self.recipe.optimizer == "muon":
             super()._save_optimizer_and_scheduler(output_dir)
         else:
-            optimizer_state.save(self.model, self.optimizer, Path(output_dir) / OPTIMIZER)
+            save_optimizer_distributed(self.model, self.optimizer, str(Path(output_dir) / OPTIMIZER))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """Load the optimiser's state; the schedule is a function of the step, which the Trainer knows."""

@@ -16,7 +16,7 @@ from position_interpolation.models import context_parallel
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Compute, Train
 from position_interpolation.tuning import checkpoints
-from position_interpolation.tuning.callbacks import Checkpoints, Finite, Steps, ToListener
+from position_interpolation.tuning.callbacks import Checkpoints, Losses
 from position_interpolation.tuning.trainer import ChunkedLossTrainer, ready
 
 CURVE_POINTS = 10  # losses that a listener hears at least, if there are as many steps
@@ -40,13 +40,10 @@ def tune(
         dataset: item i is the i-th training sequence; `steps * batch_size` of them are used, in order.
         train: the recipe.
         folder: for this recipe alone; holds the checkpoints, and in them the loss curve.
-        micro_batch: sequences per forward. All processes' forwards together must divide the batch.
+        micro_batch: sequences per forward. All processes' forwards together must divide the batch, else UsageError.
         chosen: device, precision, and how memory and processes are used.
         seed: of the Trainer, which has no random operation left to do.
         listener: called with the loss of every `log_every`-th step.
-
-    Raises:
-        UsageError: processes and micro-batch do not divide the batch, or `resume_from` is no checkpoint.
     """
     last = checkpoints.at(folder, train.steps)
     start = distributed.agreed(lambda: checkpoints.newest(folder, train.steps))
@@ -55,28 +52,25 @@ def tune(
     sharing = chosen.context_parallel  # processes that share a sequence, each with a stretch of it
     forward = micro_batch * distributed.processes() // sharing  # sequences that are read at a time
     if train.batch_size % forward:
-        raise UsageError(
-            f"train.batch_size={train.batch_size} is no multiple of the {forward} sequences of a forward: change "
-            "train.batch_size or the number of processes"
-        )
+        fault = f"train.batch_size={train.batch_size} is no multiple of the {forward} sequences of a forward"
+        raise UsageError(f"{fault}: change train.batch_size or the number of processes")
     if distributed.is_first():
         checkpoints.remove_unfinished(folder)
-    start = start or _elsewhere(train)
+    if start is None and train.resume_from is not None:
+        start = Path(train.resume_from)
     if sharing > 1:
         dataset = context_parallel.Stretches(dataset, sharing, micro_batch)
-    arguments = _arguments(folder, train, micro_batch, train.batch_size // forward, chosen, seed)
     told_every = max(1, min(train.log_every, train.steps // CURVE_POINTS))
     trainer = ChunkedLossTrainer(
         model=ready(build(start), compiled=chosen.compile, recomputed=chosen.recompute),
-        args=arguments,
+        args=_arguments(folder, train, micro_batch, train.batch_size // forward, chosen, seed),
         train_dataset=dataset,
-        callbacks=[Finite(), Checkpoints(folder, train), ToListener(listener, told_every)],
+        callbacks=[Losses(listener, told_every), Checkpoints(folder, train)],
         recipe=train,
         context_group=context_parallel.own_group(sharing),
     )
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
-    trainer.add_callback(Steps())
     _train(trainer, start)
     distributed.wait()  # for the first to mark the last checkpoint whole
     return last
@@ -87,16 +81,13 @@ def _train(trainer: ChunkedLossTrainer, start: Path | None) -> None:
     try:
         trainer.train(resume_from_checkpoint=None if start is None else str(start))
     except BackendCompilerFailed as error:
-        raise UsageError(
-            f"compute.compile=true failed ({str(error).splitlines()[0]}): mend the compiler or leave it out"
-        ) from error
+        fault = str(error).splitlines()[0]
+        raise UsageError(f"compute.compile=true failed ({fault}): mend the compiler or leave it out") from error
     except (ValueError, KeyError, RuntimeError, CheckpointException) as error:
         if compute.out_of_memory(error) or start is None or trainer.state.global_step > int(start.name.split("-")[1]):
             raise
-        raise UsageError(
-            f"{start} cannot be continued ({str(error).splitlines()[0]}): expected a checkpoint of the same model and "
-            "optimiser; correct train.resume_from, or remove the folder if a run made it"
-        ) from error
+        fault = f"{start} cannot be continued ({str(error).splitlines()[0]})"
+        raise UsageError(f"{fault}: correct train.resume_from, or remove the folder if a run made it") from error
 
 
 def _arguments(
@@ -125,13 +116,3 @@ def _arguments(
         dataloader_pin_memory=not on_cpu,
         seed=seed,
     )
-
-
-def _elsewhere(train: Train) -> Path | None:
-    """The checkpoint in another folder from which a first run here starts."""
-    if train.resume_from is None:
-        return None
-    start = Path(train.resume_from)
-    if not (start / checkpoints.STATE).is_file():
-        raise UsageError(f"train.resume_from={start} is no checkpoint: expected a folder checkpoint-<step>")
-    return start
