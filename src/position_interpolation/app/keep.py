@@ -90,10 +90,9 @@ def found_before(config: Config, signature: str, task: str) -> list[Record] | No
     """
     try:
         kept = json.loads(_kept(config, signature).read_text())
-        if isinstance(kept, dict) and kept["sha256"] != records.signature({"records": kept["records"]}):
+        if kept["sha256"] != records.signature({"records": kept["records"]}):
             return None
-        rows = kept["records"] if isinstance(kept, dict) else kept
-        found = [Record(**{**row, **_names(config, task)}) for row in rows]
+        found = [Record(**{**row, **_names(config, task)}) for row in kept["records"]]
     except (OSError, ValueError, TypeError, KeyError):
         return None
     deleted = False
