@@ -196,6 +196,16 @@ class TestSettings:
         assert [*line.get_ydata()] == sorted(line.get_ydata(), reverse=True)
         assert keys.get_ylabel() == "keys found"
 
+    def test_perplexities_are_drawn_over_the_bases_where_it_was_measured(self) -> None:
+        settings = [under({SLOPE: slope}, {YARN: (3.3, 3.3, 3.3 - slope)}) for slope in (0.0, 0.1)]
+        base = under({SLOPE: None}, {BASE: (3.2, 5.1, 7.3)})
+        ((_, draw),) = page.drawings(grid([row for rows in (base, *settings) for row in rows]))
+        _, extended, _ = draw().axes
+        lines = {line.get_label(): line for line in extended.lines}
+        assert [*lines["YaRN x4, untuned"].get_ydata()] == pytest.approx([math.exp(0.1), 1])
+        assert lines["the base itself"].get_ydata()[0] == pytest.approx(math.exp(7.3 - 3.2))
+        assert extended.get_ylabel() == "perplexity at L' / base at L"
+
     def test_of_a_search_the_best_stands_first_and_nothing_is_drawn(self) -> None:
         searched = replace(UNTUNED, method="longrope")
         tried = {"0, 50, 100": 3.6, "0, 70, 100": 3.4, "10, 60, 100": 3.5}

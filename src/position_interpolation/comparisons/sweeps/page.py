@@ -16,6 +16,7 @@ from position_interpolation.display import drawing
 from position_interpolation.display.colours import GREY, VERMILION
 from position_interpolation.display.section import Section
 from position_interpolation.evidence import select
+from position_interpolation.evidence.comparison import Effect
 from position_interpolation.evidence.extensions import Extension, names, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text
@@ -100,7 +101,8 @@ class Number:
     name: str
     of: Callable[[Compared], Record | None]
     show: Callable[[float], str]
-    lower: bool  # is better
+    lower: bool = True  # is better
+    over_base: Callable[[Compared], Effect | None] = lambda _: None  # the same, over the base's at L
 
 
 def _short(perplexity: float) -> str:
@@ -109,10 +111,16 @@ def _short(perplexity: float) -> str:
 
 
 NUMBERS = (
-    Number("inside", "perplexity at L", lambda one: one.perplexity(one.base_window), _short, True),
-    Number("extended", "perplexity at L'", lambda one: one.perplexity(one.reach), _short, True),
+    Number(
+        "inside", "perplexity at L", lambda one: one.perplexity(one.base_window), _short,
+        over_base=lambda one: one.ratio(one.base_window),
+    ),
+    Number(
+        "extended", "perplexity at L'", lambda one: one.perplexity(one.reach), _short,
+        over_base=lambda one: one.ratio(one.reach),
+    ),
     Number("keys", "keys found, per cent", lambda one: one.passkey("success"), lambda rate: f"{100 * rate:.0f}", False),
-)
+)  # fmt: skip
 
 
 def drawings(grid: Grid) -> Iterator[tuple[str, Callable[[], Figure]]]:
@@ -154,23 +162,30 @@ def map_figure(grid: Grid, what: Number) -> Figure:
 
 @drawing.styled
 def lines_figure(grid: Grid, known: Sequence[Number]) -> Figure:
-    """One panel per number, one line per extension over the values of the single key; the base is a dashed line."""
+    """One panel per number, one line per extension over the values of the single key; the base is a dashed line.
+
+    Perplexities are drawn over the base's at L, paired by document, where that was measured.
+    """
     (name,) = grid.names
     figure, panels = drawing.panels(*[1.5] * len(known))
-    among = [item for item in ordered(grid.rows) if item.method != "none"]
-    called = names(among)
+    called = names([item for item in ordered(grid.rows) if item.method != "none"])
     for axes, what in zip(panels, known, strict=True):
-        curves: dict[Extension, dict[float, Record]] = {item: {} for item in among}
+        relative = any(what.over_base(one) is not None for one, _ in grid.lines)
+        curves: dict[Extension, dict[float, Record | Effect]] = {item: {} for item in called}
         for one, setting in grid.lines:
-            place, found = number(setting, name), what.of(one)
-            if found is not None and place is not None and one.extension in curves:
+            place, found = number(setting, name), what.over_base(one) if relative else what.of(one)
+            if found is not None and one.extension.method == "none":
+                axes.axhline(found.value, color=GREY, linestyle="--", label="the base itself")
+            elif found is not None and place is not None:
                 curves[one.extension][place] = found
         for item, curve in curves.items():
             drawing.line(axes, dict(sorted(curve.items())), item, called)
-        for base in _bases(grid, what):
-            axes.axhline(base.value, color=GREY, linestyle="--", label="the base itself")
-        axes.set_ylabel(what.name)
-        if what.lower:
+        axes.set_ylabel(f"{what.name} / base at L" if relative else what.name)
+        if relative:
+            drawing.ratio_axis(
+                axes, [point for curve in curves.values() for point in curve.values()], "1: the base at L"
+            )
+        elif what.lower:
             drawing.log_axis(axes)
         else:
             axes.yaxis.set_major_formatter(drawing.percent)

@@ -122,6 +122,7 @@ def retrieval_figure(records: Sequence[Record], metric: str) -> Figure:
     figure, panels = drawing.grid(len(kinds), 1.15)
     for axes, (name, by_window) in zip(panels, kinds.items(), strict=True):
         axes.set_title(name)
+        axes.margins(x=0.12)  # room for lines that are moved apart
         for extension in called:
             known = {window: select.find(rows, extension, metric) for window, rows in by_window.items()}
             curve = {window: record for window, record in known.items() if record is not None}
