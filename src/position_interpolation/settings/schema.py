@@ -106,7 +106,7 @@ class Train:
     # Tokens per step as a number of windows L, so that every factor reads as many; wins over batch_size.
     step_windows: int | None = number(None, least=1)
     mixture: dict[str, float] = field(default_factory=dict)  # share of sequences by corpus
-    # Section 3.1 has adamw; muon is for a base from random weights (tuning/optimizers.py).
+    # Section 3.1 has adamw; muon is for a base from random weights (tuning/muon.py).
     optimizer: str = one_of("adamw", "muon", default="adamw")
     learning_rate: float = number(2e-5, least=0)
     # After the warm-up; wsd falls to 0 over the last fifth.

@@ -20,7 +20,7 @@ from position_interpolation.machine import compute, distributed, files
 from position_interpolation.models.context_parallel import Group
 from position_interpolation.settings.schema import Train
 from position_interpolation.tuning import checkpoints, loss, optimizer_state
-from position_interpolation.tuning.optimizers import MuonWithAdamW
+from position_interpolation.tuning.muon import MuonWithAdamW
 
 DECAY_SHARE = 0.2  # of all steps, for the schedule wsd
 OPTIMIZER = "optimizer"  # folder of its state inside a checkpoint

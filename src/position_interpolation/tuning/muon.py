@@ -1,4 +1,4 @@
-"""The optimiser for a base that is trained from random weights with little compute; tuning keeps the paper's AdamW.
+"""The optimiser Muon, for a base that is trained from random weights with little compute; tuning keeps AdamW.
 
 Muon (Jordan et al. 2024, torch.optim.Muon) orthogonalises the updates of weight matrices.
 """
