@@ -149,7 +149,8 @@ def by_sample(records: Iterable[Record]) -> list[list[Record]]:
     found: dict[tuple[object, ...], list[Record]] = {}
     for record in records:
         if record.task in SETS and not select.varied(record):
-            where, text = (record.data.get("source"), record.seed), record.data.get("sha256")
+            where = record.data.get("source"), record.seed
+            text = record.data.get("sha256")
             known = samples.setdefault((*where, record.task), [])
             if text not in known:
                 known.append(text)
@@ -177,10 +178,9 @@ def changes_figure(records: Sequence[Record]) -> Figure:
     accuracy.axvline(-2, color=VERMILION, linestyle="--", label='the paper\'s "up to 2 %" at 4 L')
     accuracy.set_xlabel("change of accuracy (percentage points)")
     margin.set_xlabel("change of the margin (nats a byte)")
-    drawing.finish(
+    return drawing.finish(
         figure, "Extension minus base at the base's window, same questions; bars: 95 % paired bootstrap over questions"
     )
-    return figure
 
 
 def _panel(axes: Axes, records: Sequence[Record], compared: Sequence[Extension], metric: str, unit: float) -> None:

@@ -141,8 +141,7 @@ def govreport_figure(records: Sequence[Record]) -> Figure:
         axes.set_xticks(range(len(VARIANTS)), list(VARIANTS.values()))
         axes.set_xlim(-0.5, len(VARIANTS) - 0.5)
     bars = "; bars with ends: 95 %, paired by report" if others else ""
-    drawing.finish(figure, f"Summaries of {documents(records)}{bars}")
-    return figure
+    return drawing.finish(figure, f"Summaries of {documents(records)}{bars}")
 
 
 def _differences(axes: Axes, records: Sequence[Record], others: Sequence[Writer], last: Writer) -> None:

@@ -162,14 +162,13 @@ def heads_figure(records: Sequence[Record]) -> Figure:
         axes.set_xlabel("span s (tokens)")
         axes.xaxis.set_major_locator(MaxNLocator(5))
     first = found["error_median"]
-    drawing.finish(
+    return drawing.finish(
         figure,
         f"The heads of {extension.base}: d = {whole(found['head_dim'].value)}, base {found['rope_theta'].value:g}; "
         f"{plural(round(found['pairs'].value), 'pair')} of a query and a key from "
         f"{select.counted([first], 'document')} ({first.data.get('source')} text); "
         "bars: 95 % bootstrap over pairs",
     )
-    return figure
 
 
 def _quantile(axes: Axes, curve: Mapping[Any, Record], name: str) -> None:

@@ -54,13 +54,12 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
     rates_bar(figure)
     edges = sorted({extension.base_window for extension, window in asked if extension.base_window < window})
     trials = select.trials([row for row in records if row.metric == "success" and row.at is not None])
-    drawing.finish(
+    return drawing.finish(
         figure,
         f"Passkey retrieval, rule {rule}, in prompts as long as the bars, {trials} at each distance; "
         "thick marks and, at the right, numbers: k_max, in brackets its 95 % interval"
         + (f"; dotted: L = {', '.join(map(str, edges))}" if edges else ""),
     )
-    return figure
 
 
 @drawing.styled
@@ -93,13 +92,12 @@ def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
     for lowest in panels[-2:]:
         lowest.set_xlabel("distance k (tokens)" if apart else DISTANCE)
     trials = select.trials([record for record in records if record.at is not None])
-    drawing.finish(
+    return drawing.finish(
         figure,
         f"mean over {trials} at each distance k, rule {rule}, in prompts as long as the own window if no other is "
         f"named; {'what is not called tuned is untuned; ' if apart else ''}bars: 95 %, Student's t",
         side="log-likelihood of the key (nats a digit)",
     )
-    return figure
 
 
 def rates_bar(figure: Figure) -> None:
@@ -155,16 +153,15 @@ def map_figure(rows: Sequence[Record], rule: str) -> Figure:
     rates_bar(figure)
     trials = select.trials([row for row in rows if row.metric == "success" and row.at is not None])
     caption = f"Passkey retrieval, rule {rule}, {trials} a cell"
-    drawing.finish(figure, caption, side="depth of the key in the prompt")
-    return figure
+    return drawing.finish(figure, caption, side="depth of the key in the prompt")
 
 
 def _draw_column(axes: Axes, place: int, length: int, rates: dict[int, Record]) -> None:
     """The prompts of one length: the cell of a distance reaches back to the distance before it."""
     nearer = 0
     for distance, record in rates.items():
-        height, top, shade = (distance - nearer) / length, 1 - distance / length, SHADES(record.value)
-        axes.bar(place, height, 1, bottom=top, color=shade, edgecolor="white", linewidth=0.2)
+        height, depth = (distance - nearer) / length, 1 - distance / length
+        axes.bar(place, height, 1, bottom=depth, color=SHADES(record.value), edgecolor="white", linewidth=0.2)
         nearer = distance
 
 

@@ -35,7 +35,7 @@ def _drawings(group: select.Group, rows: Sequence[Record]) -> Iterator[tuple[str
     for end, own in select.parted(plain).items():
         if any(row.metric == "success" and row.at is not None for row in own):
             yield f"passkey{end}", partial(figures.passkey_figure, own, rule)
-    likelihoods = [row for row in figures.of_longest_prompts(rows) if row.metric == "key_log_likelihood"]
+    likelihoods = [row for row in figures.of_longest_prompts(rows) if row.metric == LIKELIHOOD]
     for end, own in select.parted(extensions.ends(likelihoods)).items():
         if own:
             yield f"{group.task}_log_likelihood{end}", partial(figures.likelihood_figure, own, rule)

@@ -39,13 +39,12 @@ def perplexity_figure(records: Sequence[Record], protocol: str = "token") -> Fig
     tokens = plural(max(record.n_tokens or 0 for record in shown), "scored token")
     points: list[drawing.Point] = [point for curve in found.values() for point in curve.values()]
     bars = drawing.paired(found) if found else "bars: 95 % bootstrap over documents"
-    drawing.finish(
+    return drawing.finish(
         figure,
         f"{', '.join(sorted({item.base for item in ordered(shown)}))} on {select.text(shown)}: {tokens}, "
         f"stride {shown[0].stride}, protocol {protocol}; {drawing.spread(points or shown, bars)}{_of_paper(printed)}",
         side=RATIO if found and not crowded else "",
     )
-    return figure
 
 
 def _of_paper(printed: Ratios) -> str:

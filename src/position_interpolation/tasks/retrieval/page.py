@@ -45,7 +45,8 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
     if "retrieved" not in known:
         return
     drawings = [("retrieval", partial(retrieval_figure, rows, "retrieved"))]
-    table, more = retrieval_table(rows, "retrieved", rate_text, SUCCESS), []
+    table = retrieval_table(rows, "retrieved", rate_text, SUCCESS)
+    more = []
     if "answer_log_likelihood" in known:
         drawings.append(("retrieval_log_likelihood", partial(retrieval_figure, rows, "answer_log_likelihood")))
         likelihoods = retrieval_table(rows, "answer_log_likelihood", "{:.3f}".format, LIKELIHOOD)
@@ -67,7 +68,7 @@ class Question:
 
     @property
     def name(self) -> str:
-        """For readers."""
+        """What is asked, for readers."""
         words = {
             "keys": f"1 of {self.count + 1} keys", "values": f"all {self.count} values of a key",
             "pairs": f"1 of {self.count} pairs in a list", "hops": plural(self.count, "hop"),
@@ -89,7 +90,7 @@ def retrieval_table(
 ) -> Table:
     """One metric: one row per question, or per question and distance, and one column per extension.
 
-    The caption has a place for how many trials, or wrong answers, a number rests on.
+    `caption` may have a place, {}, for how many trials or wrong answers a number rests on.
     """
     called, found = names(ordered(records)), by_question(records)
     columns = (
@@ -144,10 +145,9 @@ def retrieval_figure(records: Sequence[Record], metric: str) -> Figure:
     edges = ", ".join(map(str, sorted({extension.base_window for extension in called})))
     for lowest in figure.axes[-2:]:
         lowest.set_xlabel("prompt (tokens)")
-    drawing.finish(
+    return drawing.finish(
         figure, f"{trials} each, the same prompts for every line; L = {edges}; bars: 95 %, {bars}", side=side
     )
-    return figure
 
 
 def _chance(records: Sequence[Record]) -> Record | None:

@@ -106,12 +106,11 @@ def rotation_figure(records: Sequence[Record]) -> Figure:
     axes.text(1, 1.02, "L", ha="center", color=DARK, transform=axes.get_xaxis_transform())
     _wavelength_axis(axes, wavelengths)
     axes.set(ylabel="new frequency / old", ylim=(-0.04, max(1.06, axes.get_ylim()[1])))
-    drawing.finish(
+    return drawing.finish(
         figure,
         f"{among[0].base}, s = {factor:g}: each method's frequencies; pale: 1/s, where Position Interpolation puts "
         "all; in brackets attention scaling, where it is not 1",
     )
-    return figure
 
 
 def _alike(found: dict[Extension, Rotated]) -> list[list[Extension]]:

@@ -42,8 +42,9 @@ def figure_1() -> Figure:
         close.set(xlim=(WINDOW - 5, WINDOW + 5), xticks=[WINDOW - 4, WINDOW, WINDOW + 4])
     for axes, label in zip(rows[-1], ("position index (tokens)", "index (tokens)"), strict=True):
         axes.set_xlabel(label)
-    drawing.finish(figure, f"Left: one index in {step}; right: every index around the end of the window, L = {WINDOW}")
-    return figure
+    return drawing.finish(
+        figure, f"Left: one index in {step}; right: every index around the end of the window, L = {WINDOW}"
+    )
 
 
 def _indices(axes: Axes, indices: np.ndarray, slow: float) -> None:
@@ -93,13 +94,12 @@ def figure_2(solver: Solver = "normal_float32") -> Figure:
         f"({_rounded(rows[f'{name}_outside_smallest'])} to {_rounded(rows[f'{name}_outside_largest'])})"
         for name, label in SOLVER_NAMES.items()
     )
-    drawing.finish(
+    return drawing.finish(
         figure,
         f"Basis sin(s θ), cos(s θ): head dimension {HEAD_DIM}, base {BASE:g}. Shown: {SOLVER_NAMES[solver]}, "
         f"the draw of median height among {len(fit.targets)} (draw {draw}, seed 0). "
         f"The height of max |a| outside the window belongs to the arithmetic. Its median (range): {heights}.",
     )
-    return figure
 
 
 @drawing.styled
@@ -114,13 +114,12 @@ def figure_5() -> Figure:
     axes.set_ylim(bottom=0)
     axes.set(xlabel="span s (tokens)", ylabel="B(s) / head dimension d (no unit)")
     axes.set_title(f"Extrapolation bound over d = {HEAD_DIM}, base {BASE:g}")
-    drawing.finish(
+    return drawing.finish(
         figure,
         f"B(0) / d = {rows['ratio_at_zero']:g}; B(s) / d < 1 on {rate_text(rows['share_below_one'])} of the spans. "
         f"At the minimum the extrapolation bound 2 B(s) max|h| is {rows['factor_printed']:.0f} times the "
         f"interpolation bound as printed (eq. 7), {rows['factor_corrected']:.0f} times the corrected one.",
     )
-    return figure
 
 
 def _rounded(score: float) -> str:
