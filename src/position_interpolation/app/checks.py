@@ -21,10 +21,10 @@ NAMES = ("experiment_name", "model.rung", "model.name", "task.name", "method.nam
 
 
 def check(config: Config) -> None:
-    """Raise UsageError, with what was wrong, expected and to do, for what cannot be run or would mislead."""
+    """Raise UsageError for what cannot be run or would mislead: what was wrong, what was expected, what to do."""
     methods.function(config.method)
     _check_names(config)
-    settings(config)
+    settings(config)  # each key that the experiment varies must hold one value
     shared.check_values(config)
     shared.check_architecture(config.model.architecture)
     _check_extension(config)
@@ -46,7 +46,8 @@ def _check_names(config: Config) -> None:
 
 
 def _check_extension(config: Config) -> None:
-    base, window, train, tuned = config.model.window, reach(config), config.train, treatment(config).steps > 0
+    base, window = config.model.window, reach(config)
+    train, tuned = config.train, treatment(config).steps > 0
     if window < base or window % base:
         way_out = f"set context=x2, x4, ... or context.window to a multiple of {base}"
         raise UsageError(f"the extended window {window} is not a multiple of the base's window {base}: {way_out}")
@@ -68,11 +69,12 @@ def _check_extension(config: Config) -> None:
 
 def _check_places(config: Config) -> None:
     """Refuse folders that the run starts from and that do not exist."""
-    source, location, start = config.model.source, config.model.location, config.train.resume_from
+    source, location = config.model.source, config.model.location
     if source in ("path", "hub") and not location:
         raise UsageError(f"model.source={source} needs model.location=<folder, or id on the hub>")
     if source == "path" and not (Path(str(location)) / "config.json").is_file():
         raise UsageError(f"no model in {location}: expected a folder with config.json; set model.location")
+    start = config.train.resume_from
     if start is None:
         return
     if not (Path(start) / "trainer_state.json").is_file():

@@ -53,7 +53,8 @@ def apart(left: Effect, right: Effect) -> Effect:
     """Left minus right. The intervals are added up, which is wider than an interval of paired numbers would be."""
     ends = ((left.low, right.high), (left.high, right.low))
     low, high = (None if ours is None or theirs is None else ours - theirs for ours, theirs in ends)
-    sources, detail = dict.fromkeys((*left.sources, *right.sources)), f"{left.detail} against {right.detail}"
+    sources = dict.fromkeys((*left.sources, *right.sources))
+    detail = f"{left.detail} against {right.detail}"
     return Effect(left.value - right.value, low, high, left.documents, tuple(sources), detail)
 
 
@@ -116,7 +117,7 @@ def _mean_loss(losses: Losses, documents: Sequence[str], weights: Floats) -> Flo
 
 
 def difference(left: dict[str, float], right: dict[str, float]) -> Effect | None:
-    """Mean of left minus right over the documents that both have: None if there is none, no interval if one."""
+    """Mean of left minus right over the documents that both have; None if there is none, no interval if only one."""
     common = sorted(left.keys() & right.keys())
     if not common:
         return None
@@ -166,7 +167,8 @@ def blocks(left: Stretch, right: Stretch) -> Effect | None:
     """Ratio of the perplexities of two stretches of positions, left over right; None if a side has no block.
 
     It is paired by document. For a single document the intervals of its blocks are added up as if all erred in the
-    worst direction, which is wider than the 95 % interval, whatever the blocks have in common.
+    worst direction. The result is wider than the 95 % interval, whatever the blocks have in common. There is none if a
+    block has none.
     """
     if not left.blocks or not right.blocks:
         return None

@@ -236,7 +236,8 @@ def _paired(text: Text, by_seed: Sequence[tuple[Sequence[Rows], Sequence[Rows]]]
     if not by_seed:
         return None
     over, under = by_seed[0]
-    sources, windows = _sources(over, under), {rows[0].eval_window for rows in (*over, *under)}
+    sources = _sources(over, under)
+    windows = {rows[0].eval_window for rows in (*over, *under)}
     losses = [([*map(_losses, above)], [*map(_losses, below)]) for above, below in by_seed]
     found = seeds.products(losses, same_tokens=len(windows) == 1 or len(sources) > 1)
     if found is None:

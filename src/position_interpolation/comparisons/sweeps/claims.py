@@ -51,7 +51,8 @@ def _choices(rows: Sequence[Record], item: Extension, most: float) -> Iterator[C
     for setting in others:
         changed = [(key, value) for key, value in setting if dict(first).get(key) != value]
         if len(changed) == 1:
-            found, (key, value) = tables.against(rows, item, setting, first), changed[0]
+            key, value = changed[0]
+            found = tables.against(rows, item, setting, first)
             if found is not None:
                 detail = f"{plural(found.documents, 'document')}, ours: {tables.setting_text(first)}"
                 found = replace(found, sources=(rows[0].experiment,), detail=detail)
