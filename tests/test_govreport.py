@@ -152,7 +152,7 @@ def test_eos_ends_a_summary_and_is_no_part_of_it(llama: Any, tokenizer: Any) -> 
     assert summaries.write(llama, ids, end, greedy, "a") == free[: free.index(end)]
 
 
-def test_the_first_tokens_of_a_report_as_text_begin_it(tokenizer: Any) -> None:
+def test_the_first_tokens_of_a_report_are_its_beginning(tokenizer: Any) -> None:
     ids = first_tokens(tokenizer, REPORT, 7)
     assert ids == encode(tokenizer, REPORT)[:7]
     assert REPORT.startswith(summaries.text_of(tokenizer, ids))

@@ -8,9 +8,9 @@ import pytest
 from matplotlib.patches import Rectangle
 from test_report import CURVES, L, column, outcome, passkeys, perplexities, positions, verdict, write
 
-from position_interpolation.comparisons.base_tokens import page as base_tokens_figures
+from position_interpolation.comparisons.base_tokens import page as base_tokens_page
 from position_interpolation.comparisons.base_tokens import tables as base_tokens
-from position_interpolation.comparisons.sweeps import page as settings_figures
+from position_interpolation.comparisons.sweeps import page as settings_page
 from position_interpolation.comparisons.sweeps import tables as settings_tables
 from position_interpolation.evidence import select
 from position_interpolation.evidence.evidence import Evidence
@@ -90,7 +90,7 @@ class TestSweep:
         assert (cell.value, cell.low, cell.high) == (behind.value, behind.ci_low, behind.ci_high)
 
     def test_the_heat_map_frames_the_lowest(self) -> None:
-        (axes,) = settings_figures.sweep_figure(only(SWEEP)).axes
+        (axes,) = settings_page.sweep_figure(only(SWEEP)).axes
         assert len(axes.texts) == 6
         (frame,) = (patch for patch in axes.patches if isinstance(patch, Rectangle))
         assert (round(frame.get_x() + 0.48), round(frame.get_y() + 0.47)) == (1, 1)  # 200 steps, 0.001
@@ -214,7 +214,7 @@ class TestBaseTokens:
         values = [row.value for row in rows if (row.base_tokens, row.method, row.metric, row.eval_window, row.protocol)
                   == (8_000_000, "pi", "perplexity", 4 * L, "token")]  # fmt: skip
         assert [cell.value for cell in table.rows[3][-3:]] == values
-        (axes,) = base_tokens_figures.perplexity_figure(rows).axes
+        (axes,) = base_tokens_page.perplexity_figure(rows).axes
         (line,) = (line for line in axes.lines if line.get_label() == "PI x4, tuned 80 steps")
         assert list(line.get_xdata()) == [10**6, 8 * 10**6]
         others = [cell.value for cell in table.rows[2][-3:]]

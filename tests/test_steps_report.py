@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from test_report import BASE, CONTROL, DOCUMENTS, L, outcome, passkeys, perplexities, record, verdict, write
 
-from position_interpolation.comparisons.steps import page as steps_figures
+from position_interpolation.comparisons.steps import page as steps_page
 from position_interpolation.comparisons.steps import tables as steps_tables
 from position_interpolation.evidence import extensions as steps
 from position_interpolation.evidence.extensions import Extension, ordered
@@ -113,7 +113,7 @@ class TestVerdicts:
 class TestFigures:
     def test_perplexity_against_steps_beside_the_paper(self) -> None:
         rows = perplexities(STEPS)
-        ours, theirs = steps_figures.ratio_steps_figure(rows).axes
+        ours, theirs = steps_page.ratio_steps_figure(rows).axes
         line = ours.lines[0]
         assert list(line.get_xdata()) == [0, 200, 400]
         (base,) = (
@@ -137,7 +137,7 @@ class TestFigures:
         assert list(axes.lines[0].get_ydata()) == measured
 
     def test_k_max_is_a_share_of_the_window_beside_the_papers_to_the_same_steps(self) -> None:
-        ours, theirs = steps_figures.passkey_steps_figure(passkeys(RETRIEVED), "key").axes
+        ours, theirs = steps_page.passkey_steps_figure(passkeys(RETRIEVED), "key").axes
         drawn = {line.get_label(): list(line.get_ydata()) for line in ours.lines}
         assert drawn["PI x4"] == [1, 1, 1]
         assert drawn["extrapolation x4"] == [288 / 1024] * 3
@@ -228,7 +228,7 @@ class TestCurves:
         assert ordered(kept) == [pi(400)]
         (line,) = curves.curves_table(kept).rows
         assert [cell.value for cell in line[4:]] == [400 * 4 * 1024, 100, 4.0, 200, 3.5, 400, 3.0]
-        (axes,) = steps_figures.curves_figure(kept).axes
+        (axes,) = steps_page.curves_figure(kept).axes
         assert list(axes.lines[0].get_ydata()) == [4.0, 3.5, 3.0]
 
     def test_the_page_shows_them_and_says_what_text_they_are_of(self, tmp_path: Path) -> None:
