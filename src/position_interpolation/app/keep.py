@@ -86,7 +86,8 @@ def _names(config: Config, task: str) -> dict[str, Any]:
 def found_before(config: Config, signature: str, task: str) -> list[Record] | None:
     """What was kept under a signature, under the names of this run.
 
-    None if that is nothing whole, is to be measured again, or if its rows were deleted.
+    None if nothing was kept, it is damaged, or it has no fingerprint, as in older versions. None as well if the number
+    is to be measured again, or its rows were deleted from the experiment's.
     """
     try:
         kept = json.loads(_kept(config, signature).read_text())

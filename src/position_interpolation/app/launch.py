@@ -40,7 +40,10 @@ HYDRAS_OWN = "hydra._internal."  # Hydra's own launcher and sweeper, which our s
 
 
 def checked(arguments: list[str]) -> list[Config]:
-    """The configuration of each job, checked (UsageError); none if Hydra was only asked to show something."""
+    """The configuration of each job, composed and checked; none if Hydra was only asked to show something.
+
+    Raises UsageError for whatever is wrong, before anything is computed.
+    """
     register()
     _whole.cache_clear()  # files of choices may have changed since
     options = read(arguments)
@@ -72,7 +75,10 @@ def _make_runs(config: Config) -> None:
 
 
 def read(arguments: list[str]) -> argparse.Namespace:
-    """Hydra's options and the overrides of a command line; UsageError if an option is not known or not supported."""
+    """Hydra's options and the overrides of a command line.
+
+    Raises UsageError if an option is unknown or not supported, or the folder of the user's choices does not exist.
+    """
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign, assignment]
     options = parser.parse_args(arguments)
@@ -115,9 +121,10 @@ def jobs(arguments: list[str]) -> list[list[str]]:
 
 
 def _choices(override: str, loader: ConfigLoader, upper: bool) -> list[str]:
-    """The single overrides of a sweep such as `context=x2,x4`, or a UsageError; any other override stays as it is.
+    """The single overrides of a sweep such as `context=x2,x4`; any other override stays as it is.
 
-    Of an interval, which only a searching sweeper such as Optuna can take, it is the lower or the upper end.
+    Of an interval, which only a searching sweeper such as Optuna can take, it is the lower or the upper end. Raises
+    UsageError if the sweep has no choice.
     """
     sweep = parsed(override)
     if not sweep.is_sweep_override():
@@ -145,7 +152,10 @@ def searched(arguments: list[str]) -> bool:
 
 
 def _hydra(arguments: list[str]) -> DictConfig:
-    """Hydra's own settings, whatever is swept; UsageError if jobs would run in a folder away from the results."""
+    """Hydra's own settings for a command line, whatever it sweeps over.
+
+    Raises UsageError if jobs would run in another folder, away from the results of this one.
+    """
     single = [text for text in arguments if text.startswith("-") or not parsed(text).is_sweep_override()]
     settings: DictConfig = composed(single, with_hydra=True).hydra
     if settings.job.chdir:
@@ -154,7 +164,10 @@ def _hydra(arguments: list[str]) -> DictConfig:
 
 
 def composed(arguments: list[str], with_hydra: bool = False) -> DictConfig:
-    """The configuration of one job, or a UsageError; with Hydra's own settings it stays unresolved."""
+    """The configuration of one job; with Hydra's own settings it stays unresolved.
+
+    Raises UsageError for a misspelt key, a value of the wrong type or an unknown choice.
+    """
     options = read(arguments)
     for text in options.overrides:
         check_choice(parsed(text))

@@ -45,7 +45,10 @@ def _unreadable(override: str) -> str:
 
 
 def check_choice(override: Override) -> None:
-    """Raise UsageError for what is no choice of a group, for which Hydra's own messages are unclear or missing."""
+    """Raise UsageError for what is no choice of a group, where Hydra's own message is unclear or missing.
+
+    That is a word without a key, a second choice of a group, one that is taken away, or one that is no word.
+    """
     group, said = override.key_or_group, override.input_line
     if not group:
         raise UsageError(f"'{said}' sets nothing: expected key=value, such as context=x4")
@@ -77,7 +80,10 @@ def check_rivals(overrides: Sequence[str], swept: Sequence[str]) -> None:
 
 
 def check_keys(node: DictConfig, path: str = "") -> None:
-    """Raise UsageError for a key that is not in the schema: `+key=value` adds one, which nothing would read."""
+    """Raise UsageError, with the key that was probably meant, for one that is not in the schema.
+
+    `+key=value` adds such a key, and nothing would read it.
+    """
     known = getattr(OmegaConf.get_type(node), "__dataclass_fields__", None)
     for name in map(str, node):
         if known is not None and name not in known:

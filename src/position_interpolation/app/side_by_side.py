@@ -82,7 +82,10 @@ def workers_at_a_time(config: Config) -> int:
 
 
 def carry_out(jobs: Sequence[list[str]], configs: Sequence[Config], at_a_time: int) -> None:
-    """Run all jobs and show how they are doing; UsageError if a worker fails, once those at work have ended."""
+    """Run all jobs, at most `at_a_time` side by side, and show how they are doing.
+
+    After a worker has failed no other is started. Those at work are waited for, and UsageError is raised.
+    """
     workers = _grouped(jobs, configs)
     for worker in workers:
         if configs[0].compute.threads is None:

@@ -31,7 +31,10 @@ def job_name(config: Config) -> str:
 
 
 def check(config: Config) -> None:
-    """Raise UsageError, before anything is computed, if W&B would not take what this run will upload."""
+    """Raise UsageError, before anything is computed, if W&B would not take what this run will upload.
+
+    A name may be invalid. Online, the key may be missing or wrong, the network may be down, or the entity not be ours.
+    """
     if config.wandb.mode == "disabled" or not distributed.is_first():
         return
     import wandb

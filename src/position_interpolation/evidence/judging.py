@@ -131,7 +131,7 @@ class Outcome:
 
     @property
     def worst(self) -> Case | None:
-        """The case that decides: that of the worst verdict, of equally bad ones that with the smallest margin."""
+        """The case that decides: the one of the worst verdict; of equally bad ones, that of the smallest margin."""
         known = [(case, case.effect) for case in self.measured if case.effect is not None]
         ranked = sorted(known, key=lambda pair: (WORST_FIRST.index(pair[0].verdict), pair[0].bar.margin(pair[1].value)))
         return ranked[0][0] if ranked else None

@@ -74,7 +74,8 @@ def beside(extension: Extension, task: str, metric: str, eval_window: int, by_st
     """The paper's number of the same method, factor, W / L, task and metric, for the corresponding size of LLaMA.
 
     Untuned extensions stand beside untuned ones, tuned ones beside those that the paper tuned in full or, `by_steps`,
-    beside what Tables 3 and 4 print after exactly as many steps. Infinity stands for `> 10^3`.
+    beside what Tables 3 and 4 print after exactly as many steps. None where nothing is printed. Infinity stands for
+    what the paper prints as `> 10^3`.
     """
     base = extension.base_window
     key = (size(extension.model), extension.method, window(extension.window, base), window(eval_window, base))

@@ -150,6 +150,6 @@ def _retrieved(longest: Record, successes: Sequence[Record]) -> Record:
 
 
 def averaged(losses: Sequence[Losses]) -> Losses:
-    """Each document's mean loss over seeds; documents that a seed lacks are left out."""
+    """Each document's mean loss over seeds; a document that some seed lacks is left out."""
     common = set.intersection(*(set(one) for one in losses))
     return {name: (float(np.mean([one[name][0] for one in losses])), losses[0][name][1]) for name in sorted(common)}

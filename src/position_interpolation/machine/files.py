@@ -106,7 +106,10 @@ def _fingerprint(path: Path) -> Path:
 
 @contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[None]:
-    """Keep out other processes that lock the same path; UsageError where one does and `wait` is false."""
+    """Keep out other processes that lock the same path. The lock ends with its process.
+
+    Raises UsageError if another process holds it and `wait` is false.
+    """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     with (path.parent / f".{path.name}.lock").open("w") as lock:

@@ -165,7 +165,10 @@ def _rows(length: int) -> int:
 def _weights(
     queries: torch.Tensor, keys: torch.Tensor, rows: int, future: torch.Tensor, scratch: torch.Tensor
 ) -> torch.Tensor:
-    """(..., S R, E) weights, in `scratch`, of (..., S R, d) queries, the last R of E positions, on (..., d, E) keys."""
+    """(..., S R, E) weights of (..., S R, d) queries on (..., d, E) keys, held in `scratch`.
+
+    The queries' R positions, `rows`, are the last of the keys' E.
+    """
     seen = keys.shape[-1]
     scores = torch.matmul(queries, keys, out=_shaped(scratch, (*queries.shape[:-1], seen)))
     own = scores.unflatten(-2, (-1, rows))[..., seen - rows :]  # on the keys of the queries' own block

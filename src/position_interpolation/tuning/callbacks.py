@@ -51,7 +51,10 @@ class Losses(TrainerCallback):
         self.bar = Progress("tuning", state.max_steps, "steps", done=state.global_step)
 
     def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
-        """Raise UsageError before a step can be saved whose loss or gradient is not finite: all later ones are not."""
+        """Pass a step's loss on; raise UsageError if it, or the gradient, is not finite.
+
+        The step is not saved then: no later one would be finite.
+        """
         step = state.global_step
         for name in ("loss", "grad_norm"):
             if not math.isfinite(logs.get(name, 0.0)):

@@ -1,4 +1,7 @@
-"""A training's checkpoints on disk: which are whole, which are kept, and from which to go on."""
+"""A training's checkpoints on disk: which are whole, which are kept, and which is the newest.
+
+`training.py` goes on from the newest, or else from `train.resume_from`.
+"""
 
 import json
 import shutil

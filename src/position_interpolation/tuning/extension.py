@@ -88,7 +88,10 @@ class Prepared:
 
 
 def prepare(config: Config, listener: Listener) -> Prepared:
-    """Name the extension of a run. Its checkpoint is found, or trained for the listener, when weights are needed."""
+    """Name the extension of a run. When its weights are needed, its checkpoint is found or trained.
+
+    Training tells its losses to the listener.
+    """
     cache = Path(config.paths.cache)
     wanted = derived.treatment(config)
     base = loading.folder(config.model, cache)
@@ -148,7 +151,10 @@ def _recipe(config: Config, data: dict[str, str], tokenizer_sha256: str) -> dict
 
 
 def _training_text(config: Config, tokenizer: Any, cache: Path) -> tuple[Streams, dict[str, str], overlap.Pieces]:
-    """The mixture's token streams (recall's filler is of the first), their texts' fingerprints and `overlap` pieces."""
+    """The mixture's token streams, the fingerprints of their texts, and the `overlap` pieces of these.
+
+    Recall takes its filler from the first of the other streams.
+    """
     names = [name for name in config.train.mixture if name != RECALL]
     texts = {name: corpora.load(config.data, name) for name in names}
     streams: Streams = {name: packing.stream(text, tokenizer, cache) for name, text in texts.items()}

@@ -44,6 +44,9 @@ def tune(
         chosen: device, precision, and how memory and processes are used.
         seed: of the Trainer, which has no random operation left to do.
         listener: called with the loss of every `log_every`-th step.
+
+    Raises:
+        UsageError: the checkpoint to go on from cannot be continued, or the model does not compile.
     """
     last = checkpoints.at(folder, train.steps)
     start = distributed.agreed(lambda: checkpoints.newest(folder, train.steps))

@@ -87,7 +87,7 @@ def coefficients(queries: ArrayLike, keys: ArrayLike) -> Complexes:
 
 
 def scores(h: Complexes, spans: ArrayLike, base: float) -> Floats:
-    """a(s) of many pairs, as `theory.attention_score` gives it for one: from (pairs, d/2) `h` to (pairs, spans)."""
+    """a(s) of many pairs, as `bounds.attention_score` gives it for one: from (pairs, d/2) `h` to (pairs, spans)."""
     phases = np.outer(frequencies(2 * h.shape[-1], base), np.asarray(spans, np.float64))
     return np.asarray(h.real @ np.cos(phases) - h.imag @ np.sin(phases))
 

@@ -15,8 +15,8 @@ def reading(
 ) -> Effect | None:
     """The share of all keys that are found in prompts of L' (`success`), or `k_max` as a share of L'.
 
-    Everything that is said about a model rests on one rule: `key`, unless no row was judged by it. None as well if the
-    base retrieves nothing in its own window, which tells nothing about extensions.
+    Everything that is said about a model rests on one rule: `key`, unless no row was judged by it. None if it was not
+    measured, or if the base finds nothing in its own window: such a model tells nothing about extensions.
     """
     asked = list(evidence.of("passkey", model))
     rule = rules.believed(row for rows in asked for row in rows)
@@ -35,10 +35,10 @@ def reading(
 def whole_window(
     evidence: Evidence, factors: Sequence[int] = (), steps: Sequence[int | None] = (None,), once_reached: bool = False
 ) -> Iterator[Case]:
-    """PI's k_max as a share of L' after each number of steps, ascending, or after the longest tuning.
+    """PI's k_max as a share of L' after each of the `steps`, ascending; None stands for the longest tuning.
 
-    Given `once_reached`, from the first number of steps on after which it is all of L': a model that never reaches its
-    whole window says nothing about staying there.
+    With `once_reached` the claim is about staying there. So what comes before k_max first reaches all of L' does not
+    count, and a model that never reaches it says nothing.
     """
     for model in evidence.models:
         for factor in factors or evidence.factors(model):

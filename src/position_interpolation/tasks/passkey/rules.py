@@ -1,4 +1,7 @@
-"""The rules by which passkey answers are judged, in words. No table, figure or conclusion mixes two rules."""
+"""The rules by which passkey answers are judged, in words; `prompts.py` applies them.
+
+No table, figure or conclusion mixes two rules.
+"""
 
 from collections.abc import Iterable
 

@@ -54,9 +54,9 @@ def measurements(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
 
 
 def corpus_of(prepared: Prepared, task: Any, minimum: int | None, truncate: int | None) -> tuple[Documents, Tokenised]:
-    """A task's documents, the first that are long enough, and their token ids, of which `truncate` are kept.
+    """The first documents of a task that are long enough, and their token ids, of which the first `truncate` are kept.
 
-    The settings need `corpus`, `documents` and `ids`.
+    The task's settings must have `corpus`, `documents` and `ids`.
 
     Raises:
         UsageError: no document has `minimum` tokens, or the extension was tuned on one.

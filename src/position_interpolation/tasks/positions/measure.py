@@ -66,7 +66,7 @@ def by_block(documents: list[Scored], window: int, block: int) -> Iterator[tuple
 def over_tokens(parts: list[Floats]) -> Estimate:
     """Perplexity over all tokens, with the interval of a bootstrap over documents.
 
-    With a single document it is one over its segments of 64 tokens, and covers that document alone.
+    Of a single document, segments of 64 tokens are drawn instead, and the interval covers that document alone.
     """
     units = parts if len(parts) > 1 else np.array_split(parts[0], max(1, len(parts[0]) // SEGMENT))
     return perplexity([Scored(unit, np.array([len(unit)])) for unit in units], "token", SAMPLES)

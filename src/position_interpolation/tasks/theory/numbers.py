@@ -48,7 +48,7 @@ def bound_ratios() -> Floats:
 
 
 def figure_5_rows() -> dict[str, float]:
-    """The numbers stated by Figure 5, those of its B(s) / d as in `Audit`.
+    """The numbers stated by Figure 5. Those of B(s) / d are fields of `Audit`, under the same names.
 
     `factor_printed`, `factor_corrected`: how many times the extrapolation bound of eq. 8 exceeds either interpolation
     bound, where B(s) / d is smallest.
