@@ -75,6 +75,8 @@ def test_glob_takes_every_choice_that_matches_own_ones_too(own: Path) -> None:
             "leave it out; what is swept is written --multirun seed=1,2",
         ),
         (["hydra.job.chdir=true"], "hydra.job.chdir=true would keep results from their page"),
+        (["--multirun", "hydra.sweeper=null"], "Hydra needs its launcher and its sweeper: leave out"),
+        (["--multirun", "hydra.launcher=null"], "leave out hydra.launcher=null"),
         (["--resolve"], "--resolve belongs to --cfg"),
         (["extension=null"], "extension=null chooses nothing: leave it out, or name one"),
         (["experiment=null"], "experiment=null chooses nothing"),

@@ -85,6 +85,7 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["task.ids=[a,a]"], "names a document twice"),
         (["task=export"], "task.folder is not set: write task.folder=<value>"),
         (["task=export", "task.folder=Makefile"], "is a file: expected a folder"),
+        (["task=tokenizer", "task.folder=Makefile"], "is a file: expected a folder"),
         (["data.corpora.pg19.part=tset"], "part=tset is not known: choose one of all, train, test"),
         (["data.corpora.pg19.collection=vulgate"], "choose one of king_james, sympy_sources"),
         (["task.documents=0"], "expected a number of at least 1"),

@@ -316,6 +316,10 @@ def test_a_method_cannot_change_the_bases_frequencies_by_accident() -> None:
         (Method("p_rope", options={"kept": 1.5}), r"kept=1.5: expected a share from 0 to 1"),
         (Method("bands", options={"first": 9, "last": 40}), r"expected 0 <= first <= last <= 31"),
         (Method("bands", options={"first": 1.5}), r"method.options.first=1.5: expected int"),
+        (
+            Method("ntk", options={"stretch": 1e308}),
+            r"method 'ntk' cannot be computed \(OverflowError.*: change method.opt",
+        ),
         (Method("pi", attention_slope=-1.0), r"returns attention scaling -0.38.*: expected above 0"),
         (Method("pi", attention_slope=math.nan), r"returns attention scaling nan: expected above 0"),
     ],

@@ -73,6 +73,7 @@ def test_bad_rows_are_refused_in_one_line(bad: dict[str, Any], expected: str, tm
         pairs.load(write(tmp_path, [row(1), bad]), "all")
     assert expected in str(refused.value)
     assert "\n" not in str(refused.value)
+    assert "text_field" not in str(refused.value), "it names another field than these"
 
 
 def test_the_hub_has_the_official_splits_in_plain_files() -> None:

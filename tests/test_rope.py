@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
-from transformers import GPT2Config
+from transformers import GPT2Config, MambaConfig, PreTrainedConfig, T5Config
 
 from position_interpolation.models import export, extending, loading
 from position_interpolation.models.rope import Geometry, inverse_frequencies
@@ -224,10 +224,12 @@ def test_a_base_without_an_embedding_for_every_token_is_refused(random_base: Cal
         loading.tokenizer(random_base(vocab_size=4095), Path("unused"))
 
 
-def test_a_family_with_other_positions_is_refused(tmp_path: Path) -> None:
-    GPT2Config(n_layer=1).save_pretrained(tmp_path)
-    base = Model(name="gpt2", rung="smoke", window=64, source="path", location=str(tmp_path))
-    with pytest.raises(UsageError, match="'gpt2' are not supported: choose one of type llama, mistral"):
+@pytest.mark.parametrize("config", [GPT2Config(n_layer=1), MambaConfig(), T5Config()])
+def test_a_family_with_other_positions_is_refused(config: PreTrainedConfig, tmp_path: Path) -> None:
+    """Whether or not its configuration states a window and parameters of RoPE."""
+    config.save_pretrained(tmp_path)
+    base = Model(name="other", rung="smoke", window=64, source="path", location=str(tmp_path))
+    with pytest.raises(UsageError, match=f"'{config.model_type}' are not supported: choose one of type llama, mistral"):
         extending.extended_config(base, tmp_path, Method("pi"), 4.0)
 
 

@@ -12,7 +12,7 @@ from position_interpolation.planning.config import PlanTask
 from position_interpolation.settings import checks as shared
 from position_interpolation.settings.derived import reach, sequence, settings, treatment
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.settings.schema import RECALL, Config, ExportTask
+from position_interpolation.settings.schema import RECALL, Config, ExportTask, TokenizerTask
 from position_interpolation.tasks.registry import TASKS
 from position_interpolation.text import corpora
 from position_interpolation.tuning import card
@@ -97,8 +97,8 @@ def _check_task(config: Config) -> None:
         TASKS[task.kind].check(config, task)
     elif isinstance(task, PlanTask):
         planning.check(config, task)
-    elif isinstance(task, ExportTask):
-        _check_export(config, task)
+    elif isinstance(task, ExportTask | TokenizerTask):
+        _check_folder(config, task)
     if treatment(config).steps and not isinstance(task, PlanTask):  # a plan reads no text
         corpus = getattr(task, "corpus", None)
         if config.train.mixture.get(str(corpus)):
@@ -108,12 +108,15 @@ def _check_task(config: Config) -> None:
                 corpora.require(config.data, name)
 
 
-def _check_export(config: Config, task: ExportTask) -> None:
+def _check_folder(config: Config, task: ExportTask | TokenizerTask) -> None:
+    """Refuse a place where nothing could be written, not even by transformers, which says nothing of a file there."""
     place, asked = Path(task.folder), f"task.folder={task.folder}"
     if not task.folder.strip():
         raise UsageError("task.folder is empty: expected a folder to write")
     if place.is_file():
         raise UsageError(f"{asked} is a file: expected a folder to write")
+    if isinstance(task, TokenizerTask):
+        return
     if config.model.source == "path" and place.resolve() == Path(str(config.model.location)).resolve():
         raise UsageError(f"{asked} is the base's own folder: choose another")
     if place.is_dir() and any(place.iterdir()) and not card.is_ours(place):

@@ -160,6 +160,8 @@ def _hydra(arguments: list[str]) -> DictConfig:
     settings: DictConfig = composed(single, with_hydra=True).hydra
     if settings.job.chdir:
         raise UsageError("hydra.job.chdir=true would keep results from their page: leave it out, or set paths.results")
+    if settings.launcher is None or settings.sweeper is None:
+        raise UsageError("Hydra needs its launcher and its sweeper: leave out hydra.launcher=null, hydra.sweeper=null")
     return settings
 
 

@@ -75,8 +75,8 @@ def base_config(model: Model, cache: Path) -> Any:
 
 
 def _check_config(config: Any, what: str, window: int) -> None:
-    kind, made_for = config.model_type, config.max_position_embeddings
-    if kind not in FAMILIES:
+    kind = config.model_type
+    if kind not in FAMILIES:  # first, for other families may have none of the keys below
         raise UsageError(f"models of type '{kind}' are not supported: choose one of type {', '.join(FAMILIES)}")
     if quantised := getattr(config, "quantization_config", None):
         method = quantised.get("quant_method") if isinstance(quantised, dict) else quantised.quant_method
@@ -95,7 +95,7 @@ def _check_config(config: Any, what: str, window: int) -> None:
     if sliding is None and kind != "llama" and "sliding_attention" in (getattr(config, "layer_types", None) or ()):
         way_out = "set sliding_window (and use_sliding_window=true), or correct layer_types"
         raise UsageError(f"{what} has layers of sliding_attention and no sliding window: {way_out}")
-    if made_for != window:
+    if (made_for := config.max_position_embeddings) != window:
         fault = f"model.window={window}, but {what} was made for {made_for} positions"
         raise UsageError(f"{fault}: set model.window={made_for}")
 

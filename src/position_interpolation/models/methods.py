@@ -13,7 +13,7 @@ import numpy as np
 
 from position_interpolation.models.rope import Frequencies, Geometry, Rotation, inverse_frequencies
 from position_interpolation.settings import checks
-from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.errors import UsageError, shortened
 from position_interpolation.settings.schema import Method
 
 Function = Callable[..., Rotation]  # (Geometry, factor, *, options) -> Rotation
@@ -179,10 +179,13 @@ def changes(method: Method) -> bool:
 
 def rotation(method: Method, base: Geometry, factor: float) -> Rotation:
     """How a method rotates at s = `factor`; UsageError if it, an option or what it returns cannot be used."""
-    found = function(method)(base, factor, **method.options)
+    name, options = method.name, method.options
+    try:
+        found = function(method)(base, factor, **options)
+    except ArithmeticError as error:  # an option so large, or a head so small, that Python's own floats do not do
+        raise UsageError(f"method '{name}' cannot be computed ({shortened(error)}): change method.options") from error
     if method.attention_slope is not None:
         found = Rotation(found.frequencies, 1 + method.attention_slope * math.log(factor), found.native)
-    name = method.name
     if found.frequencies.shape != (base.head_dimension // 2,) or not (found.frequencies >= 0).all():
         raise UsageError(f"method '{name}' must return {base.head_dimension // 2} frequencies of at least 0")
     if not 0 < found.attention_scaling < np.inf:

@@ -197,7 +197,8 @@ def _read(data: Data, name: str, texts: tuple[str, ...]) -> Iterator[Row]:
     found = hub.rows(corpus, data.kept) if data.source == "hub" else local.rows(Path(str(data.root)), corpus)
     for place, row in found:
         for field in texts:
-            way_out = f"remove the row, or set data.corpora.{name}.text_field"
+            another = f", or set data.corpora.{name}.text_field" if field == corpus.text_field else ""
+            way_out = f"remove the row{another}"
             if field not in row:
                 there = ", ".join(map(str, row))
                 raise UsageError(f"{place} has no field '{field}', but {there}: expected text in each row; {way_out}")
