@@ -171,10 +171,11 @@ def _where(document_id: str, data: Data, name: str) -> str:
 
 def _named(documents: Iterable[Kind], ids: list[str], name: str) -> list[Kind]:
     found: dict[str, Kind] = {}
+    wanted = set(ids)
     for document in documents:
-        if document.id in ids:
+        if document.id in wanted:
             found[document.id] = document
-        if len(found) == len(set(ids)):
+        if len(found) == len(wanted):
             break
     if missing := [identifier for identifier in ids if identifier not in found]:
         raise UsageError(f"corpus '{name}' has no document {', '.join(missing)}: correct task.ids")

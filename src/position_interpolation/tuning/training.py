@@ -87,10 +87,16 @@ def _train(trainer: ChunkedLossTrainer, start: Path | None) -> None:
         fault = str(error).splitlines()[0]
         raise UsageError(f"compute.compile=true failed ({fault}): mend the compiler or leave it out") from error
     except (ValueError, KeyError, RuntimeError, CheckpointException) as error:
-        if compute.out_of_memory(error) or start is None or trainer.state.global_step > int(start.name.split("-")[1]):
+        if compute.out_of_memory(error) or start is None or _has_trained(trainer, start):
             raise
         fault = f"{start} cannot be continued ({str(error).splitlines()[0]})"
         raise UsageError(f"{fault}: correct train.resume_from, or remove the folder if a run made it") from error
+
+
+def _has_trained(trainer: ChunkedLossTrainer, start: Path) -> bool:
+    """Whether steps were made since the checkpoint `start`, as far as its name tells."""
+    step = start.name.rpartition("-")[2]
+    return step.isdigit() and trainer.state.global_step > int(step)
 
 
 def _arguments(
