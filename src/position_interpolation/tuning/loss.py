@@ -56,6 +56,7 @@ class _TotalLoss(torch.autograd.Function):
         context: Any, hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, counted: torch.Tensor,
         dtype: torch.dtype,
     ) -> torch.Tensor:  # fmt: skip
+        """The sum, a float32 scalar; its gradients are worked out in the same pass and kept for `backward`."""
         states, head = hidden.to(dtype), weight.to(dtype)
         of_hidden = torch.empty_like(states)
         of_weight = torch.zeros_like(weight, dtype=torch.float32)  # many parts add up
