@@ -120,7 +120,12 @@ def _mark_longest(axes: Axes, row: int, longest: Record | None, farthest: int) -
 
 
 def mapped(rows: Sequence[Record]) -> dict[Extension, list[int]]:
-    """The extensions that were asked in prompts of at least three lengths, in the paper's order, with these lengths."""
+    """The extensions that were asked in prompts of at least three lengths, in the paper's order, with these lengths.
+
+    None beside rivals: the base was then asked in prompts of each of their windows, and stands beside them at each.
+    """
+    if select.has_rivals(rows):
+        return {}
     lengths: dict[Extension, list[int]] = {}
     for extension, window in select.asked(rows):
         lengths.setdefault(extension, []).append(window)

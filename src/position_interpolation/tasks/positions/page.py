@@ -1,5 +1,6 @@
 """What a page shows of perplexity by position inside one long forward."""
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -8,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from position_interpolation.display import drawing
+from position_interpolation.display.colours import DARK
 from position_interpolation.display.section import Section
 from position_interpolation.display.tables import EXTENSION, Table, each, fill
 from position_interpolation.evidence import extensions, seeds, select
@@ -18,14 +20,19 @@ from position_interpolation.evidence.select import Block
 from position_interpolation.evidence.words import perplexity_text
 
 Ratios = Mapping[Extension, Mapping[Block, Effect]]
+Curves = Mapping[Extension, Mapping[Block, Record]]
+RATIO = "perplexity / the base's"
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
-    """Perplexity by block of positions, by text."""
-    for group, rows in select.positions(records).items():
-        title = f"Perplexity by position: {group.source} text"
-        draw = partial(positions_figure, rows)
-        yield Section(title, rows, "positions", positions_table(rows), (("positions", draw),))
+    """Perplexity by block of positions, by text and by the length of the forward."""
+    found = select.positions(records)
+    several = len({group.length for group in found}) > 1
+    for group, rows in found.items():
+        title, stem = f"Perplexity by position: {group.source} text", "positions"
+        if several:
+            title, stem = f"{title}, {group.length} tokens", f"positions_{group.length}"
+        yield Section(title, rows, stem, positions_table(rows), ((stem, partial(positions_figure, rows)),))
 
 
 def positions_table(records: Sequence[Record]) -> Table:
@@ -55,8 +62,8 @@ def positions_figure(records: Sequence[Record]) -> Figure:
     """One group of `select.positions`: one line per extension through the blocks, and the end of the trained window.
 
     Where the base was measured, panels below show each extension over the base in the same block: past the window L all
-    extensions, inside it the tuned ones, if there are any. Of extensions that differ in their steps alone the untuned
-    and the longest tuned are drawn.
+    extensions, inside it the tuned ones, if there are any. Where these are too many for one panel, each has its own. Of
+    extensions that differ in their steps alone the untuned and the longest tuned are drawn.
     """
     rows = extensions.ends(records)
     called = names(ordered(rows))
@@ -65,6 +72,37 @@ def positions_figure(records: Sequence[Record]) -> Figure:
         item: found for item in called if item != item.untouched and (found := seeds.over_base_by_block(rows, item))
     }
     edge, end = max(item.base_window for item in called), max(stop for curve in curves.values() for _, stop in curve)
+    apart = len(ratios) >= drawing.MOST
+    figure = _apart(ratios, called, edge, end) if apart else _together(curves, ratios, called, edge, end)
+    shown = [record for curve in curves.values() for record in curve.values()]
+    effects = [effect for found in ratios.values() for effect in found.values()]
+    return drawing.finish(
+        figure,
+        f"{', '.join(dict.fromkeys(item.base for item in curves))}: one forward of {end} tokens, "
+        f"{select.counted(shown, 'document')} ({rows[0].data.get('source')} text)"
+        + (f"; {drawing.spread(effects, drawing.paired(ratios))}" if effects else "")
+        + ("; what is not called tuned is untuned" if apart else ""),
+        side=RATIO if apart else "",
+    )
+
+
+def _apart(ratios: Ratios, called: Mapping[Extension, str], edge: int, end: int) -> Figure:
+    """A panel for each extension: its ratio to the base, inside L and past it."""
+    figure, panels = drawing.grid(len(ratios), 0.95)
+    for axes, (extension, effects) in zip(panels, ratios.items(), strict=True):
+        axes.axvline(edge, color=DARK, linestyle="--", linewidth=0.8, zorder=0, label=f"L = {edge}")
+        drawing.line(axes, _by_middle(effects), extension, called, label="")
+        axes.set_title(textwrap.fill(called[extension].removesuffix(", untuned"), 24))
+    for axes in panels:
+        drawing.ratio_axis(axes)
+        _ticks(axes, 0, end)
+    for lowest in panels[-2:]:
+        lowest.set_xlabel("position (tokens)")
+    return figure
+
+
+def _together(curves: Curves, ratios: Ratios, called: Mapping[Extension, str], edge: int, end: int) -> Figure:
+    """All extensions in one panel, and below it their ratios to the base inside and past L."""
     parts = _parts(ratios, edge, end)
     layout: list[Any] = [["whole"] * max(1, len(parts)), *([[*parts]] if parts else [])]
     heights = (1.4, 1.7)[: len(layout)]
@@ -84,10 +122,9 @@ def positions_figure(records: Sequence[Record]) -> Figure:
         _ticks(panels[part], start, stop)
         panels[part].set_title(part)
     for first in [*parts][:1]:
-        panels[first].set_ylabel("perplexity / the base's")
+        panels[first].set_ylabel(RATIO)
     for lowest in layout[-1]:
         panels[lowest].set_xlabel("position (tokens)")
-    _finish(figure, rows, ratios, curves, end)
     return figure
 
 
@@ -106,16 +143,3 @@ def _by_middle(curve: Mapping[Block, drawing.Point]) -> dict[float, drawing.Poin
 
 def _ticks(axes: Axes, start: int, stop: int) -> None:
     axes.set(xlim=(start, stop), xticks=[start, (start + stop) // 2, stop])
-
-
-def _finish(
-    figure: Figure, rows: Sequence[Record], ratios: Ratios, curves: Mapping[Extension, Mapping[Block, Record]], end: int
-) -> None:
-    shown = [record for curve in curves.values() for record in curve.values()]
-    effects = [effect for found in ratios.values() for effect in found.values()]
-    drawing.finish(
-        figure,
-        f"{', '.join(dict.fromkeys(item.base for item in curves))}: one forward of {end} tokens, "
-        f"{select.counted(shown, 'document')} ({rows[0].data.get('source')} text)"
-        + (f"; {drawing.spread(effects, drawing.paired(ratios))}" if effects else ""),
-    )
