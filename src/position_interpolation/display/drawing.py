@@ -122,6 +122,14 @@ def log_ticks(axes: Axes, places: Sequence[float], labels: Sequence[str] | None 
     axes.xaxis.minorticks_off()
 
 
+def step_ticks(axes: Axes, steps: Iterable[int]) -> None:
+    """A horizontal axis of tuning steps, logarithmic from the first one on, left of which 0 has its place."""
+    places = sorted(steps)
+    axes.set_xscale("symlog", linthresh=next(place for place in places if place), linscale=0.5)
+    axes.set_xticks(places, list(map(str, places)))
+    axes.xaxis.minorticks_off()
+
+
 def log_axis(axes: Axes) -> None:
     """A logarithmic vertical axis with plain numbers, if what is drawn spans enough for it."""
     low, high = axes.get_ylim()

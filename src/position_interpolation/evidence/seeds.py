@@ -67,27 +67,38 @@ def of_one_seed(effect: Effect) -> Effect:
     return replace(effect, low=found.low, high=found.high)
 
 
+Side = tuple[Extension, int]  # an extension, read at a window
+
+
 def over_base(rows: Sequence[Record], item: Extension, window: int) -> Effect | None:
-    """Perplexity at a window over that of the base at L; None if no document was read by both.
+    """Perplexity at a window over that of the base at L: see `ratio`."""
+    return ratio(rows, (item, window), (item.untouched, item.base_window))
 
-    Where there is one seed of tuning, the interval is widened by `of_one_seed`.
+
+def ratio(rows: Sequence[Record], over: Side, under: Side) -> Effect | None:
+    """Ratio of two perplexities, paired by document and by seed of tuning; None if no document was read by both.
+
+    What is untuned is the same under every seed. Where there is one seed of tuning, the interval is widened by
+    `of_one_seed`.
     """
-    base = _losses_by_seed(rows, item.untouched, item.base_window)[:1]  # untuned: the same under every seed
-    tuned = _losses_by_seed(rows, item, window)
-    measured = tuned if item.steps else tuned[:1]
-    if not base or not measured:
+    sides = over, under
+    found = [_losses_by_seed(rows, *side) for side in sides]
+    if not all(found):
         return None
-    ratio = products([([losses], base) for losses in measured], same_tokens=window == item.base_window)
-    return of_one_seed(ratio) if ratio is not None and item.steps and len(measured) == 1 else ratio
+    tuned = [set(losses) for (item, _), losses in zip(sides, found, strict=True) if item.steps]
+    shared = set.intersection(*tuned) if tuned else {next(iter(found[0]))}
+    pairs = [[losses.get(seed) or next(iter(losses.values())) for losses in found] for seed in sorted(shared, key=str)]
+    both = products([([above], [below]) for above, below in pairs], same_tokens=over[1] == under[1])
+    return of_one_seed(both) if both is not None and tuned and len(pairs) == 1 else both
 
 
-def _losses_by_seed(rows: Sequence[Record], item: Extension, window: int) -> list[Losses]:
-    """The losses of each document at a window, once for every seed that has them."""
+def _losses_by_seed(rows: Sequence[Record], item: Extension, window: int) -> dict[int | None, Losses]:
+    """The losses of each document at a window, for every seed that has them."""
     by_seed: dict[int | None, list[Record]] = {}
     for row in rows:
         by_seed.setdefault(row.seed, []).append(row)
-    found = [comparison.document_losses(own, item, window) for own in by_seed.values()]
-    return [losses for losses in found if losses]
+    found = {seed: comparison.document_losses(own, item, window) for seed, own in by_seed.items()}
+    return {seed: losses for seed, losses in found.items() if losses}
 
 
 def over_base_by_block(rows: Sequence[Record], item: Extension) -> dict[select.Block, Effect]:

@@ -1,16 +1,17 @@
 """The frontier: what a method loses at L against what it gains at L', before and after tuning."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from position_interpolation.comparisons.rivals import tables
+from position_interpolation.comparisons.rivals.steps import steps_figure
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import DARK, LOOKS, OTHER, style
 from position_interpolation.display.section import Section
-from position_interpolation.evidence import select
+from position_interpolation.evidence import extensions, select
 from position_interpolation.evidence.comparison import Effect
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
@@ -28,13 +29,17 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
     for group, rows in select.perplexities(records).items():
         if not select.has_rivals(rows):
             continue
-        drawings = tuple(
-            (f"frontier_x{factor:g}", partial(frontier_figure, own))
-            for factor, own in select.by_factor(rows).items()
-            if frontier(own)
-        )
         title = f"Methods compared: {group.task}, {group.source} text"
-        yield Section(title, rows, "rivals", tables.rivals_table(rows, keys), drawings)
+        yield Section(title, rows, "rivals", tables.rivals_table(rows, keys), tuple(_drawings(rows, keys)))
+
+
+def _drawings(rows: Sequence[Record], keys: Sequence[Record]) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    """For each factor what tuning brings, where several step counts were measured, and the frontier."""
+    for factor, own in select.by_factor(rows).items():
+        if extensions.families(own) and frontier(own):
+            yield f"tuning_x{factor:g}", partial(steps_figure, own, keys)
+        if frontier(own):
+            yield f"frontier_x{factor:g}", partial(frontier_figure, own)
 
 
 @drawing.styled

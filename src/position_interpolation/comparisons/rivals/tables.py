@@ -1,7 +1,7 @@
 """Methods compared, the paper's among them: what each costs at L, what it brings at L', and whether it finds keys."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from position_interpolation.display.tables import EXTENSION, Column, Table, fill
@@ -38,6 +38,13 @@ class Compared:
         """Perplexity at L or L' over that of the base at L, paired by document and over all seeds of tuning."""
         return seeds.over_base(self.rows, self.extension, window)
 
+    def over_pi(self) -> Effect | None:
+        """Perplexity at L' over that of PI, extended as far and tuned as long; None for PI itself and for a base."""
+        rival = replace(self.extension, method="pi")
+        if self.extension in (rival, self.extension.untouched) or self.extension.control:
+            return None
+        return seeds.ratio(self.rows, (self.extension, self.reach), (rival, self.reach))
+
     def passkey(self, metric: str) -> Record | None:
         """Success or k_max in prompts of L'."""
         return select.find(self.keys, self.extension, metric, self.reach)
@@ -54,6 +61,7 @@ NUMBERS = (
     Column("at L'", lambda one, *_: one.perplexity(one.reach), perplexity_text, measured=True),
     _measured("at L / base at L", lambda one, *_: one.ratio(one.base_window), "{:.3f}".format),
     _measured("at L' / base at L", lambda one, *_: one.ratio(one.reach), "{:.3f}".format),
+    _measured("at L' / PI at L'", lambda one, *_: one.over_pi(), "{:.3f}".format),
     _measured("Keys found", lambda one, *_: one.passkey("success"), rate_text),
     _measured("k_max", lambda one, *_: one.passkey("k_max")),
 )
@@ -81,8 +89,9 @@ def rivals_table(rows: Sequence[Record], keys: Sequence[Record]) -> Table:
 def caption(rows: Sequence[Record], keys: Sequence[Record]) -> str:
     """What the numbers are, and on how many documents and trials they rest."""
     paired = ", and over the base's at L, paired by document" if any(row.method == "none" for row in rows) else ""
+    beside = " Over PI's: tuned as long." if any(row.method == "pi" for row in rows) else ""
     said = (
-        f"Perplexity on {select.text(rows)}, stride {rows[0].stride}, protocol token{paired}. In brackets 95 % "
+        f"Perplexity on {select.text(rows)}, stride {rows[0].stride}, protocol token{paired}.{beside} In brackets 95 % "
         "intervals: over documents, and over seeds where there are several; the ratios of one seed of tuning are "
         "widened by what seeds are known to differ."
     )

@@ -20,7 +20,12 @@ Lines = dict[Extension, dict[int, Effect]]  # numbers by steps; a family is name
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
-    """Tables 3 and 4, wherever an extension was measured after three or more step counts."""
+    """Tables 3 and 4, wherever an extension was measured after three or more step counts.
+
+    Where rivals were measured, `comparisons.rivals` shows what tuning brings.
+    """
+    if select.has_rivals(records):
+        return
     for group, rows in select.perplexities(records).items():
         if extensions.families(rows):
             title = f"Perplexity by tuning steps: {group.task}, {group.source} text"

@@ -46,7 +46,8 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
         axes.barh([row] * len(rates), widths, 0.5, starts, color=shades, linewidth=0)
         if extension.base_window < window:
             axes.vlines(extension.base_window, row - 0.25, row + 0.25, color=VERMILION, linestyle=":")
-        axes.text(0, row - 0.28, called[extension] + (f", in {window}" if lengths[extension] > 1 else ""), va="bottom")
+        name = called[extension].replace(", tuned ", ", ") + (f", in {window}" if lengths[extension] > 1 else "")
+        axes.text(0, row - 0.28, name, va="bottom")
         _mark_longest(axes, row, select.find(records, extension, "k_max", window), farthest)
     axes.set(xlim=(0, farthest), ylim=(len(asked) - 0.6, -0.8), yticks=[], xlabel=DISTANCE)
     axes.set_xticks([farthest * part // 4 for part in range(5)])
@@ -67,12 +68,12 @@ def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
     """The key's mean log-likelihood by distance, one line per extension; it shows more than a success of 0 or 1.
 
     Where an extension was asked in prompts of several lengths, all but the longest are dotted. Where there are too many
-    lines for one panel, or the shortest would lie in a corner, each has a panel of its own.
+    lines for one panel, rivals that lie over each other, or a line in a corner, each has a panel of its own.
     """
     called, asked = names(ordered(records)), select.asked(records)
     longest = {extension: max(w for one, w in asked if one == extension) for extension in called}
     nearest, farthest = min(window for _, window in asked), max(window for _, window in asked)
-    apart = len(asked) > drawing.MOST or farthest > CROWDED * nearest
+    apart = len(asked) > drawing.MOST or farthest > CROWDED * nearest or select.has_rivals(records)
     figure, panels = drawing.grid(len(asked), 0.95) if apart else drawing.panels(2.2)
     for place, (extension, window) in enumerate(asked):
         found = select.by_distance(records, extension, window, "key_log_likelihood")

@@ -33,7 +33,8 @@ def perplexity_figure(records: Sequence[Record], protocol: str = "token") -> Fig
     shown = extensions.ends([row for row in records if (row.metric, row.protocol) == ("perplexity", protocol)])
     found = _ratios(records, shown) if protocol == "token" else {}
     crowded = len(found) > drawing.MOST
-    printed = _printed(shown) if any(extension.steps for extension in found) and not crowded else {}
+    comparable = any(extension.steps for extension in found) and not crowded and not select.has_rivals(shown)
+    printed = _printed(shown) if comparable else {}
     printed = {extension: curve for extension, curve in printed.items() if extension.steps}
     figure = rows_figure(found) if crowded else _relative(found, printed, shown) if found else _absolute(shown)
     tokens = plural(max(record.n_tokens or 0 for record in shown), "scored token")
