@@ -11,8 +11,8 @@ from position_interpolation.compare import tolerances
 from position_interpolation.compare.tolerances import Kind
 from position_interpolation.evidence import select
 from position_interpolation.evidence.judging import Outcome
+from position_interpolation.evidence.k_max import LONGEST, SUCCESS
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.seeds import LONGEST, SUCCESS
 from position_interpolation.report import judge
 from position_interpolation.settings.errors import UsageError
 

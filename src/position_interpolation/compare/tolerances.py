@@ -10,8 +10,8 @@ from typing import Literal
 from scipy.special import bdtrc
 
 from position_interpolation.evidence import select
+from position_interpolation.evidence.k_max import LONGEST, SUCCESS
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.seeds import LONGEST, SUCCESS
 from position_interpolation.settings.errors import UsageError
 
 Unit = Literal["relative", "loss", "answer", "turned", "interval", "times"]

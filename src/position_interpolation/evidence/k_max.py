@@ -8,6 +8,9 @@ from scipy.special import bdtr, bdtrc
 
 from position_interpolation.evidence.intervals import TAILS, Estimate
 
+SUCCESS, LONGEST = "success", "k_max"  # metrics: at a distance and over all, and the longest distance
+THRESHOLD = 0.2  # of success: the paper's, for records that name none
+
 
 def longest_retrieved(rates: dict[int, float], threshold: float) -> int:
     """k_max: the largest distance k such that every k' <= k reaches the threshold; 0 if the shortest does not."""
