@@ -35,7 +35,7 @@ def tell_apart(configs: Sequence[Config]) -> None:
 
 
 def check_exports(configs: Sequence[Config]) -> None:
-    """Raise UsageError for a sweep whose jobs have one `task.folder`: each would take the place of the one before."""
+    """Refuse a sweep whose jobs share one `task.folder`: each would replace what the one before wrote."""
     jobs = Counter(Path(folder).resolve() for config in configs if (folder := getattr(config.task, "folder", None)))
     for place, count in jobs.items():
         if count > 1:

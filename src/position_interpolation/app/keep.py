@@ -24,7 +24,7 @@ PLAIN_DTYPE = "float64"  # of numbers that are measured without a model
 
 
 def check_folders(config: Config) -> None:
-    """Make sure, before anything is computed, that the results can be kept."""
+    """Refuse, before anything is computed, folders in which the results could not be kept, or damaged records."""
     kept = {"results": results_folder(config), "runs": Path(config.paths.runs), "cache": Path(config.paths.cache)}
     for key, folder in kept.items():
         try:
@@ -38,7 +38,11 @@ def check_folders(config: Config) -> None:
 
 
 def measure(config: Config, prepared: Prepared | None, signature: str, measurement: Measurement) -> list[Record]:
-    """Measure on an extension, or without a model, turn the numbers into records and keep these."""
+    """Measure on an extension, or without a model, turn the numbers into records and keep these.
+
+    Raises:
+        UsageError: a number is not finite.
+    """
     started = time.perf_counter()
     measured = measurement.measure()
     seconds = time.perf_counter() - started

@@ -84,7 +84,10 @@ def workers_at_a_time(config: Config) -> int:
 def carry_out(jobs: Sequence[list[str]], configs: Sequence[Config], at_a_time: int) -> None:
     """Run all jobs, at most `at_a_time` side by side, and show how they are doing.
 
-    After a worker has failed no other is started. Those at work are waited for, and UsageError is raised.
+    After a worker has failed no other is started, and those at work are waited for.
+
+    Raises:
+        UsageError: a worker failed.
     """
     workers = _grouped(jobs, configs)
     for worker in workers:

@@ -60,7 +60,7 @@ def _tokenizer(config: Config, _: Tracker) -> list[Record]:
 
 
 def _report(config: Config, _: Tracker) -> list[Record]:
-    """Make sure that there are records to render, as every run does at its end."""
+    """Refuse a results folder without records; every run renders at its end, so nothing else is to be done."""
     if not (rows := results_folder(config) / ROWS).is_file():
         raise UsageError(f"{rows} holds no records: run the experiment first")
     return []

@@ -31,7 +31,7 @@ def job_name(config: Config) -> str:
 
 
 def check(config: Config) -> None:
-    """Raise UsageError, before anything is computed, if W&B would not take what this run will upload.
+    """Refuse, before anything is computed, a run whose upload W&B would not take.
 
     A name may be invalid. Online, the key may be missing or wrong, the network may be down, or the entity not be ours.
     """
@@ -100,7 +100,11 @@ class Tracker:
             self.run.log({path.stem: wandb.Image(str(path)) for path in paths})
 
     def start(self) -> bool:
-        """Start the run unless it has started, also to show problems before the work; return whether there is one."""
+        """Start the run unless it has started, also to show problems before the work; return whether there is one.
+
+        Raises:
+            UsageError: W&B does not take the run even offline.
+        """
         chosen = self.config.wandb
         if chosen.mode == "disabled" or not distributed.is_first():
             return False

@@ -25,7 +25,11 @@ def geometry(config: Any, window: int) -> rope.Geometry:
 
 
 def extended_config(model: Model, cache: Path, method: Method, factor: float) -> Any:
-    """The base's configuration with the method's rope parameters and L'; UsageError if the method does not fit it."""
+    """The base's configuration with the method's rope parameters and L'.
+
+    Raises:
+        UsageError: the method does not fit the base.
+    """
     config = base_config(model, cache)
     own = {**config.rope_parameters, **_of_window(config)}
     kind = own.get("rope_type", "default")
@@ -89,7 +93,7 @@ def build(
 
 
 def check_checkpoint(place: Path, wanted: Any) -> None:
-    """Raise UsageError unless a checkpoint from which training goes on is of the same method, window and shape."""
+    """Refuse to go on from a checkpoint of another method, window or shape."""
     found = read(place, lambda: AutoConfig.from_pretrained(place, trust_remote_code=False))
     for key in ("rope_parameters", "max_position_embeddings", "hidden_size", "num_hidden_layers", "vocab_size"):
         theirs, ours = getattr(found, key), getattr(wanted, key)

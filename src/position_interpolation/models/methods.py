@@ -1,7 +1,8 @@
 """RoPE methods as pure functions in float64: Position Interpolation and what it is compared with.
 
 A method takes the geometry of a base's rotary embedding, s = L' / L and its own options, which are keyword arguments
-with defaults. It returns how the extension rotates. A new method is a function here and its line in METHODS.
+with defaults. It returns how the extension rotates, and refuses options that make no sense. A new method is a function
+here and its line in METHODS.
 """
 
 import inspect
@@ -157,7 +158,8 @@ METHODS: dict[str, Function] = {
 def function(method: Method) -> Function:
     """The function of a configured method.
 
-    Raises UsageError for an unknown method, an option that it does not have, or an option of another type.
+    Raises:
+        UsageError: there is no such method, it has no such option, or an option is of another type.
     """
     name = method.function or method.name
     checks.known("method" if method.function is None else "method.function", name, METHODS)
@@ -178,7 +180,11 @@ def changes(method: Method) -> bool:
 
 
 def rotation(method: Method, base: Geometry, factor: float) -> Rotation:
-    """How a method rotates at s = `factor`; UsageError if it, an option or what it returns cannot be used."""
+    """How a method rotates at s = `factor`.
+
+    Raises:
+        UsageError: the method, an option or what the method returns cannot be used.
+    """
     name, options = method.name, method.options
     try:
         found = function(method)(base, factor, **options)

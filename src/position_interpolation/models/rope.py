@@ -85,7 +85,7 @@ def rope_parameters(own: Parameters, wanted: Rotation, base: Geometry, factor: f
 
 
 def check_rotation(model: Any, wanted: Rotation, name: str) -> None:
-    """Raise UsageError unless the model that was built rotates as its method says."""
+    """Refuse a model that was built and does not rotate as its method says."""
     built = model.model.rotary_emb
     found = built.inv_freq.double().cpu().numpy()
     close = np.allclose(found, wanted.frequencies, rtol=TOLERANCE, atol=2 / STILL)

@@ -50,7 +50,9 @@ def greedy_scores(model: Any, ids: torch.Tensor, answer: int) -> tuple[torch.Ten
 
     Greedy decoding writes the answer exactly if every answer token is the most likely one after the true tokens before.
     From (B, T) token ids to (B, answer) booleans and (B, answer) float32 losses in nats, on the model's device.
-    Raises UsageError if the model's states are not finite.
+
+    Raises:
+        UsageError: the model's states are not finite.
     """
     hidden = _last_rows(model, ids[:, :-1], answer)
     if not hidden.isfinite().all():  # argmax would still name some token

@@ -19,7 +19,11 @@ PLAIN = "TokenizersBackend"  # the class that takes them as they are; in transfo
 
 
 def read(place: Path) -> Any:
-    """The tokenizer of a folder; UsageError if there is none that can be read with the packages installed."""
+    """The tokenizer of a folder.
+
+    Raises:
+        UsageError: there is none that can be read with the packages installed.
+    """
     if not any((place / name).is_file() for name in FILES):
         raise UsageError(f"no tokenizer in {place}: set model.tokenizer=<a folder with tokenizer.json>")
     try:
@@ -67,8 +71,10 @@ def _way_out(place: Path) -> str:
 def embedded(tokenizer: Any, embeddings: int) -> Any:
     """The tokenizer without added tokens for which the model has no embedding: it reads them as plain text.
 
-    Llama checkpoints get such tokens from programs that add padding, and their names may stand in a text. UsageError if
-    the model cannot embed the vocabulary itself, or the tokens that begin and end texts.
+    Llama checkpoints get such tokens from programs that add padding, and their names may stand in a text.
+
+    Raises:
+        UsageError: the model cannot embed the vocabulary itself, or the tokens that begin and end texts.
     """
     special = [token for token in (tokenizer.bos_token_id, tokenizer.eos_token_id) if token is not None]
     needed = max(tokenizer.vocab_size, *(token + 1 for token in special), 0)

@@ -21,7 +21,8 @@ class Treatment:
 def settings(config: Config) -> dict[str, Any] | None:
     """The values of the keys that the experiment varies; None if it varies none.
 
-    Raises UsageError if a key does not exist, or holds more than one value.
+    Raises:
+        UsageError: a key does not exist, or holds more than one value.
     """
     return {key: _value(config, key) for key in config.varied} or None
 

@@ -10,7 +10,11 @@ CHARACTERS = 20  # read at first for each token that is wanted; most tokens are 
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of a text without special tokens around it; one that is spelt out in the text is that token."""
+    """Token ids of a text without special tokens around it; one that is spelt out in the text is that token.
+
+    Raises:
+        UsageError: the tokenizer cannot write the text.
+    """
     ids: list[int] = _encoded(tokenizer, text)["input_ids"]
     return ids
 

@@ -23,7 +23,10 @@ Row = dict[str, Any]
 def rows(corpus: Corpus, kept: str | None) -> Iterator[tuple[str, Row]]:
     """Yield every row of a corpus, with its place (for messages) and an `id`; loading scripts are never run.
 
-    Blocks are kept in the folder `kept`, if one is given. Raises UsageError if the data set cannot be had.
+    Blocks are kept in the folder `kept`, if one is given.
+
+    Raises:
+        UsageError: the data set cannot be had, or its rows lack the configured id.
     """
     return ((f"{called(corpus)}, row {index}", row) for index, row in enumerate(_rows(corpus, kept)))
 

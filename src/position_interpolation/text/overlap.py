@@ -70,7 +70,7 @@ def joined(parts: Sequence[Pieces]) -> Pieces:
 
 
 def refuse(measured: Pieces, seen: Pieces, remedy: str) -> None:
-    """Raise UsageError, with its `remedy`, if most of a document is both measured and tuned on (`seen`)."""
+    """Refuse to measure a document most of which was tuned on (`seen`); the message ends with the `remedy`."""
     for own, other, share, least in ((measured, seen, MEASURED, 1), (seen, measured, TUNED_ON, LEAST)):
         both = np.isin(own.hashes, other.hashes)
         shared, whole = _by_owner(own, both), _by_owner(own, np.ones_like(both))

@@ -28,7 +28,11 @@ INDEX_NAMES = {
 
 
 def load(model: Any, optimizer: Any, folder: Path) -> None:
-    """Read this process's share; ValueError if there is no state, or it holds what no state holds."""
+    """Read this process's share.
+
+    Raises:
+        ValueError: there is no state, or it holds what no state holds.
+    """
     if not (folder / INDEX).is_file():
         raise ValueError("it holds no state of this optimiser")
     with (folder / INDEX).open("rb") as stream:

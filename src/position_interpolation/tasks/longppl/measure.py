@@ -27,6 +27,9 @@ def measurements(prepared: Prepared, task: LongPPLTask) -> Iterator[Measurement]
 
     Both contexts are the sliding windows of `tasks/perplexity/windows.py`, which score every token once. So the losses
     at two windows are of the same tokens. In the first short window both contexts are the same, and no token is key.
+
+    Raises:
+        UsageError: the evaluator has another tokenizer, no document is long enough, or the extension was tuned on one.
     """
     wanted, evaluator = contexts(prepared.config, task), _evaluator(prepared, str(task.evaluator))
     bos = bos_of(prepared, True)
@@ -46,7 +49,7 @@ def measurements(prepared: Prepared, task: LongPPLTask) -> Iterator[Measurement]
         return [one.losses for one in token_losses(reader, corpus, losses_of(reader, window), overlapping=False)]
 
     def measure() -> list[Measured]:
-        """Perplexity over key tokens, and over all."""
+        """Perplexity over key tokens, and over all; an evaluator that finds no key token is refused."""
         long, short = scored(evaluator, wanted.long), scored(evaluator, wanted.short)
         own = scored(prepared, wanted.long)
         keys = [key_tokens.key(*pair, task.alpha, task.beta) for pair in zip(long, short, strict=True)]
