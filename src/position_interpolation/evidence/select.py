@@ -42,8 +42,8 @@ def grouped(records: Iterable[Record], *by: str, of: Sequence[str] = ()) -> dict
     groups: dict[Group, list[Record]] = {}
     for record in records:
         text, length = record.data.get("sha256"), record.eval_window
-        parts: dict[str, Any] = {"text": text, "seed": record.seed, "length": length, "rule": record.protocol}
-        shared = {name: parts[name] for name in by}
+        fields: dict[str, Any] = {"text": text, "seed": record.seed, "length": length, "rule": record.protocol}
+        shared = {name: fields[name] for name in by}
         group = Group(record.task, record.data.get("source"), record.stride, **shared)
         groups.setdefault(group, []).append(record)
     return {group: rows for group, rows in groups.items() if not of or any(row.metric in of for row in rows)}
@@ -118,7 +118,7 @@ def by_factor(records: Iterable[Record]) -> dict[float, list[Record]]:
     }
 
 
-def parted(records: Sequence[Record]) -> dict[str, list[Record]]:
+def by_figure(records: Sequence[Record]) -> dict[str, list[Record]]:
     """The records of each figure by the end of its file name; where rivals are shown, there is a figure per factor."""
     found = by_factor(records)
     if len(found) < 2 or not has_rivals(records):
@@ -202,5 +202,5 @@ def trials(records: Iterable[Record]) -> str:
 
 def text(records: Sequence[Record], *more: str) -> str:
     """`pg19 (local text, 12 documents)`: what some records of one group were measured on."""
-    parts = (f"{records[0].data.get('source')} text", counted(records), *more)
-    return f"{records[0].task} ({', '.join(parts)})"
+    facts = (f"{records[0].data.get('source')} text", counted(records), *more)
+    return f"{records[0].task} ({', '.join(facts)})"

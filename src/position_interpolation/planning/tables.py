@@ -13,8 +13,8 @@ from position_interpolation.settings import derived
 from position_interpolation.tasks.perplexity import config as perplexity_config
 
 GIB = 2**30
-# Names of the parts of memory on the terminal.
-PARTS = {
+# What readers call the fields of `Memory`.
+NAMES = {
     "weights": "weights, float32",
     "gradients": "gradients, float32",
     "optimizer": "AdamW's two moments, float32",
@@ -69,7 +69,7 @@ def memory(costs: Costs) -> Table:
     planned = _tuned(costs)
     names = [*(part.name for part in fields(Memory)), "total"]
     columns = (
-        Column("Number", PARTS.get),
+        Column("Number", NAMES.get),
         Column("kept", lambda name: getattr(planned.kept, name) / GIB, tenths),
         Column("checkpointed", lambda name: getattr(planned.checkpointed, name) / GIB, tenths),
     )

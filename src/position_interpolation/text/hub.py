@@ -35,8 +35,8 @@ def called(corpus: Corpus) -> str:
     """A corpus for messages: `the hub data set owner/name, subset document, split test`."""
     named = {"subset": corpus.subset, "files": " ".join(corpus.files)}
     named |= {"split": corpus.split, "revision": corpus.revision}
-    parts = [f"{key} {value}" for key, value in named.items() if value]
-    return ", ".join([f"the hub data set {corpus.dataset}", *parts])
+    details = [f"{key} {value}" for key, value in named.items() if value]
+    return ", ".join([f"the hub data set {corpus.dataset}", *details])
 
 
 def _rows(corpus: Corpus, kept: str | None) -> Iterator[Row]:

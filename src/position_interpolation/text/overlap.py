@@ -24,8 +24,8 @@ DECIDING = 8  # letters that decide whether a piece begins at the first of them
 BITS = 5  # bits of a hash that are zero where a piece begins: every 32 letters on average
 WORDLESS = 0.1  # least share of letters and digits in a text of words; any other is compared by all its signs
 BLOCK = 1 << 20  # letters that are hashed at once
-MEASURED = 0.75  # least shared part of what is measured: chapters that repeat much of each other share less
-TUNED_ON = 0.75  # least shared part of what was tuned on,
+MEASURED = 0.75  # least share in common of a measured document: chapters that repeat much of each other have less
+TUNED_ON = 0.75  # least share in common of a document that was tuned on,
 LEAST = 1_000  # and of it at least so many letters: fewer move no number
 FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))  # of splitmix64
 Hashes = NDArray[np.uint64]
@@ -58,14 +58,14 @@ def pieces(corpus: Documents, cache: Path) -> Pieces:
     return Pieces(names * 2, hashes, sizes.astype(np.int64), owners.astype(np.int64))
 
 
-def joined(parts: Sequence[Pieces]) -> Pieces:
+def joined(corpora: Sequence[Pieces]) -> Pieces:
     """Pieces of several corpora as one."""
-    before = np.cumsum([0, *(len(part.names) for part in parts)])
+    before = np.cumsum([0, *(len(corpus.names) for corpus in corpora)])
     return Pieces(
-        tuple(name for part in parts for name in part.names),
-        np.concatenate([part.hashes for part in parts]),
-        np.concatenate([part.sizes for part in parts]),
-        np.concatenate([part.owners + start for part, start in zip(parts, before, strict=False)]),
+        tuple(name for corpus in corpora for name in corpus.names),
+        np.concatenate([corpus.hashes for corpus in corpora]),
+        np.concatenate([corpus.sizes for corpus in corpora]),
+        np.concatenate([corpus.owners + start for corpus, start in zip(corpora, before, strict=False)]),
     )
 
 
@@ -135,8 +135,8 @@ def _of_block(text: str) -> tuple[Numbers, Hashes]:
     begins = hashes[: max(0, len(text) - REACH + 1)] >> np.uint64(64 - BITS) == 0
     starts = np.flatnonzero(begins)
     found = np.zeros(len(starts), np.uint64)
-    for part in range(0, REACH, DECIDING):
-        found = _mixed(found, hashes[starts + part])
+    for offset in range(0, REACH, DECIDING):
+        found = _mixed(found, hashes[starts + offset])
     return starts, found
 
 

@@ -59,7 +59,7 @@ class _TotalLoss(torch.autograd.Function):
         """The sum, a float32 scalar; its gradients are worked out in the same pass and kept for `backward`."""
         states, head = hidden.to(dtype), weight.to(dtype)
         of_hidden = torch.empty_like(states)
-        of_weight = torch.zeros_like(weight, dtype=torch.float32)  # many parts add up
+        of_weight = torch.zeros_like(weight, dtype=torch.float32)  # many products add up
         total = hidden.new_zeros((), dtype=torch.float32)
         held = states.new_empty(min(LOGIT_ROWS, len(states)), len(head))  # used again
         for start in range(0, len(states), LOGIT_ROWS):

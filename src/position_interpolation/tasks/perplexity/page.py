@@ -27,7 +27,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             perplexity_table(rows, main),
             tuple(
                 (f"perplexity{suffix}{end}", partial(figures.perplexity_figure, own, main))
-                for end, own in select.parted(rows).items()
+                for end, own in select.by_figure(rows).items()
                 if figures.compares(own, main)
             ),
             tuple((f"protocol {protocol}", perplexity_table(rows, protocol)) for protocol in others),
