@@ -64,7 +64,7 @@ def perplexities(records: Iterable[Record]) -> dict[Group, list[Record]]:
     return grouped((row for row in records if row.metric in PERPLEXITIES and plain(row)), "text", of=["perplexity"])
 
 
-def compared(records: Iterable[Record]) -> dict[Group, list[Record]]:
+def under_settings(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity under settings that are compared, all settings of one text together."""
     rows = (row for row in records if row.metric in PERPLEXITIES and varied(row))
     return grouped(rows, "text", "seed", of=["perplexity"])

@@ -54,7 +54,7 @@ def _of_paper(printed: Ratios) -> str:
     return f"; the paper's {', its '.join([*lines, 'base above 1,000 past L'])}" if lines else ""
 
 
-def compares(records: Sequence[Record], protocol: str) -> bool:
+def has_several(records: Sequence[Record], protocol: str) -> bool:
     """Whether there are several numbers: a single one needs no picture."""
     return sum((record.metric, record.protocol) == ("perplexity", protocol) for record in records) > 1
 
