@@ -225,7 +225,7 @@ def typed(config: DictConfig) -> Config:
     _at_home(config)
     converted: Config = OmegaConf.to_object(config)  # type: ignore[assignment]
     mixture = converted.train.mixture
-    converted.train.mixture = {name: share for name, share in mixture.items() if share}  # 0: the corpus is not wanted
+    converted.train.mixture = {name: share for name, share in mixture.items() if share}  # 0 takes a corpus out
     converted.train.batch_size = derived.batch(converted)
     return converted
 

@@ -31,11 +31,11 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
     assert isinstance(config.task, ExportTask)
     with distributed.first_alone():
         prepared = prepare(config, tracker.log)
-    wanted, place = prepared.treatment, Path(config.task.folder)
+    treatment, place = prepared.treatment, Path(config.task.folder)
     text = corpora.shares(config.data, config.train.mixture)
-    tuned = f"{wanted.steps} steps on {text}" if wanted.steps else "untuned"
-    called = f"{config.model.name}, {wanted.method} x{wanted.factor:g}, {tuned}"
-    if distributed.is_first() and wanted.steps and not prepared.is_tuned():
+    tuned = f"{treatment.steps} steps on {text}" if treatment.steps else "untuned"
+    called = f"{config.model.name}, {treatment.method} x{treatment.factor:g}, {tuned}"
+    if distributed.is_first() and treatment.steps and not prepared.is_tuned():
         none = f"no checkpoint of these settings in {config.paths.runs}"
         print(f"note: {called}: {none}, so it is tuned first", file=sys.stderr)
     _ = prepared.place  # tuned, if need be, by all processes
@@ -43,8 +43,8 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
         model = prepared.loaded(torch.float32)  # whatever it is measured in; a second rounding would be one too many
         readme, base = card.card(config, prepared), loading.folder(config.model, prepared.cache)
         export.export(model, prepared.tokenizer, place, config.task.dtype, readme, base)
-        serve = f"vllm serve {place} --max-model-len {wanted.window}"
-        print(f"Exported {called}: {place}, {config.task.dtype}, window {wanted.window} ({serve})")
+        serve = f"vllm serve {place} --max-model-len {treatment.window}"
+        print(f"Exported {called}: {place}, {config.task.dtype}, window {treatment.window} ({serve})")
     return []
 
 

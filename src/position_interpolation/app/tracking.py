@@ -23,11 +23,11 @@ COLUMNS = (
 
 def job_name(config: Config) -> str:
     """What a W&B run is called: extension, task and what the experiment, or the sweep, varies."""
-    wanted = derived.treatment(config)
-    tuned = f"{wanted.steps}steps" if wanted.steps else "untuned"
+    treatment = derived.treatment(config)
+    tuned = f"{treatment.steps}steps" if treatment.steps else "untuned"
     base = base_name(config.model.name, config.model.base_tokens)
     settings = "".join(f"-{key}={value}" for key, value in derived.swept(config).items())
-    return f"{base}-{wanted.method}-x{wanted.factor:g}-{tuned}-{config.task.name}{settings}"
+    return f"{base}-{treatment.method}-x{treatment.factor:g}-{tuned}-{config.task.name}{settings}"
 
 
 def check(config: Config) -> None:

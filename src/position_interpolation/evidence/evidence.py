@@ -72,8 +72,8 @@ class Evidence:
         """A multiple of the model's window L, in tokens."""
         return multiple * self._windows[model]
 
-    def factor(self, model: str, wanted: int, tuned: bool = True) -> int:
-        """The factor of PI that stands for `wanted`: a rung that extends less far answers at its largest factor.
+    def factor(self, model: str, factor: int, tuned: bool = True) -> int:
+        """The factor of PI that stands for `factor`: a rung that extends less far answers at its largest factor.
 
         Only extensions measured at their own window count. Untuned ones may go farther than tuned ones.
         """
@@ -84,7 +84,7 @@ class Evidence:
             and (extension.model, extension.method, bool(extension.steps)) == (model, "pi", tuned)
             and record.eval_window == extension.window
         }
-        return min(wanted, max(known, default=wanted))
+        return min(factor, max(known, default=factor))
 
     def factors(self, model: str, tuned: bool = True) -> tuple[int, ...]:
         """The paper's factors, or the one that stands for all of them."""

@@ -9,12 +9,12 @@ from position_interpolation.settings.errors import UsageError, shortened
 CONFIG = "config.json"
 PLAIN = ("F64", "F32", "F16", "BF16")  # what safetensors calls the dtypes whose numbers need no scale
 # safetensors only: no pickle from outside.
-WANTED = ("*.safetensors", "*.json", "tokenizer*", "*.model", "merges.txt")
-UNWANTED = ("*/*", "consolidated*")  # other programs' copies of the weights
+PATTERNS = ("*.safetensors", "*.json", "tokenizer*", "*.model", "merges.txt")
+LEFT_OUT = ("*/*", "consolidated*")  # other programs' copies of the weights
 
 
 @lru_cache
-def download(repository: str, revision: str | None, wanted: tuple[str, ...] = WANTED) -> Path:
+def download(repository: str, revision: str | None, patterns: tuple[str, ...] = PATTERNS) -> Path:
     """A hub repository's files in the hub's own cache, downloaded if they are not there yet.
 
     Raises:
@@ -25,7 +25,7 @@ def download(repository: str, revision: str | None, wanted: tuple[str, ...] = WA
 
     try:
         return Path(
-            snapshot_download(repository, revision=revision, allow_patterns=[*wanted], ignore_patterns=[*UNWANTED])
+            snapshot_download(repository, revision=revision, allow_patterns=[*patterns], ignore_patterns=[*LEFT_OUT])
         )
     except (HfHubHTTPError, OSError, ValueError) as error:
         way_out = "check model.location and model.revision, or set model=path model.location=<folder>"

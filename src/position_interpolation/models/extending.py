@@ -92,11 +92,11 @@ def build(
     return built
 
 
-def check_checkpoint(place: Path, wanted: Any) -> None:
+def check_checkpoint(place: Path, config: Any) -> None:
     """Refuse to go on from a checkpoint of another method, window or shape."""
     found = read(place, lambda: AutoConfig.from_pretrained(place, trust_remote_code=False))
     for key in ("rope_parameters", "max_position_embeddings", "hidden_size", "num_hidden_layers", "vocab_size"):
-        theirs, ours = getattr(found, key), getattr(wanted, key)
+        theirs, ours = getattr(found, key), getattr(config, key)
         if theirs != ours:
             fault = f"was trained with {key}={theirs}, this run has {ours}"
             raise UsageError(f"train.resume_from={place} {fault}: expected the same base, method and context")

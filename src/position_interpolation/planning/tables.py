@@ -28,9 +28,11 @@ NAMES = {
 def print_costs(costs: Costs) -> None:
     """Print everything planned for one run."""
     console = terminal.opened()
-    wanted = derived.treatment(costs.config)
-    method = LABELS.get(wanted.method, wanted.method)
-    console.rule(f"[bold]{costs.config.model.name}, {method} x{wanted.factor:g}, L' = {wanted.window}: what it costs")
+    treatment = derived.treatment(costs.config)
+    method = LABELS.get(treatment.method, treatment.method)
+    console.rule(
+        f"[bold]{costs.config.model.name}, {method} x{treatment.factor:g}, L' = {treatment.window}: what it costs"
+    )
     tuned = [] if costs.tuning is None else [("Tuning", tuning(costs)), ("Memory of a GPU, GiB", memory(costs))]
     for title, table in [*tuned, ("Perplexity", evaluation(costs))]:
         terminal.show(console, table, title)

@@ -72,13 +72,13 @@ def tuned(method: Method) -> Method:
 
 def training(config: Config) -> str:
     """Jobs of the same key share a training; at a constant rate fewer steps are a checkpoint of more."""
-    wanted, train = treatment(config), config.train
-    if not wanted.steps:
-        return repr([config.model, config.method, wanted.factor, config.seed])
+    done, train = treatment(config), config.train
+    if not done.steps:
+        return repr([config.model, config.method, done.factor, config.seed])
     free = ("steps", "checkpoints") if train.schedule == "constant" else ("checkpoints",)
     recipe = {name: value for name, value in vars(train).items() if name not in free}
     method = replace(tuned(config.method), name=config.method.function or config.method.name)
-    return repr([config.model, method, wanted.factor, recipe, config.seed])
+    return repr([config.model, method, done.factor, recipe, config.seed])
 
 
 class Windows(Protocol):

@@ -98,9 +98,9 @@ def beginnings(documents: Documents, tokenizer: Any, tokens: int | None) -> Docu
     return replace(documents, items=tuple(cut))
 
 
-def bos_of(prepared: Prepared, wanted: bool) -> int | None:
-    """The token in front of every window, if one is wanted and the tokenizer has one."""
-    return encoding.bos(prepared.tokenizer) if wanted else None
+def bos_of(prepared: Prepared, bos: bool) -> int | None:
+    """The token in front of every window, if `bos` asks for one and the tokenizer has one."""
+    return encoding.bos(prepared.tokenizer) if bos else None
 
 
 def keep_answers(prepared: Prepared, about: str, lines: Callable[[], list[dict[str, Any]]], signature: str) -> None:

@@ -178,11 +178,11 @@ def _where(document_id: str, data: Data, name: str) -> str:
 
 def _named(documents: Iterable[Kind], ids: list[str], name: str) -> list[Kind]:
     found: dict[str, Kind] = {}
-    wanted = set(ids)
+    asked = set(ids)
     for document in documents:
-        if document.id in wanted:
+        if document.id in asked:
             found[document.id] = document
-        if len(found) == len(wanted):
+        if len(found) == len(asked):
             break
     if missing := [identifier for identifier in ids if identifier not in found]:
         raise UsageError(f"corpus '{name}' has no document {', '.join(missing)}: correct task.ids")

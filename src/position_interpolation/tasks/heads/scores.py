@@ -33,12 +33,12 @@ class Geometry:
     head_dim: int
     base: float
     window: int
-    wanted: int = 4096  # spans to score
+    fewest: int = 4096  # spans to score, if [0, 4 L) has as many
 
     @property
     def step(self) -> int:
         """Distance between two spans that are scored."""
-        return max(1, REACH * self.window // self.wanted)
+        return max(1, REACH * self.window // self.fewest)
 
     @cached_property
     def spans(self) -> Integers:

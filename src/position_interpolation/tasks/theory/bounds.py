@@ -222,12 +222,12 @@ def fit_random_scores(
 
     targets = np.random.default_rng(seed).standard_normal((draws, window))
     everywhere = design(np.arange(2.0 * window))
-    inside, wanted = everywhere[:window], targets.T.astype(dtype)
+    inside, right_sides = everywhere[:window], targets.T.astype(dtype)
     with threadpool_limits(1):  # the height also depends on how many threads sum the products
         if solver == "svd":
-            weights: NDArray[Any] = np.linalg.lstsq(inside, wanted, rcond=1e-7)[0]
+            weights: NDArray[Any] = np.linalg.lstsq(inside, right_sides, rcond=1e-7)[0]
         else:
             penalty = np.eye(head_dim, dtype=dtype) * (solver == "ridge")
-            weights = np.linalg.solve(inside.T @ inside + penalty, inside.T @ wanted)
+            weights = np.linalg.solve(inside.T @ inside + penalty, inside.T @ right_sides)
     scores = [(rows @ weights).T.astype(np.float64) for rows in (everywhere, design(BETWEEN_SPANS))]
     return RandomFit(targets, extrapolated=scores[0], between=scores[1])
