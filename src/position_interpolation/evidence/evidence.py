@@ -73,7 +73,7 @@ class Evidence:
         return multiple * self._windows[model]
 
     def factor(self, model: str, factor: int, tuned: bool = True) -> int:
-        """The factor of PI that stands for `factor`: a rung that extends less far answers at its largest factor.
+        """The factor of PI that answers for `factor`: of a rung that extends less far, its largest.
 
         Only extensions measured at their own window count. Untuned ones may go farther than tuned ones.
         """

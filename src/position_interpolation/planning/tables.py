@@ -30,9 +30,8 @@ def print_costs(costs: Costs) -> None:
     console = terminal.opened()
     treatment = derived.treatment(costs.config)
     method = LABELS.get(treatment.method, treatment.method)
-    console.rule(
-        f"[bold]{costs.config.model.name}, {method} x{treatment.factor:g}, L' = {treatment.window}: what it costs"
-    )
+    extension = f"{costs.config.model.name}, {method} x{treatment.factor:g}, L' = {treatment.window}"
+    console.rule(f"[bold]{extension}: what it costs")
     tuned = [] if costs.tuning is None else [("Tuning", tuning(costs)), ("Memory of a GPU, GiB", memory(costs))]
     for title, table in [*tuned, ("Perplexity", evaluation(costs))]:
         terminal.show(console, table, title)

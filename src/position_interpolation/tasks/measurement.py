@@ -50,7 +50,7 @@ class Measurement:
     measure: Callable[[], list[Measured]]
     # The extension whose weights are measured, given the run's; None where no model is measured.
     subject: Callable[[Prepared], Prepared | None] = lambda prepared: prepared
-    # Called with the signature once the numbers are kept, measured or recalled, to write files beside the records.
+    # Called with the signature once the numbers are kept, measured or reused, to write files beside the records.
     beside: Callable[[str], None] = lambda _: None
     dtype: str | None = None  # set where the model's precision does not matter
     task: str | None = None  # what its records call their task; None: the name of the run's task

@@ -28,11 +28,11 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         yield Section(title, rows, "base_tokens", tables.base_tokens_table(rows), drawings)
     found = [row for row in records if row.metric == "k_max" and row.base_tokens is not None]
     for rule in rules.SENTENCES:
-        if retrieved := [row for row in found if row.protocol == rule]:
-            drawings = (("base_tokens_passkey", partial(k_max_figure, retrieved)),)
+        if keys := [row for row in found if row.protocol == rule]:
+            drawings = (("base_tokens_passkey", partial(k_max_figure, keys)),)
             title = f"Passkey retrieval by training tokens of the base, rule {rule}"
-            table = tables.base_tokens_table(retrieved, "k_max")
-            yield Section(title, retrieved, "base_tokens_passkey", table, drawings)
+            table = tables.base_tokens_table(keys, "k_max")
+            yield Section(title, keys, "base_tokens_passkey", table, drawings)
 
 
 def ratios(rows: Sequence[Record]) -> dict[Extension, dict[int, Effect]]:

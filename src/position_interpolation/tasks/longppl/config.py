@@ -58,8 +58,8 @@ def check(config: Config, task: LongPPLTask) -> None:
     text = task.truncate_factor * config.model.window
     if not lengths.short < lengths.long <= text:
         raise UsageError(
-            f"short windows of {lengths.short} tokens, long ones of {lengths.long}, texts of {text}: expected each to be "
-            "longer than the one before; set a longer context, or task.short, task.window and task.truncate_factor"
+            f"short windows of {lengths.short} tokens, long ones of {lengths.long}, texts of {text}: expected each to "
+            "be longer than the one before; set a longer context, or task.short, task.window and task.truncate_factor"
         )
     if task.evaluator is None:
         raise UsageError(

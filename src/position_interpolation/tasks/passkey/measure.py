@@ -18,7 +18,7 @@ from position_interpolation.tuning.extension import Prepared
 
 
 def measurements(prepared: Prepared, task: PasskeyTask) -> Iterator[Measurement]:
-    """Retrieval at every distance, and k_max (Table 4), in prompts of each length.
+    """Success at every distance, and k_max (Table 4), in prompts of each length.
 
     Raises:
         UsageError: a prompt is too short for its lines.
@@ -31,7 +31,7 @@ def measurements(prepared: Prepared, task: PasskeyTask) -> Iterator[Measurement]
 
 
 def _measurement(prepared: Prepared, task: PasskeyTask, window: int) -> Measurement:
-    """Retrieval in prompts of one length.
+    """Success and k_max in prompts of one length.
 
     `task.generate` is no part of the signature: greedy decoding writes the key where every digit is the likeliest, so
     both ways of reading answers give the same verdicts. Near ties in bfloat16 may turn.
