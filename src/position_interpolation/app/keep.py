@@ -88,10 +88,10 @@ def _names(config: Config, task: str) -> dict[str, Any]:
 
 
 def found_before(config: Config, signature: str, task: str) -> list[Record] | None:
-    """What was kept under a signature, under the names of this run.
+    """The records kept under a signature, under the names of this run.
 
-    None if nothing was kept, it is damaged, or it has no fingerprint, as in older versions. None as well if the number
-    is to be measured again, or its rows were deleted from the experiment's.
+    None if there are none, or they are damaged or of an older version, which has no fingerprint. None also if the
+    numbers are to be measured again, or if somebody deleted their rows from the experiment's file.
     """
     try:
         kept = json.loads(_kept(config, signature).read_text())

@@ -120,7 +120,7 @@ def _mean(rows: Sequence[Record]) -> Record:
 
 
 def _mean_rate(rows: Sequence[Record]) -> Estimate:
-    """A rate; its interval covers seeds and trials, those of all seeds counted together."""
+    """A rate. Its interval covers the seeds, and the trials of all seeds counted together."""
     rates, counts = [row.value for row in rows], [row.n_documents or 0 for row in rows]
     hits = round(sum(rate * count for rate, count in zip(rates, counts, strict=True)))
     found = replace(wilson(hits, sum(counts)), value=float(np.mean(rates))).widened(half_width(rates))

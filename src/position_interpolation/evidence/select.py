@@ -83,7 +83,7 @@ def positions(records: Iterable[Record]) -> dict[Group, list[Record]]:
 
 
 def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
-    """Records of summaries by text and window; each group has the records of how its extensions were tuned on pairs."""
+    """Records of summaries by text and window, with those that say how their extensions were tuned on pairs."""
     rows = [row for row in records if not varied(row)]
     tuned = [row for row in rows if row.metric in SUMMARY_TUNING]
     scores = (row for row in rows if row.metric in (*ROUGES, *DOCUMENT_ROUGES))
@@ -119,7 +119,7 @@ def by_factor(records: Iterable[Record]) -> dict[float, list[Record]]:
 
 
 def by_figure(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """The records of each figure by the end of its file name; where rivals are shown, there is a figure per factor."""
+    """Records by figure, each named by the end of its file name: one figure or, where rivals are, one per factor."""
     found = by_factor(records)
     if len(found) < 2 or not has_rivals(records):
         return {"": list(records)}
@@ -165,7 +165,7 @@ def find(
 ) -> Record | None:
     """The record of a number, or None if it was not measured.
 
-    None for window or protocol takes any; None for `at` asks for the number that has no place.
+    Any window or protocol will do where it is None. If `at` is None, the number is the one that has no place.
     """
     for record in records:
         if (

@@ -48,7 +48,10 @@ def extended_config(model: Model, cache: Path, method: Method, factor: float) ->
 
 
 def _of_window(config: Any) -> rope.Parameters:
-    """Rope parameters that transformers would take from the declared window, which an extension changes, as at L."""
+    """The rope parameters that transformers derives from the declared window, as they are at L.
+
+    They have to be stated, as an extension declares another window.
+    """
     own = config.rope_parameters
     kind = own.get("rope_type", "default")
     if kind not in ("yarn", "llama3", "longrope"):

@@ -104,7 +104,7 @@ def _check_config(config: Any, what: str, window: int) -> None:
 
 
 def stated_config(model: Model, cache: Path) -> Any:
-    """A configuration of the base's shape: the one stated beside the model, else its own."""
+    """A configuration of the base's shape: what model.architecture states, else the base's own."""
     return base_config(model, cache) if model.architecture is None else _llama(model.architecture, model.window)
 
 
@@ -179,7 +179,7 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
 
 
 def _refuse_past_window(rotary: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-    """Past L this type's frequencies are those of the longest text so far, and numbers would depend on an order."""
+    """Refuse texts past L: frequencies would be those of the longest text so far, and depend on the order of texts."""
     positions = named["position_ids"] if "position_ids" in named else arguments[-1]
     most = rotary.config.max_position_embeddings
     if int(positions.max()) >= most:

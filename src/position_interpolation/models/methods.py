@@ -47,9 +47,10 @@ def by_parts(
     """NTK-by-parts (arXiv:2309.00071, section 3.2): rotations decide if a frequency is kept, interpolated or between.
 
     In L tokens frequency j turns r = L theta_j / 2 pi times. Frequencies that turn fewer than `slow` times (alpha in
-    the paper) are divided by s, those that turn more than `fast` times (beta) kept. Between them the `index` j is
-    linear, as in YaRN's code and transformers, or the `rotations`, as in the paper; the two differ by up to two thirds
-    in a frequency. `truncate`: the ends of a ramp of indices are whole, as in YaRN's code.
+    the paper) are divided by s, those that turn more than `fast` times (beta) are kept. Between them the share that is
+    interpolated is linear in j (ramp `index`, as in YaRN's code and transformers) or in r (ramp `rotations`, as in the
+    paper). By the two a frequency differs by up to two thirds. `truncate` widens a ramp of indices to whole ends, as
+    YaRN's code does.
     """
     if ramp not in ("index", "rotations") or not 0 < slow < fast:
         given = f"ramp={ramp}, slow={slow}, fast={fast}"

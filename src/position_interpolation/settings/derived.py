@@ -71,7 +71,7 @@ def tuned(method: Method) -> Method:
 
 
 def training(config: Config) -> str:
-    """Jobs of the same key share a training; at a constant rate fewer steps are a checkpoint of more."""
+    """A key that jobs share if one training serves all; at a constant rate fewer steps are a checkpoint of more."""
     done, train = treatment(config), config.train
     if not done.steps:
         return repr([config.model, config.method, done.factor, config.seed])

@@ -90,7 +90,7 @@ def unseen(prepared: Prepared, documents: Documents, truncate: int | None) -> No
 
 
 def beginnings(documents: Documents, tokenizer: Any, tokens: int | None) -> Documents:
-    """Documents as far as their first so many tokens go."""
+    """Documents cut to their first so many tokens."""
     if tokens is None:
         return documents
     stops = [encoding.ends(tokenizer, document.text, tokens)[-1] for document in documents.items]

@@ -1,7 +1,7 @@
 """Text that two corpora share, found by content, whatever ids, rows, lines, capitals or punctuation it has in each.
 
-A text is reduced to its letters and digits. Pieces of equal length are compared by hash, those that begin where their
-own first letters say so. So a passage has the same pieces wherever it stands, in whatever rows.
+A text is reduced to its letters and digits, and pieces of it, all of one length, are compared by hash. The letters
+themselves decide where a piece begins. So a passage has the same pieces wherever it stands, in whatever rows.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ class Pieces:
 
     names: tuple[str, ...]  # corpus and id of each owner's first document
     hashes: Hashes  # (n,)
-    sizes: Numbers  # (n,) letters up to the owner's next piece; 0 if it ends in the next document, and is only found
+    sizes: Numbers  # (n,) letters up to the owner's next piece; 0, not counted, if it runs into the next document
     owners: Numbers  # (n,) places in `names`
 
 
@@ -110,7 +110,7 @@ def _small(texts: Sequence[str]) -> tuple[Hashes, Numbers, Numbers]:
 
 
 def _firsts(lengths: Numbers) -> Numbers:
-    """Number of the first of the documents that each is judged with; together they have at least `LEAST` letters."""
+    """For each document the number of the first one of its group; a group has at least `LEAST` letters."""
     found, first, size, left = [], 0, 0, lengths.sum()
     for number, length in enumerate(lengths):
         if min(size, left) >= LEAST:

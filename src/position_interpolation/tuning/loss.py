@@ -22,8 +22,9 @@ def mean_loss(
 ) -> torch.Tensor:
     """Mean next-token loss of (B, T) ids, labels and positions, without holding all logits.
 
-    For a stretch of a shared window: its share of the window's mean, times the number of processes that share it. Its
-    labels have one more token, the target of its last position.
+    Where processes share a window, it is this stretch's share of the window's mean, times the number of processes: the
+    mean over the processes, which the Trainer takes of gradients, is then that of the window. The labels of a stretch
+    have one more token, the target of its last position.
     """
     read = {key: value for key, value in inputs.items() if key != "labels"}
     shared = {} if context_group is None else {"context_group": context_group}  # for attention.py

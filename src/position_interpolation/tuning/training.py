@@ -1,4 +1,4 @@
-"""Tuning by a recipe: from the newest whole checkpoint to the last step, the same numbers as without a break."""
+"""Tuning by a recipe, from the newest whole checkpoint to the last step, with the numbers of an unbroken run."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -160,7 +160,7 @@ def _errors(errors: Floats, printed: float, samples: int) -> Numbers:
 
 
 def _scores(found: Found, geometry: Geometry, samples: int) -> Numbers:
-    """Scores by block of spans, and those outside the window over those inside, over their bound and over the error."""
+    """Scores by block of spans; those outside the window also over those inside, over their bound, over the error."""
     values: Numbers = {}
     starts, stops = geometry.edges[:-1], geometry.edges[1:]
     for block, start in enumerate(starts):
