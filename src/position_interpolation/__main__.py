@@ -52,8 +52,9 @@ def carry_out(arguments: list[str]) -> None:
     if configs:
         tracking.check(configs[0])
     at_a_time = launch.side_by_side(arguments, configs)
-    if distributed.is_first():
-        begin("\n".join(opening(configs, at_a_time, bool(configs) and launch.searched(arguments))))
+    lines = opening(configs, at_a_time, bool(configs) and launch.searched(arguments))
+    if lines and distributed.is_first():
+        begin("\n".join(lines))
     if at_a_time > 1:
         side_by_side.carry_out(launch.command_lines(arguments), configs, at_a_time)
     else:

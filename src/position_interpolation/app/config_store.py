@@ -7,7 +7,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from position_interpolation.models import checkpoint
-from position_interpolation.planning.config import PlanTask
+from position_interpolation.planning.config import PlanTask, TimingTask
 from position_interpolation.settings import naming
 from position_interpolation.settings.places import EXPERIMENTS
 from position_interpolation.settings.schema import Config, ExportTask, ReportTask, Task, TokenizerTask
@@ -20,6 +20,7 @@ TOOLS: dict[str, type[Task]] = {  # tools.py has the functions that carry them o
     "tokenizer": TokenizerTask,
     "report": ReportTask,
     "plan": PlanTask,
+    "timing": TimingTask,
 }
 
 

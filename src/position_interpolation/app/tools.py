@@ -1,4 +1,4 @@
-"""Tools, what a run can do beside measuring an extension: section 2's numbers, export, a tokenizer, pages, a plan."""
+"""Tools, what a run can do beside measuring an extension: section 2, export, a tokenizer, pages, a plan, timing."""
 
 import sys
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from position_interpolation.evidence import records
 from position_interpolation.evidence.records import ROWS, Record
 from position_interpolation.machine import distributed, files
 from position_interpolation.models import export, loading
+from position_interpolation.planning import timing
 from position_interpolation.planning.costs import costs
 from position_interpolation.planning.shape import Shape
 from position_interpolation.planning.tables import print_costs
@@ -95,10 +96,17 @@ def _theory(config: Config, _: Tracker) -> list[Record]:
     return found
 
 
+def _timing(config: Config, _: Tracker) -> list[Record]:
+    """Print how long the run would take here."""
+    timing.time_run(config)
+    return []
+
+
 TOOLS: dict[str, Callable[[Config, Tracker], list[Record]]] = {
     "theory": _theory,
     "export": _export,
     "tokenizer": _tokenizer,
     "report": _report,
     "plan": _plan,
+    "timing": _timing,
 }

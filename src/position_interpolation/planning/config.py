@@ -1,4 +1,4 @@
-"""A plan: its settings, and what is refused."""
+"""A plan and a timing: their settings, and what is refused."""
 
 from dataclasses import dataclass, field
 
@@ -27,6 +27,15 @@ class PlanTask(Task):
     # Windows that a sampled evaluation draws; it is planned beside the full one (tasks/perplexity/sampling.py).
     sample: int = number(2000, least=1)
     bos: bool = True
+
+
+@dataclass
+class TimingTask(Task):
+    """Time some steps of a run's tuning and one forward of L' tokens; keeps nothing."""
+
+    kind: str = "timing"
+    steps: int = number(3, least=1, most=1_000)  # timed, after a first one that is not
+    forwards: int = number(0, least=0)  # of L' tokens, that the run makes besides: for the sum that is printed
 
 
 def check(config: Config, task: PlanTask) -> None:

@@ -1,0 +1,55 @@
+"""How long a run would take: durations as people say them, and a run that is timed and leaves nothing."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from position_interpolation.app import launch, run
+from position_interpolation.planning.timing import duration
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.052, "0.052 seconds"), (1.04, "1.0 seconds"), (34.4, "34 seconds"), (119, "119 seconds"),
+        (750, "12 minutes"), (7_100, "118 minutes"), (9_000, "2.5 hours"),
+    ],
+)  # fmt: skip
+def test_a_duration_is_said_in_the_largest_unit_that_it_fills_twice(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+def timed(tmp_path: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:
+    arguments = ["model=smoke", "task=timing", "wandb=disabled", f"paths.runs={tmp_path / 'runs'}", *more]
+    (config,) = launch.checked(arguments)
+    run.run(config)
+    return capsys.readouterr().out
+
+
+def test_steps_and_a_forward_are_timed_and_nothing_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = timed(tmp_path, capsys, "train.steps=500", "task.steps=2", "task.forwards=7")
+    step, whole = re.findall(r"a step of tuning: ([\d.]+) seconds, 500 steps: ([\d.]+) (?:seconds|minutes)", said)[0]
+    assert float(step) > 0
+    assert float(whole) > 0
+    assert "a forward of 256 tokens: " in said
+    assert "with 7 such forwards: about " in said
+    assert not list((tmp_path / "runs").glob("timing-*"))
+    assert not (tmp_path / "runs" / "training").exists()
+
+
+def test_of_what_is_not_tuned_a_forward_is_timed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "tuning" not in timed(tmp_path, capsys, "train=untuned", "context=x2")
+
+
+def test_steps_of_tuning_are_timed_past_the_warm_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter([100.0, 102.0, 104.0, 110.0, 0.0, 3.0])  # the first step's end, three more, a forward's two ends
+    monkeypatch.setattr("position_interpolation.planning.timing.perf_counter", lambda: next(ticks))
+    said = timed(tmp_path, capsys, "train.steps=90", "task.forwards=4")
+    assert said.splitlines() == [
+        "a step of tuning: 2.0 seconds, 90 steps: 3 minutes",
+        "a forward of 256 tokens: 3.0 seconds",
+        "with 4 such forwards: about 3 minutes",
+    ]
