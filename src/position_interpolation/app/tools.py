@@ -50,7 +50,7 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
 
 
 def _tokenizer(config: Config, _: Tracker) -> list[Record]:
-    """Train the tiny rung's tokenizer on parts of every document of the mixture."""
+    """Train the tiny rung's tokenizer on excerpts of every document of the mixture."""
     assert isinstance(config.task, TokenizerTask)
     names = [name for name in config.train.mixture if name != RECALL]
     texts = chain.from_iterable(tokenizer.excerpts(corpora.load(config.data, name)) for name in names)

@@ -68,7 +68,7 @@ def tuning(costs: Costs) -> Table:
 def memory(costs: Costs) -> Table:
     """What fills a GPU, with activations kept and checkpointed."""
     planned = _tuned(costs)
-    names = [*(part.name for part in fields(Memory)), "total"]
+    names = [*(field.name for field in fields(Memory)), "total"]
     columns = (
         Column("Number", NAMES.get),
         Column("kept", lambda name: getattr(planned.kept, name) / GIB, tenths),

@@ -66,7 +66,7 @@ def tune(
 
 
 def _accumulated(train: Train, micro_batch: int, chosen: Compute) -> int:
-    """Forwards of all processes together that make one step.
+    """How many forwards, each of all processes at once, make one step.
 
     Raises:
         UsageError: they do not divide the batch evenly.
