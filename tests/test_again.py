@@ -1,4 +1,4 @@
-"""What was measured before: recalled where nobody asks for more, measured again where it was deleted or damaged."""
+"""What was measured before: reused where nobody asks for more, measured again where it was deleted or damaged."""
 
 import json
 import shutil
@@ -54,7 +54,7 @@ def change(path: Path, hashed: bool) -> None:
     path.write_text(json.dumps(found))
 
 
-def test_recalled_unless_asked_to_measure_again(tmp_path: Path, forwards: list[int]) -> None:
+def test_reused_unless_asked_to_measure_again(tmp_path: Path, forwards: list[int]) -> None:
     true = values(tmp_path)
     once = len(forwards)
     for path in kept(tmp_path):

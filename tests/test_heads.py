@@ -177,10 +177,10 @@ def test_spans_are_thinned_evenly_and_every_block_keeps_some() -> None:
     assert (Geometry(64, 1e5, window=256).spans == np.arange(1024)).all()
     thinned = Geometry(64, 1e5, window=8192)
     assert thinned.spans.tolist() == list(range(0, 32768, 8))
-    fewest = Geometry(64, 1e5, window=100, wanted=16)
+    fewest = Geometry(64, 1e5, window=100, fewest=16)
     assert np.histogram(fewest.spans, [*fewest.edges])[0].min() >= 1
     h = random_h(1, 1, 2, 32)
-    whole, part = (scores.measure(h, Geometry(64, 1e4, 64, wanted)) for wanted in (256, 64))
+    whole, part = (scores.measure(h, Geometry(64, 1e4, 64, spans)) for spans in (256, 64))
     assert (part.blocks <= whole.blocks).all()
     assert (part.errors == whole.errors).all()  # midpoints inside the window are never thinned
 

@@ -150,13 +150,13 @@ def test_a_method_reaches_the_built_the_saved_and_the_exported_model(
 ) -> None:
     """Logits of the exported model are compared in plain transformers, past L, where some rope types would change."""
     model = build_llama(method, 4.0)
-    wanted = methods.rotation(method, GEOMETRY, 4.0)
+    rotation = methods.rotation(method, GEOMETRY, 4.0)
     ids = torch.arange(3, 203).unsqueeze(0)
     export.export(copy.deepcopy(model), tokenizer, tmp_path, "float32")
     plain = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
     for built in (model, loading.load(tmp_path), plain):
-        np.testing.assert_allclose(rotary(built).inv_freq.double(), wanted.frequencies, rtol=1e-6, atol=2e-30)
-        assert rotary(built).attention_scaling == pytest.approx(wanted.attention_scaling, rel=1e-9)
+        np.testing.assert_allclose(rotary(built).inv_freq.double(), rotation.frequencies, rtol=1e-6, atol=2e-30)
+        assert rotary(built).attention_scaling == pytest.approx(rotation.attention_scaling, rel=1e-9)
     with torch.inference_mode():
         ours, theirs = (one(ids, labels=ids).loss for one in (model, plain))
         # The length of a text changes nothing but rounding.
@@ -199,11 +199,11 @@ def test_a_model_that_rotates_otherwise_than_its_method_says_is_refused(
     build_llama: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(METHODS, "uneven", uneven)
-    model, wanted = build_llama("uneven", 4.0), uneven(GEOMETRY, 4.0)
-    rope.check_rotation(model, wanted, "uneven")
+    model, rotation = build_llama("uneven", 4.0), uneven(GEOMETRY, 4.0)
+    rope.check_rotation(model, rotation, "uneven")
     rotary(model).inv_freq[2] *= 1.01
     with pytest.raises(UsageError, match="other frequencies or attention scaling than method=uneven"):
-        rope.check_rotation(model, wanted, "uneven")
+        rope.check_rotation(model, rotation, "uneven")
 
 
 def test_attention_scaling_multiplies_scores_by_its_square(build_llama: Callable[..., Any]) -> None:

@@ -96,9 +96,9 @@ def test_a_training_goes_on_with_the_positions_it_began_with(
     method: str, factor: float, differs: str | None, tmp_path: Path
 ) -> None:
     extending.extended_config(TINY, tmp_path, Method("pi"), 4.0).save_pretrained(tmp_path)
-    wanted = extending.extended_config(TINY, tmp_path, Method(method), factor)
+    config = extending.extended_config(TINY, tmp_path, Method(method), factor)
     if differs is None:
-        extending.check_checkpoint(tmp_path, wanted)
+        extending.check_checkpoint(tmp_path, config)
         return
     with pytest.raises(UsageError, match=f"was trained with {differs}.*same base, method and context"):
-        extending.check_checkpoint(tmp_path, wanted)
+        extending.check_checkpoint(tmp_path, config)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from position_interpolation.evidence.k_max import k_max, longest_retrieved
+from position_interpolation.evidence.k_max import k_max, longest_reached
 from position_interpolation.models.answers import write
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.passkey.config import distances
@@ -226,7 +226,7 @@ def test_verdicts_agree_where_the_model_ends_its_text_early(
     ],
 )
 def test_k_max_is_the_largest_k_up_to_which_all_succeed(rates: dict[int, float], expected: int) -> None:
-    assert longest_retrieved(rates, threshold=0.2) == expected
+    assert longest_reached(rates, threshold=0.2) == expected
     assert k_max({k: round(10 * rate) for k, rate in rates.items()}, 10, 0.2).value == expected
 
 

@@ -148,7 +148,7 @@ def under(settings: Mapping[str, float | str | None], losses: dict[Extension, tu
 
 
 def grid(rows: list[Record]) -> Grid:
-    (group,) = select.compared(rows).values()
+    (group,) = select.under_settings(rows).values()
     return Grid(group, [row for row in rows if row.task == "passkey"])
 
 

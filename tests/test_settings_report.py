@@ -40,7 +40,7 @@ def of(experiment: str, rows: list[Record]) -> list[Record]:
 
 def only(rows: list[Record]) -> list[Record]:
     """The one group of compared settings."""
-    (group,) = select.compared(rows).values()
+    (group,) = select.under_settings(rows).values()
     return group
 
 

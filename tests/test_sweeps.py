@@ -71,7 +71,7 @@ def test_rows_of_one_setting_stand_beside_those_of_another_and_replace_their_own
 
     varied = ["varied=[train.clip]", "task.window_factors=[1]"]
     assert clips(walked(tmp_path, *varied, "train.clip=1")) == [1.0]
-    assert clips(walked(tmp_path, *varied, "train.clip=2")) == [1.0, 2.0]  # recalled, under this run's settings
+    assert clips(walked(tmp_path, *varied, "train.clip=2")) == [1.0, 2.0]  # reused, under this run's settings
     assert clips(walked(tmp_path, *varied, "train.clip=1")) == [1.0, 2.0]
 
 

@@ -314,7 +314,7 @@ def test_a_micro_batch_that_does_not_divide_the_batch_is_refused(build: Build, t
 
 
 def test_an_index_that_would_run_code_is_refused(build: Build, tmp_path: Path) -> None:
-    """torch reads the index of the optimiser's parts as a pickle, and a checkpoint may be anybody's."""
+    """torch reads the index of the optimiser's files as a pickle, and a checkpoint may be anybody's."""
 
     class Trap:
         def __reduce__(self) -> tuple[Any, tuple[str]]:
@@ -328,7 +328,7 @@ def test_an_index_that_would_run_code_is_refused(build: Build, tmp_path: Path) -
 
 
 def test_a_number_that_would_run_code_is_refused(build: Build, tmp_path: Path) -> None:
-    """torch reads what is no tensor among the parts, such as the learning rate, as a pickle too."""
+    """torch reads what is no tensor in these files, such as the learning rate, as a pickle too."""
 
     class Trap:
         def __reduce__(self) -> tuple[Any, tuple[str]]:

@@ -21,7 +21,7 @@ INTERRUPTED = 128 + signal.SIGINT  # as shells have it
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def job(config: DictConfig) -> float | None:
-    """One job of one or many; what it returns is what a searching sweeper minimises."""
+    """Run one job; what it returns is what a searching sweeper minimises."""
     from position_interpolation.app.run import run  # torch takes seconds to import: after composition only
 
     try:
@@ -31,7 +31,7 @@ def job(config: DictConfig) -> float | None:
 
 
 def main() -> None:
-    """Carry out the command line; whatever keeps it from its end is one line, and the exit status says that it was."""
+    """Carry out the command line. What stops it is told in one line, and the exit status is then not 0."""
     try:
         carry_out(sys.argv[1:])
         return

@@ -35,7 +35,7 @@ def tell_apart(configs: Sequence[Config]) -> None:
 
 
 def check_exports(configs: Sequence[Config]) -> None:
-    """Raise UsageError for a sweep whose jobs have one `task.folder`: each would take the place of the one before."""
+    """Refuse a sweep whose jobs share one `task.folder`: each would replace what the one before wrote."""
     jobs = Counter(Path(folder).resolve() for config in configs if (folder := getattr(config.task, "folder", None)))
     for place, count in jobs.items():
         if count > 1:
@@ -50,7 +50,7 @@ def overrides(configs: Sequence[Config]) -> list[str]:
 
 
 def _needed(configs: Sequence[Config], told: Callable[[Config], tuple[Any, ...]]) -> list[str]:
-    """The keys that tell apart jobs for which `told` is the same; of keys that do so alike, the first."""
+    """The keys that tell apart jobs of which `told` says the same; where one of several would do, the first."""
     alike: dict[str, list[Values]] = {}
     for config in configs:
         alike.setdefault(repr(told(config)), []).append(_settings(config))
@@ -58,7 +58,7 @@ def _needed(configs: Sequence[Config], told: Callable[[Config], tuple[Any, ...]]
 
 
 def _separating(group: Sequence[Values]) -> list[str]:
-    """The keys that tell these jobs apart; each tells some apart that those before it do not."""
+    """The keys that tell these jobs apart, without those that add nothing to the keys before them."""
     found: list[str] = []
     for key in dict.fromkeys(key for values in group for key in values):
         if _kinds(group, [*found, key]) > _kinds(group, found):
@@ -67,7 +67,7 @@ def _separating(group: Sequence[Values]) -> list[str]:
 
 
 def _kinds(group: Sequence[Values], keys: Sequence[str]) -> int:
-    """How many kinds of jobs there are by the values of some keys alone."""
+    """How many combinations of values some keys have in these jobs."""
     return len({repr([values.get(key) for key in keys]) for values in group})
 
 

@@ -21,7 +21,7 @@ NAMES = ("experiment_name", "model.rung", "model.name", "task.name", "method.nam
 
 
 def check(config: Config) -> None:
-    """Raise UsageError for what cannot be run or would mislead: what was wrong, what was expected, what to do."""
+    """Refuse what cannot be run, or would mislead."""
     methods.function(config.method)
     _check_names(config)
     settings(config)  # each key that the experiment varies must hold one value

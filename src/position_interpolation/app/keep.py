@@ -24,7 +24,7 @@ PLAIN_DTYPE = "float64"  # of numbers that are measured without a model
 
 
 def check_folders(config: Config) -> None:
-    """Make sure, before anything is computed, that the results can be kept."""
+    """Refuse, before anything is computed, folders in which the results could not be kept, or damaged records."""
     kept = {"results": results_folder(config), "runs": Path(config.paths.runs), "cache": Path(config.paths.cache)}
     for key, folder in kept.items():
         try:
@@ -38,7 +38,11 @@ def check_folders(config: Config) -> None:
 
 
 def measure(config: Config, prepared: Prepared | None, signature: str, measurement: Measurement) -> list[Record]:
-    """Measure on an extension, or without a model, turn the numbers into records and keep these."""
+    """Measure on an extension, or without a model, turn the numbers into records and keep these.
+
+    Raises:
+        UsageError: a number is not finite.
+    """
     started = time.perf_counter()
     measured = measurement.measure()
     seconds = time.perf_counter() - started
@@ -84,10 +88,10 @@ def _names(config: Config, task: str) -> dict[str, Any]:
 
 
 def found_before(config: Config, signature: str, task: str) -> list[Record] | None:
-    """What was kept under a signature, under the names of this run.
+    """The records kept under a signature, under the names of this run.
 
-    None if nothing was kept, it is damaged, or it has no fingerprint, as in older versions. None as well if the number
-    is to be measured again, or its rows were deleted from the experiment's.
+    None if there are none, or they are damaged or of an older version, which has no fingerprint. None also if the
+    numbers are to be measured again, or if somebody deleted their rows from the experiment's file.
     """
     try:
         kept = json.loads(_kept(config, signature).read_text())

@@ -42,7 +42,8 @@ HYDRAS_OWN = "hydra._internal."  # Hydra's own launcher and sweeper, which our s
 def checked(arguments: list[str]) -> list[Config]:
     """The configuration of each job, composed and checked; none if Hydra was only asked to show something.
 
-    Raises UsageError for whatever is wrong, before anything is computed.
+    Raises:
+        UsageError: something is wrong with the command line or a job; nothing has been computed then.
     """
     register()
     _whole.cache_clear()  # files of choices may have changed since
@@ -67,7 +68,7 @@ def checked(arguments: list[str]) -> list[Config]:
 
 
 def _make_runs(config: Config) -> None:
-    """Make the folder of runs: Hydra writes there before a run could report what is wrong."""
+    """Make the folder of runs, or refuse it: Hydra writes there before a run could report what is wrong."""
     try:
         Path(config.paths.runs).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -77,7 +78,8 @@ def _make_runs(config: Config) -> None:
 def read(arguments: list[str]) -> argparse.Namespace:
     """Hydra's options and the overrides of a command line.
 
-    Raises UsageError if an option is unknown or not supported, or the folder of the user's choices does not exist.
+    Raises:
+        UsageError: an option is unknown or not supported, or the folder of the user's choices does not exist.
     """
     parser = get_args_parser()
     parser.error = _refuse  # type: ignore[method-assign, assignment]
@@ -108,6 +110,9 @@ def jobs(arguments: list[str]) -> list[list[str]]:
 
     A key given on the command line replaces the experiment's choices for it, as in Hydra's sweepers. Where intervals
     are searched, there are two jobs, at all lower and at all upper ends: whatever lies between is valid if they are.
+
+    Raises:
+        UsageError: the command line cannot be read, or contradicts itself.
     """
     options = read(arguments)
     swept = [f"{key}={value}" for key, value in (_hydra(arguments).sweeper.get("params") or {}).items()]
@@ -123,8 +128,10 @@ def jobs(arguments: list[str]) -> list[list[str]]:
 def _choices(override: str, loader: ConfigLoader, upper: bool) -> list[str]:
     """The single overrides of a sweep such as `context=x2,x4`; any other override stays as it is.
 
-    Of an interval, which only a searching sweeper such as Optuna can take, it is the lower or the upper end. Raises
-    UsageError if the sweep has no choice.
+    Of an interval, which only a searching sweeper such as Optuna can take, it is the lower or the upper end.
+
+    Raises:
+        UsageError: the sweep has no choice.
     """
     sweep = parsed(override)
     if not sweep.is_sweep_override():
@@ -154,7 +161,8 @@ def searched(arguments: list[str]) -> bool:
 def _hydra(arguments: list[str]) -> DictConfig:
     """Hydra's own settings for a command line, whatever it sweeps over.
 
-    Raises UsageError if jobs would run in another folder, away from the results of this one.
+    Raises:
+        UsageError: jobs would run in another folder, away from this one's results, or without launcher or sweeper.
     """
     single = [text for text in arguments if text.startswith("-") or not parsed(text).is_sweep_override()]
     settings: DictConfig = composed(single, with_hydra=True).hydra
@@ -168,7 +176,8 @@ def _hydra(arguments: list[str]) -> DictConfig:
 def composed(arguments: list[str], with_hydra: bool = False) -> DictConfig:
     """The configuration of one job; with Hydra's own settings it stays unresolved.
 
-    Raises UsageError for a misspelt key, a value of the wrong type or an unknown choice.
+    Raises:
+        UsageError: a key is misspelt, a value is of the wrong type, or a choice is unknown.
     """
     options = read(arguments)
     for text in options.overrides:
@@ -216,7 +225,7 @@ def typed(config: DictConfig) -> Config:
     _at_home(config)
     converted: Config = OmegaConf.to_object(config)  # type: ignore[assignment]
     mixture = converted.train.mixture
-    converted.train.mixture = {name: share for name, share in mixture.items() if share}  # 0: the corpus is not wanted
+    converted.train.mixture = {name: share for name, share in mixture.items() if share}  # 0 takes a corpus out
     converted.train.batch_size = derived.batch(converted)
     return converted
 
@@ -232,7 +241,8 @@ def _at_home(config: DictConfig) -> None:
 def finish(configs: list[Config]) -> None:
     """After a run or a sweep: render its tables, figures and pages, mirror the figures, and print what came out.
 
-    Raises UsageError if some could not be rendered; the others then are.
+    Raises:
+        UsageError: some results folders could not be rendered; the others were.
     """
     from position_interpolation.evidence import records
     from position_interpolation.machine import distributed

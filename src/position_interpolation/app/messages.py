@@ -23,7 +23,11 @@ EXPECTED = {  # by a part of omegaconf's message on a value of the wrong type
 
 
 def parsed(override: str) -> Override:
-    """One override of a command line as Hydra reads it; UsageError if its grammar cannot."""
+    """One override of a command line as Hydra reads it.
+
+    Raises:
+        UsageError: Hydra's grammar cannot read it.
+    """
     try:
         return OverridesParser.create().parse_override(override)
     except (HydraException, RecursionError) as error:
@@ -45,7 +49,7 @@ def _unreadable(override: str) -> str:
 
 
 def check_choice(override: Override) -> None:
-    """Raise UsageError for what is no choice of a group, where Hydra's own message is unclear or missing.
+    """Refuse what is no choice of a group, where Hydra's own message is unclear or missing.
 
     That is a word without a key, a second choice of a group, one that is taken away, or one that is no word.
     """
@@ -71,7 +75,7 @@ def check_choice(override: Override) -> None:
 
 
 def check_rivals(overrides: Sequence[str], swept: Sequence[str]) -> None:
-    """Raise UsageError for a method or a context beside an extension, which sets both: one would silently win."""
+    """Refuse a method or a context beside an extension, which sets both: one would silently win."""
     keys = [parsed(text).get_key_element() for text in overrides]
     rivals = [key for key in keys if key.split(".")[0] in ("method", "context")]
     if rivals and any(text.startswith("extension=") for text in (*swept, *overrides)):
@@ -80,7 +84,7 @@ def check_rivals(overrides: Sequence[str], swept: Sequence[str]) -> None:
 
 
 def check_keys(node: DictConfig, path: str = "") -> None:
-    """Raise UsageError, with the key that was probably meant, for one that is not in the schema.
+    """Refuse a key that is not in the schema, and name the one that was probably meant.
 
     `+key=value` adds such a key, and nothing would read it.
     """

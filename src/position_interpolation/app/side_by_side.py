@@ -84,7 +84,10 @@ def workers_at_a_time(config: Config) -> int:
 def carry_out(jobs: Sequence[list[str]], configs: Sequence[Config], at_a_time: int) -> None:
     """Run all jobs, at most `at_a_time` side by side, and show how they are doing.
 
-    After a worker has failed no other is started. Those at work are waited for, and UsageError is raised.
+    After a worker has failed no other is started, and those at work are waited for.
+
+    Raises:
+        UsageError: a worker failed.
     """
     workers = _grouped(jobs, configs)
     for worker in workers:
@@ -148,10 +151,10 @@ def _grouped(jobs: Sequence[list[str]], configs: Sequence[Config]) -> list[Worke
     """One worker per training, whatever the number of its steps, in the order of the sweep."""
     workers: dict[str, Worker] = {}
     for job, config in zip(jobs, configs, strict=True):
-        wanted, key = derived.treatment(config), derived.training(config)
+        treatment, key = derived.treatment(config), derived.training(config)
         if key not in workers:
-            tuned = "tuned" if wanted.steps else "untuned"
-            name = f"{config.model.name} {wanted.method} x{wanted.factor:g} {tuned}, seed {config.seed}"
+            tuned = "tuned" if treatment.steps else "untuned"
+            name = f"{config.model.name} {treatment.method} x{treatment.factor:g} {tuned}, seed {config.seed}"
             place = Path(config.paths.runs) / "logs" / f"{config.experiment_name}-{len(workers) + 1}.log"
             workers[key] = Worker(name, [], place)
         workers[key].jobs.append(job)

@@ -32,11 +32,11 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
     assert isinstance(config.task, ExportTask)
     with distributed.first_alone():
         prepared = prepare(config, tracker.log)
-    wanted, place = prepared.treatment, Path(config.task.folder)
+    treatment, place = prepared.treatment, Path(config.task.folder)
     text = corpora.shares(config.data, config.train.mixture)
-    tuned = f"{wanted.steps} steps on {text}" if wanted.steps else "untuned"
-    called = f"{config.model.name}, {wanted.method} x{wanted.factor:g}, {tuned}"
-    if distributed.is_first() and wanted.steps and not prepared.is_tuned():
+    tuned = f"{treatment.steps} steps on {text}" if treatment.steps else "untuned"
+    called = f"{config.model.name}, {treatment.method} x{treatment.factor:g}, {tuned}"
+    if distributed.is_first() and treatment.steps and not prepared.is_tuned():
         none = f"no checkpoint of these settings in {config.paths.runs}"
         print(f"note: {called}: {none}, so it is tuned first", file=sys.stderr)
     _ = prepared.place  # tuned, if need be, by all processes
@@ -44,13 +44,13 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
         model = prepared.loaded(torch.float32)  # whatever it is measured in; a second rounding would be one too many
         readme, base = card.card(config, prepared), loading.folder(config.model, prepared.cache)
         export.export(model, prepared.tokenizer, place, config.task.dtype, readme, base)
-        serve = f"vllm serve {place} --max-model-len {wanted.window}"
-        print(f"Exported {called}: {place}, {config.task.dtype}, window {wanted.window} ({serve})")
+        serve = f"vllm serve {place} --max-model-len {treatment.window}"
+        print(f"Exported {called}: {place}, {config.task.dtype}, window {treatment.window} ({serve})")
     return []
 
 
 def _tokenizer(config: Config, _: Tracker) -> list[Record]:
-    """Train the tiny rung's tokenizer on parts of every document of the mixture."""
+    """Train the tiny rung's tokenizer on excerpts of every document of the mixture."""
     assert isinstance(config.task, TokenizerTask)
     names = [name for name in config.train.mixture if name != RECALL]
     texts = chain.from_iterable(tokenizer.excerpts(corpora.load(config.data, name)) for name in names)
@@ -61,7 +61,7 @@ def _tokenizer(config: Config, _: Tracker) -> list[Record]:
 
 
 def _report(config: Config, _: Tracker) -> list[Record]:
-    """Make sure that there are records to render, as every run does at its end."""
+    """Refuse a results folder without records; every run renders at its end, so nothing else is to be done."""
     if not (rows := results_folder(config) / ROWS).is_file():
         raise UsageError(f"{rows} holds no records: run the experiment first")
     return []

@@ -23,15 +23,15 @@ COLUMNS = (
 
 def job_name(config: Config) -> str:
     """What a W&B run is called: extension, task and what the experiment, or the sweep, varies."""
-    wanted = derived.treatment(config)
-    tuned = f"{wanted.steps}steps" if wanted.steps else "untuned"
+    treatment = derived.treatment(config)
+    tuned = f"{treatment.steps}steps" if treatment.steps else "untuned"
     base = base_name(config.model.name, config.model.base_tokens)
     settings = "".join(f"-{key}={value}" for key, value in derived.swept(config).items())
-    return f"{base}-{wanted.method}-x{wanted.factor:g}-{tuned}-{config.task.name}{settings}"
+    return f"{base}-{treatment.method}-x{treatment.factor:g}-{tuned}-{config.task.name}{settings}"
 
 
 def check(config: Config) -> None:
-    """Raise UsageError, before anything is computed, if W&B would not take what this run will upload.
+    """Refuse, before anything is computed, a run whose upload W&B would not take.
 
     A name may be invalid. Online, the key may be missing or wrong, the network may be down, or the entity not be ours.
     """
@@ -100,7 +100,11 @@ class Tracker:
             self.run.log({path.stem: wandb.Image(str(path)) for path in paths})
 
     def start(self) -> bool:
-        """Start the run unless it has started, also to show problems before the work; return whether there is one."""
+        """Start the run unless it has started, also to show problems before the work; return whether there is one.
+
+        Raises:
+            UsageError: W&B does not take the run even offline.
+        """
         chosen = self.config.wandb
         if chosen.mode == "disabled" or not distributed.is_first():
             return False

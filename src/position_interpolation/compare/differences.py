@@ -11,8 +11,8 @@ from position_interpolation.compare import tolerances
 from position_interpolation.compare.tolerances import Kind
 from position_interpolation.evidence import select
 from position_interpolation.evidence.judging import Outcome
+from position_interpolation.evidence.k_max import LONGEST, SUCCESS
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.seeds import LONGEST, SUCCESS
 from position_interpolation.report import judge
 from position_interpolation.settings.errors import UsageError
 
@@ -27,7 +27,7 @@ MEANS = {
     **{name: (name,) for name in (SUCCESS, "key_log_likelihood")},
     **{name: (f"document_{name}",) for name in select.ROUGES},
 }
-PARTS = {
+TERMS = {  # the metrics that a number is computed from
     **MEANS,
     LONGEST: (SUCCESS,),
     "perplexity": ("document_loss", "document_window_loss"),  # each protocol has one of them
@@ -131,27 +131,27 @@ def _joined(
 def _judged(joined: Iterable[tuple[Record, Record]]) -> tuple[Pair, ...]:
     """Every pair with its verdict, which also considers how the numbers moved that it is computed from."""
     pairs = [Pair(ours, theirs, tolerances.beyond(ours, theirs)) for ours, theirs in joined]
-    parts: dict[tuple[str, str, int | None], list[Pair]] = defaultdict(list)
+    terms: dict[tuple[str, str, int | None], list[Pair]] = defaultdict(list)
     for pair in pairs:
-        is_part = pair.theirs.at is not None or pair.theirs.metric.startswith("document_")
-        for at in {pair.theirs.at, None} if is_part else ():
-            parts[pair.theirs.measurement, pair.theirs.metric, at].append(pair)
+        is_term = pair.theirs.at is not None or pair.theirs.metric.startswith("document_")
+        for at in {pair.theirs.at, None} if is_term else ():
+            terms[pair.theirs.measurement, pair.theirs.metric, at].append(pair)
     settled = []
     for pair in pairs:
-        places = [(pair.theirs.measurement, name, pair.theirs.at) for name in PARTS.get(pair.theirs.metric, ())]
-        own = [part for place in places for part in parts.get(place, []) if part is not pair]
+        places = [(pair.theirs.measurement, name, pair.theirs.at) for name in TERMS.get(pair.theirs.metric, ())]
+        own = [term for place in places for term in terms.get(place, []) if term is not pair]
         settled.append(replace(pair, beyond=pair.beyond or _broken(pair, own)))
     return tuple(sorted(settled, key=lambda pair: (folder(pair.theirs), pair.theirs.identity)))
 
 
-def _broken(whole: Pair, parts: Sequence[Pair]) -> str:
-    """Why a number contradicts the parts that it is computed from; empty if it does not, or a part is missing."""
+def _broken(whole: Pair, terms: Sequence[Pair]) -> str:
+    """Why a number contradicts the terms that it is computed from; empty if it does not, or a term is missing."""
     for side in ("ours", "theirs"):
-        if not parts or getattr(whole, side).n_documents != sum(getattr(part, side).n_documents or 0 for part in parts):
+        if not terms or getattr(whole, side).n_documents != sum(getattr(term, side).n_documents or 0 for term in terms):
             return ""
     if whole.theirs.metric not in MEANS:
-        return "nothing that it is computed from differs" if whole.size and not any(part.size for part in parts) else ""
-    expected = sum(part.ours.value - part.theirs.value for part in parts) / len(parts)
+        return "nothing that it is computed from differs" if whole.size and not any(term.size for term in terms) else ""
+    expected = sum(term.ours.value - term.theirs.value for term in terms) / len(terms)
     moved = whole.ours.value - whole.theirs.value
     return "" if math.isclose(moved, expected, abs_tol=SUMMED) else "what it sums up differs by another amount"
 

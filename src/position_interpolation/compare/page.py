@@ -63,7 +63,7 @@ def remarks(comparison: Comparison, ours: str, theirs: str) -> list[str]:
 
 def markdown(comparison: Comparison, ours: str, theirs: str) -> str:
     """The page: the table, the conditions of either side, and every difference."""
-    parts = [
+    text = [
         f"# {ours} against {theirs}\n",
         f"**{conclusion(comparison)}** *Beyond*: by more than rounding explains (tolerances: docs/running.md).\n",
         _table(COLUMNS, _rows(comparison)),
@@ -71,15 +71,15 @@ def markdown(comparison: Comparison, ours: str, theirs: str) -> str:
         "",
     ]
     if comparison.otherwise:
-        parts += ["## Claims that come out otherwise\n", *(f"- {line}" for line in comparison.otherwise), ""]
-        parts += ["Both sides are judged by the numbers that both have, which may be fewer than the ledger's.\n"]
+        text += ["## Claims that come out otherwise\n", *(f"- {line}" for line in comparison.otherwise), ""]
+        text += ["Both sides are judged by the numbers that both have, which may be fewer than the ledger's.\n"]
     for name, side in ((ours, "ours"), (theirs, "theirs")):
         conditions = provenance.conditions([getattr(one, side) for one in comparison.pairs])
-        parts += [f"## What lies behind {name}\n", *conditions, ""]
+        text += [f"## What lies behind {name}\n", *conditions, ""]
     within = [pair for pair in comparison.pairs if pair.size and not pair.beyond]
     for name, pairs in (("Beyond", comparison.outside), ("Within", within)):
-        parts += [f"## {name} rounding\n\n{_differences(pairs)}"] if pairs else []
-    return "\n".join(parts)
+        text += [f"## {name} rounding\n\n{_differences(pairs)}"] if pairs else []
+    return "\n".join(text)
 
 
 def where(record: Record) -> str:

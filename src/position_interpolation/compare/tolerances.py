@@ -10,8 +10,8 @@ from typing import Literal
 from scipy.special import bdtrc
 
 from position_interpolation.evidence import select
+from position_interpolation.evidence.k_max import LONGEST, SUCCESS
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.seeds import LONGEST, SUCCESS
 from position_interpolation.settings.errors import UsageError
 
 Unit = Literal["relative", "loss", "answer", "turned", "interval", "times"]
@@ -122,15 +122,14 @@ def turned(ours: Record, theirs: Record) -> int:
 
 
 def most_turned(answers: int, share: float) -> int:
-    """The number of turned answers exceeded with a probability below CHANCE, if each turns with probability `share`."""
+    """The most answers that may turn: if each does with probability `share`, more do so less often than CHANCE."""
     return next(count for count in range(answers + 1) if bdtrc(count, answers, share) < CHANCE)
 
 
 def _of_answers(ours: Record, theirs: Record, granted: Tolerance) -> str:
     """As `beyond`, for answers: to the same questions a few may turn; for other numbers the intervals have to meet.
 
-    A summary without interval is a single one. After its first different token everything may differ, so only means
-    over summaries are judged.
+    The score of a single summary has no interval and is not judged: after the first different token all may differ.
     """
     counted = kind(ours).unit == "turned"
     if counted and same_questions(ours, theirs) and (asked := theirs.n_documents):

@@ -1,4 +1,4 @@
-"""Tables for papers, by booktabs: in small type, and in as many parts as it takes to fit a column of 8 cm."""
+"""Tables for papers, by booktabs: in small type, and as several tabulars where one would not fit a column of 8 cm."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -20,30 +20,30 @@ NAMES = {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", 
 ESCAPES = str.maketrans(
     {letter: f"\\{letter}" for letter in "&%$#_{}"} | {letter: rf"\text{name}{{}}" for letter, name in NAMES.items()}
 )
-Part = Sequence[int]  # places of columns
+Places = Sequence[int]  # of columns
 
 
 def to_latex(table: Table, label: str = "table") -> str:
-    """A table ready for \\input, and for \\ref by `tab:` and `label`: one tabular per part, ours before the paper's.
+    """A table ready for \\input, and for \\ref by `tab:` and `label`: as few tabulars as fit, ours before the paper's.
 
     A single model is named in the caption, not in a column.
     """
     models = {str(row[0].value) for row in table.rows} if table.header[0] == "Model" else set()
     single = f"{models.pop()}: " if len(models) == 1 and len(table.header) > 1 else ""
-    blocks = ["\n".join(_tabular(table, part)) for part in parts(table, 1 if single else 0)]
-    tabulars = "\n\\par\\smallskip\n".join(blocks)
+    written = ["\n".join(_tabular(table, places)) for places in tabulars(table, 1 if single else 0)]
+    body = "\n\\par\\smallskip\n".join(written)
     return rf"""{HEAD}
 \caption{{{_caption(single + table.caption)}}}
 \label{{tab:{label}}}
 \scriptsize
 \setlength{{\tabcolsep}}{{2pt}}
-{tabulars}
+{body}
 \end{{table}}
 """
 
 
-def parts(table: Table, first: int = 0) -> list[Part]:
-    """The columns of each tabular: those that say what a row is about, and as many numbers as fit beside them.
+def tabulars(table: Table, first: int = 0) -> list[Places]:
+    """Which columns each tabular has: those that say what a row is about, and as many numbers as fit beside them.
 
     Columns before the place `first` are left out.
     """
@@ -69,18 +69,18 @@ def escape(plain: str) -> str:
     return "$> 10^3$".join(piece.translate(ESCAPES) for piece in plain.split(BEYOND))
 
 
-def _tabular(table: Table, part: Part) -> Iterator[str]:
-    """The rows that have a number in this part; all rows if the part has no columns of numbers."""
-    yield rf"\begin{{tabular}}{{@{{}}{''.join('r' if table.numeric(place) else 'l' for place in part)}@{{}}}}"
+def _tabular(table: Table, places: Places) -> Iterator[str]:
+    """One tabular with the rows that have a number in it; with all rows if it has no columns of numbers."""
+    yield rf"\begin{{tabular}}{{@{{}}{''.join('r' if table.numeric(place) else 'l' for place in places)}@{{}}}}"
     yield r"\toprule"
-    if any(table.header[place].startswith(PAPER) for place in part):
-        yield rf"\multicolumn{{{len(part)}}}{{@{{}}l@{{}}}}{{The paper}} \\"
-    yield " & ".join(_heading(table.header[place]) for place in part) + r" \\"
+    if any(table.header[place].startswith(PAPER) for place in places):
+        yield rf"\multicolumn{{{len(places)}}}{{@{{}}l@{{}}}}{{The paper}} \\"
+    yield " & ".join(_heading(table.header[place]) for place in places) + r" \\"
     yield r"\midrule"
-    numbers = [place for place in part if table.header[place] not in {column.name for column in EXTENSION}]
+    numbers = [place for place in places if table.header[place] not in {column.name for column in EXTENSION}]
     for row in table.rows:
         if not numbers or any(row[place].value is not None for place in numbers):
-            yield " & ".join(_cell(row[place], table.columns[place]) for place in part) + r" \\"
+            yield " & ".join(_cell(row[place], table.columns[place]) for place in places) + r" \\"
     yield r"\bottomrule"
     yield r"\end{tabular}"
 

@@ -1,4 +1,4 @@
-"""A section: one part of a page."""
+"""A section of a page."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from position_interpolation.evidence.records import Record
 
 @dataclass(frozen=True)
 class Section:
-    """One part of a page: a table, and the figures that go with it."""
+    """A table of a page, and the figures that go with it."""
 
     title: str
     rows: Sequence[Record]  # behind the table

@@ -29,8 +29,8 @@ def together(axes: Axes, name: str) -> Iterator[None]:
 def move_apart(axes: Axes) -> None:
     """Move the lines of a panel apart, all by the same step, if a mark of one lies over a mark of another.
 
-    What a place means is not changed: the numbers stay, and the axis with them. Dense curves with few markers are not
-    moved: whoever draws them puts the markers of each at other points.
+    Only what is drawn moves: the numbers and the axis stay. Dense curves with few markers are not moved; whoever draws
+    them puts the markers of each curve at points of its own.
     """
     found: dict[str, list[Line2D]] = defaultdict(list)  # the artists of each line that was drawn `together`
     for artist in axes.lines:

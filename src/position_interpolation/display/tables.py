@@ -66,7 +66,7 @@ class Table:
         return tuple(column.name for column in self.columns)
 
     @property
-    def compared(self) -> bool:
+    def beside_paper(self) -> bool:
         """Whether the paper's numbers stand beside ours."""
         return any(name.startswith("paper") for name in self.header)
 

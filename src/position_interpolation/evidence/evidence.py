@@ -1,4 +1,4 @@
-"""What records answer to the questions of a check, whether they are a rung's or the paper's own.
+"""Answers to the questions of a check, from the records of a rung or from the paper's own numbers.
 
 Where several experiments measured the same number, the first of them answers. Numbers are compared inside one
 experiment where that is possible, else across experiments that read the same text.
@@ -72,8 +72,8 @@ class Evidence:
         """A multiple of the model's window L, in tokens."""
         return multiple * self._windows[model]
 
-    def factor(self, model: str, wanted: int, tuned: bool = True) -> int:
-        """The factor of PI that stands for `wanted`: a rung that extends less far answers at its largest factor.
+    def factor(self, model: str, factor: int, tuned: bool = True) -> int:
+        """The factor of PI that answers for `factor`: of a rung that extends less far, its largest.
 
         Only extensions measured at their own window count. Untuned ones may go farther than tuned ones.
         """
@@ -84,7 +84,7 @@ class Evidence:
             and (extension.model, extension.method, bool(extension.steps)) == (model, "pi", tuned)
             and record.eval_window == extension.window
         }
-        return min(wanted, max(known, default=wanted))
+        return min(factor, max(known, default=factor))
 
     def factors(self, model: str, tuned: bool = True) -> tuple[int, ...]:
         """The paper's factors, or the one that stands for all of them."""
@@ -103,7 +103,7 @@ class Evidence:
     ) -> Effect | None:
         """A number that a task computes once, exact unless an interval is recorded with it.
 
-        None for model or window takes any; None for `at` asks for the number that has no place.
+        Any model or window will do where it is None. If `at` is None, the number is the one that has no place.
         """
         rows = (one for found in self.of(task, model) for one in found if (one.metric, one.at) == (metric, at))
         found = next((one for one in rows if window in (None, one.eval_window)), None)
@@ -215,7 +215,7 @@ def _documents(by_seed: BySeed) -> int:
 
 
 def _aligned(found: Sequence[BySeed]) -> list[list[Rows]]:
-    """One list per seed that all tuned ones have; what is untuned stands in every list."""
+    """For each seed that all tuned readings have, the records of every reading; untuned ones are the same in each."""
     tuned = [set(one) for one in found if next(iter(one.values()))[0].steps]
     shared = set.intersection(*tuned) if tuned else {next(iter(found[0]))}
     return [[one.get(seed) or next(iter(one.values())) for one in found] for seed in sorted(shared, key=str)]

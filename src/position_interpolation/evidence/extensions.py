@@ -132,6 +132,6 @@ def by_steps(extensions: Iterable[Extension]) -> list[list[Extension]]:
 
 
 def ends(rows: Sequence[Record]) -> list[Record]:
-    """The records without those of a family between untuned and longest tuned, which would crowd plain figures."""
+    """The records, of each family only those of its untuned and longest tuned extension: more would crowd a figure."""
     between = {extension for family in families(rows) for extension in family[:-1] if extension.steps}
     return [record for record in rows if extension_of(record) not in between]

@@ -1,4 +1,4 @@
-"""k_max: the longest distance up to which keys are retrieved, and its 95 % interval (section 3.4)."""
+"""k_max: the longest distance up to which enough keys are found, and its 95 % interval (section 3.4)."""
 
 from itertools import takewhile
 
@@ -8,8 +8,11 @@ from scipy.special import bdtr, bdtrc
 
 from position_interpolation.evidence.intervals import TAILS, Estimate
 
+SUCCESS, LONGEST = "success", "k_max"  # metrics: at a distance and over all, and the longest distance
+THRESHOLD = 0.2  # of success: the paper's, for records that name none
 
-def longest_retrieved(rates: dict[int, float], threshold: float) -> int:
+
+def longest_reached(rates: dict[int, float], threshold: float) -> int:
     """k_max: the largest distance k such that every k' <= k reaches the threshold; 0 if the shortest does not."""
     return max(takewhile(lambda distance: rates[distance] >= threshold, sorted(rates)), default=0)
 
@@ -23,11 +26,11 @@ def k_max(successes: dict[int, int], trials: int, threshold: float) -> Estimate:
     times in 100. But a few trials leave nearly every k possible, and with one trial per distance the low end is always
     0.
     """
-    value = longest_retrieved({k: wins / trials for k, wins in successes.items()}, threshold)
+    value = longest_reached({k: wins / trials for k, wins in successes.items()}, threshold)
     order = sorted(successes)
     wins = np.array([successes[k] for k in order])
     surely = bdtrc(wins - 1, trials, threshold) < TAILS[0]  # P(at least so many hits) if the rate is the threshold
-    low = longest_retrieved(dict(zip(order, surely.astype(float), strict=True)), 1.0)
+    low = longest_reached(dict(zip(order, surely.astype(float), strict=True)), 1.0)
     high = [0, *order][_first_failing(wins, trials, threshold)]
     return Estimate(float(value), float(low), float(high))
 

@@ -76,8 +76,8 @@ def _check_meaning(row: dict[str, Any]) -> None:
 
 def _is(value: Any, hint: Any) -> bool:
     """Whether a value read from JSON is of a field's type; a whole number is taken where a float is expected."""
-    wanted = {get_origin(kind) or kind for kind in (get_args(hint) if isinstance(hint, types.UnionType) else (hint,))}
-    return type(value) in wanted | ({int} if float in wanted else set())
+    kinds = {get_origin(kind) or kind for kind in (get_args(hint) if isinstance(hint, types.UnionType) else (hint,))}
+    return type(value) in kinds | ({int} if float in kinds else set())
 
 
 def _short(value: Any) -> str:

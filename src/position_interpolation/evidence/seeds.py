@@ -14,18 +14,16 @@ from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.comparison import Effect, Losses
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.intervals import Estimate, half_width, wilson
-from position_interpolation.evidence.k_max import k_max
+from position_interpolation.evidence.k_max import LONGEST, SUCCESS, THRESHOLD, k_max
 from position_interpolation.evidence.records import Record
 
 # Their means are of logarithms.
 LOGARITHMIC = ("perplexity", select.BLOCK_PERPLEXITY, select.OF_ALL_WINDOWS, "key_perplexity", "all_perplexity")
-SUCCESS, LONGEST = "success", "k_max"
 # Standard deviation over seeds of the logarithm of a ratio of perplexities of two models, one or both of them tuned:
 # from eight pairs of seeds of PI against extrapolation after 80 steps (results/base_tokens/tiny).
 KNOWN_SPREAD = 0.0123
 NORMAL = 1.96  # two-sided, 95 %
 RATES = (SUCCESS, "retrieved", "wrong_number")  # of trials
-THRESHOLD = 0.2  # of success, where a record does not name it
 
 
 def pooled(records: Iterable[Record]) -> list[Record]:
@@ -40,7 +38,7 @@ def pooled(records: Iterable[Record]) -> list[Record]:
         alike.setdefault(anonymous.identity, []).append(record)
     found = [rows[0] if len(rows) == 1 else _mean(rows) for rows in alike.values()]
     successes = [one for one in found if one.metric == SUCCESS and one.at is not None and one.seed is None]
-    return [_retrieved(one, successes) if (one.metric, one.seed) == (LONGEST, None) else one for one in found]
+    return [_k_max_of_all(one, successes) if (one.metric, one.seed) == (LONGEST, None) else one for one in found]
 
 
 def products(seeds: Sequence[tuple[Sequence[Losses], Sequence[Losses]]], same_tokens: bool = True) -> Effect | None:
@@ -133,7 +131,7 @@ def _mean(rows: Sequence[Record]) -> Record:
 
 
 def _mean_rate(rows: Sequence[Record]) -> Estimate:
-    """A rate; its interval covers seeds and trials, those of all seeds counted together."""
+    """A rate. Its interval covers the seeds, and the trials of all seeds counted together."""
     rates, counts = [row.value for row in rows], [row.n_documents or 0 for row in rows]
     hits = round(sum(rate * count for rate, count in zip(rates, counts, strict=True)))
     found = replace(wilson(hits, sum(counts)), value=float(np.mean(rates))).widened(half_width(rates))
@@ -149,7 +147,7 @@ def _mean_value(rows: Sequence[Record]) -> Estimate:
     return Estimate(float(np.mean(values)), *interval).widened(half_width(values)).mapped(back)
 
 
-def _retrieved(longest: Record, successes: Sequence[Record]) -> Record:
+def _k_max_of_all(longest: Record, successes: Sequence[Record]) -> Record:
     """k_max of all seeds' trials together, as if they were of one seed; left as it is where no trials are recorded."""
     own = [one for one in successes if one.measurement == longest.measurement]
     if not own:

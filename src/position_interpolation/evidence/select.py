@@ -42,8 +42,8 @@ def grouped(records: Iterable[Record], *by: str, of: Sequence[str] = ()) -> dict
     groups: dict[Group, list[Record]] = {}
     for record in records:
         text, length = record.data.get("sha256"), record.eval_window
-        parts: dict[str, Any] = {"text": text, "seed": record.seed, "length": length, "rule": record.protocol}
-        shared = {name: parts[name] for name in by}
+        fields: dict[str, Any] = {"text": text, "seed": record.seed, "length": length, "rule": record.protocol}
+        shared = {name: fields[name] for name in by}
         group = Group(record.task, record.data.get("source"), record.stride, **shared)
         groups.setdefault(group, []).append(record)
     return {group: rows for group, rows in groups.items() if not of or any(row.metric in of for row in rows)}
@@ -64,7 +64,7 @@ def perplexities(records: Iterable[Record]) -> dict[Group, list[Record]]:
     return grouped((row for row in records if row.metric in PERPLEXITIES and plain(row)), "text", of=["perplexity"])
 
 
-def compared(records: Iterable[Record]) -> dict[Group, list[Record]]:
+def under_settings(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity under settings that are compared, all settings of one text together."""
     rows = (row for row in records if row.metric in PERPLEXITIES and varied(row))
     return grouped(rows, "text", "seed", of=["perplexity"])
@@ -83,7 +83,7 @@ def positions(records: Iterable[Record]) -> dict[Group, list[Record]]:
 
 
 def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
-    """Records of summaries by text and window; each group has the records of how its extensions were tuned on pairs."""
+    """Records of summaries by text and window, with those that say how their extensions were tuned on pairs."""
     rows = [row for row in records if not varied(row)]
     tuned = [row for row in rows if row.metric in SUMMARY_TUNING]
     scores = (row for row in rows if row.metric in (*ROUGES, *DOCUMENT_ROUGES))
@@ -118,8 +118,8 @@ def by_factor(records: Iterable[Record]) -> dict[float, list[Record]]:
     }
 
 
-def parted(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """The records of each figure by the end of its file name; where rivals are shown, there is a figure per factor."""
+def by_figure(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Records by figure, each named by the end of its file name: one figure or, where rivals are, one per factor."""
     found = by_factor(records)
     if len(found) < 2 or not has_rivals(records):
         return {"": list(records)}
@@ -165,7 +165,7 @@ def find(
 ) -> Record | None:
     """The record of a number, or None if it was not measured.
 
-    None for window or protocol takes any; None for `at` asks for the number that has no place.
+    Any window or protocol will do where it is None. If `at` is None, the number is the one that has no place.
     """
     for record in records:
         if (
@@ -202,5 +202,5 @@ def trials(records: Iterable[Record]) -> str:
 
 def text(records: Sequence[Record], *more: str) -> str:
     """`pg19 (local text, 12 documents)`: what some records of one group were measured on."""
-    parts = (f"{records[0].data.get('source')} text", counted(records), *more)
-    return f"{records[0].task} ({', '.join(parts)})"
+    facts = (f"{records[0].data.get('source')} text", counted(records), *more)
+    return f"{records[0].task} ({', '.join(facts)})"

@@ -24,7 +24,11 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def device(compute: Compute) -> str:
-    """The device asked for; `auto` takes a GPU if there is one."""
+    """The device asked for; `auto` takes a GPU if there is one.
+
+    Raises:
+        UsageError: a GPU is asked for, and there is none.
+    """
     has_gpu = torch.cuda.is_available()
     if compute.device == "auto":
         return "cuda" if has_gpu else "cpu"
@@ -49,7 +53,11 @@ def tokens_per_forward(compute: Compute, *, tuning: bool = False) -> int:
 
 
 def set_up(compute: Compute) -> None:
-    """Set the number of threads, keep freed memory on a CPU, and join the other processes of the run, if any."""
+    """Set the number of threads, keep freed memory on a CPU, and join the other processes of the run, if any.
+
+    Raises:
+        UsageError: the machine lacks what the settings ask for: a GPU, or a compiler.
+    """
     if compute.compile and device(compute) == "cpu" and not compiles_on_cpu():
         way_out = "install g++ (or set CXX to yours) and, on Debian, python3-dev"
         raise UsageError(f"compute.compile=true needs a C++ compiler and Python's headers: {way_out}")
@@ -80,7 +88,11 @@ def out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def within_memory() -> Iterator[None]:
-    """Raise UsageError in place of whatever says that memory is not enough."""
+    """Say in one line that memory was not enough, whatever found it out.
+
+    Raises:
+        UsageError: something inside ran out of memory.
+    """
     try:
         yield
     except (MemoryError, RuntimeError) as error:

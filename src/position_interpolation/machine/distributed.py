@@ -22,7 +22,11 @@ Key = TypeVar("Key")
 
 
 def processes() -> int:
-    """How many processes there are, which torchrun says in the environment."""
+    """How many processes there are, which torchrun says in the environment.
+
+    Raises:
+        UsageError: the environment holds something else than a number.
+    """
     return _number("WORLD_SIZE", 1)
 
 
@@ -111,7 +115,7 @@ def _of_all(value: Value) -> list[Value]:
 
 
 def check_processes(config: Config, processes: int) -> None:
-    """Raise UsageError unless a step's sequences divide among the processes, or the groups that share a sequence."""
+    """Refuse a step whose sequences do not divide among the processes, or among the groups that share a sequence."""
     train, sharing = config.train, config.compute.context_parallel
     if train.optimizer == "muon" and processes > 1:
         raise UsageError("train.optimizer=muon works in one process: choose adamw, or start one")

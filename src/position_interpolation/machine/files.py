@@ -27,7 +27,10 @@ def write(path: Path, writer: Callable[[Path], object], suffix: str = "") -> Non
 
     The temporary file is locked while it is written. Unlocked ones were left by killed writers and are removed. Missing
     folders are made. A link stays a link, and its target is written. The temporary name ends in `suffix`, for writers
-    that insist on one. Raises OSError, with the path, if the file cannot be written.
+    that insist on one.
+
+    Raises:
+        OSError: the file cannot be written; the error names its path.
     """
     with writing(path):
         path = path.resolve()
@@ -51,7 +54,9 @@ def write(path: Path, writer: Callable[[Path], object], suffix: str = "") -> Non
 def writing(place: Path, *failures: type[BaseException]) -> Iterator[None]:
     """If writing fails, name the place and the free space there: on a full disk many libraries say neither.
 
-    Raises OSError with the place as its filename, also for the writing library's own exceptions (`failures`).
+    Raises:
+        OSError: something inside raised an OSError, or one of the writing library's own exceptions (`failures`). The
+            place is its filename.
     """
     try:
         yield
@@ -108,7 +113,8 @@ def _fingerprint(path: Path) -> Path:
 def locked(path: Path, wait: bool = True) -> Iterator[None]:
     """Keep out other processes that lock the same path. The lock ends with its process.
 
-    Raises UsageError if another process holds it and `wait` is false.
+    Raises:
+        UsageError: another process holds the lock, and `wait` is false.
     """
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)

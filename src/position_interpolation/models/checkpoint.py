@@ -9,19 +9,23 @@ from position_interpolation.settings.errors import UsageError, shortened
 CONFIG = "config.json"
 PLAIN = ("F64", "F32", "F16", "BF16")  # what safetensors calls the dtypes whose numbers need no scale
 # safetensors only: no pickle from outside.
-WANTED = ("*.safetensors", "*.json", "tokenizer*", "*.model", "merges.txt")
-UNWANTED = ("*/*", "consolidated*")  # other programs' copies of the weights
+PATTERNS = ("*.safetensors", "*.json", "tokenizer*", "*.model", "merges.txt")
+LEFT_OUT = ("*/*", "consolidated*")  # other programs' copies of the weights
 
 
 @lru_cache
-def download(repository: str, revision: str | None, wanted: tuple[str, ...] = WANTED) -> Path:
-    """A hub repository's files in the hub's own cache, downloaded if they are not there yet, or a UsageError."""
+def download(repository: str, revision: str | None, patterns: tuple[str, ...] = PATTERNS) -> Path:
+    """A hub repository's files in the hub's own cache, downloaded if they are not there yet.
+
+    Raises:
+        UsageError: they cannot be had.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 
     try:
         return Path(
-            snapshot_download(repository, revision=revision, allow_patterns=[*wanted], ignore_patterns=[*UNWANTED])
+            snapshot_download(repository, revision=revision, allow_patterns=[*patterns], ignore_patterns=[*LEFT_OUT])
         )
     except (HfHubHTTPError, OSError, ValueError) as error:
         way_out = "check model.location and model.revision, or set model=path model.location=<folder>"
@@ -34,7 +38,11 @@ def download(repository: str, revision: str | None, wanted: tuple[str, ...] = WA
 
 
 def window(source: str, location: str | None, revision: str | None) -> int:
-    """L of a checkpoint, from its config.json, all that is downloaded for it; UsageError if that does not state L."""
+    """L of a checkpoint, from its config.json; of a checkpoint on the hub nothing else is downloaded.
+
+    Raises:
+        UsageError: there is no such file, or it does not state L.
+    """
     if not location:
         raise UsageError(f"model={source} needs a checkpoint: set model.location=<folder, or id on the hub>")
     place = download(location, revision, (CONFIG,)) if source == "hub" else Path(location)

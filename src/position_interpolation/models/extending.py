@@ -25,7 +25,11 @@ def geometry(config: Any, window: int) -> rope.Geometry:
 
 
 def extended_config(model: Model, cache: Path, method: Method, factor: float) -> Any:
-    """The base's configuration with the method's rope parameters and L'; UsageError if the method does not fit it."""
+    """The base's configuration with the method's rope parameters and L'.
+
+    Raises:
+        UsageError: the method does not fit the base.
+    """
     config = base_config(model, cache)
     own = {**config.rope_parameters, **_of_window(config)}
     kind = own.get("rope_type", "default")
@@ -44,7 +48,10 @@ def extended_config(model: Model, cache: Path, method: Method, factor: float) ->
 
 
 def _of_window(config: Any) -> rope.Parameters:
-    """Rope parameters that transformers would take from the declared window, which an extension changes, as at L."""
+    """The rope parameters that transformers derives from the declared window, as they are at L.
+
+    They have to be stated, as an extension declares another window.
+    """
     own = config.rope_parameters
     kind = own.get("rope_type", "default")
     if kind not in ("yarn", "llama3", "longrope"):
@@ -88,11 +95,11 @@ def build(
     return built
 
 
-def check_checkpoint(place: Path, wanted: Any) -> None:
-    """Raise UsageError unless a checkpoint from which training goes on is of the same method, window and shape."""
+def check_checkpoint(place: Path, config: Any) -> None:
+    """Refuse to go on from a checkpoint of another method, window or shape."""
     found = read(place, lambda: AutoConfig.from_pretrained(place, trust_remote_code=False))
     for key in ("rope_parameters", "max_position_embeddings", "hidden_size", "num_hidden_layers", "vocab_size"):
-        theirs, ours = getattr(found, key), getattr(wanted, key)
+        theirs, ours = getattr(found, key), getattr(config, key)
         if theirs != ours:
             fault = f"was trained with {key}={theirs}, this run has {ours}"
             raise UsageError(f"train.resume_from={place} {fault}: expected the same base, method and context")

@@ -32,7 +32,8 @@ logging.disable_progress_bar()
 def folder(model: Model, cache: Path) -> Path | None:
     """The folder of the base's files, downloaded or converted if need be; None for random weights.
 
-    Raises UsageError if the files cannot be had.
+    Raises:
+        UsageError: the files cannot be had.
     """
     if model.source == "packaged":
         return ASSETS / str(model.location)
@@ -46,7 +47,8 @@ def folder(model: Model, cache: Path) -> Path | None:
 def tokenizer(model: Model, cache: Path) -> Any:
     """The tokenizer that `model.tokenizer` names, else the base's own; random weights use that of tiny.
 
-    Raises UsageError if there is none, or it has more tokens than the base has embeddings.
+    Raises:
+        UsageError: there is none, or it has more tokens than the base has embeddings.
     """
     place = folder(model, cache) or ASSETS / "tiny"
     if model.tokenizer is not None:
@@ -59,8 +61,9 @@ def tokenizer(model: Model, cache: Path) -> Any:
 def base_config(model: Model, cache: Path) -> Any:
     """The base's own transformers configuration.
 
-    Raises UsageError for a family that is not supported, quantised weights, an adapter, another window, and whatever
-    else in config.json we cannot run as it says.
+    Raises:
+        UsageError: the family is not supported, the weights are quantised, an adapter stands beside them, the window is
+            another, or config.json asks for something else that we cannot run as it says.
     """
     place = folder(model, cache)
     if place is not None:
@@ -101,7 +104,7 @@ def _check_config(config: Any, what: str, window: int) -> None:
 
 
 def stated_config(model: Model, cache: Path) -> Any:
-    """A configuration of the base's shape: the one stated beside the model, else its own."""
+    """A configuration of the base's shape: what model.architecture states, else the base's own."""
     return base_config(model, cache) if model.architecture is None else _llama(model.architecture, model.window)
 
 
@@ -123,7 +126,7 @@ def spans(config: Any) -> tuple[int | None, ...]:
 
 
 def check_full_attention(config: Any) -> None:
-    """Raise UsageError if a layer sees only a shorter, sliding window.
+    """Refuse a base in which some layer sees only a shorter, sliding window.
 
     Processes that share a sequence assume that every position of the extended window sees all before it.
     """
@@ -139,8 +142,9 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
     read: each task sets what it needs. With `shards` above 1 each of so many processes keeps its share of every weight
     (FSDP2).
 
-    Raises UsageError if this is no model, or its weights are not finite, or not exactly those that the configuration
-    asks for: transformers would fill gaps with random ones.
+    Raises:
+        UsageError: this is no model, or its weights are not finite, or not exactly those that the configuration asks
+            for: transformers would fill gaps with random ones.
     """
     remedy = "copy the model again or correct model.location"
     for name, stored in read(place, lambda: checkpoint.stored(Path(place))).items():
@@ -175,7 +179,7 @@ def load(place: str | Path, config: Any = None, dtype: torch.dtype = torch.float
 
 
 def _refuse_past_window(rotary: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-    """Past L this type's frequencies are those of the longest text so far, and numbers would depend on an order."""
+    """Refuse texts past L: frequencies would be those of the longest text so far, and depend on the order of texts."""
     positions = named["position_ids"] if "position_ids" in named else arguments[-1]
     most = rotary.config.max_position_embeddings
     if int(positions.max()) >= most:
@@ -193,7 +197,7 @@ def _named(key: Any) -> str:
 
 
 def check_finite(model: Any, what: str, remedy: str) -> None:
-    """Raise UsageError unless every weight, or a process's share of it, is finite; a loss does not always show it."""
+    """Refuse weights, or a process's share of them, that are not finite; a loss does not always show it."""
     for name, weight in model.named_parameters():
         own = weight.to_local() if isinstance(weight, DTensor) else weight
         if not own.isfinite().all():
@@ -201,7 +205,11 @@ def check_finite(model: Any, what: str, remedy: str) -> None:
 
 
 def read(place: str | Path, reading: Callable[[], Any]) -> Any:
-    """Read files of a model; whatever is wrong with them is told in one line."""
+    """Read files of a model by `reading`.
+
+    Raises:
+        UsageError: they cannot be read, whatever is wrong with them.
+    """
     try:
         return reading()
     except Exception as error:  # of damaged files and odd configurations transformers raises what it likes
@@ -231,7 +239,11 @@ def random_sha256(model: Model, seed: int) -> str:
 
 
 def weights_sha256(place: str | Path) -> str:
-    """Fingerprint of a saved model's weights: the hash of its safetensors files' hashes, in name order."""
+    """Fingerprint of a saved model's weights: the hash of its safetensors files' hashes, in name order.
+
+    Raises:
+        UsageError: the folder has no such files.
+    """
     paths = sorted(Path(place).glob("*.safetensors"))
     if not paths:
         pickled = [path.name for path in sorted(Path(place).glob("*.bin"))[:1]]

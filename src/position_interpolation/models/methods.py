@@ -1,7 +1,8 @@
 """RoPE methods as pure functions in float64: Position Interpolation and what it is compared with.
 
 A method takes the geometry of a base's rotary embedding, s = L' / L and its own options, which are keyword arguments
-with defaults. It returns how the extension rotates. A new method is a function here and its line in METHODS.
+with defaults. It returns how the extension rotates, and refuses options that make no sense. A new method is a function
+here and its line in METHODS.
 """
 
 import inspect
@@ -46,9 +47,10 @@ def by_parts(
     """NTK-by-parts (arXiv:2309.00071, section 3.2): rotations decide if a frequency is kept, interpolated or between.
 
     In L tokens frequency j turns r = L theta_j / 2 pi times. Frequencies that turn fewer than `slow` times (alpha in
-    the paper) are divided by s, those that turn more than `fast` times (beta) kept. Between them the `index` j is
-    linear, as in YaRN's code and transformers, or the `rotations`, as in the paper; the two differ by up to two thirds
-    in a frequency. `truncate`: the ends of a ramp of indices are whole, as in YaRN's code.
+    the paper) are divided by s, those that turn more than `fast` times (beta) are kept. Between them the share that is
+    interpolated is linear in j (ramp `index`, as in YaRN's code and transformers) or in r (ramp `rotations`, as in the
+    paper). By the two a frequency differs by up to two thirds. `truncate` widens a ramp of indices to whole ends, as
+    YaRN's code does.
     """
     if ramp not in ("index", "rotations") or not 0 < slow < fast:
         given = f"ramp={ramp}, slow={slow}, fast={fast}"
@@ -157,7 +159,8 @@ METHODS: dict[str, Function] = {
 def function(method: Method) -> Function:
     """The function of a configured method.
 
-    Raises UsageError for an unknown method, an option that it does not have, or an option of another type.
+    Raises:
+        UsageError: there is no such method, it has no such option, or an option is of another type.
     """
     name = method.function or method.name
     checks.known("method" if method.function is None else "method.function", name, METHODS)
@@ -178,7 +181,11 @@ def changes(method: Method) -> bool:
 
 
 def rotation(method: Method, base: Geometry, factor: float) -> Rotation:
-    """How a method rotates at s = `factor`; UsageError if it, an option or what it returns cannot be used."""
+    """How a method rotates at s = `factor`.
+
+    Raises:
+        UsageError: the method, an option or what the method returns cannot be used.
+    """
     name, options = method.name, method.options
     try:
         found = function(method)(base, factor, **options)

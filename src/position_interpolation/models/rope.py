@@ -49,47 +49,48 @@ class Rotation:
     native: Parameters | None = None  # the same frequencies as a rope type of transformers, where it has one
 
 
-def rope_parameters(own: Parameters, wanted: Rotation, base: Geometry, factor: float) -> Parameters:
+def rope_parameters(own: Parameters, rotation: Rotation, base: Geometry, factor: float) -> Parameters:
     """The complete rope parameters of a rotation, from a base's own of rope type `default`; s is at least 1.
 
     Other readers of an exported model know `default` and `linear` best, then `yarn` and `llama3`, so these are used
     where they fit exactly. Any other rotation is written as `longrope`, whose factors are free; its two lists are the
     same, so that it never changes with the length of a text.
     """
-    plain = wanted.attention_scaling == 1
+    plain = rotation.attention_scaling == 1
     with np.errstate(divide="ignore"):
-        ratios = np.minimum(base.frequencies / wanted.frequencies, STILL)
+        ratios = np.minimum(base.frequencies / rotation.frequencies, STILL)
     if plain and np.allclose(ratios, 1, rtol=SAME):
         return {**own, "rope_type": "default"}
     if plain and np.allclose(ratios, factor, rtol=SAME):
         return {**own, "rope_type": "linear", "factor": float(factor)}
-    other_theta = float(wanted.frequencies[1]) ** (-base.head_dimension / 2) if wanted.frequencies[1] > 0 else np.inf
+    second = float(rotation.frequencies[1])
+    other_theta = second ** (-base.head_dimension / 2) if second > 0 else np.inf
     same_form = other_theta < np.inf and np.allclose(
-        wanted.frequencies, inverse_frequencies(base.head_dimension, other_theta), rtol=SAME
+        rotation.frequencies, inverse_frequencies(base.head_dimension, other_theta), rtol=SAME
     )
     if plain and same_form:
         return {**own, "rope_type": "default", "rope_theta": other_theta}
     # Without `original_max_position_embeddings` transformers would take L' for the base's window.
     scaled = {**own, "factor": float(factor), "original_max_position_embeddings": base.window}
-    if wanted.native is not None and wanted.native["rope_type"] == "yarn":
-        return {**scaled, **wanted.native, "attention_factor": float(wanted.attention_scaling)}
-    if wanted.native is not None and plain:  # transformers' `llama3` reads no attention_factor
-        return {**scaled, **wanted.native}
+    if rotation.native is not None and rotation.native["rope_type"] == "yarn":
+        return {**scaled, **rotation.native, "attention_factor": float(rotation.attention_scaling)}
+    if rotation.native is not None and plain:  # transformers' `llama3` reads no attention_factor
+        return {**scaled, **rotation.native}
     return {
         **scaled,
         "rope_type": "longrope",
         "short_factor": ratios.tolist(),
         "long_factor": ratios.tolist(),
-        "attention_factor": float(wanted.attention_scaling),
+        "attention_factor": float(rotation.attention_scaling),
     }
 
 
-def check_rotation(model: Any, wanted: Rotation, name: str) -> None:
-    """Raise UsageError unless the model that was built rotates as its method says."""
+def check_rotation(model: Any, rotation: Rotation, name: str) -> None:
+    """Refuse a model that was built and does not rotate as its method says."""
     built = model.model.rotary_emb
     found = built.inv_freq.double().cpu().numpy()
-    close = np.allclose(found, wanted.frequencies, rtol=TOLERANCE, atol=2 / STILL)
-    if not close or not np.isclose(built.attention_scaling, wanted.attention_scaling, rtol=TOLERANCE):
+    close = np.allclose(found, rotation.frequencies, rtol=TOLERANCE, atol=2 / STILL)
+    if not close or not np.isclose(built.attention_scaling, rotation.attention_scaling, rtol=TOLERANCE):
         built_otherwise = f"transformers built other frequencies or attention scaling than method={name} asks for"
         raise UsageError(f"{built_otherwise}: set its version to that of constraints.txt")
 

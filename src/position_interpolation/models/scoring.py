@@ -25,9 +25,9 @@ def scored_losses(model: Any, ids: torch.Tensor, scored: int) -> torch.Tensor:
 def marked_losses(model: Any, ids: torch.Tensor, marked: torch.Tensor) -> torch.Tensor:
     """Negative log-likelihoods of the marked tokens of sequences of different lengths, padded on the right.
 
-    No attention mask is needed, as no position sees what follows it. From (B, T) token ids on the CPU, padded with any
-    id, and (B, T) marks on the CPU, of which none is on a sequence's first token, to (N,) float32 losses in nats on the
-    model's device, sequence after sequence.
+    Token ids and marks are (B, T), on the CPU. Padding can be any id: no position sees what follows it, so no attention
+    mask is needed. No first token can be marked. The result is (N,) float32 losses in nats, sequence after sequence, on
+    the model's device.
     """
     first = int(marked.any(dim=0).nonzero()[0])
     hidden = _last_rows(model, ids[:, :-1].to(model.device), ids.shape[1] - first).flatten(0, 1)
@@ -50,7 +50,9 @@ def greedy_scores(model: Any, ids: torch.Tensor, answer: int) -> tuple[torch.Ten
 
     Greedy decoding writes the answer exactly if every answer token is the most likely one after the true tokens before.
     From (B, T) token ids to (B, answer) booleans and (B, answer) float32 losses in nats, on the model's device.
-    Raises UsageError if the model's states are not finite.
+
+    Raises:
+        UsageError: the model's states are not finite.
     """
     hidden = _last_rows(model, ids[:, :-1], answer)
     if not hidden.isfinite().all():  # argmax would still name some token

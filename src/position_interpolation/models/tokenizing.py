@@ -14,12 +14,16 @@ FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "voc
 # Packages with which transformers makes a fast tokenizer, if the folder has none.
 CONVERTERS = ("sentencepiece", "tiktoken", "protobuf")
 MODULES = {"protobuf": "google.protobuf"}
-PARTS = ("normalizer", "pre_tokenizer")  # of tokenizer.json, which decide how text is split
+SPLITTERS = ("normalizer", "pre_tokenizer")  # what in tokenizer.json decides how text is split
 PLAIN = "TokenizersBackend"  # the class that takes them as they are; in transformers 4 PreTrainedTokenizerFast
 
 
 def read(place: Path) -> Any:
-    """The tokenizer of a folder; UsageError if there is none that can be read with the packages installed."""
+    """The tokenizer of a folder.
+
+    Raises:
+        UsageError: there is none that can be read with the packages installed.
+    """
     if not any((place / name).is_file() for name in FILES):
         raise UsageError(f"no tokenizer in {place}: set model.tokenizer=<a folder with tokenizer.json>")
     try:
@@ -45,16 +49,16 @@ def _as_the_file_says(tokenizer: Any, path: Path) -> None:
     """
     backend = tokenizer.backend_tokenizer
     if path.is_file():
-        for part in PARTS:
-            stated = getattr(Tokenizer.from_file(str(path)), part)
-            if _state(stated) != _state(getattr(backend, part)):
-                setattr(backend, part, stated)
+        for name in SPLITTERS:
+            stated = getattr(Tokenizer.from_file(str(path)), name)
+            if _state(stated) != _state(getattr(backend, name)):
+                setattr(backend, name, stated)
     if getattr(backend.model, "dropout", None):
         backend.model.dropout = None
 
 
-def _state(part: Any) -> bytes | None:
-    return None if part is None else bytes(part.__getstate__())
+def _state(splitter: Any) -> bytes | None:
+    return None if splitter is None else bytes(splitter.__getstate__())
 
 
 def _way_out(place: Path) -> str:
@@ -67,8 +71,10 @@ def _way_out(place: Path) -> str:
 def embedded(tokenizer: Any, embeddings: int) -> Any:
     """The tokenizer without added tokens for which the model has no embedding: it reads them as plain text.
 
-    Llama checkpoints get such tokens from programs that add padding, and their names may stand in a text. UsageError if
-    the model cannot embed the vocabulary itself, or the tokens that begin and end texts.
+    Llama checkpoints get such tokens from programs that add padding, and their names may stand in a text.
+
+    Raises:
+        UsageError: the model cannot embed the vocabulary itself, or the tokens that begin and end texts.
     """
     special = [token for token in (tokenizer.bos_token_id, tokenizer.eos_token_id) if token is not None]
     needed = max(tokenizer.vocab_size, *(token + 1 for token in special), 0)
@@ -97,7 +103,7 @@ def save(tokenizer: Any, place: Path) -> None:
     tokenizer.save_pretrained(place)
     found = AutoTokenizer.from_pretrained(place, trust_remote_code=False).backend_tokenizer
     ours = tokenizer.backend_tokenizer
-    if any(_state(getattr(found, part)) != _state(getattr(ours, part)) for part in PARTS):
+    if any(_state(getattr(found, name)) != _state(getattr(ours, name)) for name in SPLITTERS):
         path = place / "tokenizer_config.json"
         stated = {**json.loads(path.read_text()), "tokenizer_class": PLAIN}
         stated.pop("add_prefix_space", None)

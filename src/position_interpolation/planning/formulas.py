@@ -109,7 +109,7 @@ class Memory:
     @property
     def total(self) -> float:
         """Their sum."""
-        return sum(getattr(self, part.name) for part in fields(self))
+        return sum(getattr(self, field.name) for field in fields(self))
 
 
 def layer_bytes(shape: Shape) -> int:

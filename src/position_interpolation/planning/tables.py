@@ -13,8 +13,8 @@ from position_interpolation.settings import derived
 from position_interpolation.tasks.perplexity import config as perplexity_config
 
 GIB = 2**30
-# Names of the parts of memory on the terminal.
-PARTS = {
+# What readers call the fields of `Memory`.
+NAMES = {
     "weights": "weights, float32",
     "gradients": "gradients, float32",
     "optimizer": "AdamW's two moments, float32",
@@ -28,9 +28,10 @@ PARTS = {
 def print_costs(costs: Costs) -> None:
     """Print everything planned for one run."""
     console = terminal.opened()
-    wanted = derived.treatment(costs.config)
-    method = LABELS.get(wanted.method, wanted.method)
-    console.rule(f"[bold]{costs.config.model.name}, {method} x{wanted.factor:g}, L' = {wanted.window}: what it costs")
+    treatment = derived.treatment(costs.config)
+    method = LABELS.get(treatment.method, treatment.method)
+    extension = f"{costs.config.model.name}, {method} x{treatment.factor:g}, L' = {treatment.window}"
+    console.rule(f"[bold]{extension}: what it costs")
     tuned = [] if costs.tuning is None else [("Tuning", tuning(costs)), ("Memory of a GPU, GiB", memory(costs))]
     for title, table in [*tuned, ("Perplexity", evaluation(costs))]:
         terminal.show(console, table, title)
@@ -67,9 +68,9 @@ def tuning(costs: Costs) -> Table:
 def memory(costs: Costs) -> Table:
     """What fills a GPU, with activations kept and checkpointed."""
     planned = _tuned(costs)
-    names = [*(part.name for part in fields(Memory)), "total"]
+    names = [*(field.name for field in fields(Memory)), "total"]
     columns = (
-        Column("Number", PARTS.get),
+        Column("Number", NAMES.get),
         Column("kept", lambda name: getattr(planned.kept, name) / GIB, tenths),
         Column("checkpointed", lambda name: getattr(planned.checkpointed, name) / GIB, tenths),
     )

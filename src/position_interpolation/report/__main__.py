@@ -13,7 +13,7 @@ def main(results: Path) -> None:
     """Render each folder that has records, then the page over all of them, and say where each page lies.
 
     Raises:
-        UsageError: no folder has records, or some could not be rendered; the others then are.
+        UsageError: no folder has records, or some could not be rendered; the others were.
     """
     found, faults = folders.found(results), list[str]()
     if not found:

@@ -51,11 +51,11 @@ def render(entries: Sequence[Entry]) -> str:
     rungs = [*SHOWN, *sorted(measured - {PAPER, *SHOWN})]
     ledger = [Entry(entry.claim, _columns(entry, rungs)) for entry in entries]
     theirs, ours = ([entry for entry in ledger if entry.claim.ours == own] for own in (False, True))
-    parts = [INTRODUCTION, _counts(theirs), LEGEND, _summary("## At a glance", theirs)]
-    parts += [*_opposed(theirs), _summary("## What this project asks beyond the paper", ours)]
+    text = [INTRODUCTION, _counts(theirs), LEGEND, _summary("## At a glance", theirs)]
+    text += [*_opposed(theirs), _summary("## What this project asks beyond the paper", ours)]
     for subject, found in groupby(ledger, key=lambda entry: entry.claim.subject):
-        parts += [f"## {subject}\n", *map(_details, found)]
-    return "\n".join([*parts, SOURCES])
+        text += [f"## {subject}\n", *map(_details, found)]
+    return "\n".join([*text, SOURCES])
 
 
 def _columns(entry: Entry, rungs: Sequence[str]) -> dict[str, Outcome]:

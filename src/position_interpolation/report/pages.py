@@ -61,9 +61,9 @@ def save(folder: Path) -> list[Path]:
     if not records:
         raise UsageError(f"{folder / ROWS} holds no records: run the experiment first")
     written: list[Path] = []
-    for part in sections(records):
-        written += formats.save(part.table, folder / part.stem)
-        for stem, draw in part.drawings:
+    for section in sections(records):
+        written += formats.save(section.table, folder / section.stem)
+        for stem, draw in section.drawings:
             written += drawing.save(draw(), folder / stem)
     return written
 
@@ -113,10 +113,10 @@ def title(records: Sequence[Record]) -> str:
     return f"{records[0].experiment} on {records[0].rung}"
 
 
-def page(records: Sequence[Record], parts: Sequence[Section], found: Sequence[Seen]) -> str:
+def page(records: Sequence[Record], shown: Sequence[Section], found: Sequence[Seen]) -> str:
     """The page of one results folder, with its tables and figures, and the claims that rest on its records."""
     text = [f"# {title(records)}\n", _command(records), "## What holds\n", _claims(records, found)]
-    text += [*map(_section, parts), "## Where the numbers come from\n"]
+    text += [*map(_section, shown), "## Where the numbers come from\n"]
     text += [*provenance.sources(records), *provenance.conditions(records), f"\nEvery record: [{ROWS}]({ROWS}).\n"]
     if different := provenance.deviations(records):
         text += ["## What differs from the paper\n", *different, ""]
@@ -158,22 +158,25 @@ def _bullet(item: Seen, results: str = "") -> str:
     return f"- **{item.outcome.verdict}** · {statement} {_markdown(item.numbers)}"
 
 
-def _section(part: Section) -> str:
-    text = [f"## {part.title}\n", *(f"[![{part.title}]({stem}.png)]({stem}.pdf)\n" for stem, _ in part.drawings)]
-    written = ", ".join(f"[{suffix}]({part.stem}.{suffix})" for suffix in ("csv", "md", "tex"))
-    text += [formats.to_markdown(part.table), f"This table as {written}.\n"]
-    for how, table in part.more:
+def _section(section: Section) -> str:
+    text = [
+        f"## {section.title}\n",
+        *(f"[![{section.title}]({stem}.png)]({stem}.pdf)\n" for stem, _ in section.drawings),
+    ]
+    written = ", ".join(f"[{suffix}]({section.stem}.{suffix})" for suffix in ("csv", "md", "tex"))
+    text += [formats.to_markdown(section.table), f"This table as {written}.\n"]
+    for how, table in section.more:
         text += [f"<details><summary>The same, {how}</summary>\n\n{formats.to_markdown(table)}\n</details>\n"]
     return "\n".join(text)
 
 
-def _entry(folder: Path, relative: str, records: Sequence[Record], part: Section, found: Sequence[Seen]) -> str:
+def _entry(folder: Path, relative: str, records: Sequence[Record], section: Section, found: Sequence[Seen]) -> str:
     """One experiment on the overview."""
-    stems = [stem for stem, _ in part.drawings if (folder / f"{stem}.png").is_file()]
-    pictures = [f"[![{part.title}]({relative}/{stem}.png)]({relative}/README.md)\n" for stem in stems]
+    stems = [stem for stem, _ in section.drawings if (folder / f"{stem}.png").is_file()]
+    pictures = [f"[![{section.title}]({relative}/{stem}.png)]({relative}/README.md)\n" for stem in stems]
     listed = [] if trial(records) or not found else [*map(_bullet, found), ""]
     links = f"[The whole page]({relative}/README.md) · [every record]({relative}/{ROWS})\n"
-    return "\n".join([f"## {title(records)}\n", *pictures, formats.to_markdown(part.table), *listed, links])
+    return "\n".join([f"## {title(records)}\n", *pictures, formats.to_markdown(section.table), *listed, links])
 
 
 def _markdown(text: str) -> str:

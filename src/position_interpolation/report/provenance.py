@@ -100,9 +100,9 @@ def _models(records: Sequence[Record]) -> Iterator[str]:
         if "llama" not in item.model.lower():
             kind = MODELS.get(item.model, "")
             yield f"Model: {item.base}{kind} with L = {item.base_window}, for LLaMA with L = 2048."
-        wanted = paper.TUNED.get(item.method)
-        if item.steps and wanted and item.steps != wanted and not item.control:
-            yield f"Tuning: {item.label}; the paper's {item.method_name} is tuned {wanted} steps."
+        steps = paper.TUNED.get(item.method)
+        if item.steps and steps and item.steps != steps and not item.control:
+            yield f"Tuning: {item.label}; the paper's {item.method_name} is tuned {steps} steps."
     mixtures = _unique(record.data.get("name") for record in records if page.is_loss(record))
     for mixture in (text for text in mixtures if RECALL in text):
         yield f"Tuning text: {mixture}; recall is made-up text that asks for keys, of which the paper's has none."

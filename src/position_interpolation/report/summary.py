@@ -31,8 +31,8 @@ def print_summary(folders: Sequence[Path], console: Console | None = None) -> No
         if not records:
             continue
         console.rule(f"[bold]{title(records)}")
-        for part in sections(records):
-            terminal.show(console, part.table, part.title)
+        for section in sections(records):
+            terminal.show(console, section.table, section.title)
         if trial(records):
             console.print(Text("A trial of the path: its numbers mean nothing.", style="bold yellow"))
         else:

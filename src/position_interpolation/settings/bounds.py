@@ -1,4 +1,4 @@
-"""What the fields of the configuration take, said beside them: numbers within bounds, words out of some."""
+"""What a field of the configuration takes, declared beside it: numbers within bounds, or some words."""
 
 import math
 from dataclasses import field

@@ -10,13 +10,13 @@ from position_interpolation.settings.schema import Architecture, Config
 
 
 def known(what: str, value: str, choices: Iterable[str]) -> None:
-    """Raise UsageError unless a value is one of its choices."""
+    """Refuse a value that is none of its choices."""
     if value not in (names := tuple(choices)):
         raise UsageError(f"{what}={value} is not known: choose one of {', '.join(names)}")
 
 
 def check_values(config: Config) -> None:
-    """Raise UsageError for the first number or word that makes no sense."""
+    """Refuse numbers and words that make no sense."""
     for group in ("model", "context", "data", "train", "task", "compute", "wandb"):
         check_fields(group, getattr(config, group))
     factors = getattr(config.task, "window_factors", [])
@@ -36,7 +36,7 @@ def check_values(config: Config) -> None:
 
 
 def check_architecture(shape: Architecture | None) -> None:
-    """Raise UsageError unless a model of this shape can be built."""
+    """Refuse a shape of which no model can be built."""
     if shape is None:
         return
     for key, value in vars(shape).items():
@@ -51,7 +51,7 @@ def check_architecture(shape: Architecture | None) -> None:
 
 
 def check_fields(group: str, settings: Any) -> None:
-    """Raise UsageError for the first field that holds what it does not take (bounds.py)."""
+    """Refuse a field that holds what it does not take (bounds.py)."""
     for item in fields(settings):
         key, value, takes = f"{group}.{item.name}", getattr(settings, item.name), item.metadata
         if "choices" in takes:

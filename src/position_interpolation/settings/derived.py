@@ -21,7 +21,8 @@ class Treatment:
 def settings(config: Config) -> dict[str, Any] | None:
     """The values of the keys that the experiment varies; None if it varies none.
 
-    Raises UsageError if a key does not exist, or holds more than one value.
+    Raises:
+        UsageError: a key does not exist, or holds more than one value.
     """
     return {key: _value(config, key) for key in config.varied} or None
 
@@ -70,14 +71,14 @@ def tuned(method: Method) -> Method:
 
 
 def training(config: Config) -> str:
-    """Jobs of the same key share a training; at a constant rate fewer steps are a checkpoint of more."""
-    wanted, train = treatment(config), config.train
-    if not wanted.steps:
-        return repr([config.model, config.method, wanted.factor, config.seed])
+    """A key that jobs share if one training serves all; at a constant rate fewer steps are a checkpoint of more."""
+    done, train = treatment(config), config.train
+    if not done.steps:
+        return repr([config.model, config.method, done.factor, config.seed])
     free = ("steps", "checkpoints") if train.schedule == "constant" else ("checkpoints",)
     recipe = {name: value for name, value in vars(train).items() if name not in free}
     method = replace(tuned(config.method), name=config.method.function or config.method.name)
-    return repr([config.model, method, wanted.factor, recipe, config.seed])
+    return repr([config.model, method, done.factor, recipe, config.seed])
 
 
 class Windows(Protocol):

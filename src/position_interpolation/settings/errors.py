@@ -4,7 +4,10 @@ GO_ON = "what was finished is kept, and the same command goes on"
 
 
 class UsageError(ValueError):
-    """What was asked for cannot be done as asked: in one line what was wrong, what was expected, what to do."""
+    """What was asked for cannot be done as asked: in one line what was wrong, what was expected, what to do.
+
+    A function that `refuses` something raises it.
+    """
 
 
 def shortened(error: Exception) -> str:

@@ -50,7 +50,7 @@ class Measurement:
     measure: Callable[[], list[Measured]]
     # The extension whose weights are measured, given the run's; None where no model is measured.
     subject: Callable[[Prepared], Prepared | None] = lambda prepared: prepared
-    # Called with the signature once the numbers are kept, measured or recalled, to write files beside the records.
+    # Called with the signature once the numbers are kept, measured or reused, to write files beside the records.
     beside: Callable[[str], None] = lambda _: None
     dtype: str | None = None  # set where the model's precision does not matter
     task: str | None = None  # what its records call their task; None: the name of the run's task
@@ -90,7 +90,7 @@ def unseen(prepared: Prepared, documents: Documents, truncate: int | None) -> No
 
 
 def beginnings(documents: Documents, tokenizer: Any, tokens: int | None) -> Documents:
-    """Documents as far as their first so many tokens go."""
+    """Documents cut to their first so many tokens."""
     if tokens is None:
         return documents
     stops = [encoding.ends(tokenizer, document.text, tokens)[-1] for document in documents.items]
@@ -98,9 +98,9 @@ def beginnings(documents: Documents, tokenizer: Any, tokens: int | None) -> Docu
     return replace(documents, items=tuple(cut))
 
 
-def bos_of(prepared: Prepared, wanted: bool) -> int | None:
-    """The token in front of every window, if one is wanted and the tokenizer has one."""
-    return encoding.bos(prepared.tokenizer) if wanted else None
+def bos_of(prepared: Prepared, bos: bool) -> int | None:
+    """The token in front of every window, if `bos` asks for one and the tokenizer has one."""
+    return encoding.bos(prepared.tokenizer) if bos else None
 
 
 def keep_answers(prepared: Prepared, about: str, lines: Callable[[], list[dict[str, Any]]], signature: str) -> None:

@@ -56,8 +56,10 @@ class Documents:
 def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None = None) -> Documents:
     """Load the corpus of a role (`pg19`, `proof_pile`, `books`, `mathematics`, ...) from the configured source.
 
-    A limit keeps the first so many documents; ids keep exactly these documents, in this order. Raises UsageError if
-    there is no such corpus, its files or package are missing, or an id is not in it.
+    A limit keeps the first so many documents; ids keep exactly these documents, in this order.
+
+    Raises:
+        UsageError: there is no such corpus, its files or package are missing, or an id is not in it.
     """
     require(data, name)
     documents = (Document(id=row[0], text=row[1]) for row in _rows(data, name))
@@ -81,7 +83,11 @@ def shares(data: Data, mixture: dict[str, float]) -> str:
 def select(
     documents: Iterable[Kind], data: Data, name: str, limit: int | None, ids: list[str] | None
 ) -> tuple[Kind, ...]:
-    """The documents of a part that are asked for, as by `load`; UsageError if there is none, or two share an id."""
+    """The documents of a corpus's part that are asked for, as by `load`.
+
+    Raises:
+        UsageError: there is none, two share an id, or an id asked for is not there.
+    """
     corpus = corpus_of(data, name)
     part = corpus.part
     own = (each for each in documents if part == "all" or (part == "test") == in_test_part(each.id))
@@ -104,8 +110,8 @@ def select(
 def rows(data: Data, name: str, texts: tuple[str, ...] = ()) -> Iterator[Row]:
     """Rows with an `id` and text in the fields `texts`, for tasks that need more than one text.
 
-    Raises UsageError if the source has plain documents alone, or there is no such corpus, or its files are missing or
-    damaged.
+    Raises:
+        UsageError: the source has plain documents alone, there is no such corpus, or its files are missing or damaged.
     """
     if data.source in TEXT_ALONE:
         raise UsageError(f"data={data.source} has no '{name}': set data=local data.root=<directory>, or data=hub")
@@ -114,7 +120,7 @@ def rows(data: Data, name: str, texts: tuple[str, ...] = ()) -> Iterator[Row]:
 
 
 def require(data: Data, name: str) -> None:
-    """Raise UsageError unless there is such a corpus, with its files, which are not read."""
+    """Refuse a corpus that is not there, or whose files are not; nothing is read."""
     if name not in data.corpora:
         way_out = "choose one of these or add it to conf/data"
         if "own" in (name, data.source):
@@ -140,7 +146,8 @@ def require(data: Data, name: str) -> None:
 def corpus_of(data: Data, name: str) -> Corpus:
     """A corpus as it is read: in `own` text what is called `test`, `Test` or `test.jsonl` is the part `test`.
 
-    Raises UsageError if something is called like another part, and nothing like this one.
+    Raises:
+        UsageError: something is called like another part, and nothing like this one.
     """
     corpus, root = data.corpora[name], Path(str(data.root))
     if data.source != "own" or corpus.part == "all" or not root.is_dir():
@@ -171,11 +178,11 @@ def _where(document_id: str, data: Data, name: str) -> str:
 
 def _named(documents: Iterable[Kind], ids: list[str], name: str) -> list[Kind]:
     found: dict[str, Kind] = {}
-    wanted = set(ids)
+    asked = set(ids)
     for document in documents:
-        if document.id in wanted:
+        if document.id in asked:
             found[document.id] = document
-        if len(found) == len(wanted):
+        if len(found) == len(asked):
             break
     if missing := [identifier for identifier in ids if identifier not in found]:
         raise UsageError(f"corpus '{name}' has no document {', '.join(missing)}: correct task.ids")
@@ -193,7 +200,11 @@ def _rows(data: Data, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _read(data: Data, name: str, texts: tuple[str, ...]) -> Iterator[Row]:
-    """Rows of files or of the hub; UsageError if they cannot be read, or one of the fields `texts` holds no text."""
+    """Rows of files or of the hub.
+
+    Raises:
+        UsageError: they cannot be read, or one of the fields `texts` holds no text.
+    """
     corpus = corpus_of(data, name)
     found = hub.rows(corpus, data.kept) if data.source == "hub" else local.rows(Path(str(data.root)), corpus)
     for place, row in found:

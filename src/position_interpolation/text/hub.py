@@ -23,7 +23,10 @@ Row = dict[str, Any]
 def rows(corpus: Corpus, kept: str | None) -> Iterator[tuple[str, Row]]:
     """Yield every row of a corpus, with its place (for messages) and an `id`; loading scripts are never run.
 
-    Blocks are kept in the folder `kept`, if one is given. Raises UsageError if the data set cannot be had.
+    Blocks are kept in the folder `kept`, if one is given.
+
+    Raises:
+        UsageError: the data set cannot be had, or its rows lack the configured id.
     """
     return ((f"{called(corpus)}, row {index}", row) for index, row in enumerate(_rows(corpus, kept)))
 
@@ -32,8 +35,8 @@ def called(corpus: Corpus) -> str:
     """A corpus for messages: `the hub data set owner/name, subset document, split test`."""
     named = {"subset": corpus.subset, "files": " ".join(corpus.files)}
     named |= {"split": corpus.split, "revision": corpus.revision}
-    parts = [f"{key} {value}" for key, value in named.items() if value]
-    return ", ".join([f"the hub data set {corpus.dataset}", *parts])
+    details = [f"{key} {value}" for key, value in named.items() if value]
+    return ", ".join([f"the hub data set {corpus.dataset}", *details])
 
 
 def _rows(corpus: Corpus, kept: str | None) -> Iterator[Row]:

@@ -23,7 +23,8 @@ Row = dict[str, Any]
 def files(root: Path, corpus: Corpus) -> list[tuple[str, Path]]:
     """The files of a corpus, each with the name that its rows get; those of a folder are ordered by name.
 
-    Raises UsageError if an entry does not exist, or holds no file that can be read.
+    Raises:
+        UsageError: an entry does not exist, or holds no file that can be read.
     """
     found = []
     for entry in corpus.files:
@@ -54,7 +55,8 @@ def _below(folder: Path) -> list[Path]:
 def rows(root: Path, corpus: Corpus) -> Iterator[tuple[str, Row]]:
     """Yield every row, with its place (for messages) and an `id`: its own, or the file's name and the row's number.
 
-    Raises UsageError if a file cannot be read as what its name says.
+    Raises:
+        UsageError: a file cannot be read as what its name says, or a row lacks the configured id.
     """
     field = corpus.id_field or "id"
     for name, path in files(root, corpus):

@@ -1,7 +1,7 @@
 """Text that two corpora share, found by content, whatever ids, rows, lines, capitals or punctuation it has in each.
 
-A text is reduced to its letters and digits. Pieces of equal length are compared by hash, those that begin where their
-own first letters say so. So a passage has the same pieces wherever it stands, in whatever rows.
+A text is reduced to its letters and digits, and pieces of it, all of one length, are compared by hash. The letters
+themselves decide where a piece begins. So a passage has the same pieces wherever it stands, in whatever rows.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ DECIDING = 8  # letters that decide whether a piece begins at the first of them
 BITS = 5  # bits of a hash that are zero where a piece begins: every 32 letters on average
 WORDLESS = 0.1  # least share of letters and digits in a text of words; any other is compared by all its signs
 BLOCK = 1 << 20  # letters that are hashed at once
-MEASURED = 0.75  # least shared part of what is measured: chapters that repeat much of each other share less
-TUNED_ON = 0.75  # least shared part of what was tuned on,
+MEASURED = 0.75  # least share in common of a measured document: chapters that repeat much of each other have less
+TUNED_ON = 0.75  # least share in common of a document that was tuned on,
 LEAST = 1_000  # and of it at least so many letters: fewer move no number
 FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))  # of splitmix64
 Hashes = NDArray[np.uint64]
@@ -38,7 +38,7 @@ class Pieces:
 
     names: tuple[str, ...]  # corpus and id of each owner's first document
     hashes: Hashes  # (n,)
-    sizes: Numbers  # (n,) letters up to the owner's next piece; 0 if it ends in the next document, and is only found
+    sizes: Numbers  # (n,) letters up to the owner's next piece; 0, not counted, if it runs into the next document
     owners: Numbers  # (n,) places in `names`
 
 
@@ -58,19 +58,19 @@ def pieces(corpus: Documents, cache: Path) -> Pieces:
     return Pieces(names * 2, hashes, sizes.astype(np.int64), owners.astype(np.int64))
 
 
-def joined(parts: Sequence[Pieces]) -> Pieces:
+def joined(corpora: Sequence[Pieces]) -> Pieces:
     """Pieces of several corpora as one."""
-    before = np.cumsum([0, *(len(part.names) for part in parts)])
+    before = np.cumsum([0, *(len(corpus.names) for corpus in corpora)])
     return Pieces(
-        tuple(name for part in parts for name in part.names),
-        np.concatenate([part.hashes for part in parts]),
-        np.concatenate([part.sizes for part in parts]),
-        np.concatenate([part.owners + start for part, start in zip(parts, before, strict=False)]),
+        tuple(name for corpus in corpora for name in corpus.names),
+        np.concatenate([corpus.hashes for corpus in corpora]),
+        np.concatenate([corpus.sizes for corpus in corpora]),
+        np.concatenate([corpus.owners + start for corpus, start in zip(corpora, before, strict=False)]),
     )
 
 
 def refuse(measured: Pieces, seen: Pieces, remedy: str) -> None:
-    """Raise UsageError, with its `remedy`, if most of a document is both measured and tuned on (`seen`)."""
+    """Refuse to measure a document most of which was tuned on (`seen`); the message ends with the `remedy`."""
     for own, other, share, least in ((measured, seen, MEASURED, 1), (seen, measured, TUNED_ON, LEAST)):
         both = np.isin(own.hashes, other.hashes)
         shared, whole = _by_owner(own, both), _by_owner(own, np.ones_like(both))
@@ -110,7 +110,7 @@ def _small(texts: Sequence[str]) -> tuple[Hashes, Numbers, Numbers]:
 
 
 def _firsts(lengths: Numbers) -> Numbers:
-    """Number of the first of the documents that each is judged with; together they have at least `LEAST` letters."""
+    """For each document the number of the first one of its group; a group has at least `LEAST` letters."""
     found, first, size, left = [], 0, 0, lengths.sum()
     for number, length in enumerate(lengths):
         if min(size, left) >= LEAST:
@@ -135,8 +135,8 @@ def _of_block(text: str) -> tuple[Numbers, Hashes]:
     begins = hashes[: max(0, len(text) - REACH + 1)] >> np.uint64(64 - BITS) == 0
     starts = np.flatnonzero(begins)
     found = np.zeros(len(starts), np.uint64)
-    for part in range(0, REACH, DECIDING):
-        found = _mixed(found, hashes[starts + part])
+    for offset in range(0, REACH, DECIDING):
+        found = _mixed(found, hashes[starts + offset])
     return starts, found
 
 

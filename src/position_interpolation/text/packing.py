@@ -49,7 +49,10 @@ class PackedWindows(Dataset[dict[str, torch.Tensor]]):
         """Plan `length` windows of `window` tokens; `mixture` gives each stream's share.
 
         Windows that are cut from a stream come in random order; made ones come in their own. The rest at a stream's end
-        is never read. Raises UsageError if a stream is shorter than a window.
+        is never read.
+
+        Raises:
+            UsageError: a stream is shorter than a window.
         """
         self.window, self.bos = window, bos
         body = window - (bos is not None)

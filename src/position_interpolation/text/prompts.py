@@ -29,7 +29,9 @@ def split(tokenizer: Any, text: str, key: str) -> tuple[list[int], list[int]]:
     """The tokens of a text followed by a key: first those that are the same for every key, then those of this key.
 
     The former are what keys with different first digits share, whatever a tokenizer does with spaces and digits.
-    Raises UsageError if the tokenizer writes two keys alike, so that none could be told from another.
+
+    Raises:
+        UsageError: the tokenizer writes two keys alike, so that none could be told from another.
     """
     others = [encode(tokenizer, text + first + key[1:]) for first in FIRST_DIGITS]
     if len(set(map(tuple, others))) < len(others):

@@ -1,7 +1,7 @@
-"""Windows of made-up text that teach retrieval: something is stated, and later it is asked for.
+"""Recall windows: made-up text in which something is stated, and later asked for.
 
-A base that cannot retrieve inside its own window could not pass the passkey test at any length. The paper's bases learn
-retrieval from a trillion tokens; a small one has to be shown it. The paper's own wording and the words of its filler
+A base that finds no key inside its own window could not pass the passkey test at any length. The paper's bases learn to
+find keys from a trillion tokens; a small one has to be shown how. The paper's own wording and the words of its filler
 (`text/prompts.py`) are left out, so that the test stays unseen.
 
 Every window is made by itself: it begins with a document, and holds no question whose statement stands in another

@@ -51,9 +51,10 @@ class Losses(TrainerCallback):
         self.bar = Progress("tuning", state.max_steps, "steps", done=state.global_step)
 
     def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
-        """Pass a step's loss on; raise UsageError if it, or the gradient, is not finite.
+        """Pass a step's loss on.
 
-        The step is not saved then: no later one would be finite.
+        Raises:
+            UsageError: it, or the gradient, is not finite. The step is not saved then: no later one would be finite.
         """
         step = state.global_step
         for name in ("loss", "grad_norm"):

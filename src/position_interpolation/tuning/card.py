@@ -25,10 +25,10 @@ def is_ours(folder: Path) -> bool:
 def card(config: Config, prepared: "Prepared") -> str:
     """Markdown for the folder's README.md, with the front matter that the hub reads."""
     assert isinstance(config.task, ExportTask)
-    wanted, train = prepared.treatment, config.train
+    treatment, train = prepared.treatment, config.train
     versions = ", ".join(f"{name} {version}" for name, version in records.versions().items())
     recipe = f"""\
-- {wanted.steps} steps of {train.batch_size} sequences, AdamW {train.beta1} / {train.beta2}, learning rate \
+- {treatment.steps} steps of {train.batch_size} sequences, AdamW {train.beta1} / {train.beta2}, learning rate \
 {train.learning_rate:g} after {train.warmup_steps} warm-up steps, schedule {train.schedule}
 - text: {corpora.shares(config.data, train.mixture)} (data={config.data.source}), seed {config.seed}"""
     if train.chunk is not None:
@@ -40,20 +40,20 @@ library_name: transformers
 pipeline_tag: text-generation
 {on_the_hub}---
 
-# {config.model.name}, {wanted.method} x{wanted.factor:g}
+# {config.model.name}, {treatment.method} x{treatment.factor:g}
 
-{config.model.name} (window {config.model.window}) read up to {wanted.window} tokens by the method \
-`{wanted.method}` of *Extending Context Window of Large Language Models via Position Interpolation* \
+{config.model.name} (window {config.model.window}) read up to {treatment.window} tokens by the method \
+`{treatment.method}` of *Extending Context Window of Large Language Models via Position Interpolation* \
 (arXiv:2306.15595). The positions are in config.json: transformers and llama.cpp need nothing set. vLLM \
 and SGLang multiply the window by the factor once more, so tell them where it ends:
 
 ```bash
-vllm serve <this folder> --max-model-len {wanted.window}
+vllm serve <this folder> --max-model-len {treatment.window}
 ```
 
 ## Tuning
 
-{recipe if wanted.steps else "None: the base's weights."}
+{recipe if treatment.steps else "None: the base's weights."}
 
 ## Where it comes from
 

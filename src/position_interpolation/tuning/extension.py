@@ -77,13 +77,13 @@ class Prepared:
 
     def loaded(self, dtype: Any) -> Any:
         """The model in a precision, before it goes to a device."""
-        wanted = self.config.model, self.cache, self.config.method, self.treatment.factor
-        built = extending.extended_config(*wanted)
+        extended = self.config.model, self.cache, self.config.method, self.treatment.factor
+        built = extending.extended_config(*extended)
         if self.place is None:
             model = loading.random(built, self.config.seed, dtype)
         else:
             model = loading.load(self.place, built, dtype)
-        rope.check_rotation(model, extending.rotation(*wanted), self.treatment.method)
+        rope.check_rotation(model, extending.rotation(*extended), self.treatment.method)
         return model
 
 
@@ -93,19 +93,19 @@ def prepare(config: Config, listener: Listener) -> Prepared:
     Training tells its losses to the listener.
     """
     cache = Path(config.paths.cache)
-    wanted = derived.treatment(config)
+    treatment = derived.treatment(config)
     base = loading.folder(config.model, cache)
     tokenizer = loading.tokenizer(config.model, cache)
     parts: dict[str, Any] = {
         "weights": loading.random_sha256(config.model, config.seed) if base is None else loading.weights_sha256(base),
         "base_window": config.model.window,
-        "method": wanted.method,
-        "factor": wanted.factor,
-        "architecture": extending.architecture_sha256(config.model, cache, config.method, wanted.factor),
+        "method": treatment.method,
+        "factor": treatment.factor,
+        "architecture": extending.architecture_sha256(config.model, cache, config.method, treatment.factor),
     }
-    if wanted.steps == 0:
-        return Prepared(wanted, parts, lambda: base, config)
-    trained = config.model, cache, derived.tuned(config.method), wanted.factor  # no scaling that comes after tuning
+    if treatment.steps == 0:
+        return Prepared(treatment, parts, lambda: base, config)
+    trained = config.model, cache, derived.tuned(config.method), treatment.factor  # no scaling that comes after tuning
     _check_start(config, extending.extended_config(*trained))
     streams, fingerprints, pieces = _training_text(config, tokenizer, cache)
     recipe = _recipe(config, fingerprints, encoding.tokenizer_sha256(tokenizer))
@@ -114,8 +114,8 @@ def prepare(config: Config, listener: Listener) -> Prepared:
     build = partial(extending.build, *trained, config.seed, shards=distributed.processes())
     sequences = _sequences(config, streams, encoding.bos(tokenizer))
     tune = partial(_tune, config, build, sequences, folder, listener)
-    parts |= {"training": recipe, "steps": wanted.steps}
-    return Prepared(wanted, parts, tune, config, checkpoints.at(folder, wanted.steps), pieces)
+    parts |= {"training": recipe, "steps": treatment.steps}
+    return Prepared(treatment, parts, tune, config, checkpoints.at(folder, treatment.steps), pieces)
 
 
 def _check_start(config: Config, extended: Any) -> None:

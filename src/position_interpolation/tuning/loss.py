@@ -22,8 +22,9 @@ def mean_loss(
 ) -> torch.Tensor:
     """Mean next-token loss of (B, T) ids, labels and positions, without holding all logits.
 
-    For a stretch of a shared window: its share of the window's mean, times the number of processes that share it. Its
-    labels have one more token, the target of its last position.
+    Where processes share a window, it is this stretch's share of the window's mean, times the number of processes: the
+    mean over the processes, which the Trainer takes of gradients, is then that of the window. The labels of a stretch
+    have one more token, the target of its last position.
     """
     read = {key: value for key, value in inputs.items() if key != "labels"}
     shared = {} if context_group is None else {"context_group": context_group}  # for attention.py
@@ -59,7 +60,7 @@ class _TotalLoss(torch.autograd.Function):
         """The sum, a float32 scalar; its gradients are worked out in the same pass and kept for `backward`."""
         states, head = hidden.to(dtype), weight.to(dtype)
         of_hidden = torch.empty_like(states)
-        of_weight = torch.zeros_like(weight, dtype=torch.float32)  # many parts add up
+        of_weight = torch.zeros_like(weight, dtype=torch.float32)  # many products add up
         total = hidden.new_zeros((), dtype=torch.float32)
         held = states.new_empty(min(LOGIT_ROWS, len(states)), len(head))  # used again
         for start in range(0, len(states), LOGIT_ROWS):

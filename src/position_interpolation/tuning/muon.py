@@ -21,15 +21,15 @@ class MuonWithAdamW(Optimizer):
         rate, betas = train.learning_rate, (train.beta1, train.beta2)
         # With updates as large as AdamW's, so that one rate serves both.
         muon = Muon(matrices, lr=rate, weight_decay=train.weight_decay, adjust_lr_fn="match_rms_adamw")
-        self.parts = (muon, AdamW(others, lr=rate, betas=betas, weight_decay=0.0, fused=True))
-        super().__init__([group for part in self.parts for group in part.param_groups], {})
+        self.optimizers = (muon, AdamW(others, lr=rate, betas=betas, weight_decay=0.0, fused=True))
+        super().__init__([group for optimizer in self.optimizers for group in optimizer.param_groups], {})
         self._share()
 
     def _share(self) -> None:
-        """Let both parts use this optimiser's groups and state, which schedules and checkpoints change."""
-        for part, group in zip(self.parts, self.param_groups, strict=True):
-            part.param_groups = [group]
-            part.state = self.state
+        """Let Muon and AdamW use this optimiser's groups and state, which schedules and checkpoints change."""
+        for optimizer, group in zip(self.optimizers, self.param_groups, strict=True):
+            optimizer.param_groups = [group]
+            optimizer.state = self.state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore a checkpoint."""
@@ -39,5 +39,5 @@ class MuonWithAdamW(Optimizer):
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """Update every parameter."""
         with torch.no_grad():
-            for part in self.parts:
-                part.step()
+            for optimizer in self.optimizers:
+                optimizer.step()

@@ -1,4 +1,4 @@
-"""An optimiser's state on disk, in one part per process, from which any number of processes can go on."""
+"""An optimiser's state on disk, in one file per process, from which any number of processes can go on."""
 
 import io
 import pickle
@@ -9,7 +9,7 @@ import torch
 from torch.distributed.checkpoint.metadata import BytesStorageMetadata, Metadata
 from transformers.distributed import load_optimizer_distributed
 
-# The names in the index of the parts. torch reads the index as a pickle, in which any other name could run any code.
+# The names in the index of these files. torch reads the index as a pickle, in which any other name could run any code.
 INDEX = ".metadata"
 INDEX_NAMES = {
     ("pathlib", "PosixPath"),
@@ -28,7 +28,11 @@ INDEX_NAMES = {
 
 
 def load(model: Any, optimizer: Any, folder: Path) -> None:
-    """Read this process's share; ValueError if there is no state, or it holds what no state holds."""
+    """Read this process's share.
+
+    Raises:
+        ValueError: there is no state, or it holds what no state holds.
+    """
     if not (folder / INDEX).is_file():
         raise ValueError("it holds no state of this optimiser")
     with (folder / INDEX).open("rb") as stream:
@@ -38,7 +42,7 @@ def load(model: Any, optimizer: Any, folder: Path) -> None:
 
 
 class _Index(pickle.Unpickler):
-    """Reads the index of an optimiser's parts and nothing else, because a checkpoint may come from anybody."""
+    """Reads the index of such files and nothing else, because a checkpoint may come from anybody."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in INDEX_NAMES:
@@ -53,9 +57,9 @@ def _check_numbers(folder: Path, index: Metadata) -> None:
             continue  # torch reads tensors safely by itself
         if place.transform_descriptors:
             raise ValueError(f"its {key.fqn} is encoded, which ours are not")
-        with (folder / place.relative_path).open("rb") as part:
-            part.seek(place.offset)
+        with (folder / place.relative_path).open("rb") as stored:
+            stored.seek(place.offset)
             try:
-                torch.load(io.BytesIO(part.read(place.length)), weights_only=True)
+                torch.load(io.BytesIO(stored.read(place.length)), weights_only=True)
             except (pickle.UnpicklingError, EOFError) as error:
                 raise ValueError(f"its {key.fqn} is no number") from error

@@ -1,4 +1,4 @@
-"""Tuning by a recipe: from the newest whole checkpoint to the last step, the same numbers as without a break."""
+"""Tuning by a recipe, from the newest whole checkpoint to the last step, with the numbers of an unbroken run."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -40,43 +40,68 @@ def tune(
         dataset: item i is the i-th training sequence; `steps * batch_size` of them are used, in order.
         train: the recipe.
         folder: for this recipe alone; holds the checkpoints, and in them the loss curve.
-        micro_batch: sequences per forward. All processes' forwards together must divide the batch, else UsageError.
+        micro_batch: sequences per forward.
         chosen: device, precision, and how memory and processes are used.
         seed: of the Trainer, which has no random operation left to do.
         listener: called with the loss of every `log_every`-th step.
 
     Raises:
-        UsageError: the checkpoint to go on from cannot be continued, or the model does not compile.
+        UsageError: the batch is no multiple of what all processes read in a forward, the checkpoint to go on from
+            cannot be continued, the model does not compile, or a loss is not finite.
     """
     last = checkpoints.at(folder, train.steps)
     start = distributed.agreed(lambda: checkpoints.newest(folder, train.steps))
     if start == last:
         return last
-    sharing = chosen.context_parallel  # processes that share a sequence, each with a stretch of it
-    forward = micro_batch * distributed.processes() // sharing  # sequences that are read at a time
-    if train.batch_size % forward:
-        fault = f"train.batch_size={train.batch_size} is no multiple of the {forward} sequences of a forward"
-        raise UsageError(f"{fault}: change train.batch_size or the number of processes")
+    accumulated = _accumulated(train, micro_batch, chosen)
     if distributed.is_first():
         checkpoints.remove_unfinished(folder)
     if start is None and train.resume_from is not None:
         start = Path(train.resume_from)
+    model = ready(build(start), compiled=chosen.compile, recomputed=chosen.recompute)
+    arguments = _arguments(folder, train, micro_batch, accumulated, chosen, seed)
+    _train(_trainer(model, arguments, dataset, train, chosen, listener), start)
+    distributed.wait()  # for the first to mark the last checkpoint whole
+    return last
+
+
+def _accumulated(train: Train, micro_batch: int, chosen: Compute) -> int:
+    """How many forwards, each of all processes at once, make one step.
+
+    Raises:
+        UsageError: they do not divide the batch evenly.
+    """
+    sequences = micro_batch * distributed.processes() // chosen.context_parallel  # that are read at a time
+    if train.batch_size % sequences:
+        fault = f"train.batch_size={train.batch_size} is no multiple of the {sequences} sequences of a forward"
+        raise UsageError(f"{fault}: change train.batch_size or the number of processes")
+    return train.batch_size // sequences
+
+
+def _trainer(
+    model: Any,
+    arguments: TrainingArguments,
+    dataset: Dataset[dict[str, torch.Tensor]],
+    train: Train,
+    chosen: Compute,
+    listener: Callable[[dict[str, float]], None],
+) -> ChunkedLossTrainer:
+    """The Trainer of a recipe, with our checkpoints and losses in place of its own."""
+    sharing = chosen.context_parallel  # processes that share a sequence, each with a stretch of it
     if sharing > 1:
-        dataset = context_parallel.Stretches(dataset, sharing, micro_batch)
+        dataset = context_parallel.Stretches(dataset, sharing, arguments.per_device_train_batch_size)
     told_every = max(1, min(train.log_every, train.steps // CURVE_POINTS))
     trainer = ChunkedLossTrainer(
-        model=ready(build(start), compiled=chosen.compile, recomputed=chosen.recompute),
-        args=_arguments(folder, train, micro_batch, train.batch_size // forward, chosen, seed),
+        model=model,
+        args=arguments,
         train_dataset=dataset,
-        callbacks=[Losses(listener, told_every), Checkpoints(folder, train)],
+        callbacks=[Losses(listener, told_every), Checkpoints(Path(arguments.output_dir), train)],
         recipe=train,
         context_group=context_parallel.own_group(sharing),
     )
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
-    _train(trainer, start)
-    distributed.wait()  # for the first to mark the last checkpoint whole
-    return last
+    return trainer
 
 
 def _train(trainer: ChunkedLossTrainer, start: Path | None) -> None:

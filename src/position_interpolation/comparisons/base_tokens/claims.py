@@ -23,7 +23,10 @@ def pi_ahead(evidence: Evidence, tuned: bool) -> Iterator[Case]:
 
 
 def order_turns(evidence: Evidence, tuned: bool) -> Iterator[Case]:
-    """How often the order turns from one base to the next, of those that tell the two apart; a case per step count."""
+    """How often PI takes or loses the lead from one base to the next; a case per step count.
+
+    Bases that do not tell the two apart are passed over.
+    """
     for after, cases in _by_steps(evidence, tuned):
         ahead = {base: case.verdict == "holds" for base, case in cases.items() if case.verdict in TOLD}
         turns = [f"between {one.base} and {other.base}" for one, other in pairwise(ahead) if ahead[one] != ahead[other]]
@@ -37,7 +40,7 @@ def order_turns(evidence: Evidence, tuned: bool) -> Iterator[Case]:
 
 
 def _by_steps(evidence: Evidence, tuned: bool) -> Iterator[tuple[str, dict[Extension, Case]]]:
-    """How long was tuned, and whether PI is ahead on each base."""
+    """For each length of tuning, in words, whether PI is ahead on each base."""
     for rows in select.stopped(evidence.records).values():
         for ours, other in tables.pairs(rows):
             if bool(ours.steps) == tuned:

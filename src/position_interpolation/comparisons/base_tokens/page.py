@@ -28,11 +28,11 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         yield Section(title, rows, "base_tokens", tables.base_tokens_table(rows), drawings)
     found = [row for row in records if row.metric == "k_max" and row.base_tokens is not None]
     for rule in rules.SENTENCES:
-        if retrieved := [row for row in found if row.protocol == rule]:
-            drawings = (("base_tokens_passkey", partial(k_max_figure, retrieved)),)
+        if keys := [row for row in found if row.protocol == rule]:
+            drawings = (("base_tokens_passkey", partial(k_max_figure, keys)),)
             title = f"Passkey retrieval by training tokens of the base, rule {rule}"
-            table = tables.base_tokens_table(retrieved, "k_max")
-            yield Section(title, retrieved, "base_tokens_passkey", table, drawings)
+            table = tables.base_tokens_table(keys, "k_max")
+            yield Section(title, keys, "base_tokens_passkey", table, drawings)
 
 
 def ratios(rows: Sequence[Record]) -> dict[Extension, dict[int, Effect]]:
@@ -66,7 +66,7 @@ def perplexity_figure(rows: Sequence[Record]) -> Figure:
     bars = "bars: 95 %, paired by document, reaching over single seeds"
     return drawing.finish(
         figure,
-        f"{rows[0].model}: perplexity at a window of {tables.compared_window(rows)}, "
+        f"{rows[0].model}: perplexity at a window of {tables.common_window(rows)}, "
         f"{select.counted(rows, 'document')}, mean of {len(tables.seeds(rows))} seeds; "
         f"{drawing.spread([effect for curve in found.values() for effect in curve.values()], bars)}",
         side="ratio of perplexities",
@@ -76,7 +76,7 @@ def perplexity_figure(rows: Sequence[Record]) -> Figure:
 @drawing.styled
 def k_max_figure(rows: Sequence[Record]) -> Figure:
     """One line per treatment through the means over seeds, one small point per seed, of passkey records by one rule."""
-    window, among = tables.compared_window(rows), tables.treatments(rows)
+    window, among = tables.common_window(rows), tables.treatments(rows)
     figure, (axes,) = drawing.panels(2.1)
     for treatment in among:
         means: dict[int, float] = {}

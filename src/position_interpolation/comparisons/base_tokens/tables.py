@@ -30,7 +30,7 @@ def extension(base: Extension, treatment: Extension) -> Extension:
     return replace(treatment, model=base.model, base_tokens=base.base_tokens)
 
 
-def compared_window(rows: Sequence[Record]) -> int:
+def common_window(rows: Sequence[Record]) -> int:
     """The window at which the treatments are compared: the smallest to which any of them extends."""
     extended = [item.window for item in treatments(rows) if item.factor > 1]
     return min(extended) if extended else max(select.windows(rows))
@@ -88,7 +88,7 @@ def base_tokens_table(rows: Sequence[Record], metric: str = "perplexity") -> Tab
 
     The rows are one group of `select.stopped`, or the passkey records of such bases by one rule.
     """
-    window = compared_window(rows)
+    window = common_window(rows)
     every = product(bases(rows), treatments(rows))
     found = {row: numbers for row in every if (numbers := by_seed(rows, extension(*row), metric, window))}
     show, unit, judged = perplexity_text, "document", ""

@@ -56,5 +56,5 @@ def _by_steps(rows: Sequence[Record], metric: str, protocol: str, show: Callable
 
 
 def printed_after(steps: int, extension: Extension, task: str, metric: str) -> Record | None:
-    """What Table 3 or 4 prints at the extension's own window after so many steps, whatever its own steps."""
+    """What Table 3 or 4 prints at the extension's own window after so many steps, not after its own."""
     return paper.beside(replace(extension, steps=steps), task, metric, extension.window, by_steps=True)

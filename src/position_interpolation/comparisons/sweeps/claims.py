@@ -14,14 +14,14 @@ from position_interpolation.evidence.words import plural
 
 def best_rate(evidence: Evidence) -> Iterator[Case]:
     """The rate of the lowest perplexity at L' against the next, for each extension."""
-    for rows in select.compared(evidence.records).values():
+    for rows in select.under_settings(evidence.records).values():
         if tables.is_sweep(rows):
             yield from (case for family in tables.swept(rows) for case in _best(rows, family))
 
 
 def choices(evidence: Evidence, most: float) -> Iterator[Case]:
     """Each single choice made otherwise, at L', against ours, which is the setting measured first."""
-    for rows in select.compared(evidence.records).values():
+    for rows in select.under_settings(evidence.records).values():
         if not tables.is_sweep(rows):
             yield from (case for item in ordered(rows) for case in _choices(rows, item, most))
 

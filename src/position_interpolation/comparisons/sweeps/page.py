@@ -27,7 +27,7 @@ Cells = dict[tuple[float, float], float]  # a number by the values of two settin
 def sections(records: Sequence[Record]) -> Iterator[Section]:
     """A sweep over learning rates, settings of methods, or choices compared."""
     keys = [row for row in records if select.varied(row) and (row.task, row.protocol) == ("passkey", RULE)]
-    for group, rows in select.compared(records).items():
+    for group, rows in select.under_settings(records).items():
         where = f"{group.task}, {group.source} text"
         if tables.is_sweep(rows):
             draw = partial(sweep_figure, rows)
@@ -44,7 +44,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
 def sweep_figure(rows: Sequence[Record]) -> Figure:
     """Perplexity at L' by learning rate and steps, one map per extension.
 
-    The rows are one group of `select.compared` for which `tables.is_sweep` holds.
+    The rows are one group of `select.under_settings` for which `tables.is_sweep` holds.
     """
     families, rates = tables.swept(rows), tables.by_rate(rows)
     figure, panels = drawing.panels(*[0.5 + 0.24 * len(rates)] * len(families))

@@ -78,7 +78,7 @@ def at_own_window(rows: Sequence[Record], extension: Extension, setting: Setting
 def sweep_table(rows: Sequence[Record]) -> Table:
     """Perplexity at L': one row per extension and learning rate, one column per number of steps.
 
-    The rows are one group of `select.compared` for which `is_sweep` holds.
+    The rows are one group of `select.under_settings` for which `is_sweep` holds.
     """
     families, rates = swept(rows), by_rate(rows)
 
@@ -98,7 +98,7 @@ def sweep_table(rows: Sequence[Record]) -> Table:
 def choices_table(rows: Sequence[Record]) -> Table:
     """Perplexity by window under each setting, and its change at L' against the setting measured first.
 
-    The rows are one group of `select.compared`.
+    The rows are one group of `select.under_settings`.
     """
 
     def found(window: int, item: Extension, setting: Setting) -> Record | None:
@@ -140,7 +140,7 @@ def _caption(rows: Sequence[Record], what: str) -> str:
 class Grid:
     """Extensions under settings of their methods; the base, if it was measured, has no setting."""
 
-    rows: Sequence[Record]  # one group of `select.compared`
+    rows: Sequence[Record]  # one group of `select.under_settings`
     keys: Sequence[Record]  # passkey retrieval by one rule, under the same settings
 
     @property

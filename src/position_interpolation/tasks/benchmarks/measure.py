@@ -81,7 +81,7 @@ def _score(prepared: Prepared, asked: Questions) -> Scores:
 
 
 def _numbers(own: Scores, base: Scores | None, bootstrap: int) -> dict[str, Estimate]:
-    """Every number of a set. Resampling what changes against the base, question by question, is a paired bootstrap."""
+    """Every number of a set. Changes are resampled as one difference a question, which pairs extension and base."""
     right, normalised, margins = choices.right(own), choices.right(own, normalised=True), choices.margins(own)
     found = {
         "accuracy": wilson(int(right.sum()), len(right)),

@@ -37,17 +37,17 @@ CHANGES = (
 def sections(records: Sequence[Record]) -> Iterator[Section]:
     """Accuracy by set, and the paired changes against the base."""
     for rows in by_sample(records):
-        compared = any(record.metric == "accuracy_change" for record in rows)
+        changed = any(record.metric == "accuracy_change" for record in rows)
         draw = partial(changes_figure, rows)
         yield Section(
             "Zero-shot benchmarks at the base's window",
             rows,
             "benchmarks",
             accuracy_table(rows),
-            (("benchmark_changes", draw),) if compared else (),
+            (("benchmark_changes", draw),) if changed else (),
             (("answers chosen by log-likelihood a byte", accuracy_table(rows, "accuracy_normalised")),),
         )
-        if compared:
+        if changed:
             title = "Zero-shot benchmarks: each extension against its base"
             yield Section(title, rows, "changes", changes_table(rows), ())
 
@@ -99,7 +99,7 @@ def accuracy_table(records: Sequence[Record], metric: str = "accuracy") -> Table
         ),
     )
     table = fill(ordered(records), columns)
-    return replace(table, caption=_caption(records, metric, table.compared))
+    return replace(table, caption=_caption(records, metric, table.beside_paper))
 
 
 def changes_table(records: Sequence[Record]) -> Table:
@@ -123,7 +123,7 @@ def changes_table(records: Sequence[Record]) -> Table:
     return fill(accuracies, columns, CHANGES)
 
 
-def _caption(records: Sequence[Record], metric: str, compared: bool) -> str:
+def _caption(records: Sequence[Record], metric: str, beside_paper: bool) -> str:
     sets = asked(records)
     counts = {name: max(record.n_documents or 0 for record in records if record.task == name) for name in sets}
     windows = ", ".join(map(whole, select.windows(records)))
@@ -134,7 +134,7 @@ def _caption(records: Sequence[Record], metric: str, compared: bool) -> str:
         f"{RULES[metric]}. In brackets the 95 % Wilson interval. Chance: {chance} %"
         + (f"; always answering yes gets {100 * YES:.0f} % of BoolQ." if "boolq" in sets else ".")
     )
-    if compared:
+    if beside_paper:
         size = paper.size(ordered(records)[0].model)
         caption += (
             f" Paper: Table 5, LLaMA {size}, PI tuned 1000 steps on the Pile; it states no harness, so numbers compare "
@@ -162,15 +162,15 @@ def by_sample(records: Iterable[Record]) -> list[list[Record]]:
 def changes_figure(records: Sequence[Record]) -> Figure:
     """Change of accuracy and of the margin by set, one marker per extension, for one table of `by_sample`."""
     sets = asked(records)
-    compared = ordered(record for record in records if record.metric == "accuracy_change")
-    height = 0.5 + 0.11 * len(sets) * max(3, 1 + len(compared))
+    changed = ordered(record for record in records if record.metric == "accuracy_change")
+    height = 0.5 + 0.11 * len(sets) * max(3, 1 + len(changed))
     figure, (accuracy, margin) = drawing.panels(height, height)
-    _panel(accuracy, records, compared, "accuracy_change", 100)
-    _panel(margin, records, compared, "margin_change", 1)
+    _panel(accuracy, records, changed, "accuracy_change", 100)
+    _panel(margin, records, changed, "margin_change", 1)
     printed = {
-        _place(row, extension, compared): 100 * change
+        _place(row, extension, changed): 100 * change
         for row, name in enumerate(sets)
-        for extension in compared
+        for extension in changed
         if (change := printed_change(extension, name)) is not None
     }
     if printed:
@@ -183,18 +183,18 @@ def changes_figure(records: Sequence[Record]) -> Figure:
     )
 
 
-def _panel(axes: Axes, records: Sequence[Record], compared: Sequence[Extension], metric: str, unit: float) -> None:
+def _panel(axes: Axes, records: Sequence[Record], changed: Sequence[Extension], metric: str, unit: float) -> None:
     """Markers and intervals of one number for each set, around a line at no change."""
-    sets, called = asked(records), names(compared)
-    for extension in compared:
+    sets, called = asked(records), names(changed)
+    for extension in changed:
         found = {
-            _place(row, extension, compared): recorded(record).scaled(unit)
+            _place(row, extension, changed): recorded(record).scaled(unit)
             for row, name in enumerate(sets)
             if (record := find(records, extension, name, metric)) is not None
         }
-        look = {**style(extension, compared), "linestyle": ""}
+        look = {**style(extension, changed), "linestyle": ""}
         axes.plot([record.value for record in found.values()], [*found], label=called[extension], **look)
-        drawing.intervals(axes, found, colour(extension, compared), across=True)
+        drawing.intervals(axes, found, colour(extension, changed), across=True)
     counts = {name: select.counted([record for record in records if record.task == name], "question") for name in sets}
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.set_yticks(range(len(sets)), [f"{TITLES[name]}\n{count}" for name, count in counts.items()])
@@ -206,5 +206,5 @@ def _panel(axes: Axes, records: Sequence[Record], compared: Sequence[Extension],
     axes.axvline(0, color=GREY, linewidth=1, zorder=0)
 
 
-def _place(row: int, extension: Extension, compared: Sequence[Extension]) -> float:
-    return row + 0.7 * ((compared.index(extension) + 0.5) / len(compared) - 0.5)
+def _place(row: int, extension: Extension, changed: Sequence[Extension]) -> float:
+    return row + 0.7 * ((changed.index(extension) + 0.5) / len(changed) - 0.5)

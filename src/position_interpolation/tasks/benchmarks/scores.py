@@ -55,8 +55,8 @@ class Scores:
 def prompts(tokenizer: Any, questions: Sequence[Question], window: int, bos: int | None) -> list[Prompt]:
     """Every choice of every question, in order, cut on the left to `window` tokens.
 
-    Context and choice are tokenised together, as they would be read. The choice's tokens are those after the ones that
-    the context alone begins with, too.
+    Context and choice are tokenised together, as they would be read. The choice's tokens are those from the first on
+    that differs from the tokens of the context alone.
     """
     pairs = [pair for item in questions for pair in zip(item.contexts, item.choices, strict=True)]
     texts = list(dict.fromkeys(text for context, choice in pairs for text in (context, context + choice)))

@@ -16,7 +16,7 @@ PACKAGES = {"evaluate": "evaluate", "rouge_score": "rouge-score"}
 
 
 def require() -> None:
-    """Make sure that ROUGE can be computed; UsageError if a package is missing."""
+    """Refuse ROUGE where a package that computes it is missing."""
     gone = [name for module, name in PACKAGES.items() if importlib.util.find_spec(module) is None]
     if gone:
         raise UsageError(f"ROUGE needs the packages {', '.join(PACKAGES.values())}: run pip install {' '.join(gone)}")

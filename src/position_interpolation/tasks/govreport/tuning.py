@@ -48,10 +48,10 @@ def tuned_on_summaries(prepared: Prepared, task: GovReportTask, pairs: Pairs, le
 
     def build(start: Path | None) -> Any:
         """The extension, or a checkpoint of this stage, in float32, whatever the precision of evaluation."""
-        wanted, start = prepared.treatment, start or prepared.place
+        treatment, start = prepared.treatment, start or prepared.place
         shards = distributed.processes()
         method = derived.tuned(config.method)
-        return extending.build(config.model, prepared.cache, method, wanted.factor, config.seed, start, shards)
+        return extending.build(config.model, prepared.cache, method, treatment.factor, config.seed, start, shards)
 
     def tune() -> Path:
         """Tune on summaries up to the last step; the folder of the weights."""

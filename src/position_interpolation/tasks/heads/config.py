@@ -28,7 +28,7 @@ class HeadsTask(Task):
 
 
 def check(config: Config, task: HeadsTask) -> None:
-    """Queries and keys are those of a base inside its own window, with the frequencies of its own theta."""
+    """Refuse all but queries and keys of a base inside its own window, with the frequencies of its own theta."""
     corpora.require(config.data, task.corpus)
     base = config.model.window
     if config.method.name != "none":

@@ -39,7 +39,7 @@ NUMBERS = {
     "smallest_ratio_span": "at s",
     "share_below_one": "share of s < 4L with B(s) / d < 1",
 }
-PARTS = {"median": "median", "p95": "95th percentile", "largest": "largest"}
+TITLES = {"median": "median", "p95": "95th percentile", "largest": "largest"}
 LEVELS = ("median", "p95")  # of scores
 INTERVAL = "In brackets the 95 % interval of a bootstrap over the pairs of each head"
 # Colour, marker and name of a quantile over pairs.
@@ -80,7 +80,7 @@ def spans_table(records: Sequence[Record]) -> Table:
     for extension in ordered(records):
         scores = scores_by_span(records, extension)
         blocks |= scores["median"].keys()
-        columns += [_column(extension, partial(_score, scores[name]), PARTS[name]) for name in LEVELS]
+        columns += [_column(extension, partial(_score, scores[name]), TITLES[name]) for name in LEVELS]
         step = select.find(records, extension, "span_step")
         if step is not None and step.value > 1:
             caption += f" Of {extension.base}'s spans every {step.value:.0f}th is scored."
@@ -92,10 +92,10 @@ def layers_table(records: Sequence[Record]) -> Table:
     columns = [Column("Layer", int)]
     layers: set[int] = set()
     for extension in ordered(records):
-        for name, part in PARTS.items():
+        for name, quantile in TITLES.items():
             errors = select.along(records, extension, f"error_{name}")
             layers |= errors.keys()
-            columns.append(_column(extension, errors.get, part))
+            columns.append(_column(extension, errors.get, quantile))
     caption = (
         "Largest error half way between neighbouring spans of [0, L), in units of the pair's max|h_j|, over the pairs "
         f"and heads of each layer, counted from 0. {INTERVAL}; a largest value has none."
@@ -120,9 +120,9 @@ def _score(scores: dict[Block, Record], start: int, stop: int) -> Record | None:
     return scores.get((start, stop))
 
 
-def _column(extension: Extension, of: Callable[..., Record | None], *part: str) -> Column:
+def _column(extension: Extension, of: Callable[..., Record | None], *quantile: str) -> Column:
     """A column of one model."""
-    return Column(", ".join((extension.base, f"L = {extension.base_window}", *part)), of, _short, measured=True)
+    return Column(", ".join((extension.base, f"L = {extension.base_window}", *quantile)), of, _short, measured=True)
 
 
 def _short(value: float) -> str:

@@ -33,12 +33,12 @@ class Geometry:
     head_dim: int
     base: float
     window: int
-    wanted: int = 4096  # spans to score
+    fewest: int = 4096  # spans to score, if [0, 4 L) has as many
 
     @property
     def step(self) -> int:
         """Distance between two spans that are scored."""
-        return max(1, REACH * self.window // self.wanted)
+        return max(1, REACH * self.window // self.fewest)
 
     @cached_property
     def spans(self) -> Integers:
@@ -113,12 +113,12 @@ class Found:
 
 def measure(h: Complexes, geometry: Geometry, progress: Callable[[int], None] = lambda _: None) -> Found:
     """Follow every pair over spans inside and outside the window; `h` is (layers, query heads, pairs, d/2)."""
-    parts = []
+    found = []
     for one in h.reshape(-1, *h.shape[2:]):  # one head at a time, to bound the memory
-        parts.append(_measure_head(one, geometry))
+        found.append(_measure_head(one, geometry))
         progress(len(one))
-    stacked = (np.stack(part) for part in zip(*parts, strict=True))
-    return Found(*(part.reshape(*h.shape[:3], *part.shape[2:]) for part in stacked))
+    stacked = (np.stack(field) for field in zip(*found, strict=True))
+    return Found(*(field.reshape(*h.shape[:3], *field.shape[2:]) for field in stacked))
 
 
 def _measure_head(h: Complexes, geometry: Geometry) -> tuple[Floats, Floats, Floats, Floats]:
@@ -150,17 +150,17 @@ def _errors(errors: Floats, printed: float, samples: int) -> Numbers:
     """The interpolation error over all pairs and by layer; the largest has no interval."""
     above = int((errors > printed).sum())
     values: Numbers = {("share_above_printed", None): wilson(above, errors.size)}
-    parts: dict[int | None, Floats] = {None: errors}
-    parts |= {layer: errors[layer : layer + 1] for layer in range(len(errors))}
-    for layer, part in parts.items():
-        for name, estimate in zip(LEVELS, quantiles(part, list(LEVELS.values()), samples), strict=True):
+    by_layer: dict[int | None, Floats] = {None: errors}
+    by_layer |= {layer: errors[layer : layer + 1] for layer in range(len(errors))}
+    for layer, own in by_layer.items():
+        for name, estimate in zip(LEVELS, quantiles(own, list(LEVELS.values()), samples), strict=True):
             values[f"error_{name}", layer] = estimate
-        values["error_largest", layer] = Estimate(float(part.max()))
+        values["error_largest", layer] = Estimate(float(own.max()))
     return values
 
 
 def _scores(found: Found, geometry: Geometry, samples: int) -> Numbers:
-    """Scores by block of spans, and those outside the window over those inside, over their bound and over the error."""
+    """Scores by block of spans; those outside the window also over those inside, over their bound, over the error."""
     values: Numbers = {}
     starts, stops = geometry.edges[:-1], geometry.edges[1:]
     for block, start in enumerate(starts):

@@ -54,19 +54,19 @@ def contexts(config: Config, task: LongPPLTask) -> Contexts:
 def check(config: Config, task: LongPPLTask) -> None:
     """Refuse a corpus that is not there, contexts that do not fit each other, an evaluator that cannot read them."""
     corpora.require(config.data, task.corpus)
-    wanted = contexts(config, task)
+    lengths = contexts(config, task)
     text = task.truncate_factor * config.model.window
-    if not wanted.short < wanted.long <= text:
+    if not lengths.short < lengths.long <= text:
         raise UsageError(
-            f"short windows of {wanted.short} tokens, long ones of {wanted.long}, texts of {text}: expected each to be "
-            "longer than the one before; set a longer context, or task.short, task.window and task.truncate_factor"
+            f"short windows of {lengths.short} tokens, long ones of {lengths.long}, texts of {text}: expected each to "
+            "be longer than the one before; set a longer context, or task.short, task.window and task.truncate_factor"
         )
     if task.evaluator is None:
         raise UsageError(
-            f"no model says which tokens are key: set task.evaluator=<folder>, one that reads {wanted.long} tokens, "
+            f"no model says which tokens are key: set task.evaluator=<folder>, one that reads {lengths.long} tokens, "
             "such as an extension that task=export wrote"
         )
-    check_evaluator(task.evaluator, wanted.long)
+    check_evaluator(task.evaluator, lengths.long)
 
 
 def check_evaluator(place: str, tokens: int) -> None:

@@ -27,28 +27,31 @@ def measurements(prepared: Prepared, task: LongPPLTask) -> Iterator[Measurement]
 
     Both contexts are the sliding windows of `tasks/perplexity/windows.py`, which score every token once. So the losses
     at two windows are of the same tokens. In the first short window both contexts are the same, and no token is key.
+
+    Raises:
+        UsageError: the evaluator has another tokenizer, no document is long enough, or the extension was tuned on one.
     """
-    wanted, evaluator = contexts(prepared.config, task), _evaluator(prepared, str(task.evaluator))
+    lengths, evaluator = contexts(prepared.config, task), _evaluator(prepared, str(task.evaluator))
     bos = bos_of(prepared, True)
-    cut = {"minimum": wanted.long - (bos is not None), "truncate": task.truncate_factor * prepared.config.model.window}
+    cut = {"minimum": lengths.long - (bos is not None), "truncate": task.truncate_factor * prepared.config.model.window}
     documents, corpus = corpus_of(prepared, task, **cut)
     judged = {
         "evaluator": evaluator.config.model.name, "evaluator_sha256": evaluator.weights_sha256,
-        "alpha": task.alpha, "beta": task.beta, **asdict(wanted),
+        "alpha": task.alpha, "beta": task.beta, **asdict(lengths),
     }  # fmt: skip
     data = {**text(documents, corpus.ids, **cut, bos=bos is not None, **judged), **judged}
 
     def losses_of(reader: Prepared, window: int) -> dict[str, Any]:
-        whole = {**common(reader, documents), "perplexity": 1, "window": window, "stride": wanted.block}
+        whole = {**common(reader, documents), "perplexity": 1, "window": window, "stride": lengths.block}
         return {**whole, "bos": bos, **cut}
 
     def scored(reader: Prepared, window: int) -> list[Floats]:
         return [one.losses for one in token_losses(reader, corpus, losses_of(reader, window), overlapping=False)]
 
     def measure() -> list[Measured]:
-        """Perplexity over key tokens, and over all."""
-        long, short = scored(evaluator, wanted.long), scored(evaluator, wanted.short)
-        own = scored(prepared, wanted.long)
+        """Perplexity over key tokens, and over all; an evaluator that finds no key token is refused."""
+        long, short = scored(evaluator, lengths.long), scored(evaluator, lengths.short)
+        own = scored(prepared, lengths.long)
         keys = [key_tokens.key(*pair, task.alpha, task.beta) for pair in zip(long, short, strict=True)]
         found = []
         for metric, marks in ((KEY, keys), (ALL, [np.ones_like(each) for each in keys])):
@@ -59,10 +62,10 @@ def measurements(prepared: Prepared, task: LongPPLTask) -> Iterator[Measurement]
                     "(task.documents, task.truncate_factor), lower task.alpha or task.beta, or set another"
                 )
             estimate = key_tokens.over(own, marks, SAMPLES)
-            found.append(Measured(metric, estimate, data, read, tokens, wanted.long, wanted.block))
+            found.append(Measured(metric, estimate, data, read, tokens, lengths.long, lengths.block))
         return found
 
-    parts = {**losses_of(prepared, wanted.long), "longppl": 1, "judge": common(evaluator, None), **judged}
+    parts = {**losses_of(prepared, lengths.long), "longppl": 1, "judge": common(evaluator, None), **judged}
     yield Measurement(parts, measure)
 
 

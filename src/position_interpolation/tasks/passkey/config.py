@@ -45,7 +45,11 @@ def prompt_lengths(config: Config, task: PasskeyTask) -> list[int]:
 
 
 def distances(window: int, count: int) -> list[int]:
-    """`count` distances uniformly spaced in the window: window / count, ..., window."""
+    """`count` distances uniformly spaced in the window: window / count, ..., window.
+
+    Raises:
+        UsageError: they do not divide the window evenly.
+    """
     if window % count:
         raise UsageError(f"{count} distances do not divide a window of {window}: change task.distances or task.lengths")
     return [window // count * number for number in range(1, count + 1)]

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from position_interpolation.evidence.intervals import Estimate, log_likelihood, wilson
-from position_interpolation.evidence.k_max import k_max
+from position_interpolation.evidence.k_max import LONGEST, SUCCESS, k_max
 from position_interpolation.machine import compute
 from position_interpolation.machine.progress import Progress
 from position_interpolation.models.answers import fingerprint, tokens, write
@@ -18,7 +18,7 @@ from position_interpolation.tuning.extension import Prepared
 
 
 def measurements(prepared: Prepared, task: PasskeyTask) -> Iterator[Measurement]:
-    """Retrieval at every distance, and k_max (Table 4), in prompts of each length.
+    """Success at every distance, and k_max (Table 4), in prompts of each length.
 
     Raises:
         UsageError: a prompt is too short for its lines.
@@ -31,7 +31,7 @@ def measurements(prepared: Prepared, task: PasskeyTask) -> Iterator[Measurement]
 
 
 def _measurement(prepared: Prepared, task: PasskeyTask, window: int) -> Measurement:
-    """Retrieval in prompts of one length.
+    """Success and k_max in prompts of one length.
 
     `task.generate` is no part of the signature: greedy decoding writes the key where every digit is the likeliest, so
     both ways of reading answers give the same verdicts. Near ties in bfloat16 may turn.
@@ -88,14 +88,14 @@ def numbers(
         return Measured(metric, estimate, data, count, positions, window, protocol=task.match, at=at)
 
     for k, won in wins.items():
-        yield measured("success", wilson(won, task.trials), task.trials, k)
-    yield measured("success", wilson(sum(hits), len(hits)), len(hits))
+        yield measured(SUCCESS, wilson(won, task.trials), task.trials, k)
+    yield measured(SUCCESS, wilson(sum(hits), len(hits)), len(hits))
     for k, own in read.items():
         yield measured("key_log_likelihood", log_likelihood([value for _, value in own]), task.trials, k)
     yield measured("key_log_likelihood", log_likelihood(likelihoods), len(hits))
     yield measured("nearest_key", Estimate(min(built)), len(hits))
     yield measured("farthest_key", Estimate(max(built)), len(hits))
-    yield measured("k_max", k_max(wins, task.trials, task.threshold), len(hits))
+    yield measured(LONGEST, k_max(wins, task.trials, task.threshold), len(hits))
 
 
 def _written(prepared: Prepared, task: PasskeyTask, trials: Sequence[Probe]) -> list[tuple[bool, str]]:

@@ -32,11 +32,11 @@ def _drawings(group: select.Group, rows: Sequence[Record]) -> Iterator[tuple[str
     if mapped:
         yield "passkey_map", partial(figures.map_figure, rows, rule)
     plain = [row for row in rows if extension_of(row) not in mapped]
-    for end, own in select.parted(plain).items():
+    for end, own in select.by_figure(plain).items():
         if any(row.metric == "success" and row.at is not None for row in own):
             yield f"passkey{end}", partial(figures.passkey_figure, own, rule)
     likelihoods = [row for row in figures.of_longest_prompts(rows) if row.metric == LIKELIHOOD]
-    for end, own in select.parted(extensions.ends(likelihoods)).items():
+    for end, own in select.by_figure(extensions.ends(likelihoods)).items():
         if own:
             yield f"{group.task}_log_likelihood{end}", partial(figures.likelihood_figure, own, rule)
 

@@ -16,7 +16,7 @@ from position_interpolation.evidence.words import OVER_DOCUMENTS, perplexity_tex
 
 TASK = "proof_pile"
 LARGEST = 16  # L' / L
-PARTS = (LARGEST // 2, LARGEST)  # W / L
+MULTIPLES = (LARGEST // 2, LARGEST)  # W / L
 PROTOCOLS = ("token", "window", "document")
 PERCENT = "{:+.1f} %".format
 QUESTION = "Does window aggregation explain the rise at the largest window?"
@@ -43,22 +43,22 @@ def aggregation_table(rows: Sequence[Record]) -> Table:
     The rows are one group of `select.perplexities` for which `asked` finds some.
     """
 
-    def ours(part: int, item: Extension, protocol: str) -> Record | None:
-        return select.find(rows, item, "perplexity", part * item.base_window, protocol)
+    def ours(multiple: int, item: Extension, protocol: str) -> Record | None:
+        return select.find(rows, item, "perplexity", multiple * item.base_window, protocol)
 
-    def theirs(part: int, item: Extension, _: str) -> Record | None:
-        return paper.beside(item, TASK, "perplexity", part * item.base_window)
+    def theirs(multiple: int, item: Extension, _: str) -> Record | None:
+        return paper.beside(item, TASK, "perplexity", multiple * item.base_window)
 
-    def printed(part: int) -> str:
-        return f"paper {paper.window(part * base, base)}"
+    def printed(multiple: int) -> str:
+        return f"paper {paper.window(multiple * base, base)}"
 
     base = asked(rows)[0].base_window
     columns = (
         *EXTENSION,
         Column("Protocol", lambda _, protocol: protocol),
-        *each(PARTS, lambda part: str(part * base), ours, perplexity_text, measured=True),
+        *each(MULTIPLES, lambda multiple: str(multiple * base), ours, perplexity_text, measured=True),
         Column("Change", partial(_change, ours), PERCENT),
-        *each(PARTS, printed, theirs, perplexity_text),
+        *each(MULTIPLES, printed, theirs, perplexity_text),
         Column("paper change", partial(_change, theirs), PERCENT),
     )
     return fill(product(asked(rows), PROTOCOLS), columns, CAPTION)
@@ -66,5 +66,5 @@ def aggregation_table(rows: Sequence[Record]) -> Table:
 
 def _change(numbers: Callable[[int, Extension, str], Record | None], item: Extension, protocol: str) -> float | None:
     """In per cent, from half of the largest window to the largest."""
-    half, largest = (numbers(part, item, protocol) for part in PARTS)
+    half, largest = (numbers(multiple, item, protocol) for multiple in MULTIPLES)
     return None if half is None or largest is None else 100 * (largest.value / half.value - 1)

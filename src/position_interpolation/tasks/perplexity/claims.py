@@ -89,7 +89,7 @@ def stated_reduction(
 def gains_on_one_yardstick(
     evidence: Evidence, task: str, factor: int, reductions: Mapping[str, float]
 ) -> Iterator[Case]:
-    """By how much the stated reductions miss the tables, for the way of counting whose worst miss is smallest.
+    """How far the stated reductions are from the tables, if counted in the way that fits them best.
 
     The claim is about printed numbers alone, so no measured records are asked.
     """

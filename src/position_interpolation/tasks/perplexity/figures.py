@@ -55,7 +55,7 @@ def _of_paper(printed: Ratios) -> str:
     return f"; the paper's {', its '.join([*lines, 'base above 1,000 past L'])}" if lines else ""
 
 
-def compares(records: Sequence[Record], protocol: str) -> bool:
+def has_several(records: Sequence[Record], protocol: str) -> bool:
     """Whether there are several numbers: a single one needs no picture."""
     return sum((record.metric, record.protocol) == ("perplexity", protocol) for record in records) > 1
 
@@ -73,15 +73,15 @@ def _relative(found: Ratios, printed: Ratios, shown: Sequence[Record]) -> Figure
     tuned = {extension: curve for extension, curve in found.items() if extension.steps}
     moved = [item for item in found if item not in tuned and (item.factor > 1 or len(found[item]) > 1)]
     theirs = f"The paper, LLaMA {paper.size(ordered(shown)[0].model)}, {paper.TITLES.get(shown[0].task)}"
-    parts: dict[str, Ratios] = {
+    views: dict[str, Ratios] = {
         "All": found if moved or not tuned else {},
         "What is tuned, closer": tuned,
         theirs: printed,
     }
-    parts = {title: curves for title, curves in parts.items() if curves}
-    figure, panels = drawing.panels(*[1.45] * len(parts))
+    views = {title: curves for title, curves in views.items() if curves}
+    figure, panels = drawing.panels(*[1.45] * len(views))
     called = names([*found])
-    for axes, (title, curves) in zip(panels, parts.items(), strict=True):
+    for axes, (title, curves) in zip(panels, views.items(), strict=True):
         for extension, curve in curves.items():
             drawing.line(axes, curve, extension, called)
         drawing.ratio_axis(axes, name="1: the base at L")
@@ -92,7 +92,7 @@ def _relative(found: Ratios, printed: Ratios, shown: Sequence[Record]) -> Figure
             _windows(axes, sorted({window for curve in printed.values() for window in curve}), edges)
         else:
             _windows(axes, select.windows(shown), {edge for item in found for edge in (item.base_window, item.window)})
-        if len(parts) > 1:
+        if len(views) > 1:
             axes.set_title(title, pad=14)
     panels[-1].set_xlabel("evaluation window (tokens)")
     return figure

@@ -25,7 +25,11 @@ from position_interpolation.tuning.extension import Prepared
 
 
 def measurements(prepared: Prepared, task: PerplexityTask) -> Iterator[Measurement]:
-    """One measurement per evaluation window (Tables 1-3)."""
+    """One measurement per evaluation window (Tables 1-3).
+
+    Raises:
+        UsageError: no document is long enough for a window, or the extension was tuned on one.
+    """
     config = prepared.config
     minimum, truncate = (
         perplexity_config.multiple(config, factor) for factor in (task.minimum_factor, task.truncate_factor)

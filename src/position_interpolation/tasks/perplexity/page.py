@@ -27,8 +27,8 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             perplexity_table(rows, main),
             tuple(
                 (f"perplexity{suffix}{end}", partial(figures.perplexity_figure, own, main))
-                for end, own in select.parted(rows).items()
-                if figures.compares(own, main)
+                for end, own in select.by_figure(rows).items()
+                if figures.has_several(own, main)
             ),
             tuple((f"protocol {protocol}", perplexity_table(rows, protocol)) for protocol in others),
         )
@@ -55,10 +55,10 @@ def perplexity_table(records: Sequence[Record], protocol: str = "token") -> Tabl
             optional=True,
         )
     table = fill(extensions, columns)
-    return replace(table, caption=_caption(shown, protocol, table.compared) + _sample_caption(records))
+    return replace(table, caption=_caption(shown, protocol, table.beside_paper) + _sample_caption(records))
 
 
-def _caption(records: Sequence[Record], protocol: str, compared: bool) -> str:
+def _caption(records: Sequence[Record], protocol: str, beside_paper: bool) -> str:
     first = records[0]
     counts = [record.n_tokens or 0 for record in records]
     scored = plural(max(counts), "scored token")
@@ -68,7 +68,7 @@ def _caption(records: Sequence[Record], protocol: str, compared: bool) -> str:
         f"Perplexity on {select.text(records, scored)} by evaluation window in tokens; stride {first.stride}, "
         f"protocol {protocol}. {OVER_DOCUMENTS}"
     )
-    if compared:
+    if beside_paper:
         caption += (
             f" Paper: LLaMA {paper.size(first.model)}, {paper.TITLES[first.task]}, windows at the same multiples of L; "
             "PI tuned 1000 steps, FT 10000" + (", untuned PI from Table 3." if first.task == "pg19" else ".")

@@ -86,6 +86,9 @@ def ratio(scored: Scored, protocol: str) -> tuple[float, float]:
     `token`: every token counts alike. `window`: every window counts alike, whatever it scored (as in code validated
     against the paper). `document`: every document counts alike. `truncated`: only the first window counts.
     `overlapping`: as `token`, over the windows of `plan_overlapping`.
+
+    Raises:
+        UsageError: there is no such protocol.
     """
     losses, weights = scored.by_window()
     total, tokens = float(weights @ losses), float(weights @ scored.counts)

@@ -36,12 +36,12 @@ def measurements(prepared: Prepared, task: PositionsTask) -> Iterator[Measuremen
         """Perplexity by block of positions, and every document's losses."""
         scored = token_losses(prepared, corpus, losses_of, overlapping=False)
         found = []
-        for start, parts in by_block(scored, window, block):
+        for start, losses in by_block(scored, window, block):
             where: dict[str, Any] = {"eval_window": window, "protocol": "token", "at": start}
-            tokens = sum(map(len, parts))
-            found.append(Measured(BLOCK_PERPLEXITY, over_tokens(parts), data, len(scored), tokens, **where))
+            tokens = sum(map(len, losses))
+            found.append(Measured(BLOCK_PERPLEXITY, over_tokens(losses), data, len(scored), tokens, **where))
             # Each document's own loss, for paired comparisons.
-            for identifier, own in zip(corpus.ids, parts, strict=True):
+            for identifier, own in zip(corpus.ids, losses, strict=True):
                 mean, one = Estimate(float(own.mean())), {**data, "ids": [identifier]}
                 found.append(Measured(DOCUMENT_BLOCK_LOSS, mean, one, 1, len(own), **where))
         return found
@@ -58,15 +58,15 @@ def by_block(documents: list[Scored], window: int, block: int) -> Iterator[tuple
     for start in range(0, window, block):
         before, behind = window - start, window - min(start + block, window)
         # Losses end with the window; position 0 holds BOS or the first token and has none.
-        parts = [own.losses[max(0, len(own.losses) - before) : len(own.losses) - behind] for own in documents]
-        if sum(map(len, parts)):  # no token is scored in a block of position 0 alone
-            yield start, parts
+        losses = [own.losses[max(0, len(own.losses) - before) : len(own.losses) - behind] for own in documents]
+        if sum(map(len, losses)):  # no token is scored in a block of position 0 alone
+            yield start, losses
 
 
-def over_tokens(parts: list[Floats]) -> Estimate:
+def over_tokens(losses: list[Floats]) -> Estimate:
     """Perplexity over all tokens, with the interval of a bootstrap over documents.
 
     Of a single document, segments of 64 tokens are drawn instead, and the interval covers that document alone.
     """
-    units = parts if len(parts) > 1 else np.array_split(parts[0], max(1, len(parts[0]) // SEGMENT))
+    units = losses if len(losses) > 1 else np.array_split(losses[0], max(1, len(losses[0]) // SEGMENT))
     return perplexity([Scored(unit, np.array([len(unit)])) for unit in units], "token", SAMPLES)

@@ -43,7 +43,7 @@ class Puzzle:
 
     @property
     def chance(self) -> float:
-        """How often one of the prompt's numbers, or its numbers in some order, would be right."""
+        """How often an answer would be right that takes numbers of the prompt at random, none of them twice."""
         chance = 1.0
         for left in range(len(self.values)):
             chance /= len(self.values) + len(self.others) - left

@@ -69,9 +69,9 @@ def rotation_table(records: Sequence[Record]) -> Table:
     """One row per extension: its attention scaling, and how many frequencies it treats in which way."""
     found = rotated(records)
 
-    def counted(wanted: Callable[[float, float], bool], extension: Extension) -> int:
+    def counted(holds: Callable[[float, float], bool], extension: Extension) -> int:
         divided = 1 / extension.factor
-        return sum(wanted(ratio, divided) for ratio in found[extension].ratios)
+        return sum(holds(ratio, divided) for ratio in found[extension].ratios)
 
     columns = (
         *EXTENSION[:3],

@@ -31,7 +31,8 @@ BETWEEN_SPANS: Floats = np.arange(25, 75.125, 0.125)  # of Fig. 2's right panel:
 def frequencies(head_dim: int, base: float = BASE) -> Floats:
     """Return theta_j = base^(-2j/d) in radians per token, shape (d/2,) (section 2.1).
 
-    Raises ValueError if `head_dim` is not a positive even number or `base` is not above 1.
+    Raises:
+        ValueError: `head_dim` is not a positive even number, or `base` is not above 1.
     """
     if head_dim < 2 or head_dim % 2 or base <= 1:
         raise ValueError(f"need a positive even head_dim and a base above 1, got {head_dim} and {base}")
@@ -41,7 +42,10 @@ def frequencies(head_dim: int, base: float = BASE) -> Floats:
 def attention_score(coefficients: ArrayLike, spans: ArrayLike, base: float = BASE) -> Floats:
     """Return a(s) = Re sum_j h_j exp(i s theta_j), in the shape of `spans`, fractional or not (section 2).
 
-    `coefficients` are the complex h_j, shape (d/2,). Raises ValueError as `frequencies`.
+    `coefficients` are the complex h_j, shape (d/2,).
+
+    Raises:
+        ValueError: as `frequencies`.
     """
     h = np.asarray(coefficients, dtype=np.complex128)
     phases = np.asarray(spans, dtype=np.float64)[..., None] * frequencies(2 * h.size, base)
@@ -53,7 +57,10 @@ def linear_score(
 ) -> Floats:
     """Return a_linear(s), the line from a(s1) at s1 = `left` to a(s2) at s2 = `right` (theorem 2.1).
 
-    The arguments broadcast as for arithmetic. Raises ValueError as `frequencies`.
+    The arguments broadcast as for arithmetic.
+
+    Raises:
+        ValueError: as `frequencies`.
     """
     s, s1, s2 = (np.asarray(x, dtype=np.float64) for x in (spans, left, right))
     a1, a2 = (attention_score(coefficients, x, base) for x in (s1, s2))
@@ -88,7 +95,9 @@ def violating_coefficients(head_dim: int, left: float = 0.0, base: float = BASE)
     """Return h_j = exp(-i theta_j (s1 + 1/2)), shape (d/2,): a counterexample to eqs. 5 and 7 as printed.
 
     All terms peak together at s1 + 1/2, so no h_j of magnitude at most 1 deviates more from the line there.
-    Raises ValueError as `frequencies`.
+
+    Raises:
+        ValueError: as `frequencies`.
     """
     return np.asarray(np.exp(-1j * frequencies(head_dim, base) * (left + 0.5)))
 
@@ -102,7 +111,10 @@ def midpoint_deviation(coefficients: ArrayLike, left: float = 0.0, base: float =
 def partial_sum_magnitude(spans: ArrayLike, head_dim: int, base: float = BASE, chunk: int = 4096) -> Floats:
     """Return B(s) = sum_k |A_{k+1}(s)|, A_k(s) = sum_{j<k} exp(i s theta_j), in the shape of `spans` (eq. 8).
 
-    Spans are taken `chunk` at a time to bound the memory. Raises ValueError as `frequencies`.
+    Spans are taken `chunk` at a time to bound the memory.
+
+    Raises:
+        ValueError: as `frequencies`.
     """
     theta = frequencies(head_dim, base)
     s = np.asarray(spans, dtype=np.float64)
@@ -116,7 +128,10 @@ def partial_sum_magnitude(spans: ArrayLike, head_dim: int, base: float = BASE, c
 def score_bounds(coefficients: ArrayLike, spans: ArrayLike, base: float = BASE) -> tuple[Floats, Floats]:
     """Return eq. 8's two bounds on |a(s)|, max|h_j - h_{j+1}| B(s) and 2 max|h_j| B(s), as `spans` is shaped.
 
-    Summation by parts takes h_{d/2} = 0 (RoFormer 3.4.3). Raises ValueError as `frequencies`.
+    Summation by parts takes h_{d/2} = 0 (RoFormer 3.4.3).
+
+    Raises:
+        ValueError: as `frequencies`.
     """
     h = np.asarray(coefficients, dtype=np.complex128)
     magnitude = partial_sum_magnitude(spans, 2 * h.size, base)
@@ -191,8 +206,9 @@ def fit_random_scores(
     diagonal, in float64. The height also varies by tens of times between draws, so there are many, where the
     paper has one. Targets depend on the seed alone, unregularised solutions also on the algebra library.
 
-    Raises ValueError for an unknown solver, a window without the spans 25 .. 75, and as `frequencies`;
-    numpy.linalg.LinAlgError if the normal equations are exactly singular.
+    Raises:
+        ValueError: the solver is unknown, the window has not all spans 25 .. 75, or as `frequencies`.
+        numpy.linalg.LinAlgError: the normal equations are exactly singular.
     """
     if solver not in get_args(Solver):
         raise ValueError(f"solver must be one of {', '.join(get_args(Solver))}, got {solver!r}")
@@ -206,12 +222,12 @@ def fit_random_scores(
 
     targets = np.random.default_rng(seed).standard_normal((draws, window))
     everywhere = design(np.arange(2.0 * window))
-    inside, wanted = everywhere[:window], targets.T.astype(dtype)
+    inside, right_sides = everywhere[:window], targets.T.astype(dtype)
     with threadpool_limits(1):  # the height also depends on how many threads sum the products
         if solver == "svd":
-            weights: NDArray[Any] = np.linalg.lstsq(inside, wanted, rcond=1e-7)[0]
+            weights: NDArray[Any] = np.linalg.lstsq(inside, right_sides, rcond=1e-7)[0]
         else:
             penalty = np.eye(head_dim, dtype=dtype) * (solver == "ridge")
-            weights = np.linalg.solve(inside.T @ inside + penalty, inside.T @ wanted)
+            weights = np.linalg.solve(inside.T @ inside + penalty, inside.T @ right_sides)
     scores = [(rows @ weights).T.astype(np.float64) for rows in (everywhere, design(BETWEEN_SPANS))]
     return RandomFit(targets, extrapolated=scores[0], between=scores[1])

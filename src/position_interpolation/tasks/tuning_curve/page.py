@@ -10,7 +10,7 @@ from position_interpolation.evidence.words import plural
 
 
 def curves(records: Iterable[Record]) -> dict[str, list[Record]]:
-    """Training losses by text, of each extension's longest tuning alone, whose beginning the shorter ones are."""
+    """Training losses by text, of each extension's longest tuning alone: shorter ones are its beginning."""
     losses = [record for record in records if is_loss(record) and plain(record)]
     longest = {extension.untuned: extension for extension in ordered(losses)}  # ascending in steps
     found: dict[str, list[Record]] = {}
