@@ -25,7 +25,7 @@ MODELS = {"smollm2_135m_instruct": " (tuned to instructions, quantised to Q4_1 a
 DOCUMENTS = {"pg19": 100, "proof_pile": 128}
 # Rows of each benchmark's split that the paper's harness would have asked.
 QUESTIONS = {"boolq": 3270, "piqa": 1838, "race_middle": 1436, "race_high": 3498, "winogrande": 1267}
-IDS_SHOWN = 12
+SHOWN = 12  # items of a list that is not folded away
 GENERATED = "generated"  # the source of prompts, which are no text
 
 
@@ -56,14 +56,18 @@ def counted(record: Record) -> str:
 
 
 def _tuning(records: Sequence[Record]) -> list[str]:
-    """What the extensions were tuned on, one markdown line per mixture."""
+    """What the extensions were tuned on, one markdown line per mixture, whose texts may differ by seed and window."""
+    mixtures: dict[tuple[str, str], list[Record]] = {}
+    for (name, source, _), rows in _by_text(filter(page.is_loss, records)).items():
+        mixtures.setdefault((name, source), []).extend(rows)
     lines = []
-    for (name, source, sha256), rows in _by_text(filter(page.is_loss, records)).items():
+    for (name, source), rows in mixtures.items():
         tokens = max(record.n_tokens or 0 for record in rows)
+        fingerprints = _unique(f"`{(record.data.get('sha256') or 'none')[:16]}`" for record in rows)
         lines.append(
-            f"- Tuned on **{name}** (shares of sequences), source `{source}`, sha256 of its fingerprints "
-            f"`{(sha256 or 'none')[:16]}`, up to {plural(tokens, 'token')}; a training loss is the mean over a block "
-            "of steps."
+            f"- Tuned on **{name}** (shares of sequences), source `{source}`, up to {plural(tokens, 'token')}; a "
+            "training loss is the mean over a block of steps. "
+            f"Sha256 of the texts' fingerprints: {', '.join(fingerprints)}."
         )
     return lines
 
@@ -83,9 +87,8 @@ def conditions(records: Sequence[Record]) -> list[str]:
         "Seeds": ", ".join(_unique(record.seed for record in records)),
         "Measured in": f"{duration}, without tuning and what earlier jobs left on disk",
     }
-    if weights:
-        lines["Weights evaluated (sha256)"] = "; ".join(weights)
-    return [f"- {name}: {value}." for name, value in lines.items()]
+    shown = [f"- {name}: {value}." for name, value in lines.items()]
+    return [*shown, *([f"- {_folded('Weights evaluated (sha256)', weights)}"] if weights else [])]
 
 
 def deviations(records: Sequence[Record]) -> list[str]:
@@ -171,10 +174,16 @@ def _ids(record: Record) -> str:
     ids = record.data.get("ids") or []
     if not ids:
         return ""
-    listed = ", ".join(f"`{identifier}`" for identifier in ids)
-    if len(ids) <= IDS_SHOWN:
-        return f" Ids: {listed}."
-    return f"\n  <details><summary>{len(ids)} ids</summary>\n\n  {listed}\n\n  </details>"
+    shown = [f"`{identifier}`" for identifier in ids]
+    return f" {_folded('Ids', shown)}"
+
+
+def _folded(title: str, items: Sequence[str]) -> str:
+    """A line such as `Ids: a; b.`, or the items folded away, where there are many."""
+    listed = "; ".join(items)
+    if len(items) <= SHOWN:
+        return f"{title}: {listed}."
+    return f"{title}:\n  <details><summary>all {len(items)}</summary>\n\n  {listed}\n\n  </details>"
 
 
 def _unique(values: Iterable[object]) -> list[str]:
