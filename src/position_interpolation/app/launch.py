@@ -26,7 +26,7 @@ from position_interpolation.app.config_store import register
 from position_interpolation.app.messages import check_choice, check_keys, check_rivals, one_line, parsed
 from position_interpolation.app.side_by_side import workers_at_a_time
 from position_interpolation.app.tracking import Tracker
-from position_interpolation.planning.config import PlanTask
+from position_interpolation.planning.config import PRINTED
 from position_interpolation.settings import derived
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.places import CONF
@@ -148,7 +148,10 @@ def _choices(override: str, loader: ConfigLoader, upper: bool) -> list[str]:
 
 def side_by_side(arguments: list[str], configs: list[Config]) -> int:
     """How many workers carry out the jobs; one if Hydra does so, in this process or by another launcher."""
-    if len(configs) < 2 or searched(arguments) or not _hydra(arguments).launcher._target_.startswith(HYDRAS_OWN):
+    # Workers print to logs, and what is timed needs the machine to itself.
+    if len(configs) < 2 or any(isinstance(config.task, PRINTED) for config in configs):
+        return 1
+    if searched(arguments) or not _hydra(arguments).launcher._target_.startswith(HYDRAS_OWN):
         return 1
     return workers_at_a_time(configs[0])
 
@@ -254,7 +257,7 @@ def finish(configs: list[Config]) -> None:
     folders: dict[Path, Config] = {}
     for config in configs:
         folder = derived.results_folder(config)
-        if not isinstance(config.task, PlanTask) and (folder / records.ROWS).is_file():  # a plan measures nothing
+        if not isinstance(config.task, PRINTED) and (folder / records.ROWS).is_file():
             folders.setdefault(folder, config)
     shown, faults = list[Path](), list[str]()
     for folder, config in folders.items():

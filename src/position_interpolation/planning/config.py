@@ -38,6 +38,9 @@ class TimingTask(Task):
     forwards: int = number(0, least=0)  # of L' tokens, that the run makes besides: for the sum that is printed
 
 
+PRINTED = (PlanTask, TimingTask)  # what they find is printed, and kept nowhere
+
+
 def check(config: Config, task: PlanTask) -> None:
     """Refuse a plan that cannot be computed."""
     check_windows(config, task)

@@ -12,6 +12,7 @@ from time import perf_counter
 
 import torch
 
+from position_interpolation.evidence.words import plural
 from position_interpolation.machine import distributed
 from position_interpolation.models.scoring import scored_losses
 from position_interpolation.planning.config import TimingTask
@@ -29,7 +30,9 @@ def time_run(config: Config) -> None:
     ended: list[float] = []  # when each step ended
     with _folder(Path(config.paths.runs)) as runs:
         # One step more than is timed: the first one is slower. And no checkpoint but the last, which is removed again.
-        train = replace(config.train, steps=task.steps + 1, checkpoints=[], save_every=task.steps + 1)
+        # From the base, as a checkpoint to go on from may lie past these few steps.
+        count = task.steps + 1
+        train = replace(config.train, steps=count, save_every=count, log_every=1, checkpoints=[], resume_from=None)
         short = replace(config, train=train, paths=replace(config.paths, runs=str(runs)))
         with distributed.first_alone():
             prepared = prepare(short if steps else config, lambda told: _note(told, ended))
@@ -37,7 +40,7 @@ def time_run(config: Config) -> None:
     step = median(after - before for before, after in pairwise(ended)) if steps else 0.0
     lines = [f"a forward of {reach(config)} tokens: {duration(forward)}"]
     if steps:
-        lines.insert(0, f"a step of tuning: {duration(step)}, {steps} steps: {duration(steps * step)}")
+        lines.insert(0, f"a step of tuning: {duration(step)}, {plural(steps, 'step')}: {duration(steps * step)}")
     if task.forwards:
         lines.append(f"with {task.forwards} such forwards: about {duration(steps * step + task.forwards * forward)}")
     if distributed.is_first():
@@ -73,7 +76,8 @@ def _forward(prepared: Prepared, tokens: int) -> float:
     """Seconds of the forward of one sequence, every token scored."""
     model = prepared.model  # tuned first, if need be
     ids = torch.randint(model.config.vocab_size, (1, tokens + 1), device=model.device)
-    _read(model, ids[:, : WARM + 1])
+    # Compiled layers are compiled again for another length.
+    _read(model, ids if prepared.config.compute.compile else ids[:, : WARM + 1])
     began = perf_counter()
     _read(model, ids)
     return perf_counter() - began
