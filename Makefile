@@ -30,7 +30,7 @@ reproduce: install  ## The main job, into reproduced/, and how far it agrees wit
 publish: install  ## The main job's numbers and pages into results/ itself; what was measured before is not measured again.
 	$(MAIN_JOB) results $(WITH)
 
-SMOLLM2 := model=smollm2_135m_instruct data=embedded
+SMOLLM2 := model=smollm2_135m_instruct data=embedded paths.results=reproduced
 
 smollm2: install  ## SmolLM2-135M untuned, past its window, on embedded text: perplexity, loss by position, passkey.
 	@echo "About an hour on two cores that multiply bfloat16 fast, longer elsewhere. A killed run goes on where it was."

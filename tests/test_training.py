@@ -228,6 +228,21 @@ def test_six_steps_are_three_and_then_six(build: Build, straight: Path, tmp_path
     assert losses(tmp_path) == losses(straight)
 
 
+@pytest.mark.parametrize(("done", "made"), [(8, [9, 10]), (10, [*range(1, 11)])], ids=["the steady steps", "too many"])
+def test_a_falling_rate_begins_with_the_steps_of_a_constant_one(
+    done: int, made: list[int], build: Build, tmp_path: Path
+) -> None:
+    falling = recipe(10, schedule="wsd")  # from step 8 on
+    whole = run(build, falling, tmp_path / "whole")
+    run(build, recipe(done), tmp_path / "constant")
+    heard: list[dict[str, float]] = []
+    found = run(build, falling, tmp_path / "own", beginning=tmp_path / "constant", listener=heard.append)
+    assert_same_weights(found, whole)
+    assert losses(tmp_path / "own") == losses(tmp_path / "whole")
+    assert [row["step"] for row in heard if "train/loss" in row] == made
+    assert finished_steps(tmp_path / "constant") == [done]
+
+
 def test_a_finished_training_is_not_repeated(straight: Path) -> None:
     def refuse() -> Any:
         raise AssertionError("built again")

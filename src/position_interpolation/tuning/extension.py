@@ -5,8 +5,8 @@ forward. What was measured before under the same name needs no weights at all.
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
@@ -108,13 +108,16 @@ def prepare(config: Config, listener: Listener) -> Prepared:
     trained = config.model, cache, derived.tuned(config.method), treatment.factor  # no scaling that comes after tuning
     _check_start(config, extending.extended_config(*trained))
     streams, fingerprints, pieces = _training_text(config, tokenizer, cache)
-    recipe = _recipe(config, fingerprints, encoding.tokenizer_sha256(tokenizer))
-    decisive = {**parts, "training": recipe, "architecture": extending.architecture_sha256(*trained)}
-    folder = Path(config.paths.runs) / "training" / records.signature(decisive)
+    steady = replace(config, train=replace(config.train, schedule="constant"))
+    recipes = [_recipe(one, fingerprints, encoding.tokenizer_sha256(tokenizer)) for one in (config, steady)]
+    decisive = {**parts, "architecture": extending.architecture_sha256(*trained)}
+    folder, beginning = (
+        Path(config.paths.runs) / "training" / records.signature({**decisive, "training": recipe}) for recipe in recipes
+    )
     build = partial(extending.build, *trained, config.seed, shards=distributed.processes())
     sequences = _sequences(config, streams, encoding.bos(tokenizer))
-    tune = partial(_tune, config, build, sequences, folder, listener)
-    parts |= {"training": recipe, "steps": treatment.steps}
+    tune = partial(_tune, config, build, sequences, folder, beginning, listener)
+    parts |= {"training": recipes[0], "steps": treatment.steps}
     return Prepared(treatment, parts, tune, config, checkpoints.at(folder, treatment.steps), pieces)
 
 
@@ -175,7 +178,12 @@ def _sequences(config: Config, streams: Streams, bos: int | None) -> Sequences:
 
 
 def _tune(
-    config: Config, build: Callable[[Path | None], Any], sequences: Sequences, folder: Path, listener: Listener
+    config: Config,
+    build: Callable[[Path | None], Any],
+    sequences: Sequences,
+    folder: Path,
+    beginning: Path,
+    listener: Listener,
 ) -> Path:
     """Train to the last step, or find that it was done; return the last checkpoint."""
     train, chosen = config.train, config.compute
@@ -184,7 +192,9 @@ def _tune(
     most = max(1, compute.tokens_per_forward(chosen, tuning=True) // stretch)  # sequences of a forward
     batch = train.batch_size // readers
     micro_batch = max(size for size in range(1, min(batch, most) + 1) if batch % size == 0)
-    options: dict[str, Any] = {"chosen": chosen, "seed": config.seed, "listener": listener}
+    options: dict[str, Any] = {"chosen": chosen, "seed": config.seed, "listener": listener, "beginning": beginning}
     # Jobs of a parallel sweep may want different steps of one training. Of a job's processes only the first locks.
-    with files.locked(folder / "training") if distributed.is_first() else nullcontext():
+    with ExitStack() as locks:
+        for place in dict.fromkeys((folder, beginning)) if distributed.is_first() else ():
+            locks.enter_context(files.locked(place / "training"))
         return training.tune(build, sequences, train, folder, micro_batch=micro_batch, **options)

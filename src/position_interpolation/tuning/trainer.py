@@ -34,16 +34,21 @@ def learning_rate_factor(train: Train) -> Callable[[int], float]:
     The paper does not say what follows the warm-up. With `constant`, a run's checkpoint at step k is the run of k
     steps; `wsd` (warm-up, stable, decay) falls linearly to zero over the last fifth.
     """
-    decay_steps = max(1, round(train.steps * DECAY_SHARE))
+    stable = stable_steps(train)
 
     def factor(step: int) -> float:
         if step < train.warmup_steps:
             return train.warmup_start + (1 - train.warmup_start) * step / train.warmup_steps
         if train.schedule == "wsd":
-            return min(1.0, max(0.0, (train.steps - step) / decay_steps))
+            return min(1.0, max(0.0, (train.steps - step) / (train.steps - stable)))
         return 1.0
 
     return factor
+
+
+def stable_steps(train: Train) -> int:
+    """Steps up to which a run is that of a constant rate: all of them, or those before `wsd` falls."""
+    return train.steps - (max(1, round(train.steps * DECAY_SHARE)) if train.schedule == "wsd" else 0)
 
 
 class ChunkedLossTrainer(Trainer):

@@ -17,7 +17,7 @@ from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Compute, Train
 from position_interpolation.tuning import checkpoints
 from position_interpolation.tuning.callbacks import Checkpoints, Losses
-from position_interpolation.tuning.trainer import ChunkedLossTrainer, ready
+from position_interpolation.tuning.trainer import ChunkedLossTrainer, ready, stable_steps
 
 CURVE_POINTS = 10  # losses that a listener hears at least, if there are as many steps
 
@@ -31,6 +31,7 @@ def tune(
     micro_batch: int,
     chosen: Compute,
     seed: int,
+    beginning: Path | None = None,
     listener: Callable[[dict[str, float]], None] = lambda _: None,
 ) -> Path:
     """Train up to `train.steps`, going on from the newest whole checkpoint in `folder`; return the last one.
@@ -43,6 +44,7 @@ def tune(
         micro_batch: sequences per forward.
         chosen: device, precision, and how memory and processes are used.
         seed: of the Trainer, which has no random operation left to do.
+        beginning: folder of the same recipe at a constant rate: the steps before the rate falls are taken from there.
         listener: called with the loss of every `log_every`-th step.
 
     Raises:
@@ -56,6 +58,8 @@ def tune(
     accumulated = _accumulated(train, micro_batch, chosen)
     if distributed.is_first():
         checkpoints.remove_unfinished(folder)
+    if start is None and beginning is not None:
+        start = distributed.agreed(lambda: checkpoints.newest(beginning, stable_steps(train)))
     if start is None and train.resume_from is not None:
         start = Path(train.resume_from)
     model = ready(build(start), compiled=chosen.compile, recomputed=chosen.recompute)

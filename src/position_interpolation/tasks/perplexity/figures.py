@@ -136,12 +136,14 @@ def _printed(shown: Sequence[Record]) -> Ratios:
 def rows_figure(found: Ratios) -> Figure:
     """A panel of what is untuned and one of what is tuned; in each row a marker per window, joined in their order."""
     untuned, tuned = [item for item in found if not item.steps], [item for item in found if item.steps]
-    kinds = {title: kind for title, kind in (("untuned", untuned), ("tuned", tuned)) if kind}
+    alike = len({item.steps for item in tuned}) == 1  # a panel that says how long names its rows without it
+    after = f"tuned {tuned[0].steps} steps" if alike else "tuned"
+    kinds = {title: kind for title, kind in (("untuned", untuned), (after, tuned)) if kind}
     windows = sorted({window for curve in found.values() for window in curve})
     figure, panels = drawing.panels(*[0.4 + 0.22 * len(kind) for kind in kinds.values()])
     for window, marker in zip(windows, MARKERS, strict=False):
         panels[0].plot([], [], marker, color=DARK, label=f"in windows of {window}")
-    called = {item: name.removesuffix(", untuned") for item, name in names([*found]).items()}
+    called = {item: name.removesuffix(", untuned").removesuffix(f", {after}") for item, name in names([*found]).items()}
     for axes, (title, kind) in zip(panels, kinds.items(), strict=True):
         for row, extension in enumerate(kind):
             _row(axes, row, found[extension], windows, colour(extension, [*found]))
