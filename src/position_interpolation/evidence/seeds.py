@@ -74,7 +74,7 @@ def over_base(rows: Sequence[Record], item: Extension, window: int) -> Effect | 
 
 
 def ratio(rows: Sequence[Record], over: Side, under: Side) -> Effect | None:
-    """Ratio of two perplexities, paired by document and by seed of tuning; None if no document was read by both.
+    """Ratio of two perplexities, paired by document and by seed of tuning; None if both share no document or seed.
 
     What is untuned is the same under every seed. Where there is one seed of tuning, the interval is widened by
     `of_one_seed`.
