@@ -40,7 +40,7 @@ smollm2: install  ## SmolLM2-135M untuned, past its window, on embedded text: pe
 
 smollm2-extend: install  ## SmolLM2-135M extended to 16384 tokens by PI, on embedded text, into reproduced/.
 	@echo "Some steps are timed first. A killed run goes on where it was."
-	$(RUN) $(SMOLLM2) train=pose extension=pi_x2 task=timing task.forwards=6 $(WITH)
+	$(RUN) $(SMOLLM2) train=pose extension=pi_x2 task=timing task.forwards=6
 	$(RUN) experiment=smollm2_extend $(SMOLLM2) extension=none,pi_x2_untuned,pi_x2 train.steps=80 $(WITH)
 
 smoke: install  ## The main job's path in about three minutes; results in runs/smoke.
