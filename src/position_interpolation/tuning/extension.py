@@ -195,6 +195,8 @@ def _tune(
     options: dict[str, Any] = {"chosen": chosen, "seed": config.seed, "listener": listener, "beginning": beginning}
     # Jobs of a parallel sweep may want different steps of one training. Of a job's processes only the first locks.
     with ExitStack() as locks:
-        for place in dict.fromkeys((folder, beginning)) if distributed.is_first() else ():
+        # The folder of a constant rate is locked too, if it is there and another one.
+        shared = [beginning] if beginning != folder and beginning.is_dir() else []
+        for place in [folder, *shared] if distributed.is_first() else []:
             locks.enter_context(files.locked(place / "training"))
         return training.tune(build, sequences, train, folder, micro_batch=micro_batch, **options)
