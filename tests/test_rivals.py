@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 from test_report import BASE, DOCUMENTS, PI, UNTUNED, L, column, passkeys, perplexities, positions, write
 
 from position_interpolation.comparisons.rivals.page import frontier, frontier_figure
+from position_interpolation.comparisons.rivals.steps import lines
 from position_interpolation.comparisons.rivals.tables import rivals_table
 from position_interpolation.comparisons.sweeps import page, tables
 from position_interpolation.comparisons.sweeps.tables import Grid
@@ -84,6 +85,20 @@ class TestTable:
         rows = ROWS + perplexities({FAR: (3.3, 3.3)}, spread=0)
         found = [(row[1].value, row[2].value) for row in rivals_table(rows, []).rows]
         assert found[:3] == [(2 * L, "none"), (2 * L, "YaRN"), (4 * L, "none")]
+
+    def test_each_method_stands_beside_pi_tuned_as_long(self) -> None:
+        found = [column(rivals_table(ROWS, KEYS), row, "at L' / PI at L'").value for row in range(5)]
+        assert found[3:] == pytest.approx([math.exp(3.3 - 4.1), math.exp(3.0 - 3.1)])
+        assert found[:3] == [None] * 3
+
+
+class TestSteps:
+    def test_untuned_extrapolation_is_the_base_itself(self) -> None:
+        tuned = {replace(PI, method="extrapolation", steps=steps): (3.3, 3.4, 3.5) for steps in (20, 100, 1000)}
+        rows = perplexities({BASE: LOSSES[BASE], **tuned}, spread=0)
+        ((last, curve),) = lines(rows, [], lambda one: one.ratio(one.reach)).items()
+        assert (last.steps, [*curve]) == (1000, [0, 20, 100, 1000])
+        assert [curve[0].value, curve[20].value] == pytest.approx([math.exp(7.3 - 3.2), math.exp(3.5 - 3.2)])
 
 
 class TestFrontier:
