@@ -65,8 +65,8 @@ def test_all_values_are_asked_for_in_their_order() -> None:
 
 def test_a_line_of_the_list_is_asked_for_again() -> None:
     puzzle = puzzles.pairs(random.Random(0), 16, 5)
-    asked = puzzle.question.splitlines()[-1]
-    assert [line for line in puzzle.lines if line.startswith(asked)] == [f"{asked} {puzzle.values[0]}"]
+    (word,) = re.findall(r"^What is the (.+)\? The \1 is$", puzzle.question)
+    assert [line for line in puzzle.lines if word in line] == [f"The {word} is {puzzle.values[0]}."]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 4])
@@ -75,10 +75,11 @@ def test_the_letter_asked_for_leads_to_its_number_over_so_many_others(count: int
         puzzle = puzzles.hops(random.Random(seed), count, 5)
         known: dict[str, tuple[str, int]] = {}
         for line in puzzle.lines:  # read from the front: what a line refers to has been said
-            letter, said = line.rstrip(".").split(" = ")
+            letter, said = re.findall(r"^The number of (.) is (.+)\.$", line)[0]
             assert letter not in known
-            known[letter] = (said, 0) if said.isdigit() else (known[said][0], known[said][1] + 1)
-        (asked,) = re.findall(r"^What is the value of (.)\?", puzzle.question)
+            before = said.removeprefix("the number of ")
+            known[letter] = (said, 0) if said.isdigit() else (known[before][0], known[before][1] + 1)
+        (asked,) = re.findall(r"^What is the number of (.)\? The number of \1 is$", puzzle.question)
         assert known[asked] == (puzzle.values[0], count)
         chains = [said for said, length in known.values() if length == count]
         assert sorted(chains) == sorted([*puzzle.values, *puzzle.others])  # the others are as long

@@ -18,7 +18,7 @@ class RetrievalTask(Task):
     keys: list[int] = field(default_factory=lambda: [4, 16])  # other keys beside the one that is asked for
     values: list[int] = field(default_factory=lambda: [4])  # values of one key, all asked for
     pairs: list[int] = field(default_factory=lambda: [4, 16, 64])  # lines of a list, one asked for
-    hops: list[int] = field(default_factory=lambda: [1, 2, 4])  # hops from the variable asked for to its value
+    hops: list[int] = field(default_factory=lambda: [0, 1, 2, 4])  # hops from the variable asked for to its value
     window_factors: list[float] = field(default_factory=lambda: [1, 2, 4])  # W / L
     windows: list[int] | None = None  # W, tokens that a prompt and its answer fill; wins over window_factors
     trials: int = number(50, least=1, most=10_000)  # of each count and length

@@ -3,8 +3,12 @@
 - `keys`: each line says the code of somebody's thing; one is asked for, and others share its thing or its owner.
 - `values`: one key has several values, and all are asked for, in the order in which they stand.
 - `pairs`: the lines of a list, each with a word and a number; one line is asked for again.
-- `hops`: letters stand for numbers or for other letters. The letter asked for leads to its number over so many others.
-  Three more chains of the same length stand among its lines, so that naming a number is not enough.
+- `hops`: letters have a number, or the number of another letter. The letter asked for leads to its number over so many
+  others: over none if no hops are asked for. Three more chains of the same length stand among its lines, so that naming
+  a number is not enough.
+
+The lines of lists and hops are sentences. After `iron:` tiny goes on like a verse's number, with a 1 whatever the list
+holds, so that success measured that habit.
 
 These words stand nowhere in the recall text that models are tuned on (`text/recall.py`). But some of that text gives
 numbers to names and asks for them again, as `keys` and `pairs` do; the paper's tuning text does not.
@@ -84,9 +88,9 @@ def pairs(generator: random.Random, count: int, digits: int) -> Puzzle:
     words = generator.sample(THINGS, count)
     holder = generator.randrange(count)
     return Puzzle(
-        tuple(f"{word}: {number}" for word, number in zip(words, numbers, strict=True)),
+        tuple(f"The {word} is {number}." for word, number in zip(words, numbers, strict=True)),
         holder,
-        f"Of the list, the line of {words[holder]}:\n{words[holder]}:",
+        f"What is the {words[holder]}? The {words[holder]} is",
         (numbers[holder],),
         (*numbers[:holder], *numbers[holder + 1 :]),
         together=True,
@@ -99,7 +103,12 @@ def hops(generator: random.Random, count: int, digits: int) -> Puzzle:
     letters = iter(generator.sample(LETTERS, CHAINS * (count + 1)))
     chains = [[next(letters) for _ in range(count + 1)] for _ in numbers]
     steps = [
-        iter([f"{chain[0]} = {number}.", *(f"{after} = {before}." for before, after in pairwise(chain))])
+        iter(
+            [
+                f"The number of {chain[0]} is {number}.",
+                *(f"The number of {after} is the number of {before}." for before, after in pairwise(chain)),
+            ]
+        )
         for chain, number in zip(chains, numbers, strict=True)
     ]
     turns = [chain for chain in range(CHAINS) for _ in range(count + 1)]
@@ -108,7 +117,7 @@ def hops(generator: random.Random, count: int, digits: int) -> Puzzle:
     return Puzzle(
         tuple(next(steps[chain]) for chain in turns),
         turns.index(0),
-        f"What is the value of {letter}? The value of {letter} is",
+        f"What is the number of {letter}? The number of {letter} is",
         (numbers[0],),
         tuple(numbers[1:]),
     )
