@@ -20,8 +20,10 @@ CHOICE = "experiment="
 def main(folder: Path, overrides: list[str]) -> int:
     """Run one experiment after another, then compare; what was measured before is reused from runs/.
 
-    Returns the exit status of the first experiment that failed, else of the comparison. Raises UsageError if the folder
-    is a file, or the main job is already running.
+    Returns the exit status of the first experiment that failed, else of the comparison.
+
+    Raises:
+        UsageError: the folder is a file, or the main job is already running.
     """
     if folder.is_file():
         raise UsageError(f"{folder} is a file: expected a folder for results")

@@ -13,7 +13,7 @@ import numpy as np
 from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.comparison import Effect, Losses
 from position_interpolation.evidence.extensions import Extension
-from position_interpolation.evidence.intervals import Estimate, half_width, wilson
+from position_interpolation.evidence.intervals import NORMAL, Estimate, half_width, wilson
 from position_interpolation.evidence.k_max import LONGEST, SUCCESS, THRESHOLD, k_max
 from position_interpolation.evidence.records import Record
 
@@ -22,7 +22,6 @@ LOGARITHMIC = ("perplexity", select.BLOCK_PERPLEXITY, select.OF_ALL_WINDOWS, "ke
 # Standard deviation over seeds of the logarithm of a ratio of perplexities of two models, one or both of them tuned:
 # from eight pairs of seeds of PI against extrapolation after 80 steps (results/base_tokens/tiny).
 KNOWN_SPREAD = 0.0123
-NORMAL = 1.96  # two-sided, 95 %
 RATES = (SUCCESS, "retrieved", "wrong_number")  # of trials
 
 
