@@ -21,6 +21,7 @@ LABELS = {
     "llama3_scaled": "Llama 3 + scaling",
     "abf": "ABF",
     "longrope": "LongRoPE",
+    "longrope_searched": "LongRoPE, searched",
     "p_rope": "p-RoPE",
     "drope": "DroPE",
     "temperature": "scaling alone",

@@ -43,16 +43,23 @@ def sections(records: Sequence[Record]) -> list[Section]:
 
 
 def _title(section: Section, among: Sequence[Section]) -> str:
-    """The heading, and what tells this section from others of the same heading, such as those of two texts."""
-    alike = [_facts(other) for other in among if other.title == section.title]
-    own = [fact for fact, of_all in zip(_facts(section), zip(*alike, strict=True), strict=True) if len(set(of_all)) > 1]
-    return ", ".join([section.title, *own])
+    """The heading, and the first facts that tell this section from others of the same heading."""
+    own = _facts(section)
+    alike = [_facts(other) for other in among if other.title == section.title and other is not section]
+    told: list[str] = []
+    for place, fact in enumerate(own):
+        others = [facts for facts in alike if facts[place] == fact]
+        if len(others) < len(alike):
+            told.append(fact)
+        alike = others
+    return ", ".join([section.title, *told])
 
 
 def _facts(section: Section) -> tuple[str, ...]:
     """What sections of one heading may differ in."""
     first, most = section.rows[0], max(section.rows, key=lambda row: row.n_documents or 0)
     return (
+        str(first.data.get("name")),
         provenance.counted(most),
         f"stride {first.stride}",
         f"windows up to {max(row.eval_window or 0 for row in section.rows)}",

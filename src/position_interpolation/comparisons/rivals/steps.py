@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from position_interpolation.comparisons.rivals import tables
 from position_interpolation.comparisons.rivals.tables import Compared
 from position_interpolation.display import drawing
-from position_interpolation.evidence import extensions, select
+from position_interpolation.evidence import extensions, seeds, select
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
 
@@ -43,7 +43,7 @@ def steps_figure(rows: Sequence[Record], keys: Sequence[Record]) -> Figure:
     panels[-1].set_xlabel("tuning steps")
     ratios = next(iter(shown.values()))
     effects = [point for curve in ratios.values() for point in curve.values()]
-    asked = [row for row in keys if (row.metric, row.at) == ("success", None)]
+    asked = seeds.pooled([row for row in keys if (row.metric, row.at) == ("success", None)])
     trials = f"; {select.trials(asked)} of each passkey rate" if len(shown) == len(measures) else ""
     return drawing.finish(
         figure,

@@ -98,5 +98,5 @@ def caption(rows: Sequence[Record], keys: Sequence[Record]) -> str:
     shown = {extension_of(row) for row in rows}
     trials = [row for row in keys if (row.metric, row.at) == ("success", None) and extension_of(row) in shown]
     if trials:
-        said += f" Keys: of {select.counted(trials, 'trial')} in prompts of L'. {rules.SENTENCES[RULE]}"
+        said += f" Keys: of {select.trials(seeds.pooled(trials))} in prompts of L'. {rules.SENTENCES[RULE]}"
     return said
