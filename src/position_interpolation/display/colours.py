@@ -26,7 +26,7 @@ LOOKS: dict[str, tuple[str, str, Any]] = {
     "llama3_scaled": (ORANGE, ":", "h"),
     "abf": (GREEN, "-", "P"),
     "longrope": (SKY, "-", "*"),
-    "longrope_searched": (SKY, "-.", (3, 1, 0)),
+    "longrope_searched": (SKY, "--", (3, 1, 0)),
     "p_rope": (WINE, "--", (4, 1, 0)),
     "drope": (WINE, "-", (4, 1, 45)),
     "temperature": (BLACK, ":", (6, 1, 0)),
