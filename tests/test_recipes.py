@@ -100,6 +100,8 @@ def test_a_task_is_added_as_the_page_says(
     assert "| smoke | 64 | none | 0 |" in of_mathematics
     assert "| PI |" not in of_mathematics
     judge_its_claim(rows)
+    texts = launch.checked(["--multirun", *SMOKE, "method=none", f"task={kind}", "task.corpus=pg19,proof_pile"])
+    assert [config.varied for config in texts] == [[], []]  # so that the page's plain tables show both
     with pytest.raises(launch.UsageError, match=r"task\.documents=0"):  # its bound stands beside its field
         launch.checked([*SMOKE, "method=none", f"task={kind}", "task.documents=0"])
 
