@@ -40,7 +40,7 @@ def test_positions_are_there_for_readers_old_and_new(exported: Path) -> None:
 
 def test_the_card_says_what_made_it(exported: Path) -> None:
     card = (exported / "README.md").read_text()
-    assert "smoke (window 64) read up to 256 tokens by the method `pi`" in card
+    assert "smoke (window 64) read up to 256 tokens by the method `pi` of *Extending Context Window" in card
     assert "2 steps of 2 sequences, AdamW 0.9 / 0.95" in card
     assert "books 0.6" in card
     assert "signature of the extension: `" in card

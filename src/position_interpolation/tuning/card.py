@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from position_interpolation.evidence import records
+from position_interpolation.evidence.extensions import PAPERS
 from position_interpolation.machine import files
 from position_interpolation.settings.schema import Config, ExportTask
 from position_interpolation.text import corpora
@@ -13,6 +14,8 @@ if TYPE_CHECKING:  # torch takes seconds to import, and a refused command line n
 
 
 NAME = "README.md"
+OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon for matrices, for the rest AdamW"}
+PAPER = " of *Extending Context Window of Large Language Models via Position Interpolation* (arXiv:2306.15595)"
 SIGNATURE = "- signature of the extension: "
 
 
@@ -28,8 +31,8 @@ def card(config: Config, prepared: "Prepared") -> str:
     treatment, train = prepared.treatment, config.train
     versions = ", ".join(f"{name} {version}" for name, version in records.versions().items())
     recipe = f"""\
-- {treatment.steps} steps of {train.batch_size} sequences, AdamW {train.beta1} / {train.beta2}, learning rate \
-{train.learning_rate:g} after {train.warmup_steps} warm-up steps, schedule {train.schedule}
+- {treatment.steps} steps of {train.batch_size} sequences, {OPTIMIZERS[train.optimizer]} {train.beta1} / \
+{train.beta2}, learning rate {train.learning_rate:g} after {train.warmup_steps} warm-up steps, schedule {train.schedule}
 - text: {corpora.shares(config.data, train.mixture)} (data={config.data.source}), seed {config.seed}"""
     if train.chunk is not None:
         recipe += f"\n- on chunks of {train.chunk} tokens whose positions skip (PoSE)"
@@ -43,9 +46,8 @@ pipeline_tag: text-generation
 # {config.model.name}, {treatment.method} x{treatment.factor:g}
 
 {config.model.name} (window {config.model.window}) read up to {treatment.window} tokens by the method \
-`{treatment.method}` of *Extending Context Window of Large Language Models via Position Interpolation* \
-(arXiv:2306.15595). The positions are in config.json: transformers and llama.cpp need nothing set. vLLM \
-and SGLang multiply the window by the factor once more, so tell them where it ends:
+`{treatment.method}`{PAPER if treatment.method in PAPERS else ""}. The positions are in config.json: transformers and \
+llama.cpp need nothing set. vLLM and SGLang multiply the window by the factor once more, so tell them where it ends:
 
 ```bash
 vllm serve <this folder> --max-model-len {treatment.window}
