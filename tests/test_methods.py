@@ -119,6 +119,15 @@ def test_attention_scaling_is_the_methods_own_or_that_of_the_slope(method: Metho
     assert methods.rotation(method, D64, 4.0).attention_scaling == pytest.approx(scaling, rel=1e-12)
 
 
+def test_an_option_without_an_annotation_has_the_type_of_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    space: dict[str, Any] = {"Rotation": Rotation}
+    exec("def mine(base, factor, *, slope=0.1): return Rotation(base.frequencies, 1 + slope)", space)
+    monkeypatch.setitem(METHODS, "mine", space["mine"])
+    assert methods.rotation(Method("mine", options={"slope": 0.2}), D64, 4.0).attention_scaling == 1.2
+    with pytest.raises(UsageError, match="slope=steep: expected float"):
+        methods.rotation(Method("mine", options={"slope": "steep"}), D64, 4.0)
+
+
 def test_the_options_of_a_methods_file_are_its_functions_defaults() -> None:
     """A file shows what can be set; the numbers stand in both places."""
     for path in sorted((CONF / "method").glob("*.yaml")):

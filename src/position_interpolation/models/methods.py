@@ -169,8 +169,9 @@ def function(method: Method) -> Function:
         if option not in own.kwonlyargs:
             known = ", ".join(own.kwonlyargs) or "none"
             raise UsageError(f"method.options.{option} is no option of {name}: it has {known}")
-        annotation = inspect.formatannotation(own.annotations[option])
-        if not _fits(value, (own.kwonlydefaults or {})[option], annotation):
+        default = (own.kwonlydefaults or {})[option]
+        annotation = inspect.formatannotation(own.annotations.get(option, type(default)))
+        if not _fits(value, default, annotation):
             raise UsageError(f"method.options.{option}={value}: expected {annotation}")
     return METHODS[name]
 
