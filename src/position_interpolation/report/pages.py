@@ -116,6 +116,8 @@ def title(records: Sequence[Record]) -> str:
 def page(records: Sequence[Record], shown: Sequence[Section], found: Sequence[Seen]) -> str:
     """The page of one results folder, with its tables and figures, and the claims that rest on its records."""
     text = [f"# {title(records)}\n", _command(records), "## What holds\n", _claims(records, found)]
+    if not shown:
+        text.append("No table shows these records: their task has no page, or none for settings that are compared.\n")
     text += [*map(_section, shown), "## Where the numbers come from\n"]
     text += [*provenance.sources(records), *provenance.conditions(records), f"\nEvery record: [{ROWS}]({ROWS}).\n"]
     if different := provenance.deviations(records):
