@@ -1,10 +1,10 @@
 """A plan and a timing: their settings, and what is refused."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from position_interpolation.machine import distributed
 from position_interpolation.planning.formulas import GPUS
-from position_interpolation.settings.bounds import number, one_of
+from position_interpolation.settings.bounds import number, numbers, one_of
 from position_interpolation.settings.derived import evaluation_windows, treatment
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Config, Task
@@ -21,7 +21,7 @@ class PlanTask(Task):
     utilisation: float = 0.4  # share of a GPU's peak that model FLOPs are assumed to reach
     documents: int = number(least=1)
     tokens_per_document: int = number(least=2)
-    window_factors: list[float] = field(default_factory=lambda: [1, 2, 4, 8, 16])  # W / L
+    window_factors: list[float] = numbers(1, 2, 4, 8, 16, least=0)  # W / L
     windows: list[int] | None = None  # W in tokens; wins over window_factors
     stride: int | None = number(None, least=1)  # S in tokens; default L / 8
     # Windows that a sampled evaluation draws; it is planned beside the full one (tasks/perplexity/sampling.py).

@@ -12,6 +12,11 @@ def number(default: Any = MISSING, *, least: float, most: float = math.inf) -> A
     return field(default=default, metadata={"least": least, "most": most})
 
 
+def numbers(*default: float, least: float) -> Any:
+    """A dataclass field that is a list of finite numbers, each of at least `least`."""
+    return field(default_factory=lambda: list(default), metadata={"least": least, "most": math.inf})
+
+
 def one_of(*choices: str, default: str) -> Any:
     """A dataclass field whose value is one of some words."""
     return field(default=default, metadata={"choices": choices})

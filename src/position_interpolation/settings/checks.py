@@ -19,8 +19,6 @@ def check_values(config: Config) -> None:
     """Refuse numbers and words that make no sense."""
     for group in ("model", "context", "data", "train", "task", "compute", "wandb"):
         check_fields(group, getattr(config, group))
-    factors = getattr(config.task, "window_factors", [])
-    _require(all(0 <= factor < math.inf for factor in factors), "task.window_factors", factors, "numbers of at least 0")
     lengths = getattr(config.task, "lengths", None)
     shares = lengths is None or (lengths and all(0 < share <= 1 for share in lengths))
     _require(bool(shares), "task.lengths", lengths, "shares of the window, above 0 and at most 1")
@@ -57,8 +55,11 @@ def check_fields(group: str, settings: Any) -> None:
         if "choices" in takes:
             known(key, value, takes["choices"])
         elif "least" in takes and value is not None:
-            _require(takes["least"] <= value < math.inf, key, value, f"a number of at least {takes['least']}")
-            _require(value <= takes["most"], key, value, f"at most {takes['most']}")
+            several = isinstance(value, list)
+            for one in value if several else [value]:
+                expected = f"{'numbers' if several else 'a number'} of at least {takes['least']}"
+                _require(takes["least"] <= one < math.inf, key, value, expected)
+                _require(one <= takes["most"], key, value, f"at most {takes['most']}")
 
 
 def _require(holds: bool, key: str, value: Any, expected: str) -> None:

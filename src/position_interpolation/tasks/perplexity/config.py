@@ -6,7 +6,7 @@ from typing import Protocol
 from omegaconf import MISSING
 
 from position_interpolation.settings import derived
-from position_interpolation.settings.bounds import number
+from position_interpolation.settings.bounds import number, numbers
 from position_interpolation.settings.checks import known
 from position_interpolation.settings.derived import evaluation_windows, reach
 from position_interpolation.settings.errors import UsageError
@@ -27,7 +27,7 @@ class PerplexityTask(Task):
     corpus: str = MISSING
     documents: int | None = number(None, least=1)  # the first so many that are long enough
     ids: list[str] | None = None
-    window_factors: list[float] = field(default_factory=lambda: [1, 2, 4, 8, 16])  # W / L
+    window_factors: list[float] = numbers(1, 2, 4, 8, 16, least=0)  # W / L
     windows: list[int] | None = None  # W in tokens; wins over window_factors
     stride: int | None = number(None, least=1)  # S in tokens; default L / 8
     truncate_factor: int | None = number(None, least=1)  # keep the first truncate_factor * L tokens of a document

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from position_interpolation.settings.bounds import number
+from position_interpolation.settings.bounds import number, numbers
 from position_interpolation.settings.derived import evaluation_windows
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Config, Task
@@ -19,7 +19,7 @@ class RetrievalTask(Task):
     values: list[int] = field(default_factory=lambda: [4])  # values of one key, all asked for
     pairs: list[int] = field(default_factory=lambda: [4, 16, 64])  # lines of a list, one asked for
     hops: list[int] = field(default_factory=lambda: [0, 1, 2, 4])  # hops from the variable asked for to its value
-    window_factors: list[float] = field(default_factory=lambda: [1, 2, 4])  # W / L
+    window_factors: list[float] = numbers(1, 2, 4, least=0)  # W / L
     windows: list[int] | None = None  # W, tokens that a prompt and its answer fill; wins over window_factors
     trials: int = number(50, least=1, most=10_000)  # of each count and length
     digits: int = number(5, least=3, most=15)  # with two there are too few numbers for long lists
