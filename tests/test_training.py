@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.distributed.checkpoint.metadata import _MEM_FORMAT_ENCODING, Metadata
 from torch.nn.functional import cross_entropy
 
 from position_interpolation.models import extending, loading
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Compute, Method, Train
 from position_interpolation.text.packing import PackedWindows
+from position_interpolation.tuning import optimizer_state
 from position_interpolation.tuning.checkpoints import at as checkpoint
 from position_interpolation.tuning.checkpoints import finished_steps, loss_curve
 from position_interpolation.tuning.trainer import learning_rate_factor
@@ -340,6 +342,28 @@ def test_an_index_that_would_run_code_is_refused(build: Build, tmp_path: Path) -
     with pytest.raises(UsageError, match=r"cannot be continued .*its index names posix\.mkdir"):
         run(build, recipe(6, resume_from=str(start)), tmp_path / "second")
     assert not (tmp_path / "sprung").exists()
+
+
+class Named:
+    """Pickled as Python 3.11.0 to 3.11.3 pickle the member of an enum: by `getattr`."""
+
+    def __init__(self, kind: type, name: str) -> None:
+        self.kind, self.name = kind, name
+
+    def __reduce__(self) -> tuple[Any, tuple[type, str]]:
+        return getattr, (self.kind, self.name)
+
+
+def test_an_index_of_an_older_python_is_read() -> None:
+    stored = pickle.dumps(Named(_MEM_FORMAT_ENCODING, "TORCH_CONTIGUOUS_FORMAT"))
+    assert optimizer_state.Index(io.BytesIO(stored)).load() is _MEM_FORMAT_ENCODING.TORCH_CONTIGUOUS_FORMAT
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Metadata, "__init__"), (_MEM_FORMAT_ENCODING, "__class__")])
+def test_an_index_asks_for_no_other_attribute(kind: type, name: str) -> None:
+    stored = pickle.dumps(Named(kind, name))
+    with pytest.raises(ValueError, match=rf"asks for {name} of .* which has no place there"):
+        optimizer_state.Index(io.BytesIO(stored)).load()
 
 
 def test_a_number_that_would_run_code_is_refused(build: Build, tmp_path: Path) -> None:

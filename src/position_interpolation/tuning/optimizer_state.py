@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.distributed.checkpoint.metadata import BytesStorageMetadata, Metadata
+from torch.distributed.checkpoint.metadata import _MEM_FORMAT_ENCODING, BytesStorageMetadata, Metadata
 from transformers.distributed import load_optimizer_distributed
 
 # The names in the index of these files. torch reads the index as a pickle, in which any other name could run any code.
@@ -36,18 +36,28 @@ def load(model: Any, optimizer: Any, folder: Path) -> None:
     if not (folder / INDEX).is_file():
         raise ValueError("it holds no state of this optimiser")
     with (folder / INDEX).open("rb") as stream:
-        index = _Index(stream).load()
+        index = Index(stream).load()
     _check_numbers(folder, index)
     load_optimizer_distributed(model, optimizer, str(folder))
 
 
-class _Index(pickle.Unpickler):
+class Index(pickle.Unpickler):
     """Reads the index of such files and nothing else, because a checkpoint may come from anybody."""
 
     def find_class(self, module: str, name: str) -> Any:
+        """What the index names, if an index has it."""
+        if (module, name) == ("builtins", "getattr"):  # by which Python 3.11.0 to 3.11.3 name the member of an enum
+            return _memory_format
         if (module, name) not in INDEX_NAMES:
             raise ValueError(f"its index names {module}.{name}, which has no place there")
         return super().find_class(module, name)
+
+
+def _memory_format(kind: Any, name: str) -> Any:
+    """The member of this name of the one enum that an index has; `getattr` would find anything."""
+    if kind is not _MEM_FORMAT_ENCODING or name not in kind.__members__:
+        raise ValueError(f"its index asks for {name} of {kind}, which has no place there")
+    return kind[name]
 
 
 def _check_numbers(folder: Path, index: Metadata) -> None:
