@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,25 @@ def test_what_another_process_is_writing_stays(tmp_path: Path) -> None:
 
     files.write(path, meanwhile)
     assert path.read_text() == "ours"
+
+
+def test_writers_of_one_file_leave_each_others_alone(tmp_path: Path) -> None:
+    """Processes that start at the same moment try whether a folder can be written, and none removes another's file."""
+    place = tmp_path / "place"
+
+    def write(count: int) -> None:
+        for _ in range(count):
+            files.write_text(place, "")
+            place.unlink(missing_ok=True)
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as writers:
+            list(writers.map(write, [100] * 8))  # raises what a writer raised
+    finally:
+        sys.setswitchinterval(usual)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_link_stays_one(tmp_path: Path) -> None:

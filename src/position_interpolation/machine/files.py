@@ -36,10 +36,8 @@ def write(path: Path, writer: Callable[[Path], object], suffix: str = "") -> Non
         path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_strays(path, suffix)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)
-        temporary = Path(name)
+        handle, temporary = _temporary(path, suffix)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
             writer(temporary)
             temporary.chmod(0o644)  # mkstemp makes it private; results are meant to be read
             with temporary.open("rb") as written:
@@ -66,6 +64,16 @@ def writing(place: Path, *failures: type[BaseException]) -> Iterator[None]:
         reason = " ".join((str(error).splitlines() or [type(error).__name__])[0].split())
         free = shutil.disk_usage(next(folder for folder in place.resolve().parents if folder.is_dir())).free
         raise OSError(errno.EIO, f"{reason} ({free / 1e6:,.0f} MB are free there)", str(place)) from error
+
+
+def _temporary(path: Path, suffix: str) -> tuple[int, Path]:
+    """A new file beside `path`, open and locked."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)  # before it was locked, another writer took it for a stray and removed it
 
 
 def _remove_strays(path: Path, suffix: str) -> None:
