@@ -25,6 +25,8 @@ INDEX_NAMES = {
         )
     ),
 }  # fmt: skip
+# Read once: an index can replace what the enum itself says of its members.
+MEMORY_FORMATS = dict(_MEM_FORMAT_ENCODING.__members__)
 
 
 def load(model: Any, optimizer: Any, folder: Path) -> None:
@@ -55,9 +57,9 @@ class Index(pickle.Unpickler):
 
 def _memory_format(kind: Any, name: str) -> Any:
     """The member of this name of the one enum that an index has; `getattr` would find anything."""
-    if kind is not _MEM_FORMAT_ENCODING or name not in kind.__members__:
+    if kind is not _MEM_FORMAT_ENCODING or name not in MEMORY_FORMATS:
         raise ValueError(f"its index asks for {name} of {kind}, which has no place there")
-    return kind[name]
+    return MEMORY_FORMATS[name]
 
 
 def _check_numbers(folder: Path, index: Metadata) -> None:
