@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from matplotlib.patches import Rectangle
-from test_report import BASE, DOCUMENTS, PI, UNTUNED, L, column, passkeys, perplexities, positions, write
+from test_report import BASE, DOCUMENTS, PI, UNTUNED, L, column, passkeys, perplexities, positions, record, write
 
+from position_interpolation.comparisons.rivals.by_position import ends
 from position_interpolation.comparisons.rivals.page import frontier, frontier_figure
 from position_interpolation.comparisons.rivals.steps import lines
 from position_interpolation.comparisons.rivals.tables import rivals_table
@@ -90,6 +91,62 @@ class TestTable:
         found = [column(rivals_table(ROWS, KEYS), row, "at L' / PI at L'").value for row in range(5)]
         assert found[3:] == pytest.approx([math.exp(3.3 - 4.1), math.exp(3.0 - 3.1)])
         assert found[:3] == [None] * 3
+
+
+def by_position(losses: Mapping[Extension, tuple[float, ...]]) -> list[Record]:
+    """Losses in nats by block of L / 2 in forwards of 4 L, of three documents, of which the second is easier by 1."""
+    found = []
+    for item, means in losses.items():
+        for number, mean in enumerate(means):
+            where = {"task": "positions", "eval_window": 4 * L, "protocol": "token", "at": number * L // 2}
+            data = {"name": "pg19", "source": "local", "sha256": "c" * 64}
+            ids = {"a": mean, "b": mean - 1, "c": mean}
+            found.append(
+                record(item, "block_perplexity", math.exp(mean), n_documents=3, data={**data, "ids": [*ids]}, **where)
+            )
+            found += [
+                record(
+                    item,
+                    "document_block_loss",
+                    own,
+                    n_documents=1,
+                    n_tokens=L // 2,
+                    data={**data, "ids": [name]},
+                    **where,
+                )
+                for name, own in ids.items()
+            ]
+    return found
+
+
+class TestByPosition:
+    ROWS = by_position({BASE: (3.5, 3.0, 4, 5, 6, 6, 6, 6), UNTUNED: (4,) * 8, YARN: (3.6, 3.2, 3, 3, 3, 3, 3, 3.6)})
+
+    def test_inside_l_and_past_it_stand_for_the_windows(self) -> None:
+        table = rivals_table(ends(self.ROWS), [])
+        assert [*table.header[4:]] == [
+            "inside L", "past L", "inside L / base inside L", "past L / base inside L", "past L / PI past L",
+        ]  # fmt: skip
+        assert column(table, 2, "inside L").value == pytest.approx(math.exp((3.6 + 3.2) / 2 - 1 / 3))
+        assert column(table, 2, "inside L / base inside L").value == pytest.approx(math.exp(3.4 - 3.25))
+        assert column(table, 2, "past L / base inside L").value == pytest.approx(math.exp(3.1 - 3.25))
+        assert column(table, 2, "past L / PI past L").value == pytest.approx(math.exp(3.1 - 4))
+        assert column(table, 0, "past L / base inside L").value == pytest.approx(math.exp(33 / 6 - 3.25))
+        assert "one forward of 1024 tokens each" in table.caption
+
+    def test_windows_are_shown_alone_where_they_were_scored(self) -> None:
+        assert titles(self.ROWS)[0] == "Methods compared: positions, local text"
+        assert [title for title in titles(ROWS + self.ROWS) if title.startswith("Methods compared")] == titles(ROWS)[:1]
+
+    def test_the_figure_names_positions(self) -> None:
+        axes, *_ = frontier_figure(ends(self.ROWS)).axes
+        assert axes.get_ylabel() == "perplexity past L / the base's inside L"
+        assert {line.get_label() for line in axes.lines} >= {"none", "PI", "YaRN"}
+
+    def test_a_shorter_extension_in_longer_forwards_is_left_out(self) -> None:
+        rows = by_position({BASE: (3,) * 8, YARN: (3,) * 8, FAR: (3,) * 8})
+        assert FAR not in frontier(ends(rows))
+        assert YARN in frontier(ends(rows))
 
 
 class TestSteps:

@@ -6,7 +6,7 @@ from functools import partial
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from position_interpolation.comparisons.rivals import tables
+from position_interpolation.comparisons.rivals import by_position, tables
 from position_interpolation.comparisons.rivals.steps import steps_figure
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import DARK, LOOKS, OTHER, style
@@ -15,6 +15,7 @@ from position_interpolation.evidence import extensions, select
 from position_interpolation.evidence.comparison import Effect
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
+from position_interpolation.evidence.select import Group
 
 Place = tuple[Effect, Effect]  # perplexity at L and at L', each over that of the base at L
 
@@ -26,11 +27,17 @@ FEWEST = 3  # such points make a panel of their own
 def sections(records: Sequence[Record]) -> Iterator[Section]:
     """Rivals of the paper's methods beside them, by text; the records are those of every seed."""
     keys = [row for row in records if (row.task, row.protocol) == ("passkey", tables.RULE) and select.plain(row)]
-    for group, rows in select.perplexities(records).items():
-        if not select.has_rivals(rows):
-            continue
+    groups = [group for group in select.perplexities(records).items() if select.has_rivals(group[1])]
+    for group, rows in groups or _by_position(records):
         title = f"Methods compared: {group.task}, {group.source} text"
         yield Section(title, rows, "rivals", tables.rivals_table(rows, keys), tuple(_drawings(rows, keys)))
+
+
+def _by_position(records: Sequence[Record]) -> Iterator[tuple[Group, list[Record]]]:
+    """The same for rivals of which no windows were scored: what lies inside L and past it in one forward."""
+    for group, rows in select.positions(records).items():
+        if select.has_rivals(rows) and (found := by_position.ends(rows)):
+            yield group, found
 
 
 def _drawings(rows: Sequence[Record], keys: Sequence[Record]) -> Iterator[tuple[str, Callable[[], Figure]]]:
@@ -50,21 +57,22 @@ def frontier_figure(rows: Sequence[Record]) -> Figure:
     seed and of one factor, in which `frontier` finds some.
     """
     found = frontier(rows)
-    near = [max(inside.value, past.value) <= CLOSE for inside, past in found.values()]
-    figure, panels = drawing.panels(*(2.4, 2.4) if sum(near) >= FEWEST and not all(near) else (2.7,))
+    close = [max(inside.value, past.value) <= CLOSE for inside, past in found.values()]
+    figure, panels = drawing.panels(*(2.4, 2.4) if sum(close) >= FEWEST and not all(close) else (2.7,))
     factor = max(item.factor for item in found)
+    near, far = (end.replace("L'", f"{factor:g} L") for end in tables.ends(rows))
     for axes in panels:
         for name in dict.fromkeys(map(_name, found)):
             _draw(axes, {item: place for item, place in found.items() if _name(item) == name}, [*found])
-        axes.set(xscale="log", yscale="log", ylabel=f"perplexity at {factor:g} L / the base's at L")
+        axes.set(xscale="log", yscale="log", ylabel=f"perplexity {far} / the base's {near}")
         axes.grid(True)
     for axes in panels[1:]:
         axes.set(xlim=(min(1.0, axes.get_xlim()[0]) * 0.99, CLOSE), ylim=(min(1.0, axes.get_ylim()[0]) * 0.99, CLOSE))
         axes.set_title("the same, close to the base")
     for axes in panels:
         for across in (True, False):
-            drawing.ratio_axis(axes, name="1: the base at L", across=across)
-    panels[-1].set_xlabel("perplexity at L / the base's at L")
+            drawing.ratio_axis(axes, name=f"1: the base {near}", across=across)
+    panels[-1].set_xlabel(f"perplexity {near} / the base's {near}")
     documents = max(place.documents for places in found.values() for place in places)
     bars = "bars: 95 %, paired by document" if documents >= drawing.FEW else "small dots: single documents"
     first, tuned = next(iter(found)), any(item.steps for item in found)

@@ -21,9 +21,10 @@ def steps_figure(rows: Sequence[Record], keys: Sequence[Record]) -> Figure:
 
     The rows are one group of `select.perplexities`, of every seed and of one factor; the keys are judged by one rule.
     """
+    near, far = tables.ends(rows)
     measures: dict[str, Measure] = {
-        "perplexity at L'\n/ the base's at L": lambda one: one.ratio(one.reach),
-        "perplexity at L\n/ the base's at L": lambda one: one.ratio(one.base_window),
+        f"perplexity {far}\n/ the base's {near}": lambda one: one.ratio(one.reach),
+        f"perplexity {near}\n/ the base's {near}": lambda one: one.ratio(one.base_window),
         "keys found\nin prompts of L'": lambda one: one.passkey("success"),
     }
     found = {name: lines(rows, keys, measure) for name, measure in measures.items()}
@@ -37,7 +38,7 @@ def steps_figure(rows: Sequence[Record], keys: Sequence[Record]) -> Figure:
             axes.set_ylim(-0.05, 1.05)
             axes.yaxis.set_major_formatter(drawing.percent)
         else:
-            drawing.ratio_axis(axes, name="1: the base at L")
+            drawing.ratio_axis(axes, name=f"1: the base {near}")
         axes.set_ylabel(name)
         drawing.step_ticks(axes, {steps for curve in curves.values() for steps in curve})
     panels[-1].set_xlabel("tuning steps")

@@ -56,15 +56,27 @@ NAMED = (
     *(Column(column.name, lambda one, *_, of=column.of: of(one.extension)) for column in EXTENSION[2:]),
 )
 _measured = partial(Column, measured=True, optional=True)
-NUMBERS = (
-    _measured("at L", lambda one, *_: one.perplexity(one.base_window), perplexity_text),
-    Column("at L'", lambda one, *_: one.perplexity(one.reach), perplexity_text, measured=True),
-    _measured("at L / base at L", lambda one, *_: one.ratio(one.base_window), "{:.3f}".format),
-    _measured("at L' / base at L", lambda one, *_: one.ratio(one.reach), "{:.3f}".format),
-    _measured("at L' / PI at L'", lambda one, *_: one.over_pi(), "{:.3f}".format),
-    _measured("Keys found", lambda one, *_: one.passkey("success"), rate_text),
-    _measured("k_max", lambda one, *_: one.passkey("k_max")),
-)
+
+
+def numbers(near: str, far: str) -> tuple[Column, ...]:
+    """The columns of numbers; `near` and `far` name the two ends of an extension."""
+    return (
+        _measured(near, lambda one, *_: one.perplexity(one.base_window), perplexity_text),
+        Column(far, lambda one, *_: one.perplexity(one.reach), perplexity_text, measured=True),
+        _measured(f"{near} / base {near}", lambda one, *_: one.ratio(one.base_window), "{:.3f}".format),
+        _measured(f"{far} / base {near}", lambda one, *_: one.ratio(one.reach), "{:.3f}".format),
+        _measured(f"{far} / PI {far}", lambda one, *_: one.over_pi(), "{:.3f}".format),
+        _measured("Keys found", lambda one, *_: one.passkey("success"), rate_text),
+        _measured("k_max", lambda one, *_: one.passkey("k_max")),
+    )
+
+
+WINDOWS, POSITIONS = ("at L", "at L'"), ("inside L", "past L")
+
+
+def ends(rows: Sequence[Record]) -> tuple[str, str]:
+    """What the two ends of an extension are called: windows of L and L', or the positions of one forward."""
+    return POSITIONS if rows[0].task == "positions" else WINDOWS
 
 
 def compared(rows: Sequence[Record], keys: Sequence[Record]) -> list[Compared]:
@@ -83,15 +95,17 @@ def compared(rows: Sequence[Record], keys: Sequence[Record]) -> list[Compared]:
 
 def rivals_table(rows: Sequence[Record], keys: Sequence[Record]) -> Table:
     """One row per extension and window L', from the records that `compared` takes, the keys by rule `key`."""
-    return fill(compared(rows, keys), (*NAMED, *NUMBERS), caption(rows, keys))
+    return fill(compared(rows, keys), (*NAMED, *numbers(*ends(rows))), caption(rows, keys))
 
 
 def caption(rows: Sequence[Record], keys: Sequence[Record]) -> str:
     """What the numbers are, and on how many documents and trials they rest."""
-    paired = ", and over the base's at L, paired by document" if any(row.method == "none" for row in rows) else ""
+    near, far = ends(rows)
+    how = f"stride {rows[0].stride}" if far == WINDOWS[1] else f"one forward of {select.windows(rows)[-1]} tokens each"
+    paired = f", and over the base's {near}, paired by document" if any(row.method == "none" for row in rows) else ""
     beside = " Over PI's: tuned as long." if any(row.method == "pi" for row in rows) else ""
     said = (
-        f"Perplexity on {select.text(rows)}, stride {rows[0].stride}, protocol token{paired}.{beside} In brackets 95 % "
+        f"Perplexity on {select.text(rows)}, {how}, protocol token{paired}.{beside} In brackets 95 % "
         "intervals: over documents, and over seeds where there are several; the ratios of one seed of tuning are "
         "widened by what seeds are known to differ."
     )

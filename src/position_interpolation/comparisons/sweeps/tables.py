@@ -7,7 +7,7 @@ from functools import partial
 from itertools import product
 from typing import Any
 
-from position_interpolation.comparisons.rivals.tables import NAMED, NUMBERS, Compared, caption, compared
+from position_interpolation.comparisons.rivals.tables import NAMED, WINDOWS, Compared, caption, compared, numbers
 from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, each, fill
 from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.comparison import Effect
@@ -180,7 +180,11 @@ def grid_table(grid: Grid) -> Table:
     def value(name: str, _: Compared, setting: Setting) -> Any:
         return dict(setting).get(name)
 
-    columns = (*NAMED, *each(grid.names, lambda name: key_text(name).capitalize(), value, "{:g}".format), *NUMBERS)
+    columns = (
+        *NAMED,
+        *each(grid.names, lambda name: key_text(name).capitalize(), value, "{:g}".format),
+        *numbers(*WINDOWS),
+    )
     lines, said = grid.lines, caption(grid.rows, grid.keys)
     if not any(grid.values(name) for name in grid.names):  # a search over lists of numbers, which have no order
         lines.sort(key=perplexity)

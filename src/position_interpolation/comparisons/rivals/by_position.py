@@ -1,0 +1,46 @@
+"""Both ends of an extension in one forward of L' a document, for models whose windows are dear."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from position_interpolation.evidence import comparison
+from position_interpolation.evidence.comparison import Stretch
+from position_interpolation.evidence.extensions import ordered
+from position_interpolation.evidence.records import Record
+
+
+def ends(rows: Sequence[Record]) -> list[Record]:
+    """Perplexity inside L, as if it were of windows of L, and past L, as if of L', with each document's losses.
+
+    What lies inside L is read as in a window of L, because tokens see only what came before them. What lies past L is
+    other text, the same under every method. The rows are one group of `select.positions`, of every seed. An extension
+    that was not asked in forwards of its own L' is left out.
+    """
+    return [one for seed in dict.fromkeys(row.seed for row in rows) for one in _ends_of_seed(rows, seed)]
+
+
+def _ends_of_seed(rows: Sequence[Record], seed: int | None) -> Iterator[Record]:
+    """The same of one seed of tuning."""
+    own = [row for row in rows if row.seed == seed]
+    for item in ordered(own):
+        inside, past = comparison.stretches(own, item)
+        if item.factor > 1 and past.blocks and past.blocks[0].eval_window != item.window:
+            continue
+        for part, window in ((inside, item.base_window), (past, own[0].eval_window)):
+            yield from _as_window(part, window)
+
+
+def _as_window(part: Stretch, window: int | None) -> Iterator[Record]:
+    """Perplexity of a stretch of positions, and the loss of each document there, as records of one window."""
+    whole = comparison.products([part.documents], []) if part.documents else None
+    if whole is None:
+        return
+    first, tokens = part.blocks[0], sum(count for _, count in part.documents.values())
+    alike = replace(first, eval_window=window, at=None)
+    yield replace(alike, metric="perplexity", value=whole.value, ci_low=whole.low, ci_high=whole.high, n_tokens=tokens)
+    for name, (loss, count) in part.documents.items():
+        data = {**first.data, "ids": [name]}
+        yield replace(
+            alike, metric="document_loss", value=loss, ci_low=None, ci_high=None, n_documents=1, n_tokens=count,
+            data=data,
+        )  # fmt: skip
