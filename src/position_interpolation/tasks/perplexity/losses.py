@@ -1,5 +1,7 @@
 """Sliding-window perplexity (Tables 1-3): tokenise, run every window once, keep the raw losses, aggregate later."""
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -91,19 +93,21 @@ def token_losses(
     bos: int | None,
     tokens_per_forward: int,
     folder: Path,
+    again: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Scored]:
     """Losses of every scored token of every planned window.
 
-    Each document's losses are kept in a file in `folder`, so that a killed run goes on with the next document. A batch
-    holds at most `tokens_per_forward` positions, but at least one window. `progress` is called with the positions that
-    have run through the model, which is in evaluation mode.
+    Each document's losses are kept in a file in `folder`, which must be the model's own. So a killed run goes on with
+    the next document, and more documents, or the same windows in another task, cost what is new alone. With `again`
+    nothing kept is read. A batch holds at most `tokens_per_forward` positions, but at least one window. `progress` is
+    called with the positions that have run through the model, which is in evaluation mode.
     """
     results = []
-    for index, (tokens, document) in enumerate(zip(corpus.tokens, planned, strict=True)):
-        path = folder / f"{index:05d}.npz"
+    for tokens, document in zip(corpus.tokens, planned, strict=True):
+        path = folder / f"{_fingerprint(tokens, document.spans, bos)}.npz"
         counts = np.array([span.scored for span in document.spans], np.int64)
-        losses = distributed.agreed(partial(_kept, path))
+        losses = None if again else distributed.agreed(partial(_kept, path))
         if losses is None:
             losses = _document_losses(model, tokens, document.spans, bos, tokens_per_forward, progress)
             if distributed.is_first():
@@ -117,6 +121,12 @@ def token_losses(
 def positions(document: Plan, bos: int | None) -> int:
     """Positions that a document's planned windows take in the model."""
     return sum(span.stop - span.start + (bos is not None) for span in document.spans)
+
+
+def _fingerprint(tokens: TokenIds, spans: list[Span], bos: int | None) -> str:
+    """Tells the losses of one model apart: these tokens, read in these windows."""
+    read = [bos, *((span.start, span.stop, span.scored) for span in spans)]
+    return hashlib.sha256(tokens.tobytes() + json.dumps(read).encode()).hexdigest()[:32]
 
 
 @torch.inference_mode()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from position_interpolation.machine import compute
 from position_interpolation.machine.progress import Progress
 from position_interpolation.settings import derived
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, raw, text, unseen
+from position_interpolation.tasks.measurement import Measured, Measurement, bos_of, common, text, unseen
 from position_interpolation.tasks.perplexity import config as perplexity_config
 from position_interpolation.tasks.perplexity import losses, sampling, windows
 from position_interpolation.tasks.perplexity.config import PerplexityTask
@@ -94,20 +95,21 @@ def _measure(
 
 def token_losses(prepared: Prepared, corpus: Tokenised, losses_of: dict[str, Any], overlapping: bool) -> list[Scored]:
     """Token losses at one window, from disk as far as they are there."""
-    window, stride, bos = losses_of["window"], losses_of["stride"], losses_of["bos"]
+    config, window, stride, bos = prepared.config, losses_of["window"], losses_of["stride"], losses_of["bos"]
     if overlapping:
         corpus = Tokenised(("all",), (np.concatenate(corpus.tokens),))
     planned = losses.plans(
         corpus, window, stride, bos=bos is not None, overlapping=overlapping, sample=losses_of.get("sample")
     )
-    folder = raw(prepared.config, "losses", records.signature({**losses_of, "overlapping": overlapping}))
+    own = records.signature({name: losses_of[name] for name in ("extension", "dtype")})
     model = prepared.model  # tuned, if need be, before the bar starts
     positions = sum(losses.positions(document, bos) for document in planned)
-    size = compute.tokens_per_forward(prepared.config.compute)
+    size, folder = compute.tokens_per_forward(config.compute), Path(config.paths.runs) / "losses" / own
     with Progress(f"perplexity at {window}", positions, "tokens") as bar:
         return losses.token_losses(
-            model, corpus, planned, bos=bos, tokens_per_forward=size, folder=folder, progress=bar
-        )
+            model, corpus, planned, bos=bos, tokens_per_forward=size, folder=folder, again=config.measure_again,
+            progress=bar,
+        )  # fmt: skip
 
 
 def aggregate(
