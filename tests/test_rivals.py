@@ -132,10 +132,10 @@ class TestByPosition:
         assert column(table, 2, "past L / base inside L").value == pytest.approx(math.exp(3.1 - 3.25))
         assert column(table, 2, "past L / PI past L").value == pytest.approx(math.exp(3.1 - 4))
         assert column(table, 0, "past L / base inside L").value == pytest.approx(math.exp(33 / 6 - 3.25))
-        assert "one forward of 1024 tokens each" in table.caption
+        assert "one forward of 1024 tokens of each of 3 documents" in table.caption
 
     def test_windows_are_shown_alone_where_they_were_scored(self) -> None:
-        assert titles(self.ROWS)[0] == "Methods compared: positions, local text"
+        assert titles(self.ROWS)[0] == "Methods compared by position: local text"
         assert [title for title in titles(ROWS + self.ROWS) if title.startswith("Methods compared")] == titles(ROWS)[:1]
 
     def test_the_figure_names_positions(self) -> None:

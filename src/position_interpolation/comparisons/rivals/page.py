@@ -29,7 +29,8 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
     keys = [row for row in records if (row.task, row.protocol) == ("passkey", tables.RULE) and select.plain(row)]
     groups = [group for group in select.perplexities(records).items() if select.has_rivals(group[1])]
     for group, rows in groups or _by_position(records):
-        title = f"Methods compared: {group.task}, {group.source} text"
+        what = " by position:" if tables.ends(rows) == tables.POSITIONS else f": {group.task},"
+        title = f"Methods compared{what} {group.source} text"
         yield Section(title, rows, "rivals", tables.rivals_table(rows, keys), tuple(_drawings(rows, keys)))
 
 

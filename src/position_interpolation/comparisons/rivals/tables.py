@@ -100,12 +100,15 @@ def rivals_table(rows: Sequence[Record], keys: Sequence[Record]) -> Table:
 
 def caption(rows: Sequence[Record], keys: Sequence[Record]) -> str:
     """What the numbers are, and on how many documents and trials they rest."""
-    near, far = ends(rows)
-    how = f"stride {rows[0].stride}" if far == WINDOWS[1] else f"one forward of {select.windows(rows)[-1]} tokens each"
+    near, _ = ends(rows)
+    if near == POSITIONS[0]:
+        on = f"by position in one forward of {select.windows(rows)[-1]} tokens of each of {select.counted(rows)}"
+    else:
+        on = f"on {select.text(rows)}, stride {rows[0].stride}"
     paired = f", and over the base's {near}, paired by document" if any(row.method == "none" for row in rows) else ""
     beside = " Over PI's: tuned as long." if any(row.method == "pi" for row in rows) else ""
     said = (
-        f"Perplexity on {select.text(rows)}, {how}, protocol token{paired}.{beside} In brackets 95 % "
+        f"Perplexity {on}, protocol token{paired}.{beside} In brackets 95 % "
         "intervals: over documents, and over seeds where there are several; the ratios of one seed of tuning are "
         "widened by what seeds are known to differ."
     )
