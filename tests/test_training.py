@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -357,6 +358,16 @@ class Named:
 def test_an_index_of_an_older_python_is_read() -> None:
     stored = pickle.dumps(Named(_MEM_FORMAT_ENCODING, "TORCH_CONTIGUOUS_FORMAT"))
     assert optimizer_state.Index(io.BytesIO(stored)).load() is _MEM_FORMAT_ENCODING.TORCH_CONTIGUOUS_FORMAT
+
+
+def test_an_index_of_python_3_13_is_read_or_refused_in_words() -> None:
+    """There a path belongs to the module pathlib._local, which other versions of Python do not have."""
+    stored = b"cpathlib._local\nPosixPath\n(S'checkpoint'\ntR."
+    if sys.version_info[:2] == (3, 13):
+        assert optimizer_state.Index(io.BytesIO(stored)).load() == Path("checkpoint")
+    else:
+        with pytest.raises(ValueError, match=r"pathlib\._local\.PosixPath, which only another version of Python has"):
+            optimizer_state.Index(io.BytesIO(stored)).load()
 
 
 @pytest.mark.parametrize(("kind", "name"), [(Metadata, "__init__"), (_MEM_FORMAT_ENCODING, "__class__")])

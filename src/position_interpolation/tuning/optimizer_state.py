@@ -13,6 +13,7 @@ from transformers.distributed import load_optimizer_distributed
 INDEX = ".metadata"
 INDEX_NAMES = {
     ("pathlib", "PosixPath"),
+    ("pathlib._local", "PosixPath"),  # as Python 3.13 calls it
     ("torch", "Size"),
     ("torch", "float32"),
     ("torch.serialization", "_get_layout"),
@@ -52,7 +53,10 @@ class Index(pickle.Unpickler):
             return _memory_format
         if (module, name) not in INDEX_NAMES:
             raise ValueError(f"its index names {module}.{name}, which has no place there")
-        return super().find_class(module, name)
+        try:
+            return super().find_class(module, name)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"its index names {module}.{name}, which only another version of Python has") from error
 
 
 def _memory_format(kind: Any, name: str) -> Any:
