@@ -101,14 +101,14 @@ def rivals_table(rows: Sequence[Record], keys: Sequence[Record]) -> Table:
 def caption(rows: Sequence[Record], keys: Sequence[Record]) -> str:
     """What the numbers are, and on how many documents and trials they rest."""
     near, _ = ends(rows)
+    on, other = f"on {select.text(rows)}, stride {rows[0].stride}", ""
     if near == POSITIONS[0]:
         on = f"by position in one forward of {select.windows(rows)[-1]} tokens of each of {select.counted(rows)}"
-    else:
-        on = f"on {select.text(rows)}, stride {rows[0].stride}"
+        other = " What lies past L is other text than what lies inside it, the same under every method."
     paired = f", and over the base's {near}, paired by document" if any(row.method == "none" for row in rows) else ""
     beside = " Over PI's: tuned as long." if any(row.method == "pi" for row in rows) else ""
     said = (
-        f"Perplexity {on}, protocol token{paired}.{beside} In brackets 95 % "
+        f"Perplexity {on}, protocol token{paired}.{beside}{other} In brackets 95 % "
         "intervals: over documents, and over seeds where there are several; the ratios of one seed of tuning are "
         "widened by what seeds are known to differ."
     )
