@@ -164,7 +164,18 @@ def test_the_lead_of_yarn_in_the_readme_is_that_of_the_page() -> None:
     (row,) = (row for row in csv.DictReader(table) if (row["Method"], row["Steps"]) == ("YaRN", "1000"))
     value, low, high = (100 * (1 - float(row[f"at L' / PI at L'{end}"])) for end in ("", " low", " high"))
     text = " ".join((HOME / "README.md").read_text().split())
-    assert f"which is {value:.1f} % [{high:.1f}, {low:.1f}] less" in text
+    assert f"{value:.1f} % [{high:.1f}, {low:.1f}] less" in text
+
+
+def test_what_rivals_bring_smollm2_is_what_their_pages_say() -> None:
+    text = " ".join((HOME / "README.md").read_text().split())
+    for folder, method, steps, part in (
+        ("rivals", "YaRN", 0, "past L"), ("rivals", "PI", 0, "past L"),
+        ("rivals_tuned", "PI", 80, "past L"), ("rivals", "none", 0, "inside L"),
+    ):  # fmt: skip
+        table = (HOME / "results" / folder / "smollm2" / "rivals.csv").open(newline="")
+        (row,) = (row for row in csv.DictReader(table) if (row["Method"], row["Steps"]) == (method, str(steps)))
+        assert f"{float(row[part]):.2f}" in text[text.index("SmolLM2 at 2 L:") :][:300]
 
 
 def test_plain_text_brings_as_few_keys_as_the_readme_says() -> None:
