@@ -9,7 +9,7 @@ import pytest
 from matplotlib.patches import Rectangle
 from test_report import BASE, DOCUMENTS, PI, UNTUNED, L, column, passkeys, perplexities, positions, record, write
 
-from position_interpolation.comparisons.rivals.by_position import ends
+from position_interpolation.comparisons.rivals.by_position import as_windows
 from position_interpolation.comparisons.rivals.page import frontier, frontier_figure
 from position_interpolation.comparisons.rivals.steps import lines
 from position_interpolation.comparisons.rivals.tables import rivals_table
@@ -123,7 +123,7 @@ class TestByPosition:
     ROWS = by_position({BASE: (3.5, 3.0, 4, 5, 6, 6, 6, 6), UNTUNED: (4,) * 8, YARN: (3.6, 3.2, 3, 3, 3, 3, 3, 3.6)})
 
     def test_inside_l_and_past_it_stand_for_the_windows(self) -> None:
-        table = rivals_table(ends(self.ROWS), [])
+        table = rivals_table(as_windows(self.ROWS), [])
         assert [*table.header[4:]] == [
             "inside L", "past L", "inside L / base inside L", "past L / base inside L", "past L / PI past L",
         ]  # fmt: skip
@@ -139,14 +139,14 @@ class TestByPosition:
         assert [title for title in titles(ROWS + self.ROWS) if title.startswith("Methods compared")] == titles(ROWS)[:1]
 
     def test_the_figure_names_positions(self) -> None:
-        axes, *_ = frontier_figure(ends(self.ROWS)).axes
+        axes, *_ = frontier_figure(as_windows(self.ROWS)).axes
         assert axes.get_ylabel() == "perplexity past L / the base's inside L"
         assert {line.get_label() for line in axes.lines} >= {"none", "PI", "YaRN"}
 
     def test_a_shorter_extension_in_longer_forwards_is_left_out(self) -> None:
         rows = by_position({BASE: (3,) * 8, YARN: (3,) * 8, FAR: (3,) * 8})
-        assert FAR not in frontier(ends(rows))
-        assert YARN in frontier(ends(rows))
+        assert FAR not in frontier(as_windows(rows))
+        assert YARN in frontier(as_windows(rows))
 
 
 class TestSteps:

@@ -9,7 +9,7 @@ from position_interpolation.evidence.extensions import ordered
 from position_interpolation.evidence.records import Record
 
 
-def ends(rows: Sequence[Record]) -> list[Record]:
+def as_windows(rows: Sequence[Record]) -> list[Record]:
     """Perplexity inside L, as if it were of windows of L, and past L, as if of L', with each document's losses.
 
     What lies inside L is read as in a window of L, because tokens see only what came before them. What lies past L is

@@ -37,7 +37,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
 def _by_position(records: Sequence[Record]) -> Iterator[tuple[Group, list[Record]]]:
     """The same for rivals of which no windows were scored: what lies inside L and past it in one forward."""
     for group, rows in select.positions(records).items():
-        if select.has_rivals(rows) and (found := by_position.ends(rows)):
+        if select.has_rivals(rows) and (found := by_position.as_windows(rows)):
             yield group, found
 
 
