@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import math
 import re
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from position_interpolation.app import launch
 from position_interpolation.app.run import run
 from position_interpolation.display import formats
+from position_interpolation.evidence.extensions import LABELS
 from position_interpolation.evidence.records import Record, read
 from position_interpolation.evidence.seeds import pooled
 from position_interpolation.machine import compute
@@ -28,8 +30,8 @@ def named(folder: Path) -> str:
     return f"{folder.parent.name}-{folder.name}"
 
 
-# Columns that hold the paper's numbers, a setting, or what is reckoned from two records of the same row.
-NOT_RECORDED = ("paper", "Learning rate", "Change", "k_max / ", "at L / ", "at L' / ")
+# Columns that hold the paper's numbers, a setting, or what is reckoned from several records.
+NOT_RECORDED = ("paper", "Learning rate", "Change", "k_max / ", "at L / ", "at L' / ", "inside L", "past L")
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=named)
@@ -47,6 +49,18 @@ def test_every_number_of_every_table_has_its_record(folder: Path) -> None:
             for name in fields:
                 if re.fullmatch(r"-?\d+\.\d+(e-?\d+)?", row[name]):
                     assert float(row[name]) in known, f"{path.name}: {name} of {row}"
+
+
+@pytest.mark.parametrize("folder", ["rivals", "rivals_tuned"])
+def test_perplexity_inside_and_past_the_window_is_that_of_the_documents_losses(folder: str) -> None:
+    place = HOME / "results" / folder / "smollm2"
+    losses = [record for record in read(place / "rows.jsonl") if record.metric == "document_block_loss"]
+    for row in csv.DictReader((place / "rivals.csv").open()):
+        own = [one for one in losses if (LABELS[one.method or ""], str(one.steps)) == (row["Method"], row["Steps"])]
+        for name, part in (("inside L", range(8192)), ("past L", range(8192, 16384))):
+            pairs = [(one.value, one.n_tokens) for one in own if one.at in part]
+            mean = sum(loss * (tokens or 0) for loss, tokens in pairs) / sum(tokens or 0 for _, tokens in pairs)
+            assert float(row[name]) == pytest.approx(math.exp(mean)), row
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=named)
