@@ -219,6 +219,10 @@ def under(settings: Mapping[str, float | str | None], losses: dict[Extension, tu
     return [*found, *(replace(row, settings=settings) for row in passkeys({item: lambda k: 0.5 for item in losses}))]
 
 
+def under_by_position(settings: Mapping[str, float | None], losses: dict[Extension, tuple[float, ...]]) -> list[Record]:
+    return [replace(row, settings=settings) for row in by_position(losses)]
+
+
 def grid(rows: list[Record]) -> Grid:
     (group,) = select.under_settings(rows).values()
     return Grid(group, [row for row in rows if row.task == "passkey"])
@@ -286,6 +290,20 @@ class TestSettings:
         assert [row[4].value for row in table.rows] == ["0, 70, 100", "10, 60, 100", "0, 50, 100"]
         assert f"The lowest at L' first; {RISES}=[...] takes a row's numbers." in table.caption
         assert not [*page.drawings(grid(rows))]
+
+    def test_where_no_windows_were_scored_positions_stand_for_them(self) -> None:
+        base = under_by_position({FIRST: None, LAST: None}, {BASE: (3.5, 3, 5, 5, 5, 5, 5, 5)})
+        bands = [
+            under_by_position({FIRST: first, LAST: last}, {BANDS: (3.6, 3.2, *(4 - last / 10,) * 6)})
+            for first, last in ((0, 3), (0, 7), (4, 7))
+        ]
+        rows = [row for own in (base, *bands) for row in own]
+        (section,) = page.sections(rows)
+        assert section.title == "Settings by position: local text"
+        assert column(section.table, -1, "inside L / base inside L").value == pytest.approx(math.exp(3.4 - 3.25))
+        assert column(section.table, -1, "past L / base inside L").value == pytest.approx(math.exp(3.3 - 3.25))
+        assert [stem for stem, _ in section.drawings] == ["map_inside", "map_extended"]
+        assert [one.title for one in page.sections([*SWEPT, *rows])] == ["Settings: pg19, embedded text"]
 
     def test_page(self, tmp_path: Path) -> None:
         written = {path.name for path in render(write(tmp_path / "bands" / "tiny", SWEPT))}

@@ -78,8 +78,17 @@ def stopped(records: Iterable[Record]) -> dict[Group, list[Record]]:
 
 def positions(records: Iterable[Record]) -> dict[Group, list[Record]]:
     """Records of perplexity by position, with the document losses behind them, by text and length of the forward."""
-    rows = (row for row in records if row.metric in (BLOCK_PERPLEXITY, DOCUMENT_BLOCK_LOSS) and not varied(row))
-    return grouped(rows, "text", "length", of=[BLOCK_PERPLEXITY])
+    return _by_position(row for row in records if not varied(row))
+
+
+def positions_under_settings(records: Iterable[Record]) -> dict[Group, list[Record]]:
+    """The same under settings that are compared, all settings of one text together."""
+    return _by_position(filter(varied, records), "seed")
+
+
+def _by_position(records: Iterable[Record], *by: str) -> dict[Group, list[Record]]:
+    rows = (row for row in records if row.metric in (BLOCK_PERPLEXITY, DOCUMENT_BLOCK_LOSS))
+    return grouped(rows, "text", "length", *by, of=[BLOCK_PERPLEXITY])
 
 
 def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:

@@ -26,18 +26,30 @@ Cells = dict[tuple[float, float], float]  # a number by the values of two settin
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
     """A sweep over learning rates, settings of methods, or choices compared."""
-    keys = [row for row in records if select.varied(row) and (row.task, row.protocol) == ("passkey", RULE)]
-    for group, rows in select.under_settings(records).items():
+    groups = select.under_settings(records)
+    for group, rows in groups.items():
         where = f"{group.task}, {group.source} text"
         if tables.is_sweep(rows):
             draw = partial(sweep_figure, rows)
             title = f"Learning rate by steps: {where}"
             yield Section(title, rows, "learning_rate", tables.sweep_table(rows), (("learning_rate", draw),))
         elif tables.is_grid(rows):
-            grid = Grid(rows, [row for row in keys if row.seed == group.seed])
-            yield Section(f"Settings: {where}", rows, "settings", tables.grid_table(grid), tuple(drawings(grid)))
+            yield _settings(f"Settings: {where}", rows, records)
         else:
             yield Section(f"Choices: {where}", rows, "choices", tables.choices_table(rows), ())
+    for group, rows in {} if groups else select.positions_under_settings(records).items():
+        if tables.is_grid(rows) and (found := tables.by_position(rows)):
+            yield _settings(f"Settings by position: {group.source} text", found, records)
+
+
+def _settings(title: str, rows: Sequence[Record], records: Sequence[Record]) -> Section:
+    """Settings of methods compared: their table, and their maps or lines."""
+    seed = rows[0].seed
+    keys = [
+        row for row in records if select.varied(row) and (row.task, row.protocol, row.seed) == ("passkey", RULE, seed)
+    ]
+    grid = Grid(rows, keys)
+    return Section(title, rows, "settings", tables.grid_table(grid), tuple(drawings(grid)))
 
 
 @drawing.styled
@@ -110,22 +122,28 @@ def _short(perplexity: float) -> str:
     return f"{perplexity:.1f}" if perplexity < 100 else f"{perplexity:,.0f}"
 
 
-NUMBERS = (
-    Number(
-        "inside", "perplexity at L", lambda one: one.perplexity(one.base_window), _short,
-        over_base=lambda one: one.ratio(one.base_window),
-    ),
-    Number(
-        "extended", "perplexity at L'", lambda one: one.perplexity(one.reach), _short,
-        over_base=lambda one: one.ratio(one.reach),
-    ),
-    Number("keys", "keys found, per cent", lambda one: one.passkey("success"), lambda rate: f"{100 * rate:.0f}", False),
-)  # fmt: skip
+def _numbers(near: str, far: str) -> tuple[Number, ...]:
+    """Perplexity at both ends of an extension, and the keys found."""
+    return (
+        Number(
+            "inside", f"perplexity {near}", lambda one: one.perplexity(one.base_window), _short,
+            over_base=lambda one: one.ratio(one.base_window),
+        ),
+        Number(
+            "extended", f"perplexity {far}", lambda one: one.perplexity(one.reach), _short,
+            over_base=lambda one: one.ratio(one.reach),
+        ),
+        Number("keys", "keys found, per cent", lambda one: one.passkey("success"), _per_cent, lower=False),
+    )  # fmt: skip
+
+
+def _per_cent(rate: float) -> str:
+    return f"{100 * rate:.0f}"
 
 
 def drawings(grid: Grid) -> Iterator[tuple[str, Callable[[], Figure]]]:
     """One map per number over the first two keys, or one figure of lines over a single key; nothing without keys."""
-    known = [one for one in NUMBERS if any(one.of(compared) is not None for compared, _ in grid.lines)]
+    known = [one for one in _numbers(*grid.ends) if any(one.of(compared) is not None for compared, _ in grid.lines)]
     if len(grid.names) == 1 and len(grid.values(grid.names[0])) > 1:
         yield "settings", partial(lines_figure, grid, known)
     elif len(grid.names) > 1 and all(len(grid.values(name)) > 1 for name in grid.names[:2]):
@@ -180,10 +198,10 @@ def lines_figure(grid: Grid, known: Sequence[Number]) -> Figure:
                 curves[one.extension][place] = found
         for item, curve in curves.items():
             drawing.line(axes, dict(sorted(curve.items())), item, called)
-        axes.set_ylabel(f"{what.name} / base at L" if relative else what.name)
+        axes.set_ylabel(f"{what.name} / base {grid.ends[0]}" if relative else what.name)
         if relative:
             drawing.ratio_axis(
-                axes, [point for curve in curves.values() for point in curve.values()], "1: the base at L"
+                axes, [point for curve in curves.values() for point in curve.values()], f"1: the base {grid.ends[0]}"
             )
         elif what.lower:
             drawing.log_axis(axes)

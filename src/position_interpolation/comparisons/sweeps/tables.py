@@ -7,7 +7,8 @@ from functools import partial
 from itertools import product
 from typing import Any
 
-from position_interpolation.comparisons.rivals.tables import NAMED, WINDOWS, Compared, caption, compared, numbers
+from position_interpolation.comparisons.rivals.by_position import as_windows
+from position_interpolation.comparisons.rivals.tables import NAMED, Compared, caption, compared, ends, numbers
 from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, each, fill
 from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.comparison import Effect
@@ -140,8 +141,13 @@ def _caption(rows: Sequence[Record], what: str) -> str:
 class Grid:
     """Extensions under settings of their methods; the base, if it was measured, has no setting."""
 
-    rows: Sequence[Record]  # one group of `select.under_settings`
+    rows: Sequence[Record]  # one group of `select.under_settings`, or `by_position` of one
     keys: Sequence[Record]  # passkey retrieval by one rule, under the same settings
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """What the two ends of an extension are called."""
+        return ends(self.rows)
 
     @property
     def names(self) -> list[str]:
@@ -164,6 +170,14 @@ class Grid:
         return sorted({value for setting in settings_of(self.rows) if (value := number(setting, name)) is not None})
 
 
+def by_position(rows: Sequence[Record]) -> list[Record]:
+    """What lies inside L and past it under each setting, for settings under which no windows were scored.
+
+    The rows are one group of `select.positions_under_settings`.
+    """
+    return [one for setting in settings_of(rows) for one in as_windows(under(rows, setting))]
+
+
 def number(setting: Setting, name: str) -> float | None:
     """The number that a key is set to; None if it is not set, or not to a number."""
     value = dict(setting).get(name)
@@ -183,10 +197,11 @@ def grid_table(grid: Grid) -> Table:
     columns = (
         *NAMED,
         *each(grid.names, lambda name: key_text(name).capitalize(), value, "{:g}".format),
-        *numbers(*WINDOWS),
+        *numbers(*grid.ends),
     )
     lines, said = grid.lines, caption(grid.rows, grid.keys)
     if not any(grid.values(name) for name in grid.names):  # a search over lists of numbers, which have no order
         lines.sort(key=perplexity)
-        said += f" The lowest at L' first; {', '.join(f'{name}=[...]' for name in grid.names)} takes a row's numbers."
+        lists = ", ".join(f"{name}=[...]" for name in grid.names)
+        said += f" The lowest {grid.ends[1]} first; {lists} takes a row's numbers."
     return fill(lines, columns, said)
