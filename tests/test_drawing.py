@@ -111,6 +111,7 @@ class TestSideways:
         axes.set_ylim(0, 100)
         drawing.finish(figure, "8 documents")
         own = [line for line in axes.lines if line.get_label() in called.values()]
+        self.said = " ".join(figure.get_suptitle().split())
         assert all(list(line.get_xdata()) == list(self.PLACES) for line in own), "numbers stay what they are"
         moved = [line.get_transform().transform((100, 50))[0] - axes.transData.transform((100, 50))[0] for line in own]
         return [float(shift) * 72 / figure.dpi for shift in moved]
@@ -119,9 +120,11 @@ class TestSideways:
         left, middle, right = self.drawn(50, 51, 90)
         assert middle == pytest.approx(0)
         assert right == -left == pytest.approx(sideways.STEP)
+        assert self.said.endswith("marks that would hide each other stand side by side")
 
     def test_bars_beside_each_other_stay_at_their_place(self) -> None:
         assert self.drawn(20, 50, 90) == [0, 0, 0]
+        assert self.said == "8 documents"
 
     def test_no_line_leaves_the_panel(self) -> None:
         shifts = self.drawn(*[50] * drawing.MOST)

@@ -657,7 +657,7 @@ class TestPages:
         assert "passkey" not in page.split("## What holds")[1].split("##")[0]
         other = write(tmp_path / "mine" / "tiny", [replace(row, experiment="mine") for row in perplexities(LOSSES)])
         render(other)
-        assert "No claim rests on these records." in (other / "README.md").read_text()
+        assert "None of the paper's claims rests on these records." in (other / "README.md").read_text()
 
     def test_saved_figures_keep_no_date(self, tmp_path: Path) -> None:
         written = drawing.save(positions_figure(positions(CURVES)), tmp_path / "positions")

@@ -11,7 +11,7 @@ from test_report import BASE, DOCUMENTS, PI, UNTUNED, L, column, passkeys, perpl
 
 from position_interpolation.comparisons.rivals.by_position import as_windows
 from position_interpolation.comparisons.rivals.page import frontier, frontier_figure
-from position_interpolation.comparisons.rivals.steps import lines
+from position_interpolation.comparisons.rivals.steps import lines, steps_figure
 from position_interpolation.comparisons.rivals.tables import rivals_table
 from position_interpolation.comparisons.sweeps import page, tables
 from position_interpolation.comparisons.sweeps.tables import Grid
@@ -156,6 +156,16 @@ class TestSteps:
         ((last, curve),) = lines(rows, [], lambda one: one.ratio(one.reach)).items()
         assert (last.steps, [*curve]) == (1000, [0, 20, 100, 1000])
         assert [curve[0].value, curve[20].value] == pytest.approx([math.exp(7.3 - 3.2), math.exp(3.5 - 3.2)])
+
+    def test_what_is_untuned_is_hollow_and_stands_where_its_line_begins(self) -> None:
+        half = {replace(item, steps=20): (3.3, 3.5, 3.6) for item in (PI, TUNED)}
+        above, *_ = steps_figure(perplexities({**LOSSES, **half}, spread=0), []).axes
+        hollow = [line for line in above.lines if line.get_markerfacecolor() == "white"]
+        curves = [line for line in above.lines if len(line.get_xdata()) == 3]
+        assert [[*line.get_xdata()] for line in hollow] == [[0], [0]]
+        for point, curve in zip(hollow, curves, strict=True):
+            assert point.get_ydata()[0] == curve.get_ydata()[0]
+            assert str(point.get_transform()) == str(curve.get_transform()), "moved aside together"
 
 
 class TestFrontier:

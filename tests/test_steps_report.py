@@ -231,6 +231,11 @@ class TestCurves:
         (axes,) = steps_page.curves_figure(kept).axes
         assert list(axes.lines[0].get_ydata()) == [4.0, 3.5, 3.0]
 
+    def test_half_way_is_half_of_the_steps_not_of_the_points(self) -> None:
+        rows = losses(pi(80), {20: 4.0, 40: 3.8, 60: 3.6, 70: 3.5, 75: 3.4, 80: 3.3})
+        (line,) = curves.curves_table(rows).rows
+        assert [cell.value for cell in line[5:]] == [20, 4.0, 40, 3.8, 80, 3.3]
+
     def test_the_page_shows_them_and_says_what_text_they_are_of(self, tmp_path: Path) -> None:
         folder = write(tmp_path / "some" / "tiny", losses(pi(200), {100: 4.0, 200: 3.5}))
         assert {"tuning.csv", "tuning.png"} <= {path.name for path in render(folder)}

@@ -53,18 +53,26 @@ def checked(arguments: list[str]) -> list[Config]:
     swept = [text for text in options.overrides if parsed(text).is_sweep_override()]
     if swept and not options.multirun and _hydra(arguments).mode is not RunMode.MULTIRUN:  # as experiments can be
         raise UsageError(f"{swept[0]} is a sweep: add --multirun to run one job for each choice")
-    configs = [typed(composed(line)) for line in command_lines(arguments)]
+    jobs = (typed(composed(line)) for line in command_lines(arguments))
     if options.cfg or options.info is not None:
+        list(jobs)
         return []
-    sized = [text for text in options.overrides if text.startswith("train.batch_size=")]
-    for config in configs:
+    configs = []
+    for config in jobs:  # checked one by one: to compose all takes long, and the first often tells what all lack
         checks.check(config)
-        if sized and config.train.step_windows is not None:
-            raise UsageError(f"{sized[0]} has no effect beside train.step_windows: add train.step_windows=null")
+        _check_batch(options.overrides, config)
         _make_runs(config)
+        configs.append(config)
     apart.check_exports(configs)
     apart.tell_apart(configs)
     return configs
+
+
+def _check_batch(overrides: list[str], config: Config) -> None:
+    """Refuse a number of sequences a step where the number of windows decides it."""
+    sized = [text for text in overrides if text.startswith("train.batch_size=")]
+    if sized and config.train.step_windows is not None:
+        raise UsageError(f"{sized[0]} has no effect beside train.step_windows: add train.step_windows=null")
 
 
 def _make_runs(config: Config) -> None:

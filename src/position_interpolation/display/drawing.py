@@ -211,8 +211,9 @@ def finish(figure: Figure, caption: str, side: str = "") -> Figure:
     the vertical axes of all panels show. Lines whose marks would lie over each other are moved apart.
     """
     known: dict[str, Any] = {}
+    if any([sideways.move_apart(axes) for axes in figure.axes]):  # a list: every panel has its turn
+        caption += "; marks that would hide each other stand side by side"
     for axes in figure.axes:
-        sideways.move_apart(axes)
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             known.setdefault(label, handle)
     columns = max(1, LETTERS // (max(map(len, known), default=0) + 7))

@@ -26,8 +26,10 @@ def together(axes: Axes, name: str) -> Iterator[None]:
         artist.set_gid(name)
 
 
-def move_apart(axes: Axes) -> None:
+def move_apart(axes: Axes) -> bool:
     """Move the lines of a panel apart, all by the same step, if a mark of one lies over a mark of another.
+
+    Returns whether they were moved.
 
     Only what is drawn moves: the numbers and the axis stay. Dense curves with few markers are not moved; whoever draws
     them puts the markers of each curve at points of its own.
@@ -37,16 +39,17 @@ def move_apart(axes: Axes) -> None:
         if artist.get_gid():
             found[str(artist.get_gid())].append(artist)
     if any(artist.get_markevery() not in (None, (0, 1)) for artists in found.values() for artist in artists):
-        return
+        return False
     axes.autoscale_view()
     marks = [[mark for artist in artists for mark in _marks(axes, artist)] for artists in found.values()]
     if not any(_overlap(one, other) for pair in combinations(marks, 2) for one, other in product(*pair)):
-        return
+        return False
     step = min(STEP, SHARE * _room(marks) / len(marks), _margin(axes, marks) / ((len(marks) - 1) / 2))
     for number, artists in enumerate(found.values()):
         shift = step * (number - (len(found) - 1) / 2) / POINTS
         for artist in artists:
             artist.set_transform(axes.transData + ScaledTranslation(shift, 0, axes.figure.dpi_scale_trans))
+    return True
 
 
 def _overlap(one: Mark, other: Mark) -> bool:

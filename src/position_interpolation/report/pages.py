@@ -141,9 +141,9 @@ def _command(records: Sequence[Record]) -> str:
     width = max(len(run), len(again))
     guide = f"[experiments/{first.experiment}](../../../experiments/{first.experiment}/README.md)"
     return (
-        f"```bash\n{run:{width}}   # measure what is missing, then render\n"
+        f"```bash\n{run:{width}}   # the whole sweep, then this page\n"
         f"{again:{width}}   # this page, from the records alone\n```\n\n"
-        f"Rows that are not of the experiment's own sweep, and what they were measured by: {guide}.\n"
+        f"How these rows were measured, command by command, and how to read them: {guide}.\n"
     )
 
 
@@ -151,7 +151,7 @@ def _claims(records: Sequence[Record], found: Sequence[Seen]) -> str:
     if trial(records):
         return "A trial of the path: its numbers mean nothing, and nothing is concluded from them.\n"
     if not found:
-        return "No claim rests on these records.\n"
+        return "None of the paper's claims rests on these records.\n"
     return "\n".join([*(_bullet(item, "../../") for item in found), "", NOTE])
 
 

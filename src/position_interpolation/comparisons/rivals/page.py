@@ -20,7 +20,7 @@ from position_interpolation.evidence.select import Group
 Place = tuple[Effect, Effect]  # perplexity at L and at L', each over that of the base at L
 
 CLOSE = 1.5  # times the base's perplexity: points within it on both axes are drawn again, larger
-FILLED = "hollow: untuned, filled: tuned, joined by steps"
+FILLED = "hollow: untuned, half full: tuned in part, full: tuned longest"
 FEWEST = 3  # such points make a panel of their own
 
 

@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 
 from position_interpolation.comparisons.rivals import tables
 from position_interpolation.comparisons.rivals.tables import Compared
-from position_interpolation.display import drawing
+from position_interpolation.display import drawing, sideways
+from position_interpolation.display.colours import style
 from position_interpolation.evidence import extensions, seeds, select
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
@@ -34,6 +35,9 @@ def steps_figure(rows: Sequence[Record], keys: Sequence[Record]) -> Figure:
         called = {item: item.short_label for item in curves}
         for item, curve in curves.items():
             drawing.line(axes, curve, item, called)
+            if 0 in curve:  # hollow, as what is untuned is everywhere
+                with sideways.together(axes, called[item]):
+                    axes.plot(0, curve[0].value, **style(item.untuned, [item]))
         if name.startswith("keys"):
             axes.set_ylim(-0.05, 1.05)
             axes.yaxis.set_major_formatter(drawing.percent)

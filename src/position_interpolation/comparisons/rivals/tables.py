@@ -106,11 +106,11 @@ def caption(rows: Sequence[Record], keys: Sequence[Record]) -> str:
         on = f"by position in one forward of {select.windows(rows)[-1]} tokens of each of {select.counted(rows)}"
         other = " What lies past L is other text than what lies inside it, the same under every method."
     paired = f", and over the base's {near}, paired by document" if any(row.method == "none" for row in rows) else ""
-    beside = " Over PI's: tuned as long." if any(row.method == "pi" for row in rows) else ""
+    beside = " Ratios to PI: of a method and PI after as many steps." if any(row.method == "pi" for row in rows) else ""
     said = (
         f"Perplexity {on}, protocol token{paired}.{beside}{other} In brackets 95 % "
-        "intervals: over documents, and over seeds where there are several; the ratios of one seed of tuning are "
-        "widened by what seeds are known to differ."
+        "intervals: over documents, and over seeds where there are several; where there is one, ratios of what is "
+        "tuned are widened by as much as seeds are known to differ."
     )
     shown = {extension_of(row) for row in rows}
     trials = [row for row in keys if (row.metric, row.at) == ("success", None) and extension_of(row) in shown]

@@ -92,11 +92,14 @@ def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
         axes.set_xlim(-0.04 * farthest, 1.04 * farthest)
     for lowest in panels[-2:]:
         lowest.set_xlabel("distance k (tokens)" if apart else DISTANCE)
-    trials = select.trials([record for record in records if record.at is not None])
+        axes.margins(y=0.12)
+    rows = [record for record in records if record.at is not None]
+    few = max(record.n_documents or 0 for record in rows) < drawing.FEW
     return drawing.finish(
         figure,
-        f"mean over {trials} at each distance k, rule {rule}, in prompts as long as the own window if no other is "
-        f"named; {'what is not called tuned is untuned; ' if apart else ''}bars: 95 %, Student's t",
+        f"mean over {select.trials(rows)} at each distance k, rule {rule}, in prompts as long as the own window if no "
+        f"other is named; {'what is not called tuned is untuned; ' if apart else ''}"
+        + ("too few trials for intervals" if few else "bars: 95 %, Student's t"),
         side="log-likelihood of the key (nats a digit)",
     )
 

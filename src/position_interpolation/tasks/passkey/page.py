@@ -81,8 +81,8 @@ def _caption(records: Sequence[Record], rule: str) -> str:
             built[length] = f"{' to '.join(found)} tokens from the end in prompts of {whole(length)}"
     places = ", ".join(built[length] for length in sorted(built))
     moved = (
-        f"The key stands {places}: the prompt's fixed lines leave no room outside, so distances "
-        "beyond are moved there and keep their label. "
+        f"The key stands {places}: the prompt's first and last lines are fixed, so a distance that would fall into "
+        "them is moved to their edge and keeps its name. "
     )
     return (
         f"Passkey retrieval: {distances} distances k, {select.trials(rates)} at each. "

@@ -11,8 +11,8 @@ from position_interpolation.evidence.records import Record
 TASKS = ("passkey", "passkey_map")  # names of conf/task: Table 4's, and prompts of several lengths
 # Conclusions rest on the first of these that was measured.
 SENTENCES = {
-    "key": "Judged by rule key: every digit must match, and what stands before the key whatever its digits, a lone "
-    "space on most tokenizers, belongs to the prompt.",
+    "key": "Judged by rule key: every digit must match, and nothing else is judged. The space that most tokenizers put "
+    "before a number stands in the prompt.",
     "strict": "Judged by rule strict: every digit must match, and so must the space before the key, where a model may "
     "prefer another word though it knows the key.",
     "number": "Judged by rule number, as in YaRN's and LongRoPE's scripts: of what is written freely behind the prompt "

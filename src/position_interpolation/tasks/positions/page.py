@@ -133,7 +133,8 @@ def _parts(ratios: Ratios, edge: int, end: int) -> dict[str, tuple[Ratios, int, 
     tuned = {item: found for item, found in ratios.items() if item.steps} or ratios
     inside = {item: {block: one for block, one in found.items() if block[0] < edge} for item, found in tuned.items()}
     past = {item: {block: one for block, one in found.items() if block[0] >= edge} for item, found in ratios.items()}
-    parts = {"inside L": (inside, 0, min(edge, end)), "past L": (past, edge, end)}
+    near = "inside L" if tuned is ratios else "inside L, tuned"
+    parts = {near: (inside, 0, min(edge, end)), "past L": (past, edge, end)}
     return {title: part for title, part in parts.items() if any(part[0].values())}
 
 

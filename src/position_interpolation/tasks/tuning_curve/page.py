@@ -34,7 +34,7 @@ def curves_table(rows: Sequence[Record]) -> Table:
     """The start, the middle and the end of each curve, of one group of `curves`."""
     own = {extension: points(rows, extension) for extension in ordered(rows)}
     most = max(map(len, own.values()))
-    three = {extension: (found[0], found[(len(found) - 1) // 2], found[-1]) for extension, found in own.items()}
+    three = {extension: (found[0], _half_way(found), found[-1]) for extension, found in own.items()}
     columns = [
         *EXTENSION,
         Column("Tokens", lambda item: max(row.n_tokens or 0 for row in rows if extension_of(row) == item)),
@@ -50,3 +50,8 @@ def curves_table(rows: Sequence[Record]) -> Table:
         "not levels."
     )
     return fill(own, columns, caption)
+
+
+def _half_way(found: Sequence[tuple[int, float]]) -> tuple[int, float]:
+    """The last point of the first half of the steps; records may lie closer together towards the end."""
+    return [point for point in found if 2 * point[0] <= found[-1][0]][-1] if len(found) > 1 else found[0]
