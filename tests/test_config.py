@@ -66,6 +66,8 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["task.stride=256"], "below every window"),
         (["method=extrapolation", "train=untuned"], "untuned is the base itself"),
         (["context=x1"], "factor 1 is the base itself"),
+        (["method=pi", "method.options.slow=2"], "expected an option that conf/method/<method>.yaml lists"),
+        (["method=yarn", "method.options.fast=0.5"], "fast=0.5: expected ramp index"),
         (["train.mixture=null", "train.steps=-1"], "train"),
         (["data=local"], "set data.root=<directory>"),
         (["model=path", "model.location='~nobody-of-this-name/x'"], "no model in ~nobody-of-this-name/x: expected a"),

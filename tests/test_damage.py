@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,17 @@ def test_tokens_whose_bytes_changed_are_made_again(damage: Any, tokenizer: Any, 
     assert stream(documents, tokenizer, tmp_path).tolist() == true
 
 
-@pytest.mark.parametrize("damage", [flipped, zeroed, beheaded])
+def others(path: Path) -> None:
+    """Losses of another document, with a fingerprint that agrees."""
+    files.write_hashed(path, partial(np.savez, losses=np.ones(3, np.float32), counts=np.array([3])), ".npz")
+
+
+def no_losses(path: Path) -> None:
+    """Text, with a fingerprint that agrees."""
+    files.write_hashed(path, lambda place: place.write_text("nothing"))
+
+
+@pytest.mark.parametrize("damage", [flipped, zeroed, beheaded, others, no_losses])
 def test_losses_whose_bytes_changed_are_computed_again(damage: Any, tmp_path: Path) -> None:
     true = values(tmp_path)
     for path in (tmp_path / "runs" / "losses").rglob("*.npz"):

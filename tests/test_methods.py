@@ -1,6 +1,7 @@
 """Every method against float64, on the model that is built, saved, exported and loaded again."""
 
 import copy
+import dataclasses
 import inspect
 import math
 from collections.abc import Callable
@@ -318,8 +319,17 @@ def test_a_method_cannot_change_the_bases_frequencies_by_accident() -> None:
             r"slow=1.0, fast=0.5: expected ramp index or rotations, 0 < slow < fast",
         ),
         (Method("llama3", options={"low": 4.0}), r"low=4.0, high=4.0: expected 0 < low < high"),
-        (Method("longrope", options={"factors": [1.0, 0.0]}), r"expected two divisors above 0 or more"),
-        (Method("longrope", options={"factors": [1.0] * 33}), r"33 divisors: expected at most 32, one a frequency"),
+        (
+            Method("longrope", options={"factors": [1.0, 0.0]}),
+            r"factors=\[1.0, 0.0\]: expected 2 to 32 numbers.*, above 0",
+        ),
+        (Method("longrope", options={"factors": [1.0] * 33}), r"expected 2 to 32 numbers, one a frequency at most"),
+        (Method("longrope", options={"factors": [True, True]}), r"method.options.factors=.*: expected list"),
+        (Method("longrope", options={"rises": [50]}), r"method.options.rises=\[50\]: expected 2 to 32 numbers"),
+        (Method("abf", options={"theta": 0.0}), r"method.options.theta=0.0: expected above 1"),
+        (Method("ntk", options={"stretch": -3.0}), r"method.options.stretch=-3.0: expected at least 1"),
+        (Method("none", function="abf"), r"method=none with method.function=abf would be called what it is not"),
+        (Method("none", attention_slope=0.1), r"leave out method.attention_slope, or use method=temperature"),
         (Method("longrope", options={"factors": 4.0}), r"method.options.factors=4.0: expected list"),
         (Method("longrope", options={"rises": [0, 100], "factors": [1, 4]}), r"rises stands in the place of factors"),
         (Method("p_rope", options={"kept": 1.5}), r"kept=1.5: expected a share from 0 to 1"),
@@ -331,6 +341,7 @@ def test_a_method_cannot_change_the_bases_frequencies_by_accident() -> None:
         ),
         (Method("pi", attention_slope=-1.0), r"returns attention scaling -0.38.*: expected above 0"),
         (Method("pi", attention_slope=math.nan), r"returns attention scaling nan: expected above 0"),
+        (Method("pi", attention_slope=1e30), r"attention scaling 1.38629e\+30: expected above 0 and at most 100"),
     ],
 )
 def test_a_method_that_cannot_be_is_refused_in_one_line(method: Method, message: str) -> None:
@@ -341,9 +352,10 @@ def test_a_method_that_cannot_be_is_refused_in_one_line(method: Method, message:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (Rotation(np.ones(3)), "must return 4 frequencies"),
-        (Rotation(np.array([1.0, 0.1, 0.01, -0.1])), "frequencies of at least 0"),
-        (Rotation(np.ones(4), 0.0), "attention scaling 0.0: expected above 0"),
+        (Rotation(np.ones(3)), "must return 4 finite frequencies"),
+        (Rotation(np.array([1.0, 0.1, 0.01, -0.1])), "finite frequencies of at least 0"),
+        (Rotation(np.array([1.0, 0.1, 0.01, np.inf])), "finite frequencies of at least 0"),
+        (Rotation(np.ones(4), 0.0), "attention scaling 0: expected above 0"),
     ],
 )
 def test_a_method_that_returns_nonsense_is_refused(
@@ -354,9 +366,49 @@ def test_a_method_that_returns_nonsense_is_refused(
         methods.rotation(Method("wrong"), GEOMETRY, 2.0)
 
 
-@pytest.mark.parametrize("method", [Method("pi"), Method("yarn"), Method("none", attention_slope=0.1)])
+@pytest.mark.parametrize(
+    ("method", "factor"),
+    [
+        (Method("pi"), 1.0),
+        (Method("yarn"), 1.0),
+        (Method("temperature", function="extrapolation", attention_slope=0.1), 1.0),
+        (Method("p_rope", options={"kept": 1.0}), 2.0),
+    ],
+)
 def test_what_is_the_base_itself_is_refused_under_another_name(
-    method: Method, random_base: Callable[..., Model]
+    method: Method, factor: float, random_base: Callable[..., Model]
 ) -> None:
-    with pytest.raises(UsageError, match="with factor 1 is the base itself"):
-        extending.extended_config(random_base(), CACHE, method, 1.0)
+    with pytest.raises(UsageError, match=f"with factor {factor:g} is the base itself"):
+        extending.extended_config(random_base(), CACHE, method, factor)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        (
+            "original_max_position_embeddings",
+            16,
+            "original_max_position_embeddings=16, and L is 64: set model.window=16",
+        ),
+        ("rope_theta", "40", "rope_theta=40: expected a number above 1"),
+        ("rope_theta", math.nan, "rope_theta=nan: expected a number above 1"),
+    ],
+)
+def test_a_base_whose_configuration_says_otherwise_is_refused(
+    key: str, value: Any, message: str, monkeypatch: pytest.MonkeyPatch, random_base: Callable[..., Model]
+) -> None:
+    base = random_base()
+    found = extending.base_config(base, CACHE)
+    if key == "rope_theta":
+        found.rope_parameters[key] = value
+    else:
+        setattr(found, key, value)
+    monkeypatch.setattr(extending, "base_config", lambda *_: found)
+    with pytest.raises(UsageError, match=message):
+        extending.extended_config(dataclasses.replace(base, window=64), CACHE, Method("yarn"), 2.0)
+
+
+def test_divisors_too_large_for_a_float_are_carried_as_standing_still() -> None:
+    rotation = methods.rotation(Method("longrope", options={"factors": [1e300, 1e300]}), D64, 4.0)
+    found = rope.rope_parameters({"rope_theta": D64.theta}, rotation, D64, 4.0)
+    assert set(found["long_factor"]) == {rope.STILL}

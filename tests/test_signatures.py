@@ -140,6 +140,9 @@ def test_scaling_that_comes_after_tuning_is_measured_apart_and_trained_once(tmp_
     assert trained(*sharper) == trained("method=drope")
     assert trained(*sharper, "method.scaled_in_tuning=true") != trained("method=drope")
     assert measured([*UNTUNED, *sharper], tmp_path) != usual(*UNTUNED, "method=drope")
+    after = measured([*TUNED, *sharper, "task=pg19_short", "task.documents=1"], tmp_path)
+    during = [*TUNED, *sharper, "method.scaled_in_tuning=true", "task=pg19_short", "task.documents=1"]
+    assert not set(measured(during, tmp_path)) & set(after), "other weights"
 
 
 def test_the_seed_draws_the_order_of_the_text() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from position_interpolation.app.config_store import kinds
 from position_interpolation.machine import distributed
 from position_interpolation.models import methods
+from position_interpolation.models.rope import Geometry
 from position_interpolation.planning import config as planning
 from position_interpolation.planning.config import PlanTask
 from position_interpolation.settings import checks as shared
@@ -17,16 +18,17 @@ from position_interpolation.tasks.registry import TASKS
 from position_interpolation.text import corpora
 from position_interpolation.tuning import card
 
+WIDE = 1024  # dimension of a head, larger than any
 NAMES = ("experiment_name", "model.rung", "model.name", "task.name", "method.name")  # which name files of results
 
 
 def check(config: Config) -> None:
     """Refuse what cannot be run, or would mislead."""
-    methods.function(config.method)
     _check_names(config)
     settings(config)  # each key that the experiment varies must hold one value
     shared.check_values(config)
     shared.check_architecture(config.model.architecture)
+    _check_method(config)
     _check_extension(config)
     _check_places(config)
     _check_task(config)
@@ -43,6 +45,20 @@ def _check_names(config: Config) -> None:
     for key, place in vars(config.paths).items():
         if not place:
             raise UsageError(f"paths.{key} is empty: expected a folder")
+
+
+def _check_method(config: Config) -> None:
+    """Refuse a method, or options of it, that cannot be computed.
+
+    Where the configuration does not state the base's shape, a wider one stands in: what only the base's own refuses is
+    then found when its config.json is read.
+    """
+    shape = config.model.architecture
+    theta, head = 10_000.0, WIDE
+    if shape is not None:
+        theta, head = shape.rope_theta, shape.hidden_size // shape.num_attention_heads
+    if methods.changes(config.method):
+        methods.rotation(config.method, Geometry(theta, head, config.model.window), max(1.0, treatment(config).factor))
 
 
 def _check_extension(config: Config) -> None:

@@ -1,7 +1,6 @@
 """What a run measures is kept: under its signature, so that no run measures it again, and in the experiment's rows."""
 
 import json
-import math
 import os
 import sys
 import time
@@ -11,7 +10,7 @@ from typing import Any
 
 from position_interpolation.app.tracking import job_name
 from position_interpolation.evidence import records
-from position_interpolation.evidence.lines import EXTENSION
+from position_interpolation.evidence.lines import EXTENSION, LARGEST
 from position_interpolation.evidence.records import BY_BASE_TOKENS, ROWS, Record
 from position_interpolation.machine import compute, distributed, files
 from position_interpolation.settings.derived import results_folder, settings
@@ -46,7 +45,7 @@ def measure(config: Config, prepared: Prepared | None, signature: str, measureme
     started = time.perf_counter()
     measured = measurement.measure()
     seconds = time.perf_counter() - started
-    broken = [value.metric for value in measured if not math.isfinite(value.estimate.value)]
+    broken = [value.metric for value in measured if not abs(value.estimate.value) < LARGEST]  # NaN among them
     if broken:
         remedy = "lower train.learning_rate or correct the model"
         raise UsageError(f"{broken[0]} is not a finite number: the model's losses are NaN or infinite; {remedy}")

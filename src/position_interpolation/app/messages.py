@@ -109,6 +109,8 @@ def one_line(error: Exception) -> str:
             return f"there is no key '{name}': expected a corpus of conf/data or recall; ++{name}=<share> adds one"
         if name.startswith("data.corpora."):
             return f"there is no key '{name}': expected a corpus of conf/data/*.yaml; docs/add_a_corpus.md adds one"
+        if name.startswith("method.options."):
+            return f"there is no key '{name}': expected an option that conf/method/<method>.yaml lists"
         return f"there is no key '{name}'" + _meant(name)
     available = r"Could not find '([^']+)/([^']*)'\s*Available options in '[^']+':\s*(.*?)\s*Config search"
     if choice := re.search(available, message, re.S):

@@ -21,7 +21,14 @@ from position_interpolation.settings.schema import Method, Model
 def geometry(config: Any, window: int) -> rope.Geometry:
     """A base's rotary embedding, from its transformers configuration and L."""
     head_dimension = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return rope.Geometry(config.rope_parameters["rope_theta"], head_dimension, window)
+    theta = config.rope_parameters["rope_theta"]
+    if isinstance(theta, str | bool) or not 1 < theta < float("inf"):
+        raise UsageError(f"the base's config.json has rope_theta={theta}: expected a number above 1")
+    declared = getattr(config, "original_max_position_embeddings", None)  # transformers would take it for L
+    if declared not in (None, window):
+        fault = f"original_max_position_embeddings={declared}, and L is {window}"
+        raise UsageError(f"the base's config.json has {fault}: set model.window={declared}, or take it out there")
+    return rope.Geometry(theta, head_dimension, window)
 
 
 def extended_config(model: Model, cache: Path, method: Method, factor: float) -> Any:
@@ -38,8 +45,9 @@ def extended_config(model: Model, cache: Path, method: Method, factor: float) ->
             raise UsageError(f"the base's RoPE is already scaled ({kind}): {method.name} needs an unscaled base")
         base = geometry(config, model.window)
         own = rope.rope_parameters(own, methods.rotation(method, base, factor), base, factor)
-        if factor == 1 and own == config.rope_parameters:
-            raise UsageError(f"method={method.name} with factor 1 is the base itself: set context=x2 or method=none")
+        if own == config.rope_parameters:
+            way_out = "set context=x2 or method=none" if factor == 1 else "change its options or set method=none"
+            raise UsageError(f"method={method.name} with factor {factor:g} is the base itself: {way_out}")
     elif kind == "dynamic" and factor > 1:
         raise UsageError("rope type 'dynamic' takes L' for the base's window and changes nothing: use another base")
     config.rope_parameters = own

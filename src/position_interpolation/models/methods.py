@@ -18,6 +18,7 @@ from position_interpolation.settings.errors import UsageError, shortened
 from position_interpolation.settings.schema import Method
 
 Function = Callable[..., Rotation]  # (Geometry, factor, *, options) -> Rotation
+MOST = 100  # largest attention scaling: its square multiplies scores, and losses must stay finite
 
 
 def unchanged(base: Geometry, factor: float) -> Rotation:
@@ -36,6 +37,8 @@ def ntk(base: Geometry, factor: float, *, stretch: float | None = None) -> Rotat
     The slowest frequency is divided by s, the fastest stays. `stretch` replaces s, which is too small for texts of
     L' = s L tokens, as the fast frequencies are not interpolated.
     """
+    if stretch is not None and stretch < 1:
+        raise UsageError(f"method.options.stretch={stretch}: expected at least 1, as it stands in the place of s")
     power = base.head_dimension / (base.head_dimension - 2)
     theta = base.theta * (factor if stretch is None else stretch) ** power
     return Rotation(inverse_frequencies(base.head_dimension, theta))
@@ -89,6 +92,8 @@ def llama3(base: Geometry, factor: float, *, low: float = 1.0, high: float = 4.0
 
 def abf(base: Geometry, factor: float, *, theta: float = 500_000.0) -> Rotation:
     """Adjusted base frequency (arXiv:2309.16039, section 4.1): another theta, whatever s."""
+    if theta <= 1:
+        raise UsageError(f"method.options.theta={theta}: expected above 1, such as 500000")
     return Rotation(inverse_frequencies(base.head_dimension, theta))
 
 
@@ -104,16 +109,15 @@ def longrope(
     before it (at first 1) to s. So the divisors never fall and never pass s, and a search can vary the numbers freely:
     less than 0 counts as 0, more than 100 as 100.
     """
-    given = [1.0, factor] if factors is None else list(factors)
+    given, named = [1.0, factor] if factors is None else list(factors), f"factors={factors}"
     if rises is not None:
         if factors is not None:
             raise UsageError("method.options.rises stands in the place of factors: set one of the two to null")
-        given = (factor ** (1 - np.cumprod(1 - np.clip(rises, 0, 100) / 100))).tolist()
-    if len(given) < 2 or min(given) <= 0:
-        raise UsageError(f"method.options.factors={given}: expected two divisors above 0 or more")
+        given, named = (factor ** (1 - np.cumprod(1 - np.clip(rises, 0, 100) / 100))).tolist(), f"rises={rises}"
     count = base.head_dimension // 2
-    if len(given) > count:
-        raise UsageError(f"method.options.factors has {len(given)} divisors: expected at most {count}, one a frequency")
+    if not 2 <= len(given) <= count or min(given) <= 0:
+        expected = f"expected 2 to {count} numbers, one a frequency at most"
+        raise UsageError(f"method.options.{named}: {expected}{'' if rises else ', above 0'}")
     places = np.linspace(0, 1, count)
     divisors = np.exp(np.interp(places, np.linspace(0, 1, len(given)), np.log(given)))
     return Rotation(base.frequencies / divisors, math.sqrt(1 + math.log(factor) / math.log(base.window)))
@@ -164,6 +168,12 @@ def function(method: Method) -> Function:
     """
     name = method.function or method.name
     checks.known("method" if method.function is None else "method.function", name, METHODS)
+    if method.name in METHODS and method.name != name:
+        way_out = "choose a name of your own by method.name"
+        raise UsageError(f"method={method.name} with method.function={name} would be called what it is not: {way_out}")
+    if method.name == "none" and method.attention_slope:
+        way_out = "leave out method.attention_slope, or use method=temperature"
+        raise UsageError(f"method=none is the base as it is: {way_out}")
     own = inspect.getfullargspec(METHODS[name])
     for option, value in method.options.items():
         if option not in own.kwonlyargs:
@@ -194,10 +204,12 @@ def rotation(method: Method, base: Geometry, factor: float) -> Rotation:
         raise UsageError(f"method '{name}' cannot be computed ({shortened(error)}): change method.options") from error
     if method.attention_slope is not None:
         found = Rotation(found.frequencies, 1 + method.attention_slope * math.log(factor), found.native)
-    if found.frequencies.shape != (base.head_dimension // 2,) or not (found.frequencies >= 0).all():
-        raise UsageError(f"method '{name}' must return {base.head_dimension // 2} frequencies of at least 0")
-    if not 0 < found.attention_scaling < np.inf:
-        raise UsageError(f"method '{name}' returns attention scaling {found.attention_scaling}: expected above 0")
+    usable = (found.frequencies >= 0) & (found.frequencies < np.inf)
+    if found.frequencies.shape != (base.head_dimension // 2,) or not usable.all():
+        raise UsageError(f"method '{name}' must return {base.head_dimension // 2} finite frequencies of at least 0")
+    if not 0 < found.attention_scaling <= MOST:
+        fault = f"returns attention scaling {found.attention_scaling:g}"
+        raise UsageError(f"method '{name}' {fault}: expected above 0 and at most {MOST}")
     return found
 
 
@@ -208,7 +220,7 @@ def _fits(value: Any, default: Any, annotation: str) -> bool:
     if isinstance(default, bool | str) or isinstance(value, bool | str):
         return type(value) is type(default)
     if "list" in annotation:
-        return isinstance(value, list) and all(isinstance(item, int | float) and math.isfinite(item) for item in value)
+        return isinstance(value, list) and all(_fits(item, 0.0, "float") for item in value)
     return isinstance(value, int if "int" in annotation else int | float) and math.isfinite(value)
 
 

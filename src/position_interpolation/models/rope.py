@@ -63,8 +63,8 @@ def rope_parameters(own: Parameters, rotation: Rotation, base: Geometry, factor:
         return {**own, "rope_type": "default"}
     if plain and np.allclose(ratios, factor, rtol=SAME):
         return {**own, "rope_type": "linear", "factor": float(factor)}
-    second = float(rotation.frequencies[1])
-    other_theta = second ** (-base.head_dimension / 2) if second > 0 else np.inf
+    with np.errstate(divide="ignore", over="ignore"):
+        other_theta = float(rotation.frequencies[1] ** (-base.head_dimension / 2))
     same_form = other_theta < np.inf and np.allclose(
         rotation.frequencies, inverse_frequencies(base.head_dimension, other_theta), rtol=SAME
     )

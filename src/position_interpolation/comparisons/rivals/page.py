@@ -1,6 +1,6 @@
 """The frontier: what a method loses at L against what it gains at L', before and after tuning."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from matplotlib.axes import Axes
@@ -20,7 +20,6 @@ from position_interpolation.evidence.select import Group
 Place = tuple[Effect, Effect]  # perplexity at L and at L', each over that of the base at L
 
 CLOSE = 1.5  # times the base's perplexity: points within it on both axes are drawn again, larger
-FILLED = "hollow: untuned, half full: tuned in part, full: tuned longest"
 FEWEST = 3  # such points make a panel of their own
 
 
@@ -76,11 +75,11 @@ def frontier_figure(rows: Sequence[Record]) -> Figure:
     panels[-1].set_xlabel(f"perplexity {near} / the base's {near}")
     documents = max(place.documents for places in found.values() for place in places)
     bars = "bars: 95 %, paired by document" if documents >= drawing.FEW else "small dots: single documents"
-    first, tuned = next(iter(found)), any(item.steps for item in found)
+    first = next(iter(found))
     return drawing.finish(
         figure,
         f"{first.base}, s = {factor:g}, {select.counted(rows, 'document')} ({rows[0].data.get('source')} text): to the "
-        f"left is less lost, further down more gained; {FILLED if tuned else 'nothing is tuned'}; {bars}",
+        f"left is less lost, further down more gained; {_fillings(found)}; {bars}",
     )
 
 
@@ -105,6 +104,14 @@ def _draw(axes: Axes, own: dict[Extension, Place], among: Sequence[Extension]) -
                 axes.plot(*((bar, point) if across else (point, bar)), color=_shade(item), linewidth=0.6, zorder=1)
     path = [(inside.value, past.value) for inside, past in own.values()]
     axes.plot(*zip(*path, strict=True), color=_shade(item), linewidth=0.8, zorder=2)
+
+
+def _fillings(among: Iterable[Extension]) -> str:
+    """What a caption says of how full markers are."""
+    if not any(item.steps for item in among):
+        return "nothing is tuned"
+    counts = [len({item.steps for item in family if item.steps}) for family in extensions.by_steps(among)]
+    return f"hollow: untuned,{' half full: tuned in part,' if max(counts) > 1 else ''} full: tuned longest"
 
 
 def _name(item: Extension) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from position_interpolation.text.corpora import Documents
 from position_interpolation.text.encoding import ends, first_tokens
 
 TokenIds = NDArray[np.int64]
+KEPT = ".npz"  # of files of losses; to be changed where a mended scoring would give the same windows others
 
 
 @dataclass(frozen=True)
@@ -105,13 +107,13 @@ def token_losses(
     """
     results = []
     for tokens, document in zip(corpus.tokens, planned, strict=True):
-        path = folder / f"{_fingerprint(tokens, document.spans, bos)}.npz"
+        path = folder / f"{_fingerprint(tokens, document.spans, bos)}{KEPT}"
         counts = np.array([span.scored for span in document.spans], np.int64)
-        losses = None if again else distributed.agreed(partial(_kept, path))
+        losses = None if again else distributed.agreed(partial(_kept, path, counts))
         if losses is None:
             losses = _document_losses(model, tokens, document.spans, bos, tokens_per_forward, progress)
             if distributed.is_first():
-                files.write_hashed(path, partial(np.savez, losses=losses, counts=counts), suffix=".npz")
+                files.write_hashed(path, partial(np.savez, losses=losses, counts=counts), suffix=KEPT)
         else:
             progress(positions(document, bos))
         results.append(Scored(losses.astype(np.float64), counts, document.weights))
@@ -162,9 +164,14 @@ def _equal_shapes(spans: list[Span], tokens_per_forward: int) -> Iterator[Sequen
             yield members[first : first + batch]
 
 
-def _kept(path: Path) -> NDArray[np.float32] | None:
-    """A document's losses from disk; None if they are absent or damaged."""
+def _kept(path: Path, counts: NDArray[np.int64]) -> NDArray[np.float32] | None:
+    """A document's losses from disk; None if they are absent or damaged, or not of so many tokens in each window."""
     if not files.intact(path):
         return None
-    with np.load(path) as saved:
-        return np.asarray(saved["losses"])
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            losses, saved_counts = np.asarray(saved["losses"]), np.asarray(saved["counts"])
+    except (OSError, ValueError, KeyError, BadZipFile):
+        return None
+    whole = np.array_equal(saved_counts, counts) and losses.shape == (counts.sum(),)
+    return losses if whole and np.isfinite(losses).all() else None
