@@ -273,6 +273,11 @@ class TestSettings:
         frames = [patch.get_xy() for patch in panels[0].patches if isinstance(patch, Rectangle)]
         assert len(frames) == 2  # both bands that end at 7
 
+    def test_a_single_cell_is_no_panel_of_a_map(self) -> None:
+        lone = [row for row in SWEPT if (row.settings or {})[SLOPE] != 0.1 or (row.settings or {})[FIRST] == 4]
+        (panel,) = dict(page.drawings(grid(lone)))["map_extended"]().axes
+        assert panel.get_title(loc="left") == "bands x4, attention slope 0"
+
     def test_a_single_key_is_an_axis(self) -> None:
         rows = [row for slope in (0.0, 0.1, 0.2) for row in under({SLOPE: slope}, {YARN: (3.3, 3.3, 3.3 - slope)})]
         ((_, draw),) = page.drawings(grid(rows))

@@ -164,6 +164,7 @@ def map_figure(grid: Grid, what: Number) -> Figure:
             title = f"{one.extension.method_name} x{one.extension.factor:g}"
             panel = ", ".join([title, *(f"{key_text(name)} {number(setting, name):g}" for name in more)])
             cells.setdefault(panel, {})[row, column] = found.value
+    cells = {title: known for title, known in cells.items() if len(known) > 1} or cells  # a single one is no map
     rows, columns = grid.values(down), grid.values(across)
     figure, panels = drawing.panels(*[0.55 + 0.2 * len(rows)] * len(cells))
     ends = [value for known in cells.values() for value in known.values()] if what.lower else [0.0, 1.0]
