@@ -235,6 +235,8 @@ class TestCurves:
         rows = losses(pi(80), {20: 4.0, 40: 3.8, 60: 3.6, 70: 3.5, 75: 3.4, 80: 3.3})
         (line,) = curves.curves_table(rows).rows
         assert [cell.value for cell in line[5:]] == [20, 4.0, 40, 3.8, 80, 3.3]
+        (late,) = curves.curves_table(losses(pi(80), {60: 3.6, 80: 3.3})).rows
+        assert [cell.value for cell in late[5:]] == [60, 3.6, 60, 3.6, 80, 3.3]
 
     def test_the_page_shows_them_and_says_what_text_they_are_of(self, tmp_path: Path) -> None:
         folder = write(tmp_path / "some" / "tiny", losses(pi(200), {100: 4.0, 200: 3.5}))

@@ -53,12 +53,12 @@ def checked(arguments: list[str]) -> list[Config]:
     swept = [text for text in options.overrides if parsed(text).is_sweep_override()]
     if swept and not options.multirun and _hydra(arguments).mode is not RunMode.MULTIRUN:  # as experiments can be
         raise UsageError(f"{swept[0]} is a sweep: add --multirun to run one job for each choice")
-    jobs = (typed(composed(line)) for line in command_lines(arguments))
+    asked = (typed(composed(line)) for line in command_lines(arguments))
     if options.cfg or options.info is not None:
-        list(jobs)
+        list(asked)
         return []
     configs = []
-    for config in jobs:  # checked one by one: to compose all takes long, and the first often tells what all lack
+    for config in asked:  # checked one by one: to compose all takes long, and the first often tells what all lack
         checks.check(config)
         _check_batch(options.overrides, config)
         _make_runs(config)

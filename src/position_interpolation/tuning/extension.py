@@ -118,7 +118,7 @@ def prepare(config: Config, listener: Listener) -> Prepared:
     sequences = _sequences(config, streams, encoding.bos(tokenizer))
     tune = partial(_tune, config, build, sequences, folder, beginning, listener)
     parts |= {"training": recipes[0], "steps": treatment.steps}
-    if decisive["architecture"] != parts["architecture"]:  # scaling that comes after tuning changes no weights
+    if decisive["architecture"] != parts["architecture"]:  # not the weights of tuning with the scaling
         parts["tuned_as"] = decisive["architecture"]
     return Prepared(treatment, parts, tune, config, checkpoints.at(folder, treatment.steps), pieces)
 

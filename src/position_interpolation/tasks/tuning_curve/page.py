@@ -54,4 +54,4 @@ def curves_table(rows: Sequence[Record]) -> Table:
 
 def _half_way(found: Sequence[tuple[int, float]]) -> tuple[int, float]:
     """The last point of the first half of the steps; records may lie closer together towards the end."""
-    return [point for point in found if 2 * point[0] <= found[-1][0]][-1] if len(found) > 1 else found[0]
+    return [found[0], *(point for point in found[1:] if 2 * point[0] <= found[-1][0])][-1]
