@@ -96,6 +96,16 @@ def test_what_cannot_be_done_is_one_line(arguments: list[str], said: str) -> Non
     assert "\n" not in str(refused.value)
 
 
+def test_a_sweep_is_refused_at_its_first_wrong_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Composing all jobs of a large one takes half a minute."""
+    made: list[list[str]] = []
+    compose = launch.composed
+    monkeypatch.setattr(launch, "composed", lambda line, **how: made.append(line) or compose(line, **how))
+    with pytest.raises(UsageError, match="no file /nowhere"):
+        launch.checked(["--multirun", "seed=0,1,2", "data=local", "data.root=/nowhere", "task=pg19_short"])
+    assert [line for line in made if "seed=1" in line or "seed=2" in line] == []
+
+
 @pytest.mark.parametrize("option", [["--shell-completion", "query=bash"], ["--help"], ["--cfg", "job"]])
 def test_what_only_shows_something_makes_nothing(option: list[str], at_home: Path) -> None:
     assert launch.checked([*option]) == []

@@ -526,7 +526,12 @@ class TestPasskeyFigures:
 
     def test_log_likelihoods_stand_against_guessing(self) -> None:
         rows = likelihoods({EXTRAPOLATION: lambda k: -0.001 * k, PI: lambda k: -0.25})
-        (axes,) = likelihood_figure([row for row in rows if row.metric == "key_log_likelihood"], "key").axes
+        own = [row for row in rows if row.metric == "key_log_likelihood"]
+        few = [replace(row, n_documents=1) for row in own]
+        said = [" ".join((likelihood_figure(some, "key").get_suptitle()).split()) for some in (own, few)]
+        assert said[0].endswith("bars: 95 %, Student's t")
+        assert said[1].endswith("too few trials for intervals")
+        (axes,) = likelihood_figure(own, "key").axes
         drawn = {line.get_label(): line for line in axes.lines}
         assert list(drawn["PI x4, tuned 100 steps"].get_ydata()) == [-0.25] * 32
         assert drawn["extrapolation x4, tuned 100 steps"].get_ydata()[-1] == -1.024
