@@ -1,9 +1,11 @@
 """The benchmark compares like with like: a peer's function as its file has it, and the same number from ours."""
 
 import json
+import mmap
 import multiprocessing
 import platform
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -23,8 +25,10 @@ from experiments.benchmark import __main__ as benchmark
 from experiments.benchmark import inputs, machine, memory, page, perplexity, tuning
 from experiments.benchmark.peers import compiled, version
 from experiments.benchmark.rounds import Timed, take_turns, take_turns_apart
+from position_interpolation.machine import compute
 from position_interpolation.planning.formulas import forward_flops
 from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.schema import Train
 
 HOME = Path(__file__).parents[1]
 CASE = perplexity.Case("tiny", 64, 16, 5)
@@ -166,7 +170,7 @@ def test_rows_that_differ_in_a_name_leave_each_other(name: str) -> None:
 
 
 def test_two_benchmarks_lose_nothing_of_each_other(tmp_path: Path) -> None:
-    path = tmp_path / "measured.json"
+    path = benchmark.own_file(str(tmp_path))
     both = [forked(partial(adding, path, name), tmp_path) for name in ("one", "other")]
     assert [process.ended().status for process in both] == [0, 0]
     assert len(json.loads(path.read_text())["trials"]) == 40
@@ -202,6 +206,73 @@ def test_memory_keeps_what_other_sides_measured(
     found = [(row["side"], row["window"], row["bytes"]) for row in memory.measure(Path("."))]
     assert found == [("theirs", 2048, 2048), ("ours", 2048, 2048), ("ours", 8192, None)]
     assert "tuning, theirs, 4096 failed and is left out: ImportError: a package is broken" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("side", ["theirs", memory.SCORED_ROWS, "ours"])
+def test_memory_of_a_forward_is_above_the_loaded_model(
+    side: str, base: inputs.Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "base", lambda *_: base)
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    monkeypatch.setattr(memory, "_resident", lambda: 500)
+    monkeypatch.setattr(memory, "_peak", lambda: 1700)
+    assert memory._alone("evaluation", side, 512, Path(".")) == 1200
+
+
+def test_a_peak_counts_from_where_it_was_set_back() -> None:
+    def touch(megabytes: int) -> None:  # memory that goes back to the system at once, unlike a tensor's
+        with mmap.mmap(-1, megabytes << 20) as block:
+            block.write(bytes([1]) * len(block))
+
+    touch(256)  # raises the peak until it is set back
+    before = memory._resident()
+    touch(64)
+    assert 60 << 20 < memory._peak() - before < 160 << 20
+
+
+@pytest.mark.parametrize("side", ["theirs", "ours"])
+def test_a_side_warms_up_before_its_first_turn(side: str, base: inputs.Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluated: list[str] = []
+    monkeypatch.setattr(perplexity, "function", lambda *_: lambda *_: evaluated.append("theirs") or 1.0)
+    monkeypatch.setattr(perplexity, "ours", lambda *_: evaluated.append("ours") or 1.0)
+    make_ready = {
+        "theirs": partial(perplexity.theirs, "YaRN", base, CASE, "float32", None),
+        "ours": partial(perplexity.mine, "token", base, CASE, "float32", compiled=False),
+    }
+    turn = make_ready[side]()
+    assert evaluated == [side]
+    turn()
+    assert evaluated == [side, side]
+
+
+def test_both_sides_of_a_tuning_are_compiled_or_not_as_asked(
+    base: inputs.Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(tuning.training, "tune", lambda *_, chosen, **__: asked.append(chosen.compile))
+
+    def arguments(**settings: Any) -> Any:
+        asked.append(settings["torch_compile"])
+        raise StopIteration
+
+    monkeypatch.setattr(tuning, "TrainingArguments", arguments)
+    work = base, 64, Train(steps=1, batch_size=1), 1, "float32", lambda _: None
+    for wanted in (True, False):
+        tuning.tuned(*work, compiled=wanted)
+        with pytest.raises(StopIteration):
+            tuning.trainer(*work, compiled=wanted)
+    assert asked == [True, True, False, False]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_our_side_of_a_perplexity_is_compiled_as_asked(
+    wanted: bool, base: inputs.Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Any] = []
+    monkeypatch.setattr(compute, "compile_layers", found.append)
+    monkeypatch.setattr(perplexity, "ours", lambda *_: 1.0)
+    perplexity.mine("token", base, CASE, "float32", compiled=wanted)
+    assert len(found) == wanted
 
 
 def test_the_shares_of_a_tuning_step_are_its_time(base: inputs.Base) -> None:
@@ -248,14 +319,14 @@ def test_bad_settings_get_one_line(
 
 @pytest.mark.parametrize("text", ["{broken", "[]", '{"tuning": []}', '{"conditions": {}, "tuning": {"found": []}}'])
 def test_damaged_measurements_are_refused_before_anything_is_measured(tmp_path: Path, text: str) -> None:
-    (tmp_path / "measured.json").write_text(text)
+    benchmark.own_file(str(tmp_path)).write_text(text)
     with pytest.raises(UsageError, match="is damaged"):
         benchmark.main([f"results={tmp_path}"])
 
 
 def test_rows_that_cannot_be_shown_are_refused_before_anything_is_measured(tmp_path: Path) -> None:
     rows = {"conditions": benchmark.conditions(), "tuning": [{"what": "a row without numbers"}]}
-    (tmp_path / "measured.json").write_text(json.dumps(rows))
+    benchmark.own_file(str(tmp_path)).write_text(json.dumps(rows))
     with pytest.raises(UsageError, match="is damaged"):
         benchmark.main([f"results={tmp_path}"])
 
@@ -267,18 +338,35 @@ def test_a_page_of_something_else_is_not_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "README.md").read_text() == "of another"
 
 
-def test_a_page_does_not_mix_machines(tmp_path: Path) -> None:
-    text = json.dumps({"conditions": {"machine": "another"}, "machine": []})
-    (tmp_path / "measured.json").write_text(text)
-    with pytest.raises(UsageError, match="another machine"):
+def test_a_file_does_not_mix_versions(tmp_path: Path) -> None:
+    path, text = benchmark.own_file(str(tmp_path)), json.dumps({"conditions": {"machine": "another"}, "growth": []})
+    path.write_text(text)
+    with pytest.raises(UsageError, match="with other versions"):
         benchmark.main(["parts=[growth]", f"results={tmp_path}"])
-    assert (tmp_path / "measured.json").read_text() == text
+    assert path.read_text() == text
 
 
-@pytest.mark.parametrize("name", ["benchmark", "benchmark_avx2"])
-def test_the_committed_page_is_that_of_its_measurements(name: str, tmp_path: Path) -> None:
-    committed = HOME / "results" / name
-    shutil.copy(committed / "measured.json", tmp_path)
+def test_the_page_has_a_column_a_machine(tmp_path: Path) -> None:
+    def row(what: str, seconds: float) -> dict[str, Any]:
+        own = {"part": "tuning", "what": what, "side": "Trainer", "precision": "float32", "agreement": "equal"}
+        return {**own, "theirs": [3.0, 3.0], "ours": [seconds, seconds], "measured": "today"}
+
+    for name, rows in {"new": [row("tiny", 2.0), row("smollm2", 1.0)], "old": [row("tiny", 1.0)]}.items():
+        measured = {"conditions": {"machine": name}, "tuning": rows}
+        (tmp_path / f"{name}.json").write_text(json.dumps(measured))
+    page.write(tmp_path)
+    text = (tmp_path / "README.md").read_text()
+    assert "| what | precision | against | new | at the peak | old | at the peak | agreement | work |" in text
+    assert (
+        "| tiny | float32 | Trainer | **1.50** (1.50 to 1.50, 2) |  | **3.00** (3.00 to 3.00, 2) |  | equal |" in text
+    )
+    assert "| smollm2 | float32 | Trainer | **3.00** (3.00 to 3.00, 2) |  |  |  | equal |" in text
+
+
+def test_the_committed_page_is_that_of_its_measurements(tmp_path: Path) -> None:
+    committed = HOME / "results" / "benchmark"
+    for measured in committed.glob("*.json"):
+        shutil.copy(measured, tmp_path)
     page.write(tmp_path)
     assert (tmp_path / "README.md").read_text() == (committed / "README.md").read_text()
 

@@ -1,11 +1,13 @@
 """`python -m experiments.benchmark [parts=[...]] [peers=<folder>] [rounds=3]`: measure, keep, write the page.
 
-Each row is kept in runs/benchmark/measured.json as soon as it is measured, with its date and the code's commit, and
-replaces itself alone: parts can be measured one by one, and a model without the other.
+Each row is kept as soon as it is measured, with its date and the code's commit, and replaces itself alone: parts can be
+measured one by one, and a model without the other. A machine has a file of its own in the folder of results; the page
+there shows all of them side by side.
 """
 
 import json
 import platform
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -23,9 +25,8 @@ from position_interpolation.evidence import records
 from position_interpolation.machine import compute, files
 from position_interpolation.settings.errors import UsageError
 
-from . import inputs, machine, memory, page, passkey, peers, perplexity, trials, tuning
+from . import costs_page, inputs, machine, memory, page, passkey, peers, perplexity, trials, tuning
 
-NAMES = ("what", "precision", "side", "idea", "kind", "window")  # what tells a row of a part from the others
 Row = dict[str, Any]
 PARTS = ("machine", "perplexity", "passkey", "tuning", "growth", "memory", "trials")
 
@@ -47,8 +48,8 @@ def measured(part: str, settings: Settings) -> Iterator[list[Row]]:
     cache, rounds, models = Path(settings.cache), settings.rounds, settings.models
     if part == "machine":
         rates = machine.peaks(rounds).items()
-        products = [{"what": page.PRODUCT, "precision": precision, "rate": rate} for precision, rate in rates]
-        yield [*products, {"what": page.COPY, "rate": machine.bandwidth(rounds)}]
+        products = [{"what": costs_page.PRODUCT, "precision": precision, "rate": rate} for precision, rate in rates]
+        yield [*products, {"what": costs_page.COPY, "rate": machine.bandwidth(rounds)}]
         for share in machine.profiles(cache, models):
             yield [{**asdict(share), "rest": share.rest}]
     elif part in ("growth", "memory", "trials"):
@@ -66,7 +67,7 @@ def measured(part: str, settings: Settings) -> Iterator[list[Row]]:
 
 
 def conditions() -> dict[str, str]:
-    """Where and with what a part was measured: one page does not mix them."""
+    """Where and with what a part was measured: one file does not mix them."""
     versions = {name: metadata.version(name) for name in ("torch", "transformers")}
     return {"machine": inputs.machine(), "python": platform.python_version(), **versions}
 
@@ -78,12 +79,13 @@ def today() -> str:
 
 def kept(before: list[Row], found: list[Row]) -> list[Row]:
     """What was found, and the rows measured before that it does not replace."""
-    again = {_named(row): row for row in found}
-    return [again.pop(_named(row), row) for row in before] + list(again.values())
+    again = {page.named(row): row for row in found}
+    return [again.pop(page.named(row), row) for row in before] + list(again.values())
 
 
-def _named(row: Row) -> tuple[Any, ...]:
-    return tuple(row.get(key) for key in NAMES)
+def own_file(results: str) -> Path:
+    """This machine's measurements."""
+    return Path(results) / f"{re.sub('[^a-z0-9]+', '_', inputs.machine().lower())}.json"
 
 
 def main(arguments: list[str]) -> None:
@@ -100,7 +102,7 @@ def main(arguments: list[str]) -> None:
         raise UsageError(f"{wrong}: expected settings such as parts=[tuning] models=[tiny] rounds=3") from error
     check(settings)
     compute.keep_freed_memory()  # as a run does; peers have processes of their own
-    path, now = Path(settings.results) / "measured.json", today()
+    path, now = own_file(settings.results), today()
     for part in settings.parts:
         nothing = True
         for rows in filter(None, measured(part, settings)):
@@ -145,23 +147,25 @@ def check(settings: Settings) -> None:
         Path(settings.results).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"results={settings.results} cannot be made: {error.strerror}") from error
-    path = Path(settings.results) / "measured.json"
-    if not path.exists() and (path.parent / "README.md").exists():
+    path = own_file(settings.results)
+    nothing = not list(path.parent.glob("*.json"))
+    if nothing and (path.parent / "README.md").exists():
         raise UsageError(
             f"results={settings.results} has a page of something else, which ours would replace: name another"
         )
-    if before(path):
+    before(path)
+    if not nothing:
         try:
             page.write(path.parent)  # what cannot be shown now could not be with more rows
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise _damaged(path) from error
+            raise _damaged(path.parent) from error
 
 
 def before(path: Path) -> dict[str, Any]:
     """What was measured before: the conditions, and the rows of each part.
 
     Raises:
-        UsageError: the file is damaged, or another machine's.
+        UsageError: the file is damaged, or of other versions.
     """
     if not path.exists():
         return {}
@@ -174,7 +178,7 @@ def before(path: Path) -> dict[str, Any]:
         raise _damaged(path)
     if found["conditions"] != conditions():
         raise UsageError(
-            f"{path} was measured on another machine or with other versions, which one page does not mix: "
+            f"{path} was measured with other versions, which one file does not mix: "
             "name another folder, results=runs/<name>"
         )
     return dict(found)

@@ -19,7 +19,7 @@ Side = TypeVar("Side")
 
 @dataclass(frozen=True)
 class Row:
-    """One measured comparison; written as it is to measured.json."""
+    """One measured comparison; written as it is to the machine's file."""
 
     part: str
     what: str
