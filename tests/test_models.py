@@ -38,6 +38,17 @@ OLD = {"rope_parameters": None, "rope_theta": 50.0}  # as configurations before 
             "config.json .* factor=0: expected .* above 0",
         ),
         (
+            {
+                "rope_parameters": {
+                    "rope_type": "longrope",
+                    "rope_theta": 50.0,
+                    "short_factor": [1.0],
+                    "long_factor": [],
+                }
+            },
+            r"config.json .* short_factor=\[1.0\]: expected 32 numbers",
+        ),
+        (
             {"model_type": "qwen2", "layer_types": ["full_attention", *["sliding_attention"] * 3]},
             "layers of sliding_attention and no sliding window: set sliding_window",
         ),

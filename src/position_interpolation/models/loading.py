@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.distributed.tensor import DTensor
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, LlamaConfig, LlamaForCausalLM
@@ -90,6 +91,9 @@ def _check_config(config: Any, what: str, window: int) -> None:
     for name, stated in config.rope_parameters.items():
         if isinstance(stated, int | float) and not isinstance(stated, bool) and stated <= 0 and name not in MAY_BE_0:
             raise UsageError(f"{what} has {name}={stated}: expected a parameter of RoPE above 0")
+        pairs = (getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads) // 2
+        if name in ("short_factor", "long_factor") and np.shape(stated) != (pairs,):
+            raise UsageError(f"{what} has {name}={stated}: expected {pairs} numbers, one a pair of a head's dimensions")
     if getattr(config, "is_causal", True) is False:
         raise UsageError(f"{what} has is_causal=false, so tokens see what follows: expected a causal model")
     sliding = getattr(config, "sliding_window", None)
