@@ -51,12 +51,19 @@ def test_every_number_of_every_table_has_its_record(folder: Path) -> None:
                     assert float(row[name]) in known, f"{path.name}: {name} of {row}"
 
 
-@pytest.mark.parametrize("folder", ["rivals", "rivals_tuned"])
-def test_perplexity_inside_and_past_the_window_is_that_of_the_documents_losses(folder: str) -> None:
-    place = HOME / "results" / folder / "smollm2"
-    losses = [record for record in read(place / "rows.jsonl") if record.metric == "document_block_loss"]
-    for row in csv.DictReader((place / "rivals.csv").open()):
-        own = [one for one in losses if (LABELS[one.method or ""], str(one.steps)) == (row["Method"], row["Steps"])]
+@pytest.mark.parametrize("table", ["rivals/smollm2/rivals", "rivals_tuned/smollm2/rivals", "bands/smollm2/settings"])
+def test_perplexity_inside_and_past_the_window_is_that_of_the_documents_losses(table: str) -> None:
+    path = HOME / "results" / f"{table}.csv"
+    losses = [record for record in read(path.parent / "rows.jsonl") if record.metric == "document_block_loss"]
+
+    def shown(record: Record) -> dict[str, str]:
+        known = {"method": LABELS[record.method or ""], "steps": record.steps, **(record.settings or {})}
+        cells = {key: "" if value is None else str(value) for key, value in known.items()}
+        return {key.rpartition(".")[2].replace("_", " ").capitalize(): cell for key, cell in cells.items()}
+
+    for row in csv.DictReader(path.open()):
+        own = [one for one in losses if shown(one).items() <= row.items()]
+        assert own, row
         for name, part in (("inside L", range(8192)), ("past L", range(8192, 16384))):
             pairs = [(one.value, one.n_tokens) for one in own if one.at in part]
             mean = sum(loss * (tokens or 0) for loss, tokens in pairs) / sum(tokens or 0 for _, tokens in pairs)

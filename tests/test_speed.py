@@ -24,7 +24,7 @@ from processes import READ, children, forked
 from experiments.benchmark import __main__ as benchmark
 from experiments.benchmark import inputs, machine, memory, page, perplexity, tuning
 from experiments.benchmark.peers import compiled, version
-from experiments.benchmark.rounds import Timed, take_turns, take_turns_apart
+from experiments.benchmark.rounds import Row, Timed, take_turns, take_turns_apart
 from position_interpolation.machine import compute
 from position_interpolation.planning.formulas import forward_flops
 from position_interpolation.settings.errors import UsageError
@@ -133,6 +133,24 @@ def test_a_row_a_page_and_its_numbers(tmp_path: Path, monkeypatch: pytest.Monkey
     page = (tmp_path / "README.md").read_text()
     assert "| tiny, W = 64 | float32 | documented recipe |" in page
     assert "6 windows, stride 16" in page
+
+
+def test_a_killed_benchmark_goes_on_with_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[int, str]] = []
+
+    def compare(own: Any, case: perplexity.Case, precision: str, peer: str, *_: Any) -> list[Row]:
+        compared.append((case.window, peer))
+        return [Row("perplexity", case.name, peer, precision, [2.0], [1.0], "")]
+
+    monkeypatch.setattr(perplexity, "compare", compare)
+    monkeypatch.setattr(perplexity, "compared", lambda _: ["documented recipe", "YaRN"])
+    monkeypatch.setattr(perplexity, "precisions", lambda: ["float32"])
+    monkeypatch.setattr(perplexity, "CASES", [CASE])
+    settings = ["parts=[perplexity]", "models=[tiny]", f"results={tmp_path}", f"cache={tmp_path}"]
+    benchmark.main(settings)
+    monkeypatch.setattr(perplexity, "CASES", [CASE, replace(CASE, window=128)])
+    benchmark.main([*settings, "missing=true"])
+    assert compared == [(64, "documented recipe"), (64, "YaRN"), (128, "documented recipe"), (128, "YaRN")]
 
 
 def test_a_ratio_is_their_seconds_over_ours(base: inputs.Base, monkeypatch: pytest.MonkeyPatch) -> None:

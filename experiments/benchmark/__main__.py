@@ -39,6 +39,7 @@ class Settings:
     models: list[str] = field(default_factory=lambda: ["tiny", "smollm2"])
     peers: str | None = None  # a folder with clones of the peers; without it the documented recipes alone
     rounds: int = 3
+    missing: bool = False  # leave out comparisons that the machine's file has, to go on where a benchmark was killed
     cache: str = ".cache"
     results: str = "runs/benchmark"  # committed pages lie in results/
 
@@ -53,17 +54,19 @@ def measured(part: str, settings: Settings) -> Iterator[list[Row]]:
         for share in machine.profiles(cache, models):
             yield [{**asdict(share), "rest": share.rest}]
     elif part in ("growth", "memory", "trials"):
-        found = {
+        parts = {
             "growth": partial(machine.growth, cache, rounds), "memory": partial(memory.measure, cache),
             "trials": partial(trials.measure, cache, rounds, models),
         }  # fmt: skip
-        for row in found[part]():
+        for row in parts[part]():
             yield [row]
     else:
         folder = None if settings.peers is None else Path(settings.peers)
+        rows = before(own_file(settings.results)).get(part, []) if settings.missing else []
+        known = {(row["what"], row["precision"], row["side"]) for row in rows}
         measure = {"perplexity": perplexity.measure, "passkey": passkey.measure, "tuning": tuning.measure}[part]
-        for rows in measure(folder, cache, rounds, models):
-            yield [row.data() for row in rows]
+        for found in measure(folder, cache, rounds, models, known):
+            yield [row.data() for row in found]
 
 
 def conditions() -> dict[str, str]:

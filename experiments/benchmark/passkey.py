@@ -15,13 +15,14 @@ from position_interpolation.tasks.passkey.prompts import Probe, read
 
 from . import peers
 from .inputs import Base, base, engines, precisions
-from .rounds import Row, middle, take_turns_apart
+from .rounds import Names, Row, middle, take_turns_apart
 
 TRIALS = 4
+WHAT = "smollm2, 2048 tokens"
 
 
-def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) -> Iterator[list[Row]]:
-    """SmolLM2 at 2048 tokens on YaRN's prompts; only where the clones are."""
+def measure(folder: Path | None, cache: Path, rounds: int, models: list[str], known: set[Names]) -> Iterator[list[Row]]:
+    """SmolLM2 at 2048 tokens on YaRN's prompts, but for rows known; only where the clones are."""
     if folder is None or "smollm2" not in models:
         return
     own, precision = base("smollm2", cache), precisions()[0]
@@ -29,6 +30,8 @@ def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) ->
     probes = [probe(own, text, key) for text, key in prompts]
     work = [forward_flops(own.shape, len(one.prompt) + len(one.answer) - 1, len(one.answer)) for one in probes]
     for name in ("YaRN", "LongRoPE"):
+        if (WHAT, precision, name) in known:
+            continue
         sides: dict[str, Callable[[], Callable[[], list[bool]]]] = {
             "theirs": partial(generating, name, own, precision, folder, prompts)
         }
@@ -39,7 +42,7 @@ def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) ->
         for engine in engines(precision):
             same = sum(a == b for a, b in zip(found["theirs"], found[engine], strict=True))
             row = Row(
-                "passkey", f"smollm2, 2048 tokens{engine}", name, precision, seconds["theirs"], seconds[engine],
+                "passkey", f"{WHAT}{engine}", name, precision, seconds["theirs"], seconds[engine],
                 f"{same} of {TRIALS} verdicts alike, {sum(found[engine])} retrieved",
                 flops=float(sum(work)), notes=f"{TRIALS} prompts of YaRN's",
                 version=peers.version(folder, f"{name} passkey"),

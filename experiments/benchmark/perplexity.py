@@ -22,7 +22,7 @@ from position_interpolation.tasks.perplexity import losses, windows
 
 from . import peers
 from .inputs import DOCUMENT, TOKENS_PER_FORWARD, Base, base, engines, precisions
-from .rounds import Row, middle, take_turns_apart
+from .rounds import Names, Row, middle, take_turns_apart
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class Case:
     window: int
     stride: int
     later: int
+
+    @property
+    def name(self) -> str:
+        """What the row of the engine as it comes is called."""
+        return f"{self.model}, W = {self.window}"
 
     @property
     def tokens(self) -> int:
@@ -56,8 +61,8 @@ PROTOCOLS = {
 }  # fmt: skip
 
 
-def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) -> Iterator[list[Row]]:
-    """Rows of each case and peer; the peers' own only where `folder` has their clones.
+def measure(folder: Path | None, cache: Path, rounds: int, models: list[str], known: set[Names]) -> Iterator[list[Row]]:
+    """Rows of each case and peer but those known; the peers' own only where `folder` has their clones.
 
     The longest window, a quarter of an hour, in the machine's fast precision alone.
     """
@@ -66,7 +71,8 @@ def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) ->
         for case in CASES:
             if case.model in bases and (case.window < 8192 or precision == precisions()[0]):
                 for peer in compared(folder):
-                    yield compare(bases[case.model], case, precision, peer, folder, rounds)
+                    if (case.name, precision, peer) not in known:
+                        yield compare(bases[case.model], case, precision, peer, folder, rounds)
 
 
 def compare(own: Base, case: Case, precision: str, name: str, folder: Path | None, rounds: int) -> list[Row]:
@@ -80,7 +86,7 @@ def compare(own: Base, case: Case, precision: str, name: str, folder: Path | Non
         value, notes = found[engine]
         off = abs(value / found["theirs"] - 1)
         row = Row(
-            "perplexity", f"{own.name}, W = {case.window}{engine}", name, precision, seconds["theirs"],
+            "perplexity", f"{case.name}{engine}", name, precision, seconds["theirs"],
             seconds[engine], f"{protocol}: {found['theirs']:.6g} and {value:.6g}, {off:.0e} apart",
             flops(own, case, protocol), work(case, protocol) + notes, version(name, folder),
         )  # fmt: skip

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from position_interpolation.settings.errors import UsageError
 
 Side = TypeVar("Side")
+Names = tuple[str, str, str]  # of a row: what, precision, side
 
 
 @dataclass(frozen=True)

@@ -22,19 +22,26 @@ from position_interpolation.tuning.callbacks import Losses
 from position_interpolation.tuning.trainer import learning_rate_factor
 
 from .inputs import Base, base, engines, precisions
-from .rounds import Row, Timed, middle, take_turns_apart
+from .rounds import Names, Row, Timed, middle, take_turns_apart
 
 # (model, L', batch, steps)
 CASES = [("tiny", 1024, 8, 6), ("tiny", 4096, 2, 6), ("smollm2", 2048, 1, 4)]
 Listener = Callable[[dict[str, float]], None]
 
 
-def measure(folder: Path | None, cache: Path, rounds: int, models: list[str]) -> Iterator[list[Row]]:
-    """Rows of each case in the machine's fast precision, tiny's in float32 as well."""
+def measure(folder: Path | None, cache: Path, rounds: int, models: list[str], known: set[Names]) -> Iterator[list[Row]]:
+    """Rows of each case but those known, in the machine's fast precision, tiny's in float32 as well."""
     for name, window, batch, steps in CASES:
         for precision in precisions():
+            if (named(name, window), precision, "Trainer") in known:
+                continue
             if name in models and not (name == "smollm2" and precision == "float32" and len(precisions()) > 1):
                 yield compare(base(name, cache), window, batch, steps, precision, rounds)
+
+
+def named(model: str, window: int) -> str:
+    """What the row of the engine as it comes is called."""
+    return f"{model}, L' = {window}"
 
 
 def compare(own: Base, window: int, batch: int, steps: int, precision: str, rounds: int) -> list[Row]:
@@ -58,7 +65,7 @@ def compare(own: Base, window: int, batch: int, steps: int, precision: str, roun
             continue  # compiled against not compiled
         apart = max(abs(a - b) for a, b in zip(curves[theirs], curves[mine], strict=True))
         row = Row(
-            "tuning", f"{own.name}, L' = {window}{mine[1]}", f"Trainer{theirs[1]}", precision, seconds[theirs],
+            "tuning", f"{named(own.name, window)}{mine[1]}", f"Trainer{theirs[1]}", precision, seconds[theirs],
             seconds[mine], f"losses of {steps} steps within {apart:.0e}",
             float(batch * training_flops(own.shape, window - 1)), f"batch {batch}, {micro} a forward",
         )  # fmt: skip
