@@ -227,6 +227,7 @@ def finish(figure: Figure, caption: str, side: str = "") -> Figure:
     if side:  # beside the panels, not beside the caption and the legend
         middle = 0.5 + LINE * (below + 2 - len(wrapped)) / (2 * figure.get_figheight())
         figure.supylabel(side, y=middle, fontsize="medium")
+    figure.draw_without_rendering()  # which may leave room for other ticks, and these need another layout
     return figure
 
 
