@@ -43,10 +43,10 @@ OLD = {"rope_parameters": None, "rope_theta": 50.0}  # as configurations before 
                     "rope_type": "longrope",
                     "rope_theta": 50.0,
                     "short_factor": [1.0],
-                    "long_factor": [],
+                    "long_factor": [1.0],
                 }
             },
-            r"config.json .* short_factor=\[1.0\]: expected 32 numbers",
+            r"config.json .* (short|long)_factor=\[1.0\]: expected 32 numbers",
         ),
         (
             {"model_type": "qwen2", "layer_types": ["full_attention", *["sliding_attention"] * 3]},

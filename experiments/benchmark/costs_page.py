@@ -1,6 +1,7 @@
 """The sections of the page on what work costs a machine: where time goes, growth with the window, peak memory."""
 
 import statistics
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ def mean_rate(found: list[Measured]) -> float:
 def growth_figure(found: dict[str, list[Measured]]) -> Figure:
     """Seconds against window of every machine, and what the FLOPs take at its mean rate."""
     figure, (axes,) = drawing.panels(2)
-    for (name, rows), (colour, marker) in zip(found.items(), MACHINES, strict=False):
+    for (name, rows), (colour, marker) in zip(found.items(), cycle(MACHINES), strict=False):
         windows, rate = [row["window"] for row in rows], mean_rate(rows)
         axes.plot(windows, [row["seconds"] for row in rows], marker, color=colour, label=f"measured: {name}")
         expected = [row["flops"] / rate for row in rows]

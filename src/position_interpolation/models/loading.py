@@ -91,8 +91,10 @@ def _check_config(config: Any, what: str, window: int) -> None:
     for name, stated in config.rope_parameters.items():
         if isinstance(stated, int | float) and not isinstance(stated, bool) and stated <= 0 and name not in MAY_BE_0:
             raise UsageError(f"{what} has {name}={stated}: expected a parameter of RoPE above 0")
-        pairs = (getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads) // 2
-        if name in ("short_factor", "long_factor") and np.shape(stated) != (pairs,):
+    pairs = (getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads) // 2
+    for name in ("short_factor", "long_factor"):  # of LongRoPE
+        stated = config.rope_parameters.get(name)
+        if stated is not None and np.shape(stated) != (pairs,):
             raise UsageError(f"{what} has {name}={stated}: expected {pairs} numbers, one a pair of a head's dimensions")
     if getattr(config, "is_causal", True) is False:
         raise UsageError(f"{what} has is_causal=false, so tokens see what follows: expected a causal model")
