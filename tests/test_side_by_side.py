@@ -2,9 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from processes import begun, completed
@@ -71,8 +74,62 @@ def test_how_many_is_as_asked_for_else_by_cores_and_memory(monkeypatch: pytest.M
         monkeypatch.setattr(side_by_side, "_free_gibibytes", lambda memory=memory: memory)
         asked = replace(config, compute=replace(config.compute, threads=threads, jobs=jobs))
         assert side_by_side.workers_at_a_time(asked) == expected
-    on_gpu = replace(config, compute=replace(config.compute, device="cuda"))
-    assert side_by_side.workers_at_a_time(on_gpu) == 1
+
+
+@pytest.mark.parametrize(
+    ("device", "visible", "expected"),
+    [
+        ("auto", "0,1,2", 3),
+        ("cuda", "GPU-a, GPU-b", 2),
+        ("auto", "0", 1),
+        ("cuda", "", 1),
+        ("cpu", "0,1", 8),
+        ("auto", "-1", 8),
+    ],
+)
+def test_one_a_gpu_where_there_are_gpus(
+    device: str, visible: str, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (config,) = launch.checked(["model=smoke", "data.source=made_up", f"compute.device={device}"])
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr(side_by_side, "_free_gibibytes", lambda: 64)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert side_by_side.workers_at_a_time(config) == expected
+    asked = replace(config, compute=replace(config.compute, jobs=5))
+    assert side_by_side.workers_at_a_time(asked) == 5
+
+
+def test_gpus_are_counted_from_the_driver_unless_they_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (config,) = launch.checked(["model=smoke", "data.source=made_up", "compute.device=auto"])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(side_by_side, "DRIVER", tmp_path)
+    for number in range(4):
+        (tmp_path / f"0000:0{number}:00.0").mkdir()
+    assert side_by_side.workers_at_a_time(config) == 4
+
+
+def test_no_two_workers_share_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Five workers on two GPUs: whoever begins has one that nobody uses, and all of the processor's threads."""
+    given = list[tuple[str, subprocess.Popen[bytes]]]()
+
+    def begin(command: list[str], *, env: dict[str, str], **options: Any) -> subprocess.Popen[bytes]:
+        gpu = env["CUDA_VISIBLE_DEVICES"]
+        assert gpu not in [used for used, process in given if process.poll() is None]
+        assert "compute.threads" not in command[-1]
+        process = real([sys.executable, "-c", f"import time; time.sleep({len(given) % 2})"], **options)
+        given.append((gpu, process))
+        return process
+
+    real = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", begin)
+    monkeypatch.setattr(side_by_side, "LOOK", 0.1)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-b")
+    command = [*SWEEP[:-1], "extension=none,pi_x2,pi_x4,extrapolation_x2,extrapolation_x4", *places(tmp_path)]
+    side_by_side.carry_out(launch.command_lines(command), launch.checked(command), 2)
+    assert [gpu for gpu, _ in given[:2]] == ["2", "GPU-b"]
+    assert len(given) == 5
 
 
 def test_the_records_are_those_of_one_job_after_another(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The jobs of a sweep side by side on a CPU, with one thread each.
+"""The jobs of a sweep side by side: on a CPU with one thread each, on a machine with several GPUs with one GPU each.
 
 The matrices of small models keep only one core busy, so several jobs do more than several threads. Jobs that need the
 same training stay together in one process: the first trains, and the others find its checkpoint.
@@ -28,6 +28,8 @@ from position_interpolation.settings.schema import Config
 GIBIBYTES_OF_A_JOB = 4
 PATIENCE = 20  # seconds that a worker has to end when it is asked to
 LOOK = 1.0  # seconds between two looks at the workers
+DRIVER = Path("/proc/driver/nvidia/gpus")  # one folder a GPU; asking torch would take seconds
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass
@@ -41,12 +43,16 @@ class Worker:
     started: float = 0.0
     seconds: float = 0.0  # that it has run
 
+    gpu: str | None = None  # the one that it has to itself
+
     def start(self) -> None:
         """Start the process; what it says goes to the log."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", f"{__package__}.worker", json.dumps(self.jobs)]
         # torch.compile's cache is not safe for several processes that write to it: one may read half a file.
         own = {"TORCHINDUCTOR_CACHE_DIR": str(self.log.with_suffix(".compiled").resolve()), **os.environ}
+        if self.gpu is not None:
+            own[VISIBLE] = self.gpu
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=own, start_new_session=True)
         self.started = time.monotonic()
@@ -71,14 +77,25 @@ class Worker:
 
 
 def workers_at_a_time(config: Config) -> int:
-    """How many workers this machine takes: as asked for, else by free cores and memory on a CPU, and one on a GPU."""
+    """How many workers this machine takes: as asked for, else one a GPU, or by free cores and memory on a CPU."""
     if config.compute.jobs is not None:
         return config.compute.jobs
-    gpu = Path("/proc/driver/nvidia/gpus").is_dir()  # asking torch would take seconds
-    if distributed.processes() > 1 or config.compute.device == "cuda" or (config.compute.device == "auto" and gpu):
+    if distributed.processes() > 1:
         return 1
+    gpus = _gpus(config)
+    if gpus or config.compute.device == "cuda":
+        return max(1, len(gpus))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores // (config.compute.threads or 1), _free_gibibytes() // GIBIBYTES_OF_A_JOB))
+
+
+def _gpus(config: Config) -> list[str]:
+    """The GPUs that a run may use, as `CUDA_VISIBLE_DEVICES` names them; none if it computes on the CPU."""
+    if config.compute.device == "cpu":
+        return []
+    if (visible := os.environ.get(VISIBLE)) is not None:
+        return [name for name in map(str.strip, visible.split(",")) if name and not name.startswith("-")]
+    return [str(number) for number in range(len(list(DRIVER.glob("*"))))]
 
 
 def carry_out(jobs: Sequence[list[str]], configs: Sequence[Config], at_a_time: int) -> None:
@@ -89,9 +106,10 @@ def carry_out(jobs: Sequence[list[str]], configs: Sequence[Config], at_a_time: i
     Raises:
         UsageError: a worker failed.
     """
-    workers = _grouped(jobs, configs)
+    workers, gpus = _grouped(jobs, configs), _gpus(configs[0])
+    free = [gpus[place % len(gpus)] if gpus else None for place in range(at_a_time)]
     for worker in workers:
-        if configs[0].compute.threads is None:
+        if configs[0].compute.threads is None and not gpus:
             worker.jobs = [[*job, "compute.threads=1"] for job in worker.jobs]
     console = Console()
     look = Live(console=console, refresh_per_second=1, transient=True) if console.is_terminal else nullcontext()
@@ -99,8 +117,9 @@ def carry_out(jobs: Sequence[list[str]], configs: Sequence[Config], at_a_time: i
     try:
         with look as live:
             while waiting or running:
-                while waiting and len(running) < at_a_time:
+                while waiting and free:
                     worker = waiting.pop(0)
+                    worker.gpu = free.pop(0)
                     running.append(worker)
                     worker.start()
                     if live is None:
@@ -111,6 +130,7 @@ def carry_out(jobs: Sequence[list[str]], configs: Sequence[Config], at_a_time: i
                 time.sleep(LOOK)
                 for worker in [worker for worker in running if worker.state() != "running"]:
                     running.remove(worker)
+                    free.append(worker.gpu)
                     ended = f"{worker.state()} after {worker.seconds / 60:.1f} minutes: {worker.name}"
                     console.print(ended, highlight=False)
                     if worker.state() == "failed":
