@@ -248,6 +248,24 @@ def test_a_peak_counts_from_where_it_was_set_back() -> None:
     assert 60 << 20 < memory._peak() - before < 160 << 20
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
+def test_memory_that_loading_freed_does_not_hide_what_a_forward_needs() -> None:
+    """A run keeps what it frees: 256 MiB freed before would cover the 64 MiB that come after."""
+    code = """
+import torch
+from experiments.benchmark import memory
+from position_interpolation.machine import compute
+compute.keep_freed_memory()
+loaded, weights = torch.ones(64 << 20), torch.ones(1 << 20)
+del loaded
+before = memory._resident()
+needed = torch.ones(16 << 20)
+print((memory._peak() - before) >> 20)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert 60 < int(said) < 80
+
+
 @pytest.mark.parametrize("side", ["theirs", "ours"])
 def test_a_side_warms_up_before_its_first_turn(side: str, base: inputs.Base, monkeypatch: pytest.MonkeyPatch) -> None:
     evaluated: list[str] = []
