@@ -52,11 +52,11 @@ def test_jobs_of_one_training_stay_together() -> None:
     configs, jobs = launch.checked(command), launch.command_lines(command)
     workers = side_by_side._grouped(jobs, configs)
     assert [worker.name.split(",")[0] for worker in workers] == [
-        "smoke none x1 untuned", "smoke extrapolation x4 tuned", "smoke pi x4 tuned", "smoke pi x8 tuned",
-        "smoke pi x16 tuned",
+        "smoke extrapolation x4 tuned", "smoke pi x4 tuned", "smoke pi x8 tuned", "smoke pi x16 tuned",
+        "smoke none x1 untuned",
     ]  # fmt: skip
     assert {len(worker.jobs) for worker in workers} == {5}
-    assert [job for worker in workers for job in worker.jobs] == jobs
+    assert sorted(job for worker in workers for job in worker.jobs) == sorted(jobs)
 
 
 def test_seeds_and_settings_are_trainings_of_their_own() -> None:
@@ -149,10 +149,24 @@ def test_the_records_are_those_of_one_job_after_another(tmp_path: Path) -> None:
 
 def test_a_worker_that_fails_is_named_and_nothing_more_is_begun(tmp_path: Path) -> None:
     configs = launch.checked([*SWEEP, *places(tmp_path)])
-    jobs = [["model=nonesuch"], *launch.command_lines(SWEEP)[1:]]
-    with pytest.raises(UsageError, match=r"smoke none x1 untuned, seed 0: there is no model=nonesuch.*single-1\.log"):
-        side_by_side.carry_out(jobs, configs, 1)
-    assert not (tmp_path / "runs/logs/single-2.log").exists()
+    untuned, _ = launch.command_lines(SWEEP)
+    with pytest.raises(UsageError, match=r"smoke pi x4 tuned, seed 0: there is no model=nonesuch.*single-2\.log"):
+        side_by_side.carry_out([untuned, ["model=nonesuch"]], configs, 1)
+    assert not (tmp_path / "runs/logs/single-1.log").exists()
+
+
+def test_the_longest_training_begins_first() -> None:
+    command = [
+        "experiment=quickstart",
+        "model=tiny",
+        "train.steps=100",
+        "extension=none,pi_x4,pi_x4_untuned,extrapolation_x4",
+    ]
+    workers = side_by_side._grouped(launch.command_lines(command), launch.checked(command))
+    assert [worker.name.split(",")[0].removeprefix("tiny ") for worker in workers] == [
+        "pi x4 tuned", "extrapolation x4 tuned", "none x1 untuned", "pi x4 untuned",
+    ]  # fmt: skip
+    assert [worker.tokens for worker in workers] == [100 * 4 * 1024] * 2 + [0] * 2
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])

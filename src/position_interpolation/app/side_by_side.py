@@ -39,6 +39,7 @@ class Worker:
     name: str
     jobs: list[list[str]]
     log: Path
+    tokens: int = 0  # that it tunes on
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     seconds: float = 0.0  # that it has run
@@ -168,7 +169,10 @@ def _end(workers: Sequence[Worker]) -> None:
 
 
 def _grouped(jobs: Sequence[list[str]], configs: Sequence[Config]) -> list[Worker]:
-    """One worker per training, whatever the number of its steps, in the order of the sweep."""
+    """One worker per training, whatever the number of its steps.
+
+    Those that tune on the most tokens come first: a long one that begins last would leave the other cores idle.
+    """
     workers: dict[str, Worker] = {}
     for job, config in zip(jobs, configs, strict=True):
         treatment, key = derived.treatment(config), derived.training(config)
@@ -178,7 +182,8 @@ def _grouped(jobs: Sequence[list[str]], configs: Sequence[Config]) -> list[Worke
             place = Path(config.paths.runs) / "logs" / f"{config.experiment_name}-{len(workers) + 1}.log"
             workers[key] = Worker(name, [], place)
         workers[key].jobs.append(job)
-    return list(workers.values())
+        workers[key].tokens = max(workers[key].tokens, derived.tuned_tokens(config))
+    return sorted(workers.values(), key=lambda worker: -worker.tokens)
 
 
 def _free_gibibytes() -> int:

@@ -25,7 +25,7 @@ def opening(configs: Sequence[Config], at_a_time: int, searched: bool = False) -
         if derived.treatment(config).steps:
             key = derived.training(config)
             longest[key] = max(longest.get(key, config), config, key=lambda one: one.train.steps)
-    tokens = sum(one.train.steps * one.train.batch_size * derived.sequence(one) for one in longest.values())
+    tokens = sum(map(derived.tuned_tokens, longest.values()))
     count = f"{plural(len(longest), 'training')}, {tokens / 1e6:.1f} million tokens"
     tuned = f"{count} (less what {first.paths.runs} holds already)" if longest else "nothing"
     return [

@@ -111,6 +111,11 @@ def batch(config: Config) -> int:
     return config.train.batch_size if windows is None else max(1, windows * config.model.window // sequence(config))
 
 
+def tuned_tokens(config: Config) -> int:
+    """Tokens that an extension is tuned on, 0 if it is not."""
+    return treatment(config).steps * batch(config) * sequence(config)
+
+
 def sequence(config: Config) -> int:
     """Tokens of a training sequence: L', or a chunk of it whose positions skip."""
     return reach(config) if config.train.chunk is None else config.train.chunk
