@@ -22,7 +22,7 @@ import torch
 from processes import READ, children, forked
 
 from experiments.benchmark import __main__ as benchmark
-from experiments.benchmark import inputs, machine, memory, page, perplexity, tuning
+from experiments.benchmark import costs_page, inputs, machine, memory, page, perplexity, tuning
 from experiments.benchmark.peers import compiled, version
 from experiments.benchmark.rounds import Row, Timed, take_turns, take_turns_apart
 from position_interpolation.machine import compute
@@ -397,6 +397,14 @@ def test_the_page_has_a_column_a_machine(tmp_path: Path) -> None:
         "| tiny | float32 | Trainer | **1.50** (1.50 to 1.50, 2) |  | **3.00** (3.00 to 3.00, 2) |  | equal |" in text
     )
     assert "| smollm2 | float32 | Trainer | **3.00** (3.00 to 3.00, 2) |  |  |  | equal |" in text
+
+
+def test_memory_is_shown_by_window_whatever_was_measured_first(tmp_path: Path) -> None:
+    """1 GiB more a thousand tokens: 23 GiB above the model are full at 20,000 tokens, where 2,000 hold 5."""
+    sizes = {4_000: 7, 8_000: 11, 2_000: 5}
+    rows = [{"kind": "tuning", "side": "ours", "window": at, "bytes": size << 30} for at, size in sizes.items()]
+    said = costs_page.memory("memory", {"one": {"machine": [], "memory": rows}}, tmp_path)
+    assert "by the line through the last two: 20,000 tokens (ours)" in said
 
 
 def test_the_committed_page_is_that_of_its_measurements(tmp_path: Path) -> None:

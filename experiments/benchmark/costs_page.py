@@ -122,7 +122,8 @@ def memory(part: str, machines: dict[str, Measured], results: Path) -> str:
     sections = ["## Peak memory, SmolLM2-135M"]
     for number, (name, measured) in enumerate(machines.items(), start=1):
         own: Peaks = {kind: {} for kind in KINDS if any(row["kind"] == kind for row in measured[part])}
-        for row in measured[part]:
+        # Rows stand in the order in which they were measured: a line needs its windows in their own.
+        for row in sorted(measured[part], key=lambda row: (list(LABELS).index(row["side"]), row["window"])):
             own[row["kind"]].setdefault(row["side"], {})[row["window"]] = row["bytes"]
         stem = "memory" if number == 1 else f"memory_{number}"
         drawing.save(memory_figure(own), results / stem)
