@@ -27,7 +27,7 @@ from position_interpolation.settings.schema import Config
 
 GIBIBYTES_OF_A_JOB = 4
 PATIENCE = 20  # seconds that a worker has to end when it is asked to
-LOOK = 1.0  # seconds between two looks at the workers
+LOOK = 0.25  # seconds between two looks at the workers
 DRIVER = Path("/proc/driver/nvidia/gpus")  # one folder a GPU; asking torch would take seconds
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 

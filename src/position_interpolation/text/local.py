@@ -12,10 +12,10 @@ from typing import Any, TextIO, cast
 from position_interpolation.settings.errors import UsageError, shortened
 from position_interpolation.settings.schema import Corpus
 
-LINES, TEXT, PARQUET = (".jsonl", ".ndjson", ".json"), (".txt", ".md"), (".parquet",)
+LINES, TEXT, PARQUET = (".jsonl", ".ndjson", ".json"), (".txt", ".md", ".tex"), (".parquet",)
 KINDS = (*LINES, *TEXT, *PARQUET)
 COMPRESSED = (".gz", ".zst")
-READ = "*.jsonl, *.jsonl.gz, *.jsonl.zst, *.txt or *.parquet"
+READ = "*.jsonl, *.jsonl.gz, *.jsonl.zst, *.txt, *.tex or *.parquet"
 ABOUT = ("readme", "license")  # what comes with text and is none of it
 Row = dict[str, Any]
 
