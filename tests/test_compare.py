@@ -36,6 +36,8 @@ THEORY = replace(
     dtype="float32 and float64",
 )  # fmt: skip
 FIT = replace(THEORY, metric="normal_float64_outside_median")
+BLOCK = replace(PERPLEXITY, task="positions", metric="block_perplexity", at=512)
+STEP = replace(PERPLEXITY, task="tuning", metric="training_loss", at=4, value=3.0, ci_low=None, ci_high=None)
 
 
 def why(ours: Record, theirs: Record) -> str:
@@ -53,6 +55,12 @@ def why(ours: Record, theirs: Record) -> str:
         (PERPLEXITY, {"ci_high": None}, False),
         (replace(PERPLEXITY, metric="document_loss", value=3.0), {"value": 3.015}, True),
         (replace(PERPLEXITY, metric="document_loss", value=3.0), {"value": 3.1}, False),
+        (replace(BLOCK, ci_high=None), {"value": 20.3}, True),
+        (replace(BLOCK, ci_high=None), {"value": 20.5}, False),
+        (BLOCK, {"ci_high": 22.3}, True),
+        (BLOCK, {"ci_high": 22.6}, False),
+        (STEP, {"value": 3.06}, True),
+        (STEP, {"value": 3.11}, False),
         (RATE, {"value": 0.5, "ci_low": 0.24, "ci_high": 0.76}, True),
         (RATE, {"value": 1.0, "ci_low": 0.72, "ci_high": 1.0}, False),
         (RATE, {"ci_low": 0.5}, False),
