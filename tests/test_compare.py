@@ -1,6 +1,7 @@
 """Two results folders held against each other: what rounding explains, what not, and what cannot be compared."""
 
 import errno
+import math
 import shutil
 import subprocess
 import sys
@@ -104,6 +105,33 @@ def test_shares_of_nobody_knows_how_many_answers_have_to_be_the_same() -> None:
     unknown = replace(RATE, n_documents=None, ci_low=None, ci_high=None)
     assert why(replace(unknown, value=0.5), unknown) == "and neither a count of answers nor an interval allows for it"
     assert why(unknown, unknown) == ""
+
+
+def test_a_perplexity_is_that_of_the_losses_of_its_documents() -> None:
+    """By hand: 100 tokens at 2 nats and 300 at 3 are 2.75. A loss that changes alone is found, within rounding too."""
+    losses = [
+        replace(
+            PERPLEXITY,
+            metric="document_loss",
+            at=None,
+            value=value,
+            n_tokens=tokens,
+            n_documents=1,
+            data={**PERPLEXITY.data, "ids": [name]},
+        )
+        for name, value, tokens in (("a", 2.0, 100), ("b", 3.0, 300))
+    ]
+    whole = replace(PERPLEXITY, value=math.exp(2.75), n_documents=2, data={**PERPLEXITY.data, "ids": ["a", "b"]})
+    assert not compare([whole, *losses], [whole, *losses]).outside
+    altered = [losses[0], replace(losses[1], value=3.001)]
+    (pair,) = compare([whole, *altered], [whole, *losses]).outside
+    assert pair.beyond == "one side's is not what the losses of its documents give"
+    moved = replace(whole, value=math.exp((100 * 2.0 + 300 * 3.001) / 400))
+    assert not compare([moved, *altered], [whole, *losses]).outside
+
+
+def test_one_text_has_one_number_of_documents() -> None:
+    assert why(replace(PERPLEXITY, n_documents=99), replace(PERPLEXITY, n_documents=22)).startswith("of 99 documents")
 
 
 @pytest.mark.parametrize("falsified", range(3))

@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from processes import begun, completed
@@ -38,6 +38,13 @@ def running(folder: Path) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def driver(folder: Path, gpus: int) -> Path:
+    """What NVIDIA's driver shows of so many GPUs."""
+    for number in range(gpus):
+        (folder / f"0000:0{number}:00.0").mkdir(parents=True)
+    return folder
 
 
 def gone(folder: Path, seconds: float) -> bool:
@@ -85,15 +92,18 @@ def test_how_many_is_as_asked_for_else_by_cores_and_memory(monkeypatch: pytest.M
         ("cuda", "", 1),
         ("cpu", "0,1", 8),
         ("auto", "-1", 8),
+        ("auto", "0,-1,1", 1),
+        ("cuda", "0,0", 1),
     ],
 )
 def test_one_a_gpu_where_there_are_gpus(
-    device: str, visible: str, expected: int, monkeypatch: pytest.MonkeyPatch
+    device: str, visible: str, expected: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (config,) = launch.checked(["model=smoke", "data.source=made_up", f"compute.device={device}"])
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     monkeypatch.setattr(side_by_side, "_free_gibibytes", lambda: 64)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setattr(side_by_side, "DRIVER", driver(tmp_path, 4))
     assert side_by_side.workers_at_a_time(config) == expected
     asked = replace(config, compute=replace(config.compute, jobs=5))
     assert side_by_side.workers_at_a_time(asked) == 5
@@ -104,10 +114,17 @@ def test_gpus_are_counted_from_the_driver_unless_they_are_named(
 ) -> None:
     (config,) = launch.checked(["model=smoke", "data.source=made_up", "compute.device=auto"])
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(side_by_side, "DRIVER", tmp_path)
-    for number in range(4):
-        (tmp_path / f"0000:0{number}:00.0").mkdir()
+    monkeypatch.setattr(side_by_side, "DRIVER", driver(tmp_path, 4))
     assert side_by_side.workers_at_a_time(config) == 4
+
+
+def test_a_name_in_the_environment_is_no_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (config,) = launch.checked(["model=smoke", "data.source=made_up", "compute.device=auto", "compute.threads=1"])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3,4")
+    monkeypatch.setattr(side_by_side, "DRIVER", tmp_path / "none")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(side_by_side, "_free_gibibytes", lambda: 64)
+    assert side_by_side.workers_at_a_time(config) == 2
 
 
 def test_no_two_workers_share_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -126,6 +143,7 @@ def test_no_two_workers_share_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(subprocess, "Popen", begin)
     monkeypatch.setattr(side_by_side, "LOOK", 0.1)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-b")
+    monkeypatch.setattr(side_by_side, "DRIVER", driver(tmp_path / "gpus", 4))
     command = [*SWEEP[:-1], "extension=none,pi_x2,pi_x4,extrapolation_x2,extrapolation_x4", *places(tmp_path)]
     side_by_side.carry_out(launch.command_lines(command), launch.checked(command), 2)
     assert [gpu for gpu, _ in given[:2]] == ["2", "GPU-b"]
@@ -167,6 +185,18 @@ def test_the_longest_training_begins_first() -> None:
         "pi x4 tuned", "extrapolation x4 tuned", "none x1 untuned", "pi x4 untuned",
     ]  # fmt: skip
     assert [worker.tokens for worker in workers] == [100 * 4 * 1024] * 2 + [0] * 2
+
+
+def test_a_worker_that_was_killed_is_no_error_of_its_own(tmp_path: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"])
+    worker = side_by_side.Worker("pi", [], tmp_path / "log", process=cast("subprocess.Popen[bytes]", killed))
+    assert worker.fault.startswith("ended by signal 9 (was memory short?)")
+
+
+def test_a_worker_whose_parent_was_gone_before_it_looked_ends() -> None:
+    """Numbers of processes end before 2 ** 22, so this parent is nobody's."""
+    code = "from position_interpolation.app import worker; import time; worker.end_with(2 ** 22 + 1); time.sleep(60)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=50).returncode == 1
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])

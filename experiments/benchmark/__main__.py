@@ -139,6 +139,8 @@ def check(settings: Settings) -> None:
         raise UsageError("parts and models: expected at least one of each")
     if settings.rounds < 1:
         raise UsageError(f"rounds={settings.rounds}: expected at least 1")
+    if Path(settings.cache).is_file():
+        raise UsageError(f"cache={settings.cache} is a file: expected a folder")
     if settings.peers is not None:
         if not Path(settings.peers).is_dir():
             raise UsageError(

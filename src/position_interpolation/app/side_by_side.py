@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from rich.console import Console
@@ -43,13 +44,12 @@ class Worker:
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     seconds: float = 0.0  # that it has run
-
     gpu: str | None = None  # the one that it has to itself
 
     def start(self) -> None:
         """Start the process; what it says goes to the log."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", f"{__package__}.worker", json.dumps(self.jobs)]
+        command = [sys.executable, "-m", f"{__package__}.worker", str(os.getpid()), json.dumps(self.jobs)]
         # torch.compile's cache is not safe for several processes that write to it: one may read half a file.
         own = {"TORCHINDUCTOR_CACHE_DIR": str(self.log.with_suffix(".compiled").resolve()), **os.environ}
         if self.gpu is not None:
@@ -66,6 +66,15 @@ class Worker:
             return "failed" if self.process.returncode else "done"
         self.seconds = time.monotonic() - self.started
         return "running"
+
+    @property
+    def fault(self) -> str:
+        """Why it failed: its error, or the signal that ended it."""
+        code = self.process.returncode if self.process is not None else 0
+        if code >= 0:
+            return self.last_line.removeprefix("error: ")
+        memory = " (was memory short?)" if -code == signal.SIGKILL else ""
+        return f"ended by signal {-code}{memory}; what was done is kept, and the same command goes on"
 
     @property
     def last_line(self) -> str:
@@ -92,11 +101,13 @@ def workers_at_a_time(config: Config) -> int:
 
 def _gpus(config: Config) -> list[str]:
     """The GPUs that a run may use, as `CUDA_VISIBLE_DEVICES` names them; none if it computes on the CPU."""
-    if config.compute.device == "cpu":
+    there = len(list(DRIVER.glob("*")))
+    if config.compute.device == "cpu" or not (there or config.compute.device == "cuda"):
         return []
-    if (visible := os.environ.get(VISIBLE)) is not None:
-        return [name for name in map(str.strip, visible.split(",")) if name and not name.startswith("-")]
-    return [str(number) for number in range(len(list(DRIVER.glob("*"))))]
+    if (visible := os.environ.get(VISIBLE)) is None:
+        return [str(number) for number in range(there)]
+    named = takewhile(lambda name: name and not name.startswith("-"), map(str.strip, visible.split(",")))
+    return list(dict.fromkeys(named))  # CUDA, too, reads no further than the first that is none
 
 
 def carry_out(jobs: Sequence[list[str]], configs: Sequence[Config], at_a_time: int) -> None:
@@ -141,7 +152,7 @@ def carry_out(jobs: Sequence[list[str]], configs: Sequence[Config], at_a_time: i
         raise
     for worker in workers:
         if worker.state() == "failed":
-            raise UsageError(f"{worker.name}: {worker.last_line.removeprefix('error: ')} (all it said: {worker.log})")
+            raise UsageError(f"{worker.name}: {worker.fault} (all it said: {worker.log})")
 
 
 def _shown(workers: Sequence[Worker]) -> Table:

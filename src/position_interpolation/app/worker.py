@@ -1,6 +1,7 @@
 """One worker of a sweep: it carries out the jobs that it is given, one after another, and renders nothing.
 
-`side_by_side` starts it as `python -m position_interpolation.app.worker JOBS`, JOBS being the jobs' overrides as JSON.
+`side_by_side` starts it as `python -m position_interpolation.app.worker PARENT JOBS`: its own
+process number, and the jobs' overrides as JSON.
 """
 
 import json
@@ -13,9 +14,8 @@ from position_interpolation.app import config_store, launch
 from position_interpolation.settings.errors import UsageError, told
 
 
-def end_with_parent() -> None:
+def end_with(parent: int) -> None:
     """End this process soon after the one that started it, however that one ended, so that nothing is left behind."""
-    parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -45,9 +45,9 @@ def main(jobs: list[list[str]]) -> None:
 
 
 if __name__ == "__main__":
-    end_with_parent()
+    end_with(int(sys.argv[1]))
     try:
-        main(json.loads(sys.argv[1]))
+        main(json.loads(sys.argv[2]))
     except (UsageError, OSError) as error:
         sys.exit(told(error))
     except KeyboardInterrupt:

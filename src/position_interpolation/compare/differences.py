@@ -150,10 +150,23 @@ def _broken(whole: Pair, terms: Sequence[Pair]) -> str:
         if not terms or getattr(whole, side).n_documents != sum(getattr(term, side).n_documents or 0 for term in terms):
             return ""
     if whole.theirs.metric not in MEANS:
-        return "nothing that it is computed from differs" if whole.size and not any(term.size for term in terms) else ""
+        if whole.size and not any(term.size for term in terms):
+            return "nothing that it is computed from differs"
+        sums = [_follows([getattr(pair, side) for pair in (whole, *terms)]) for side in ("ours", "theirs")]
+        return "one side's is not what the losses of its documents give" if any(sums) and not all(sums) else ""
     expected = sum(term.ours.value - term.theirs.value for term in terms) / len(terms)
     moved = whole.ours.value - whole.theirs.value
     return "" if math.isclose(moved, expected, abs_tol=SUMMED) else "what it sums up differs by another amount"
+
+
+def _follows(records: Sequence[Record]) -> bool:
+    """Whether the first, a perplexity, is that of the others, losses of its documents, weighted by their tokens."""
+    whole, *losses = records
+    tokens = [loss.n_tokens or 0 for loss in losses]
+    if not sum(tokens) or whole.value <= 0:
+        return False
+    mean = sum(count * loss.value for count, loss in zip(tokens, losses, strict=True)) / sum(tokens)
+    return math.isclose(math.log(whole.value), mean, abs_tol=SUMMED)
 
 
 def _claims(joined: Iterable[tuple[Record, Record]]) -> tuple[int, list[str]]:

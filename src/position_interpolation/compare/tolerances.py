@@ -101,6 +101,8 @@ def size(unit: Unit, ours: float, theirs: float) -> float:
 def beyond(ours: Record, theirs: Record) -> str:
     """In what way two measurements of one number differ by more than rounding explains; empty if they do not."""
     unit, granted = kind(ours).unit, tolerance(ours, theirs)
+    if ours.data.get("sha256") == theirs.data.get("sha256") and ours.n_documents != theirs.n_documents:
+        return f"of {ours.n_documents} documents or trials of one text, not of {theirs.n_documents}"
     if unit in ("turned", "interval") and ours.value != theirs.value:
         return _of_answers(ours, theirs, granted)
     limit, shown = {
