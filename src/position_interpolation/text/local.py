@@ -15,7 +15,7 @@ from position_interpolation.settings.schema import Corpus
 LINES, TEXT, PARQUET = (".jsonl", ".ndjson", ".json"), (".txt", ".md", ".tex"), (".parquet",)
 KINDS = (*LINES, *TEXT, *PARQUET)
 COMPRESSED = (".gz", ".zst")
-READ = "*.jsonl, *.jsonl.gz, *.jsonl.zst, *.txt, *.tex or *.parquet"
+READ = "*.jsonl, *.jsonl.gz, *.jsonl.zst, *.txt, *.md, *.tex or *.parquet"
 ABOUT = ("readme", "license")  # what comes with text and is none of it
 Row = dict[str, Any]
 
