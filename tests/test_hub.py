@@ -132,7 +132,7 @@ def test_table_1_is_the_same_from_the_hub_as_from_files_and_the_hub_is_read_once
     (online / "runs").rename(tmp_path / "measured")  # so that everything is read and computed again
     seen = len(hub.asked)
     jobs = json.dumps(launch.jobs(table1(online, *asked)))  # nothing is rendered again
-    carried_out(["position_interpolation.app.worker", jobs], environment("http://127.0.0.1:9", home))
+    carried_out(["position_interpolation.app.worker", str(os.getpid()), jobs], environment("http://127.0.0.1:9", home))
     assert numbers(online) == numbers(local)
     assert len(hub.asked) == seen
 
