@@ -159,6 +159,7 @@ def test_the_keys_of_rivals_in_the_readme_are_those_of_the_records() -> None:
     assert found["longrope_searched", 0] == 100
     assert "find every key; PI has perplexity" in text
     assert found["pi", 0] == 0
+    assert f"with the tables' recipe and text {found['pi', 100]:.0f} %." in text
     assert f"and finds {found['yarn', 1000]:.0f} % of keys, PI {found['pi', 1000]:.0f} %." in text
 
 

@@ -1,7 +1,7 @@
 """One worker of a sweep: it carries out the jobs that it is given, one after another, and renders nothing.
 
-`side_by_side` starts it as `python -m position_interpolation.app.worker PARENT JOBS`: its own
-process number, and the jobs' overrides as JSON.
+`side_by_side` starts it as `python -m position_interpolation.app.worker PARENT JOBS`: the number of the
+process that starts it, and the jobs' overrides as JSON.
 """
 
 import json
