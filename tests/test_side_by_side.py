@@ -168,9 +168,19 @@ def test_the_records_are_those_of_one_job_after_another(tmp_path: Path) -> None:
 def test_a_worker_that_fails_is_named_and_nothing_more_is_begun(tmp_path: Path) -> None:
     configs = launch.checked([*SWEEP, *places(tmp_path)])
     untuned, _ = launch.command_lines(SWEEP)
-    with pytest.raises(UsageError, match=r"smoke pi x4 tuned, seed 0: there is no model=nonesuch.*single-2\.log"):
+    with pytest.raises(UsageError, match=r"smoke pi x4 tuned, seed 0: there is no model=nonesuch.*single-2-\w+\.log"):
         side_by_side.carry_out([untuned, ["model=nonesuch"]], configs, 1)
-    assert not (tmp_path / "runs/logs/single-1.log").exists()
+    assert not list((tmp_path / "runs/logs").glob("single-1-*.log"))
+
+
+def test_two_sweeps_that_share_runs_have_logs_of_their_own(tmp_path: Path) -> None:
+    other = [*SWEEP, "train.log_every=7", *places(tmp_path)]
+    sweeps = [SWEEP + places(tmp_path), other]
+    logs = [
+        {worker.log for worker in side_by_side._grouped(launch.command_lines(sweep), launch.checked(sweep))}
+        for sweep in sweeps
+    ]
+    assert len(logs[0] | logs[1]) == len(logs[0]) + len(logs[1]) == 4
 
 
 def test_the_longest_training_begins_first() -> None:
@@ -203,8 +213,8 @@ def test_a_worker_whose_parent_was_gone_before_it_looked_ends() -> None:
 def test_no_process_is_left(how: signal.Signals, tmp_path: Path) -> None:
     parent = begun([*SWEEP, "compute.jobs=2", *places(tmp_path), "train.steps=100000"], tmp_path / "said")
     try:
-        log, until = tmp_path / "runs/logs/single-2.log", time.monotonic() + 120
-        while not (log.exists() and "tuning:" in log.read_text()) and time.monotonic() < until:
+        logs, until = tmp_path / "runs/logs", time.monotonic() + 120
+        while not any("tuning:" in log.read_text() for log in logs.glob("single-2-*.log")) and time.monotonic() < until:
             time.sleep(0.5)
         assert parent.is_alive()
         assert running(tmp_path)

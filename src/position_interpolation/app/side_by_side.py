@@ -4,6 +4,7 @@ The matrices of small models keep only one core busy, so several jobs do more th
 same training stay together in one process: the first trains, and the others find its checkpoint.
 """
 
+import hashlib
 import json
 import os
 import signal
@@ -190,7 +191,9 @@ def _grouped(jobs: Sequence[list[str]], configs: Sequence[Config]) -> list[Worke
         if key not in workers:
             tuned = "tuned" if treatment.steps else "untuned"
             name = f"{config.model.name} {treatment.method} x{treatment.factor:g} {tuned}, seed {config.seed}"
-            place = Path(config.paths.runs) / "logs" / f"{config.experiment_name}-{len(workers) + 1}.log"
+            # Another sweep that shares runs/ has logs of other names, and the same one finds what it compiled.
+            digest = hashlib.sha256(repr((key, job)).encode()).hexdigest()[:8]
+            place = Path(config.paths.runs) / "logs" / f"{config.experiment_name}-{len(workers) + 1}-{digest}.log"
             workers[key] = Worker(name, [], place)
         workers[key].jobs.append(job)
         workers[key].tokens = max(workers[key].tokens, derived.tuned_tokens(config))
