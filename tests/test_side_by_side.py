@@ -173,6 +173,21 @@ def test_a_worker_that_fails_is_named_and_nothing_more_is_begun(tmp_path: Path) 
     assert not list((tmp_path / "runs/logs").glob("single-1-*.log"))
 
 
+@pytest.mark.parametrize("at_a_time", [1, 2])
+def test_the_page_shows_what_was_measured_before_a_job_failed(at_a_time: int, tmp_path: Path) -> None:
+    """A passkey prompt does not fit the base's 64 positions, which its tokenizer alone can tell."""
+    sweep = [
+        "--multirun", "model=smoke", "data.source=made_up", "train=untuned", "wandb=disabled", "extension=none_x1",
+        "seed=0,1", "task=positions,passkey", f"compute.jobs={at_a_time}", *places(tmp_path),
+    ]  # fmt: skip
+    process = begun(sweep, tmp_path / "said")
+    process.join(120)
+    said = (tmp_path / "said").read_text()
+    assert process.exitcode == 1
+    assert "is too small for the passkey prompt" in said.splitlines()[-1]
+    assert "Perplexity by position" in (tmp_path / "results/single/smoke/README.md").read_text()
+
+
 def test_two_sweeps_that_share_runs_have_logs_of_their_own(tmp_path: Path) -> None:
     other = [*SWEEP, "train.log_every=7", *places(tmp_path)]
     sweeps = [SWEEP + places(tmp_path), other]
