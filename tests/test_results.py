@@ -143,8 +143,9 @@ DIGESTS = {
 
 @pytest.mark.parametrize("name", DIGESTS)
 def test_no_number_changed_when_names_became_fields(name: str) -> None:
-    """Passkey's rows apart: they were migrated on their own."""
-    rows = [row for row in read(HOME / "results" / name / "rows.jsonl") if row.task != "passkey"]
+    """Passkey's rows apart: they were migrated on their own. Embedded text came later."""
+    found = read(HOME / "results" / name / "rows.jsonl")
+    rows = [row for row in found if row.task != "passkey" and row.data.get("source") != "embedded"]
     numbers = [[row.value, row.ci_low, row.ci_high, row.n_tokens, row.signature] for row in rows]
     text = "\n".join(sorted(map(json.dumps, numbers)))
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == DIGESTS[name]

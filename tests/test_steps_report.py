@@ -223,7 +223,7 @@ def losses(extension: Extension, values: dict[int, float], **given: Any) -> list
 class TestCurves:
     def test_the_longest_tuning_stands_for_its_start(self) -> None:
         rows = losses(pi(200), {100: 4.0, 200: 3.5}) + losses(pi(400), {400: 3.0, 100: 4.0, 200: 3.5})
-        ((_, kept),) = curves.curves(rows).items()
+        (kept,) = curves.curves(rows)
         assert curves.points(kept, pi(400)) == [(100, 4.0), (200, 3.5), (400, 3.0)]
         assert ordered(kept) == [pi(400)]
         (line,) = curves.curves_table(kept).rows
@@ -246,4 +246,11 @@ class TestCurves:
         assert "up to 819,200 tokens" in page
 
     def test_settings_keep_their_curves_out(self) -> None:
-        assert curves.curves(losses(pi(200), {100: 4.0}, settings={"train.learning_rate": 0.001})) == {}
+        assert curves.curves(losses(pi(200), {100: 4.0}, settings={"train.learning_rate": 0.001})) == []
+
+    def test_the_same_words_for_another_text_are_another_curve(self) -> None:
+        local = losses(pi(200), {100: 4.0, 200: 3.5})
+        embedded = [replace(row, data={**row.data, "source": "embedded"}, value=2.0) for row in losses(pi(80), {80: 0})]
+        one, other = curves.curves([*local, *embedded])
+        assert curves.points(one, pi(200)) == [(100, 4.0), (200, 3.5)]
+        assert curves.points(other, pi(80)) == [(80, 2.0)]

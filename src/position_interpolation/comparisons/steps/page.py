@@ -41,7 +41,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
 
 def tuning_curves(records: Sequence[Record]) -> Iterator[Section]:
     """Training losses against steps."""
-    for rows in page.curves(records).values():
+    for rows in page.curves(records):
         draw = partial(curves_figure, rows)
         yield Section("Tuning curves", rows, "tuning", page.curves_table(rows), (("tuning", draw),))
 

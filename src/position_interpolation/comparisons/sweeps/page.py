@@ -21,6 +21,7 @@ from position_interpolation.evidence.extensions import Extension, names, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import perplexity_text
 
+LEAST = 1.05  # ratio of two perplexities that have the two ends of the colours
 Cells = dict[tuple[float, float], float]  # a number by the values of two settings, the first down, the second across
 
 
@@ -86,9 +87,10 @@ def heat(
     """Coloured cells with their numbers, by the values of two settings; dark is worse, and the best is framed.
 
     If `lower` is better, as for perplexities, cells are coloured by the logarithm of their number. The colours reach
-    over `ends`, by default the panel's own range.
+    over `ends`, by default the panel's own range, so widened that a small difference stays a small one.
     """
     low, high = ends or (min(known.values()), max(known.values()))
+    high = max(high, LEAST * low) if lower else high
     scale = math.log if lower else float
     cells = [[scale(known.get((row, column), math.nan)) for column in across] for row in down]
     axes.imshow(cells, cmap="cividis_r" if lower else "cividis", aspect="auto", vmin=scale(low), vmax=scale(high))

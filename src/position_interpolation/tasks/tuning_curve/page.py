@@ -9,15 +9,20 @@ from position_interpolation.evidence.select import TRAINING_LOSS, along, plain
 from position_interpolation.evidence.words import plural
 
 
-def curves(records: Iterable[Record]) -> dict[str, list[Record]]:
+def curves(records: Iterable[Record]) -> list[list[Record]]:
     """Training losses by text, of each extension's longest tuning alone: shorter ones are its beginning."""
-    losses = [record for record in records if is_loss(record) and plain(record)]
+    texts: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        if is_loss(record) and plain(record):
+            text = str(record.data.get("name")), str(record.data.get("source"))
+            texts.setdefault(text, []).append(record)
+    return [_longest(losses) for losses in texts.values()]
+
+
+def _longest(losses: Sequence[Record]) -> list[Record]:
+    """The losses of each extension's longest tuning."""
     longest = {extension.untuned: extension for extension in ordered(losses)}  # ascending in steps
-    found: dict[str, list[Record]] = {}
-    for record in losses:
-        if extension_of(record) in longest.values():
-            found.setdefault(str(record.data.get("name")), []).append(record)
-    return found
+    return [record for record in losses if extension_of(record) in longest.values()]
 
 
 def is_loss(record: Record) -> bool:
