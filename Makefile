@@ -38,10 +38,11 @@ smollm2: install  ## SmolLM2-135M untuned, past its window, on embedded text: pe
 	$(RUN) experiment=table1_pg19 $(SMOLLM2) task=pg19_sampled extension=none_x2,pi_x2_untuned,pi_x4_untuned
 	$(RUN) experiment=table4_passkey $(SMOLLM2) task=passkey_short task.trials=1 extension=none_x1,none_x2,pi_x2_untuned train.steps=0
 
-smollm2-extend: install  ## SmolLM2-135M extended to 16384 tokens by PI, on embedded text, into reproduced/.
+smollm2-extend: install  ## SmolLM2-135M extended to 16384 tokens by PI, on embedded text; compared with results/.
 	@echo "Some steps are timed first. A killed run goes on where it was."
 	$(RUN) $(SMOLLM2) train=pose extension=pi_x2 task=timing task.forwards=6
-	$(RUN) experiment=smollm2_extend $(SMOLLM2) extension=none,pi_x2_untuned,pi_x2 train.steps=80 $(WITH)
+	$(RUN) experiment=smollm2_extend $(SMOLLM2) extension=none,pi_x2_untuned,pi_x2 train.steps=80 task.documents=4 $(WITH)
+	$(VENV)/bin/python -m position_interpolation.compare reproduced/smollm2_extend results
 
 smoke: install  ## The main job's path in about three minutes; results in runs/smoke.
 	$(MAIN_JOB) runs/smoke/results experiment=theory,smoke paths.runs=runs/smoke

@@ -60,6 +60,7 @@ def _facts(section: Section) -> tuple[str, ...]:
     first, most = section.rows[0], max(section.rows, key=lambda row: row.n_documents or 0)
     return (
         str(first.data.get("name")),
+        f"{first.data.get('source')} text",
         provenance.counted(most),
         f"stride {first.stride}",
         f"windows up to {max(row.eval_window or 0 for row in section.rows)}",
