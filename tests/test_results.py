@@ -81,15 +81,14 @@ def test_the_committed_tables_are_those_of_the_records(folder: Path, tmp_path: P
 @pytest.mark.parametrize("folder", FOLDERS, ids=named)
 def test_the_command_of_a_page_measures_its_model_on_its_text(folder: Path) -> None:
     records = read(folder / "rows.jsonl")
-    found = re.search(r"position_interpolation (experiment=.*?) *#", (folder / "README.md").read_text())
-    assert found is not None
+    found = re.findall(r"position_interpolation (experiment=.*?) *#", (folder / "README.md").read_text())
     launch.register()
-    overrides = launch.jobs(found[1].replace("<folder>", "any").replace("<tokens>", "1").split())[0]
-    config = launch.typed(launch.composed(overrides))
+    commands = [launch.jobs(one.replace("<folder>", "any").replace("<tokens>", "1").split())[0] for one in found]
+    configs = [launch.typed(launch.composed(overrides)) for overrides in commands]
     models = {record.model for record in records}
-    assert models <= {config.model.name}
+    assert models <= {config.model.name for config in configs}
     texts = {record.data["source"] for record in records} & {"local", "embedded"}
-    assert texts <= {config.data.source}
+    assert texts <= {config.data.source for config in configs}
 
 
 def test_the_committed_pages_overview_and_ledger_are_those_of_the_records(tmp_path: Path) -> None:

@@ -131,18 +131,20 @@ def _command(records: Sequence[Record]) -> str:
     base = next((item.model for item in ordered(records)), None)
     own = base and not (CONF / "model" / f"{base}.yaml").is_file()
     rung = " model=path model.location=<folder>" if own else f" model={base}" if base else ""
-    read = next((record.data["source"] for record in records if record.data.get("source") in FILES), None)
+    sources = dict.fromkeys(record.data.get("source") for record in records)
+    texts = [f" data={source} data.root=<folder>" for source in sources if source in FILES]
+    texts += [" data=embedded"] if texts and "embedded" in sources else []
     again = f"python -m position_interpolation task=report experiment_name={first.experiment}{rung}"
     if not (EXPERIMENTS / first.experiment / "sweep.yaml").is_file():
         return f"Runs outside any experiment.\n\n```bash\n{again}   # this page, from the records alone\n```\n"
     run = f"python -m position_interpolation experiment={first.experiment}{rung}"
     run += " model.base_tokens=<tokens>" if first.base_tokens is not None else ""
-    run += f" data={read} data.root=<folder>" if read else ""
-    width = max(len(run), len(again))
+    runs = [run + text for text in texts or [""]]
+    width = max(map(len, (*runs, again)))
+    sweeps = "".join(f"{run:{width}}   # the whole sweep, then this page\n" for run in runs)
     guide = f"[experiments/{first.experiment}](../../../experiments/{first.experiment}/README.md)"
     return (
-        f"```bash\n{run:{width}}   # the whole sweep, then this page\n"
-        f"{again:{width}}   # this page, from the records alone\n```\n\n"
+        f"```bash\n{sweeps}{again:{width}}   # this page, from the records alone\n```\n\n"
         f"How these rows were measured, command by command, and how to read them: {guide}.\n"
     )
 
