@@ -95,6 +95,13 @@ class TestSweep:
         (frame,) = (patch for patch in axes.patches if isinstance(patch, Rectangle))
         assert (round(frame.get_x() + 0.48), round(frame.get_y() + 0.47)) == (1, 1)  # 200 steps, 0.001
 
+    def test_perplexities_a_fifth_of_a_per_cent_apart_have_nearly_one_colour(self) -> None:
+        close = [*at_rate(0.001, 3.2, 3.2), *at_rate(0.0001, 3.202, 3.202)]
+        ((image,),) = (axes.images for axes in settings_page.sweep_figure(only(close)).axes)
+        shades = image.norm(image.get_array())
+        # Of the whole range of colours, which spans at least 5 %: a loss 0.002 higher is 0.2 % of perplexity.
+        assert (shades[0] - shades[1]).tolist() == pytest.approx([0.002 / math.log(1.05)] * 2)
+
     def test_the_best_is_named(self) -> None:
         found = outcome(of("sweep_learning_rate", SWEEP), "best_learning_rate")
         (case,) = found.measured
