@@ -98,6 +98,11 @@ def test_what_the_audit_says(audited: list[Record]) -> None:
     assert below == [f"head dimension {d}" for d in (16, 32, 64, 80, 96)]
 
 
+def test_a_ratio_of_which_a_number_is_missing_says_nothing(audited: list[Record]) -> None:
+    rows = [row for row in audited if row.metric != "printed_bound"]
+    assert verdict(rows, "eq_7_bounds_the_error") == "not measured"
+
+
 def test_records_of_before_the_audit_still_make_a_page(tmp_path: Path, audited: list[Record]) -> None:
     old = [record("theory", "ratio_at_zero", 16.25)]
     records.write(tmp_path / "old" / "rows.jsonl", old)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from position_interpolation.evidence.comparison import exact
 from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.judging import Bar, Case, Kind, number, times
+from position_interpolation.tasks.theory.claims import quotient
 
 
 def numbers(
@@ -17,10 +17,7 @@ def numbers(
     It is exact for the heads that were measured. The metrics `beside` are stated with it.
     """
     for model in evidence.models:
-        effect = evidence.number("heads", over, model)
-        if under is not None:
-            second = evidence.number("heads", under, model)
-            effect = exact(effect.value / second.value, effect.sources[0]) if effect and second else None
+        effect = quotient(evidence, "heads", over, under, model=model)
         known = {metric: evidence.number("heads", metric, model) for metric in beside}
         told = ", ".join(f"{metric.replace('_', ' ')} {found.value:.4g}" for metric, found in known.items() if found)
         effect = None if effect is None else replace(effect, detail=told)

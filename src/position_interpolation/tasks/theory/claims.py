@@ -1,16 +1,17 @@
 """Checks of section 2 and appendix A: bounds on scores, and what Figures 2 and 5 show. No model is involved."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from position_interpolation.evidence import paper
-from position_interpolation.evidence.comparison import exact
+from position_interpolation.evidence.comparison import Effect, exact
 from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.judging import Bar, Case, Kind, number, times
 from position_interpolation.evidence.records import Record
 from position_interpolation.tasks.theory.bounds import EXTENDED, HEAD_DIM, PLOTTED, audit
 from position_interpolation.tasks.theory.numbers import figure_5_rows
-from position_interpolation.tasks.theory.page import audited
 
 TASK = "theory"
 
@@ -44,12 +45,7 @@ def ratio(
 
     It is one that Figures 2 and 5 state or, given a head dimension, one of the audit over the spans of `window` tokens.
     """
-    effect = evidence.number(TASK, over, at=head_dim, window=window)
-    if under is not None:
-        second = evidence.number(TASK, under, at=head_dim, window=window)
-        if effect is not None and second is not None:
-            detail = f"{effect.value:.5g} over {second.value:.5g}"
-            effect = exact(effect.value / second.value, effect.sources[0], detail)
+    effect = quotient(evidence, TASK, over, under, at=head_dim, window=window)
     yield Case(name, effect, Bar(kind, limit), times if under or over.startswith("factor") else number)
 
 
@@ -57,10 +53,22 @@ def every_dimension(
     evidence: Evidence, over: str, kind: Kind, limit: float, under: str | None = None
 ) -> Iterator[Case]:
     """A number of the audit, by itself or over another, one case per head dimension."""
-    rows = [record for found in evidence.of(TASK) for record in found]
-    for dimension, numbers in audited(rows).items():
-        if not numbers.keys() >= {over, under or over}:
-            continue
-        source = next(record.experiment for record in rows if (record.metric, record.at) == (over, dimension))
-        value = numbers[over] / (1.0 if under is None else numbers[under])
-        yield Case(f"head dimension {dimension}", exact(value, source), Bar(kind, limit), number)
+    dimensions = {record.at for rows in evidence.of(TASK) for record in rows if record.at is not None}
+    for dimension in sorted(dimensions):
+        effect = quotient(evidence, TASK, over, under, at=dimension, window=PLOTTED)
+        if effect is not None:
+            yield Case(f"head dimension {dimension}", replace(effect, detail=""), Bar(kind, limit), number)
+
+
+def quotient(evidence: Evidence, task: str, over: str, under: str | None, **where: Any) -> Effect | None:
+    """The metric `over` of a task, by itself or divided by the metric `under`; None if either was not measured.
+
+    `where` says of which model, at which place and over which window, as `Evidence.number` takes it.
+    """
+    effect = evidence.number(task, over, **where)
+    if under is None or effect is None:
+        return effect
+    second = evidence.number(task, under, **where)
+    if second is None:
+        return None
+    return exact(effect.value / second.value, effect.sources[0], f"{effect.value:.5g} over {second.value:.5g}")
