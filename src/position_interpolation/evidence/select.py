@@ -1,9 +1,9 @@
 """Which records belong in one table: those of one task on one text, so that rows can be compared."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
-from typing import Any
+from typing import Any, TypeVar
 
 from position_interpolation.evidence.extensions import PAPERS, Extension, extension_of, ordered
 from position_interpolation.evidence.records import Record
@@ -19,6 +19,8 @@ SUMMARY_TUNING = ("summary_steps", "summary_epochs")
 OF_ONE_DOCUMENT = ("document_loss", "document_window_loss", DOCUMENT_BLOCK_LOSS, *DOCUMENT_ROUGES)
 TRAINING_LOSS = "training_loss"  # mean over the steps that end at `at`
 Block = tuple[int, int]  # its start, and where the next one starts
+Item = TypeVar("Item")
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -34,18 +36,26 @@ class Group:
     rule: str | None = None  # by which passkey answers were judged
 
 
+def gathered(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+    """Items by what `key` says of each, keys and items in the order in which they come."""
+    found: dict[Key, list[Item]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return found
+
+
 def grouped(records: Iterable[Record], *by: str, of: Sequence[str] = ()) -> dict[Group, list[Record]]:
     """Records that may share a table, in the order of rows.jsonl: they agree in task, source, stride, and fields `by`.
 
     Groups without any of the metrics `of`, which the table shows, are left out.
     """
-    groups: dict[Group, list[Record]] = {}
-    for record in records:
+
+    def group_of(record: Record) -> Group:
         text, length = record.data.get("sha256"), record.eval_window
         fields: dict[str, Any] = {"text": text, "seed": record.seed, "length": length, "rule": record.protocol}
-        shared = {name: fields[name] for name in by}
-        group = Group(record.task, record.data.get("source"), record.stride, **shared)
-        groups.setdefault(group, []).append(record)
+        return Group(record.task, record.data.get("source"), record.stride, **{name: fields[name] for name in by})
+
+    groups = gathered(records, group_of)
     return {group: rows for group, rows in groups.items() if not of or any(row.metric in of for row in rows)}
 
 

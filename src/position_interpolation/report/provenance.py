@@ -10,7 +10,6 @@ from position_interpolation.settings.schema import RECALL
 from position_interpolation.tasks.benchmarks.page import by_sample
 from position_interpolation.tasks.longppl import key_tokens as longppl
 from position_interpolation.tasks.passkey import rules
-from position_interpolation.tasks.tuning_curve import page
 
 MADE_UP = "random words, and a model of random weights: the numbers mean nothing"
 # What each source of text has in the place of the paper's corpora (conf/data).
@@ -34,7 +33,8 @@ def sources(records: Sequence[Record]) -> list[str]:
     lines = []
     hidden = (*select.OF_ONE_DOCUMENT, select.TRAINING_LOSS)
     measured = (one for one in records if one.metric not in hidden and one.task not in ("theory", "rotation"))
-    for (title, source, sha256), rows in _by_text(measured).items():
+    texts = select.gathered(measured, lambda one: (one.data["name"], one.data["source"], one.data.get("sha256")))
+    for (title, source, sha256), rows in texts.items():
         text = f"**{title}**, source `{source}`, sha256 `{(sha256 or 'none')[:16]}`"
         largest = max(rows, key=lambda record: (record.n_documents or 0, record.n_tokens or 0))
         tokens = largest.n_tokens or 0
@@ -44,7 +44,8 @@ def sources(records: Sequence[Record]) -> list[str]:
         for name in ("protocol", "stride"):
             values = _unique(getattr(record, name) for record in rows)
             text += f"; {name} {', '.join(values)}" if values else ""
-        lines.append(f"- {text}.{_ids(largest)}")
+        ids = [f"`{identifier}`" for identifier in largest.data.get("ids") or []]
+        lines.append(f"- {text}." + (f" {_folded('Ids', ids)}" if ids else ""))
     return [*lines, *_tuning(records)]
 
 
@@ -57,9 +58,8 @@ def counted(record: Record) -> str:
 
 def _tuning(records: Sequence[Record]) -> list[str]:
     """What the extensions were tuned on, one markdown line per mixture, whose texts may differ by seed and window."""
-    mixtures: dict[tuple[str, str], list[Record]] = {}
-    for (name, source, _), rows in _by_text(filter(page.is_loss, records)).items():
-        mixtures.setdefault((name, source), []).extend(rows)
+    losses = (record for record in records if record.metric == select.TRAINING_LOSS)
+    mixtures = select.gathered(losses, lambda record: (record.data["name"], record.data["source"]))
     lines = []
     for (name, source), rows in mixtures.items():
         tokens = max(record.n_tokens or 0 for record in rows)
@@ -106,7 +106,7 @@ def _models(records: Sequence[Record]) -> Iterator[str]:
         steps = paper.TUNED.get(item.method)
         if item.steps and steps and item.steps != steps and not item.control:
             yield f"Tuning: {item.label}; the paper's {item.method_name} is tuned {steps} steps."
-    mixtures = _unique(record.data.get("name") for record in records if page.is_loss(record))
+    mixtures = _unique(record.data.get("name") for record in records if record.metric == select.TRAINING_LOSS)
     for mixture in (text for text in mixtures if RECALL in text):
         yield f"Tuning text: {mixture}; recall is made-up text that asks for keys, of which the paper's has none."
     if any("PoSE" in text for text in mixtures):
@@ -150,32 +150,14 @@ def _unstated(records: Sequence[Record]) -> Iterator[str]:
 
 def _beyond(records: Sequence[Record]) -> Iterator[str]:
     """What the paper does not measure."""
-    if select.positions(records):
-        yield "Perplexity by position is no experiment of the paper."
-    if select.heads(records):
-        yield "Queries and keys of real heads are measured nowhere in the paper."
-    if any(record.task == "retrieval" for record in records):
-        yield "Harder retrieval than the passkey's is no experiment of the paper."
-    if any(record.metric == longppl.KEY for record in records):
-        yield "LongPPL (arXiv:2410.23771) is no measure of the paper."
-
-
-def _by_text(records: Iterable[Record]) -> dict[tuple[str, str, str | None], list[Record]]:
-    """Records by name, source and fingerprint of what was read."""
-    texts: dict[tuple[str, str, str | None], list[Record]] = {}
-    for record in records:
-        key = (record.data["name"], record.data["source"], record.data.get("sha256"))
-        texts.setdefault(key, []).append(record)
-    return texts
-
-
-def _ids(record: Record) -> str:
-    """The ids of a record's documents, folded away if there are many."""
-    ids = record.data.get("ids") or []
-    if not ids:
-        return ""
-    shown = [f"`{identifier}`" for identifier in ids]
-    return f" {_folded('Ids', shown)}"
+    tasks, metrics = {record.task for record in records}, {record.metric for record in records}
+    measured = {
+        "Perplexity by position is no experiment of the paper.": select.positions(records),
+        "Queries and keys of real heads are measured nowhere in the paper.": select.heads(records),
+        "Harder retrieval than the passkey's is no experiment of the paper.": "retrieval" in tasks,
+        "LongPPL (arXiv:2410.23771) is no measure of the paper.": longppl.KEY in metrics,
+    }
+    yield from (sentence for sentence, found in measured.items() if found)
 
 
 def _folded(title: str, items: Sequence[str]) -> str:

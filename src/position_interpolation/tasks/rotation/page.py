@@ -94,7 +94,9 @@ def rotation_figure(records: Sequence[Record]) -> Figure:
     found, among = rotated(records), ordered(records)
     factor = max(extension.factor for extension in among)
     figure, (axes,) = drawing.panels(2.2)
-    for alike in _alike(found):
+    # Alike are extensions that do the same to the frequencies, whatever their attention scaling.
+    groups = select.gathered(found, lambda item: tuple(round(ratio, DIGITS) for ratio in found[item].ratios))
+    for alike in groups.values():
         wavelengths, ratios = found[alike[0]].wavelengths, found[alike[0]].ratios
         every = max(1, len(ratios) // 8)
         look = style(alike[0], among) | {"markevery": (among.index(alike[0]) % every, every)}
@@ -102,8 +104,7 @@ def rotation_figure(records: Sequence[Record]) -> Figure:
         label = ", ".join(name + ("" if scaling == 1 else f" ({scaling:.3f})") for name, scaling in scalings.items())
         axes.plot(wavelengths, ratios, label=label, **look)  # `by parts, YaRN (1.139)`
     axes.axhline(1 / factor, color=DARK, linewidth=4, alpha=0.2, zorder=0)
-    axes.axvline(1, color=DARK, linestyle="--", linewidth=1, zorder=0)
-    axes.text(1, 1.02, "L", ha="center", color=DARK, transform=axes.get_xaxis_transform())
+    drawing.mark(axes, 1, "L")
     _wavelength_axis(axes, wavelengths)
     axes.set(ylabel="new frequency / old", ylim=(-0.04, max(1.06, axes.get_ylim()[1])))
     return drawing.finish(
@@ -111,14 +112,6 @@ def rotation_figure(records: Sequence[Record]) -> Figure:
         f"{among[0].base}, s = {factor:g}: each method's frequencies; pale: 1/s, where Position Interpolation puts "
         "all; in brackets attention scaling, where it is not 1",
     )
-
-
-def _alike(found: dict[Extension, Rotated]) -> list[list[Extension]]:
-    """Extensions grouped by what they do to the frequencies, whatever their attention scaling."""
-    groups: dict[tuple[float, ...], list[Extension]] = {}
-    for extension, one in found.items():
-        groups.setdefault(tuple(round(ratio, DIGITS) for ratio in one.ratios), []).append(extension)
-    return list(groups.values())
 
 
 def _wavelength_axis(axes: Axes, wavelengths: Sequence[float]) -> None:

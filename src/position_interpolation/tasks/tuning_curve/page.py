@@ -5,29 +5,21 @@ from collections.abc import Iterable, Sequence
 from position_interpolation.display.tables import EXTENSION, Column, Table, fill
 from position_interpolation.evidence.extensions import Extension, extension_of, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.select import TRAINING_LOSS, along, plain
+from position_interpolation.evidence.select import TRAINING_LOSS, along, gathered, plain
 from position_interpolation.evidence.words import plural
 
 
 def curves(records: Iterable[Record]) -> list[list[Record]]:
     """Training losses by text, of each extension's longest tuning alone: shorter ones are its beginning."""
-    texts: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        if is_loss(record) and plain(record):
-            text = str(record.data.get("name")), str(record.data.get("source"))
-            texts.setdefault(text, []).append(record)
-    return [_longest(losses) for losses in texts.values()]
+    losses = (record for record in records if record.metric == TRAINING_LOSS and plain(record))
+    texts = gathered(losses, lambda record: (record.data["name"], record.data["source"]))
+    return [_longest(own) for own in texts.values()]
 
 
 def _longest(losses: Sequence[Record]) -> list[Record]:
     """The losses of each extension's longest tuning."""
     longest = {extension.untuned: extension for extension in ordered(losses)}  # ascending in steps
     return [record for record in losses if extension_of(record) in longest.values()]
-
-
-def is_loss(record: Record) -> bool:
-    """Whether a record is a point of a tuning curve."""
-    return record.metric == TRAINING_LOSS
 
 
 def points(rows: Sequence[Record], extension: Extension) -> list[tuple[int, float]]:
