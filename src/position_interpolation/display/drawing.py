@@ -28,7 +28,7 @@ from position_interpolation.settings.places import ASSETS
 styled = rc_context(fname=ASSETS / "figures.mplstyle")
 
 WIDTH, LINE = 8 / 2.54, 0.14  # inches: of a figure, and of a line of text
-LETTERS = 58  # characters that fit the width
+LETTERS, HALF = 58, 24  # characters that fit the width, and the title of one of two panels side by side
 MOST = 8  # lines that can be told apart in one panel; more need panels or rows of their own
 # Where an axis of ratios may have ticks.
 RATIOS = (
@@ -48,16 +48,22 @@ def panels(*heights: float) -> tuple[Figure, list[Axes]]:
     return figure, list(figure.subplots(len(heights), squeeze=False, height_ratios=heights)[:, 0])
 
 
-def grid(count: int, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure one column wide, and `count` panels in two columns that share their axes; `height` is in inches."""
-    rows = math.ceil(count / 2)
+def grid(titles: Sequence[str], height: float, across: str) -> tuple[Figure, list[Axes]]:
+    """A figure one column wide, and a panel a title in two columns that share their axes.
+
+    `height` is in inches, and `across` is what the horizontal axes show.
+    """
+    rows = math.ceil(len(titles) / 2)
     figure = Figure(figsize=(WIDTH, rows * height))
     axes = list(figure.subplots(rows, 2, squeeze=False, sharex=True, sharey=True).flat)
-    for spare in axes[count:]:
+    for spare in axes[len(titles) :]:
         spare.remove()
-    for above in axes[:count][-2:]:
-        above.tick_params(labelbottom=True)
-    return figure, axes[:count]
+    for panel, title in zip(figure.axes, titles, strict=True):
+        panel.set_title(textwrap.fill(title, HALF))
+    for lowest in figure.axes[-2:]:
+        lowest.tick_params(labelbottom=True)
+        lowest.set_xlabel(across)
+    return figure, figure.axes
 
 
 def line(

@@ -1,7 +1,6 @@
 """Passkey retrieval drawn: success and log-likelihood by distance, and by length of the prompt and depth of the key."""
 
 import math
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -74,25 +73,26 @@ def likelihood_figure(records: Sequence[Record], rule: str) -> Figure:
     longest = {extension: max(w for one, w in asked if one == extension) for extension in called}
     nearest, farthest = min(window for _, window in asked), max(window for _, window in asked)
     apart = len(asked) > drawing.MOST or farthest > CROWDED * nearest or select.has_rivals(records)
-    figure, panels = drawing.grid(len(asked), 0.95) if apart else drawing.panels(2.2)
+    labels = [called[item] + (f", in {window}" if window != item.window else "") for item, window in asked]
+    if apart:
+        titles = [label.replace(", untuned", "") for label in labels]
+        figure, panels = drawing.grid(titles, 0.95, "distance k (tokens)")
+    else:
+        figure, panels = drawing.panels(2.2)
+        panels[0].set_xlabel(DISTANCE)
     for place, (extension, window) in enumerate(asked):
         found = select.by_distance(records, extension, window, "key_log_likelihood")
-        name = called[extension] + (f", in {window}" if window != extension.window else "")
         # Markers as far apart on every line, at least two, and none where another line has one.
         every = max(1, min(math.ceil(len(found) * farthest / (8 * window)), len(found) // 2))
-        look: dict[str, Any] = {"label": name, "markevery": (place * every // len(asked), every)}
+        look: dict[str, Any] = {"label": "" if apart else labels[place]}
+        look["markevery"] = (place * every // len(asked), every)
         look |= {} if window == longest[extension] else {"linestyle": ":"}
-        if apart:
-            panels[place].set_title(textwrap.fill(name.replace(", untuned", ""), 24))
-            look["label"] = ""
         drawing.line(panels[place if apart else 0], found, extension, called, **look)
     guess = math.log(1 / 10)
     for axes in panels:
         axes.axhline(guess, color=GREY, linestyle="--", label=f"guessing a digit: ln(1/10) = {guess:.2f}")
         axes.set_xlim(-0.04 * farthest, 1.04 * farthest)
-    for lowest in panels[-2:]:
-        lowest.set_xlabel("distance k (tokens)" if apart else DISTANCE)
-        axes.margins(y=0.12)
+    panels[-1].margins(y=0.12)
     rows = [record for record in records if record.at is not None]
     few = max(record.n_documents or 0 for record in rows) < drawing.FEW
     return drawing.finish(
@@ -138,10 +138,8 @@ def mapped(rows: Sequence[Record]) -> dict[Extension, list[int]]:
 
 def of_longest_prompts(rows: Sequence[Record]) -> list[Record]:
     """The records without the shorter prompts of a map."""
-    most = {extension: max(lengths) for extension, lengths in mapped(rows).items()}
-    return [
-        row for row in rows if (item := extension_of(row)) is None or row.eval_window == most.get(item, row.eval_window)
-    ]
+    shorter = {(item, length) for item, lengths in mapped(rows).items() for length in lengths if length < max(lengths)}
+    return [row for row in rows if (extension_of(row), row.eval_window) not in shorter]
 
 
 @drawing.styled

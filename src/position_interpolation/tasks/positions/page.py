@@ -1,6 +1,5 @@
 """What a page shows of perplexity by position inside one long forward."""
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -88,16 +87,14 @@ def positions_figure(records: Sequence[Record]) -> Figure:
 
 def _apart(ratios: Ratios, called: Mapping[Extension, str], edge: int, end: int) -> Figure:
     """A panel for each extension: its ratio to the base, inside L and past it."""
-    figure, panels = drawing.grid(len(ratios), 0.95)
+    titles = [called[item].removesuffix(", untuned") for item in ratios]
+    figure, panels = drawing.grid(titles, 0.95, "position (tokens)")
     for axes, (extension, effects) in zip(panels, ratios.items(), strict=True):
         axes.axvline(edge, color=DARK, linestyle="--", linewidth=0.8, zorder=0, label=f"L = {edge}")
         drawing.line(axes, _by_middle(effects), extension, called, label="")
-        axes.set_title(textwrap.fill(called[extension].removesuffix(", untuned"), 24))
     for axes in panels:
         drawing.ratio_axis(axes)
         _ticks(axes, 0, end)
-    for lowest in panels[-2:]:
-        lowest.set_xlabel("position (tokens)")
     return figure
 
 

@@ -44,18 +44,17 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
     known = {row.metric for row in rows}
     if "retrieved" not in known:
         return
-    drawings = [("retrieval", partial(retrieval_figure, rows, "retrieved"))]
     table = retrieval_table(rows, "retrieved", rate_text, SUCCESS)
-    more = []
-    if "answer_log_likelihood" in known:
-        drawings.append(("retrieval_log_likelihood", partial(retrieval_figure, rows, "answer_log_likelihood")))
-        likelihoods = retrieval_table(rows, "answer_log_likelihood", "{:.3f}".format, LIKELIHOOD)
-        more.append(("by the answers' log-likelihood", likelihoods))
-    if "wrong_number" in known:
-        more.append(("by what wrong answers are", retrieval_table(rows, "wrong_number", rate_text, MISTAKES)))
+    drawn = {"retrieved": "retrieval", "answer_log_likelihood": "retrieval_log_likelihood"}
+    drawings = tuple((stem, partial(retrieval_figure, rows, name)) for name, stem in drawn.items() if name in known)
+    folded: tuple[tuple[str, str, Callable[[float], str], str], ...] = (
+        ("by the answers' log-likelihood", "answer_log_likelihood", "{:.3f}".format, LIKELIHOOD),
+        ("by what wrong answers are", "wrong_number", rate_text, MISTAKES),
+    )
+    more = [(how, retrieval_table(rows, name, show, said)) for how, name, show, said in folded if name in known]
     if any(row.at is not None for row in rows):
         more.append(("by distance", retrieval_table(rows, "retrieved", rate_text, BY_DISTANCE, by_distance=True)))
-    yield Section("Harder retrieval", rows, "retrieval", table, tuple(drawings), tuple(more))
+    yield Section("Harder retrieval", rows, "retrieval", table, drawings, tuple(more))
 
 
 @dataclass(frozen=True)
@@ -78,9 +77,7 @@ class Question:
 
 def by_question(records: Sequence[Record]) -> dict[Question, list[Record]]:
     """Records by what they are about, which is ordered by kind, count and length."""
-    found: dict[Question, list[Record]] = {}
-    for row in records:
-        found.setdefault(Question(row.data["kind"], row.data["count"], row.eval_window or 0), []).append(row)
+    found = select.gathered(records, lambda row: Question(row.data["kind"], row.data["count"], row.eval_window or 0))
     order = list(MOST)
     return dict(sorted(found.items(), key=lambda item: (order.index(item[0].kind), item[0].count, item[0].window)))
 
@@ -120,9 +117,8 @@ def retrieval_figure(records: Sequence[Record], metric: str) -> Figure:
     """
     called, found = names(ordered(records)), by_question(records)
     kinds = {one.name: {own.window: rows for own, rows in found.items() if own.name == one.name} for one in found}
-    figure, panels = drawing.grid(len(kinds), 1.15)
-    for axes, (name, by_window) in zip(panels, kinds.items(), strict=True):
-        axes.set_title(name)
+    figure, panels = drawing.grid([*kinds], 1.15, "prompt (tokens)")
+    for axes, by_window in zip(panels, kinds.values(), strict=True):
         axes.margins(x=0.12)  # room for lines that are moved apart
         for extension in called:
             known = {window: select.find(rows, extension, metric) for window, rows in by_window.items()}
@@ -143,8 +139,6 @@ def retrieval_figure(records: Sequence[Record], metric: str) -> Figure:
     }[metric]
     trials = select.counted([row for row in records if row.metric == "retrieved"], "trial")
     edges = ", ".join(map(str, sorted({extension.base_window for extension in called})))
-    for lowest in figure.axes[-2:]:
-        lowest.set_xlabel("prompt (tokens)")
     return drawing.finish(
         figure, f"{trials} each, the same prompts for every line; L = {edges}; bars: 95 %, {bars}", side=side
     )
