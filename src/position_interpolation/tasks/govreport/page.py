@@ -1,7 +1,6 @@
 """What a page shows of summaries: the layout of Table 6 with the paper's rows below ours, and ROUGE drawn."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ from position_interpolation.display.colours import BLUE, DARK, GREY, VERMILION
 from position_interpolation.display.section import Section
 from position_interpolation.display.tables import Table, each, fill
 from position_interpolation.evidence import comparison, paper, select
-from position_interpolation.evidence.extensions import Extension, base_name, extension_of, names, ordered
+from position_interpolation.evidence.extensions import base_name, extension_of, names, ordered
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import OVER_DOCUMENTS, plural, whole
 from position_interpolation.tasks.govreport.config import LEAD, TUNED, UNTUNED
@@ -21,7 +20,7 @@ from position_interpolation.tasks.govreport.config import LEAD, TUNED, UNTUNED
 VARIANTS = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "rougeLsum": "ROUGE-Lsum"}
 WAYS = {UNTUNED: "no summaries seen", TUNED: "fine-tuned on summaries"}
 LEADS = "the report's first tokens"
-# Colour, hatching of a bar and marker.
+# Colour, hatching of a bar and marker, in the order of tables and figures.
 LOOKS = {LEAD: (GREY, None, "o"), UNTUNED: (VERMILION, "//", "s"), TUNED: (BLUE, "..", "D")}
 
 
@@ -32,35 +31,24 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         yield Section(title, rows, "govreport", govreport_table(rows), (("govreport", draw),))
 
 
-@dataclass(frozen=True)
-class Writer:
-    """Who wrote the summaries of one row: an extension, tuned on summaries or not, or nobody (`lead`)."""
-
-    protocol: str
-    base: str  # for `lead`, the base whose tokens were counted
-    extension: Extension | None
+Writer = tuple[str, str]  # who wrote summaries: the base, and a name
 
 
-def writer_of(record: Record) -> Writer:
-    """Whose summaries a record scores."""
-    return Writer(str(record.protocol), base_name(record.model, record.base_tokens), extension_of(record))
+def by_writer(records: Sequence[Record]) -> dict[Writer, list[Record]]:
+    """Scores by writer: the report's first tokens, then each extension without and with tuning on summaries."""
+    called = names(ordered(records))
 
+    def rank(record: Record) -> tuple[Any, ...]:
+        extension = extension_of(record)
+        return () if extension is None else extension.rank, [*LOOKS].index(str(record.protocol))
 
-def called(records: Sequence[Record]) -> dict[Writer, str]:
-    """The writers by name: the lead baseline, then each extension without and with tuning on summaries."""
-    found = dict.fromkeys(writer_of(record) for record in records if record.metric in VARIANTS)
-    leads = {writer: LEADS for writer in found if writer.extension is None}
-    extensions = {
-        Writer(protocol, item.base, item): f"{name}, {way}"
-        for item, name in names(ordered(records)).items()
-        for protocol, way in WAYS.items()
-    }
-    return leads | {writer: name for writer, name in extensions.items() if writer in found}
+    def writer(record: Record) -> Writer:
+        extension = extension_of(record)
+        name = LEADS if extension is None else f"{called[extension]}, {WAYS[str(record.protocol)]}"
+        return base_name(record.model, record.base_tokens), name
 
-
-def score(records: Sequence[Record], writer: Writer, metric: str) -> Record | None:
-    """A writer's record of a metric; None if it was not measured."""
-    return next((record for record in records if record.metric == metric and writer_of(record) == writer), None)
+    scored = (record for record in records if record.metric not in select.SUMMARY_TUNING)
+    return select.gathered(sorted(scored, key=rank), writer)
 
 
 def by_report(records: Iterable[Record], metric: str) -> dict[str, float]:
@@ -72,9 +60,8 @@ def govreport_table(records: Sequence[Record]) -> Table:
     """ROUGE of every writer, with the paper's rows below, of one group of `select.summaries`."""
     window = next((record.eval_window for record in records if record.eval_window is not None), None)
     ours = [
-        {"Model": writer.base, "Window": window, "Method": name}
-        | {metric: score(records, writer, metric) for metric in VARIANTS}
-        for writer, name in called(records).items()
+        {"Model": base, "Window": window, "Method": name} | {row.metric: row for row in rows}
+        for (base, name), rows in by_writer(records).items()
     ]
     columns = (
         *each(("Model", "Window", "Method"), str, lambda name, row: row[name]),
@@ -122,21 +109,19 @@ def _tuning(records: Sequence[Record]) -> str:
 @drawing.styled
 def govreport_figure(records: Sequence[Record]) -> Figure:
     """ROUGE of every writer and, below, minus that of the last, paired by report; for a group of `select.summaries`."""
-    names_of = called(records)
-    *others, last = names_of
+    writers = by_writer(records)
+    *others, last = writers
     figure, (scores, *apart) = drawing.panels(*[1.5] * (2 if others else 1))
-    for writer, name in names_of.items():
-        found = {place: score(records, writer, metric) for place, metric in _places(writer, [*names_of])}
-        heights = {place: record.value for place, record in found.items() if record is not None}
-        shade, hatch, _ = LOOKS[writer.protocol]
-        width = 0.72 / len(names_of)
-        scores.bar(
-            [*heights], [*heights.values()], width, label=name, color=shade, hatch=hatch, edgecolor="white", lw=0
-        )
+    for writer, rows in writers.items():
+        values = {row.metric: row.value for row in rows}
+        heights = {place: values[metric] for place, metric in _places(writer, [*writers]) if metric in values}
+        shade, hatch, _ = LOOKS[str(rows[0].protocol)]
+        look: dict[str, Any] = {"label": writer[1], "color": shade, "hatch": hatch, "edgecolor": "white", "lw": 0}
+        scores.bar([*heights], [*heights.values()], 0.72 / len(writers), **look)
     scores.set_ylabel("F-measure x 100")
     for axes in apart:
-        _differences(axes, records, others, last)
-        axes.set_ylabel(f"minus that of\n{names_of[last].split(', ')[-1]}")
+        _differences(axes, writers)
+        axes.set_ylabel(f"minus that of\n{last[1].split(', ')[-1]}")
     for axes in figure.axes:
         axes.set_xticks(range(len(VARIANTS)), list(VARIANTS.values()))
         axes.set_xlim(-0.5, len(VARIANTS) - 0.5)
@@ -144,13 +129,13 @@ def govreport_figure(records: Sequence[Record]) -> Figure:
     return drawing.finish(figure, f"Summaries of {documents(records)}{bars}")
 
 
-def _differences(axes: Axes, records: Sequence[Record], others: Sequence[Writer], last: Writer) -> None:
+def _differences(axes: Axes, writers: dict[Writer, list[Record]]) -> None:
     axes.axhline(0, color=DARK, linewidth=0.8)
-    by_writer = {writer: [row for row in records if writer_of(row) == writer] for writer in (*others, last)}
+    *others, last = writers
     for writer in others:
-        shade, _, marker = LOOKS[writer.protocol]
+        shade, _, marker = LOOKS[str(writers[writer][0].protocol)]
         found = {
-            place: comparison.difference(*(by_report(by_writer[one], metric) for one in (writer, last)))
+            place: comparison.difference(*(by_report(writers[one], metric) for one in (writer, last)))
             for place, metric in _places(writer, others)
         }
         curve = {place: effect for place, effect in found.items() if effect is not None}
