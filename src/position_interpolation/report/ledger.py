@@ -108,20 +108,11 @@ def _details(entry: Entry) -> str:
     header = ["Evidence", "Verdict", "Deciding case", "Effect", "Needed", "Numbers", "From", "Cases measured"]
     rows = [[heading, _verdict(found), *_case(found)] for heading, found in outcomes]
     remarks = {HEADINGS.get(name, name): remark for name, remark in claim.remarks.items()}
-    return "\n".join(
-        [
-            f'### <a id="{claim.id}"></a>{claim.statement}\n',
-            *([] if claim.ours else [f"*Stands in:* {claim.where}.\n"]),
-            f"*Would have to be seen:* {claim.needed}\n",
-            _table(header, rows),
-            *(
-                f"{heading}: {remarks[heading]}\n"
-                for heading, found in outcomes
-                if found.measured and heading in remarks
-            ),
-            *_every_case(entry),
-        ]
-    )
+    text = [f'### <a id="{claim.id}"></a>{claim.statement}\n']
+    text += [] if claim.ours else [f"*Stands in:* {claim.where}.\n"]
+    text += [f"*Would have to be seen:* {claim.needed}\n", _table(header, rows)]
+    text += [f"{name}: {remarks[name]}\n" for name, found in outcomes if found.measured and name in remarks]
+    return "\n".join([*text, *_every_case(entry)])
 
 
 def _every_case(entry: Entry) -> list[str]:

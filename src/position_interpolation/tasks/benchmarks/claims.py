@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import pairwise, product
 
 from position_interpolation.evidence import paper
-from position_interpolation.evidence.comparison import Effect, apart, recorded
+from position_interpolation.evidence.comparison import Effect, apart, exact, recorded
 from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.judging import POINT, Bar, Case, points
 from position_interpolation.evidence.words import plural
@@ -45,8 +45,8 @@ def base_knows(evidence: Evidence) -> Iterator[Case]:
         found = accuracy(evidence, model, test, 1)
         if found is not None:
             guessed, rival = 100 * chance(test), "always answering yes" if test == "boolq" else "guessing"
-            detail = f"{found.detail}; {found.value:.1f} against {guessed:.1f} of {rival}"
-            found = replace(found.mapped(lambda value, guessed=guessed: value - guessed), detail=detail)  # type: ignore[misc]
+            ours = replace(found, detail=f"{found.detail}; {found.value:.1f}")
+            found = apart(ours, exact(guessed, found.sources[0], f"{guessed:.1f} of {rival}"))
         name = f"{model}, {test}: the base against an answer without a model"
         yield Case(name, found, Bar("above", 0.0, POINT), points)
 

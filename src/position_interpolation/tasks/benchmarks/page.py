@@ -38,15 +38,10 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
     """Accuracy by set, and the paired changes against the base."""
     for rows in by_sample(records):
         changed = any(record.metric == "accuracy_change" for record in rows)
-        draw = partial(changes_figure, rows)
-        yield Section(
-            "Zero-shot benchmarks at the base's window",
-            rows,
-            "benchmarks",
-            accuracy_table(rows),
-            (("benchmark_changes", draw),) if changed else (),
-            (("answers chosen by log-likelihood a byte", accuracy_table(rows, "accuracy_normalised")),),
-        )
+        drawings = (("benchmark_changes", partial(changes_figure, rows)),) if changed else ()
+        normalised = "answers chosen by log-likelihood a byte", accuracy_table(rows, "accuracy_normalised")
+        title = "Zero-shot benchmarks at the base's window"
+        yield Section(title, rows, "benchmarks", accuracy_table(rows), drawings, (normalised,))
         if changed:
             title = "Zero-shot benchmarks: each extension against its base"
             yield Section(title, rows, "changes", changes_table(rows), ())

@@ -42,27 +42,19 @@ NUMBERS = {
 TITLES = {"median": "median", "p95": "95th percentile", "largest": "largest"}
 LEVELS = ("median", "p95")  # of scores
 INTERVAL = "In brackets the 95 % interval of a bootstrap over the pairs of each head"
-# Colour, marker and name of a quantile over pairs.
-QUANTILES = {
-    "largest": (GREY, "^:", "largest"),
-    "p95": (BLUE, "s:", "95th percentile"),
-    "median": (BLUE, "o-", "median"),
-}
+QUANTILES = {"largest": (GREY, "^:"), "p95": (BLUE, "s:"), "median": (BLUE, "o-")}  # over pairs: colour and marker
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
     """The numbers of real heads, by text; a figure for each base that has all of them."""
     for group, rows in select.heads(records).items():
-        drawings = []
-        for extension in ordered(rows):
-            own = [record for record in rows if extension_of(record) == extension]
-            if is_whole(own, extension):
-                drawings.append((f"heads_{extension.base}", partial(heads_figure, own)))
-        title = f"Real heads against the bounds: {group.source} text"
-        yield Section(title, rows, "heads", heads_table(rows), tuple(drawings))
+        own = {item: [record for record in rows if extension_of(record) == item] for item in ordered(rows)}
+        drawings = tuple(
+            (f"heads_{item.base}", partial(heads_figure, found)) for item, found in own.items() if is_whole(found, item)
+        )
+        yield Section(f"Real heads against the bounds: {group.source} text", rows, "heads", heads_table(rows), drawings)
         yield Section("Real heads: scores by span", rows, "heads_spans", spans_table(rows), ())
-        title = "Real heads: interpolation error by layer"
-        yield Section(title, rows, "heads_layers", layers_table(rows), ())
+        yield Section("Real heads: interpolation error by layer", rows, "heads_layers", layers_table(rows), ())
 
 
 def heads_table(records: Sequence[Record]) -> Table:
@@ -80,7 +72,8 @@ def spans_table(records: Sequence[Record]) -> Table:
     for extension in ordered(records):
         scores = scores_by_span(records, extension)
         blocks |= scores["median"].keys()
-        columns += [_column(extension, partial(_score, scores[name]), TITLES[name]) for name in LEVELS]
+        for name in LEVELS:
+            columns.append(_column(extension, lambda *block, own=scores[name]: own.get(block), TITLES[name]))
         step = select.find(records, extension, "span_step")
         if step is not None and step.value > 1:
             caption += f" Of {extension.base}'s spans every {step.value:.0f}th is scored."
@@ -114,10 +107,6 @@ def is_whole(records: Sequence[Record], extension: Extension) -> bool:
     """Whether an extension has every number, and scores at some span."""
     numbers = {record.metric for record in records if record.at is None}
     return numbers.issuperset(NUMBERS) and bool(scores_by_span(records, extension)["median"])
-
-
-def _score(scores: dict[Block, Record], start: int, stop: int) -> Record | None:
-    return scores.get((start, stop))
 
 
 def _column(extension: Extension, of: Callable[..., Record | None], *quantile: str) -> Column:
@@ -172,11 +161,10 @@ def heads_figure(records: Sequence[Record]) -> Figure:
 
 
 def _quantile(axes: Axes, curve: Mapping[Any, Record], name: str) -> None:
-    """A quantile over pairs with its intervals."""
-    shade, look, label = QUANTILES[name]
+    shade, look = QUANTILES[name]
     inner = shade if name == "median" else "white"
     values = [record.value for record in curve.values()]
-    axes.plot(list(curve), values, look, color=shade, markerfacecolor=inner, label=label)
+    axes.plot(list(curve), values, look, color=shade, markerfacecolor=inner, label=TITLES[name])
     drawing.intervals(axes, curve, shade)
 
 

@@ -35,7 +35,6 @@ def perplexity_figure(records: Sequence[Record], protocol: str = "token") -> Fig
     crowded = len(found) > drawing.MOST
     comparable = any(extension.steps for extension in found) and not crowded and not select.has_rivals(shown)
     printed = _printed(shown) if comparable else {}
-    printed = {extension: curve for extension, curve in printed.items() if extension.steps}
     figure = rows_figure(found) if crowded else _relative(found, printed, shown) if found else _absolute(shown)
     tokens = plural(max(record.n_tokens or 0 for record in shown), "scored token")
     points: list[drawing.Point] = [point for curve in found.values() for point in curve.values()]
@@ -53,11 +52,6 @@ def _of_paper(printed: Ratios) -> str:
     after = {"pi": "PI after 1000 steps", "extrapolation": "FT after 10000"}
     lines = [text for method, text in after.items() if any(item.method == method for item in printed)]
     return f"; the paper's {', its '.join([*lines, 'base above 1,000 past L'])}" if lines else ""
-
-
-def has_several(records: Sequence[Record], protocol: str) -> bool:
-    """Whether there are several numbers: a single one needs no picture."""
-    return sum((record.metric, record.protocol) == ("perplexity", protocol) for record in records) > 1
 
 
 def _ratios(records: Sequence[Record], shown: Sequence[Record]) -> Ratios:
@@ -122,9 +116,12 @@ def _windows(axes: Axes, windows: Sequence[int], edges: set[int]) -> None:
 
 
 def _printed(shown: Sequence[Record]) -> Ratios:
-    """What the paper prints for the extensions and windows that we measured, over its base at L, if it is finite."""
+    """What the paper prints for the tuned extensions and the windows that we measured, over its base at L.
+
+    The `> 10^3` are left out.
+    """
     lines: dict[Extension, dict[int, Effect]] = {}
-    for extension, window in product(ordered(shown), select.windows(shown)):
+    for extension, window in product((item for item in ordered(shown) if item.steps), select.windows(shown)):
         base = paper.beside(extension.untouched, shown[0].task, "perplexity", extension.base_window)
         printed = paper.beside(extension, shown[0].task, "perplexity", window)
         if base is not None and printed is not None and math.isfinite(printed.value):

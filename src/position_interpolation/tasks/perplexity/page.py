@@ -28,7 +28,7 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             tuple(
                 (f"perplexity{suffix}{end}", partial(figures.perplexity_figure, own, main))
                 for end, own in select.by_figure(rows).items()
-                if figures.has_several(own, main)
+                if sum((row.metric, row.protocol) == ("perplexity", main) for row in own) > 1  # one needs no picture
             ),
             tuple((f"protocol {protocol}", perplexity_table(rows, protocol)) for protocol in others),
         )
