@@ -9,6 +9,7 @@ from position_interpolation.evidence.words import BEYOND
 COLUMN, GAP = 227.0, 4.0  # points: 8 cm, and the space between two columns of a table
 WIDE, NARROW, NARROWS = 4.0, 2.2, frozenset(".,:;'|![]()-ijlt ")  # width of characters in points, at a size of 7
 PAPER = "paper "
+KEYS = frozenset(column.name for column in EXTENSION)
 # What a caption says about intervals is shown only where they are.
 INTERVALS = re.compile(r" ?In brackets[^.]*\.|; in brackets[^.;]*")
 HEAD = r"""% Needs \usepackage{booktabs}. Each part is as wide as a column of 8 cm, without the intervals;
@@ -28,9 +29,8 @@ def to_latex(table: Table, label: str = "table") -> str:
 
     A single model is named in the caption, not in a column.
     """
-    models = {str(row[0].value) for row in table.rows} if table.header[0] == "Model" else set()
-    single = f"{models.pop()}: " if len(models) == 1 and len(table.header) > 1 else ""
-    written = ["\n".join(_tabular(table, places)) for places in tabulars(table, 1 if single else 0)]
+    single = f"{table.model}: " if table.model else ""
+    written = ["\n".join(_tabular(table, places)) for places in tabulars(table)]
     body = "\n\\par\\smallskip\n".join(written)
     return rf"""{HEAD}
 \caption{{{_caption(single + table.caption)}}}
@@ -42,13 +42,10 @@ def to_latex(table: Table, label: str = "table") -> str:
 """
 
 
-def tabulars(table: Table, first: int = 0) -> list[Places]:
-    """Which columns each tabular has: those that say what a row is about, and as many numbers as fit beside them.
-
-    Columns before the place `first` are left out.
-    """
-    known = [column.name for column in EXTENSION]
-    keys = [place for place, name in enumerate(table.header[: len(known)]) if name in known and place >= first]
+def tabulars(table: Table) -> list[Places]:
+    """Which columns each tabular has: those that say what a row is about, and as many numbers as fit beside them."""
+    first = 1 if table.model else 0
+    keys = [place for place, name in enumerate(table.header[: len(KEYS)]) if name in KEYS and place >= first]
     keys = keys or [first]
     rest = [place for place in range(first, len(table.columns)) if place not in keys]
     ours = [place for place in rest if not table.header[place].startswith(PAPER)]
@@ -77,7 +74,7 @@ def _tabular(table: Table, places: Places) -> Iterator[str]:
         yield rf"\multicolumn{{{len(places)}}}{{@{{}}l@{{}}}}{{The paper}} \\"
     yield " & ".join(_heading(table.header[place]) for place in places) + r" \\"
     yield r"\midrule"
-    numbers = [place for place in places if table.header[place] not in {column.name for column in EXTENSION}]
+    numbers = [place for place in places if table.header[place] not in KEYS]
     for row in table.rows:
         if not numbers or any(row[place].value is not None for place in numbers):
             yield " & ".join(_cell(row[place], table.columns[place]) for place in places) + r" \\"

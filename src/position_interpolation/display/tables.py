@@ -70,6 +70,12 @@ class Table:
         """Whether the paper's numbers stand beside ours."""
         return any(name.startswith("paper") for name in self.header)
 
+    @property
+    def model(self) -> str:
+        """The model, if the first of several columns names the same one in every row; else empty."""
+        models = {str(row[0].value) for row in self.rows} if self.header[0] == "Model" else set()
+        return models.pop() if len(models) == 1 and len(self.columns) > 1 else ""
+
     def numeric(self, place: int) -> bool:
         """Whether a column holds numbers alone."""
         return not any(isinstance(row[place].value, str) for row in self.rows)

@@ -19,27 +19,21 @@ def opened(console: Console | None = None) -> Console:
 
 
 def show(console: Console, table: Table, heading: str) -> None:
-    """Print a table and its caption."""
-    console.print(grid(table, heading, console.width))
-    console.print(Text(table.caption, style="dim"), "")
+    """Print a table and its caption, kept narrow: intervals stand below their values, a single model in the heading.
 
-
-def grid(table: Table, heading: str, width: int = 120) -> Grid:
-    """A table for the terminal, kept narrow: intervals stand below their values, a single model in the heading.
-
-    Where `width` is below `WIDE` characters, the paper's numbers are left to the page.
+    Where the terminal is narrower than `WIDE` characters, the paper's numbers are left to the page.
     """
-    models = {str(row[0].value) for row in table.rows if table.header[0] == "Model"}
-    single = sorted(models) if len(models) == 1 else []
-    shown = Grid(title=": ".join([*single, heading]), title_justify="left", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    title = ": ".join(filter(None, (table.model, heading)))
+    shown = Grid(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
     kept = [
         (place, column)
         for place, column in enumerate(table.columns)
-        if not (single and place == 0) and (width >= WIDE or not column.name.startswith("paper"))
+        if not (table.model and place == 0) and (console.width >= WIDE or not column.name.startswith("paper"))
     ]
     for _, column in kept:
         left = column.name in ("Model", "Method", "Number")
         shown.add_column(column.name, justify="left" if left else "right", no_wrap=left)
     for row in table.rows:
         shown.add_row(*(Text(formats.text(row[place], column, "\n")) for place, column in kept))
-    return shown
+    console.print(shown)
+    console.print(Text(table.caption, style="dim"), "")
