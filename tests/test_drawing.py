@@ -85,7 +85,7 @@ class TestRatios:
 
     @pytest.mark.parametrize("ends", [(0.94, 1.06), (0.4, 4.3), (0.02, 2.5), (0.9, 30.0)])
     def test_ticks_stand_at_1_and_at_others_that_have_room(self, ends: tuple[float, float]) -> None:
-        ticks = drawing.ratio_ticks(*ends, most=6)
+        ticks = drawing.ratio_ticks(*ends)
         assert 1 in ticks
         assert 3 <= len(ticks) <= 7
         assert min(math.log(high / low) for low, high in pairwise(ticks)) >= math.log(ends[1] / ends[0]) / 6

@@ -35,6 +35,7 @@ RATIOS = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.01, 1.02, 1.05,
     1.1, 1.2, 1.3, 1.5, 2, 3, 5, 7, 10, 20, 50, 100, 200, 500, 1000, 10_000, 100_000,
 )  # fmt: skip
+TICKS = 6  # two ticks of an axis of ratios lie at least a sixth of it apart
 FEW = 5  # documents that an interval needs; fewer are drawn as a dot each
 Point = Record | Effect  # a value with its interval
 Curve = Mapping[Any, Point]  # by place
@@ -66,21 +67,15 @@ def grid(titles: Sequence[str], height: float, across: str) -> tuple[Figure, lis
     return figure, figure.axes
 
 
-def line(
-    axes: Axes, curve: Curve, extension: Extension, called: Mapping[Extension, str], bars: bool = True, **look: Any
-) -> None:
+def line(axes: Axes, curve: Curve, extension: Extension, called: Mapping[Extension, str], **look: Any) -> None:
     """One extension's values by place, with intervals at its markers; `look` overrides its usual style.
 
     `markevery` among it is a pair: the first point with a marker, and the step to the next.
     """
     among = list(called)
     look = {"label": called[extension], **style(extension, among), **look}
-    values = [point.value for point in curve.values()]
-    if not bars:
-        axes.plot(list(curve), values, **look)
-        return
     with sideways.together(axes, called[extension]):
-        axes.plot(list(curve), values, **look)
+        axes.plot(list(curve), [point.value for point in curve.values()], **look)
         first, every = look.get("markevery", (0, 1))
         intervals(axes, dict(list(curve.items())[first::every]), colour(extension, among))
 
@@ -170,9 +165,9 @@ def _drawn(point: Point) -> list[float]:
     return [effect.value, *(end for end in ends if end is not None)]
 
 
-def ratio_ticks(low: float, high: float, most: int = 6) -> list[float]:
+def ratio_ticks(low: float, high: float) -> list[float]:
     """1, and ratios far enough from it and from each other, on a logarithmic axis from `low` to `high`."""
-    apart, kept = math.log(high / low) / most, [1.0]
+    apart, kept = math.log(high / low) / TICKS, [1.0]
     for value in sorted(RATIOS, key=lambda value: (round(abs(math.log(value)), 2), value)):
         if low <= value <= high and all(abs(math.log(value / other)) >= apart for other in kept):
             kept.append(value)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from position_interpolation.display import drawing
-from position_interpolation.display.colours import DARK
+from position_interpolation.display.colours import DARK, style
 from position_interpolation.display.section import Section
 from position_interpolation.display.tables import EXTENSION, Table, each, fill
 from position_interpolation.evidence import extensions, seeds, select
@@ -106,7 +106,8 @@ def _together(curves: Curves, ratios: Ratios, called: Mapping[Extension, str], e
     figure = Figure(figsize=(drawing.WIDTH, sum(heights)))
     panels = figure.subplot_mosaic(layout, height_ratios=heights)
     for extension, curve in curves.items():
-        drawing.line(panels["whole"], _by_middle(curve), extension, called, bars=False)
+        values = [record.value for record in curve.values()]
+        panels["whole"].plot([*_by_middle(curve)], values, label=called[extension], **style(extension, [*called]))
     if edge < end:
         drawing.mark(panels["whole"], edge)
     drawing.perplexity_axis(panels["whole"])
