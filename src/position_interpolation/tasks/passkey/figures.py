@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -39,10 +40,8 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
     figure, (axes,) = drawing.panels(0.9 + 0.34 * len(asked))
     for row, (extension, window) in enumerate(asked):
         rates = select.by_distance(records, extension, window)
-        starts = [0, *rates][:-1]
-        widths = [distance - start for distance, start in zip(rates, starts, strict=True)]
-        shades = [SHADES(record.value) for record in rates.values()]
-        axes.barh([row] * len(rates), widths, 0.5, starts, color=shades, linewidth=0)
+        edges = [0, *rates]  # a cell reaches back to the distance before its own
+        axes.barh([row] * len(rates), np.diff(edges), 0.5, edges[:-1], color=_shades(rates), linewidth=0)
         if extension.base_window < window:
             axes.vlines(extension.base_window, row - 0.25, row + 0.25, color=VERMILION, linestyle=":")
         name = called[extension].replace(", tuned ", ", ") + (f", in {window}" if lengths[extension] > 1 else "")
@@ -52,13 +51,13 @@ def passkey_figure(records: Sequence[Record], rule: str) -> Figure:
     axes.set_xticks([farthest * part // 4 for part in range(5)])
     drawing.cells(axes)
     rates_bar(figure)
-    edges = sorted({extension.base_window for extension, window in asked if extension.base_window < window})
+    dotted = sorted({extension.base_window for extension, window in asked if extension.base_window < window})
     trials = select.trials([row for row in records if row.metric == "success" and row.at is not None])
     return drawing.finish(
         figure,
         f"Passkey retrieval, rule {rule}, in prompts as long as the bars, {trials} at each distance; "
         "thick marks and, at the right, numbers: k_max, in brackets its 95 % interval"
-        + (f"; dotted: L = {', '.join(map(str, edges))}" if edges else ""),
+        + (f"; dotted: L = {', '.join(map(str, dotted))}" if dotted else ""),
     )
 
 
@@ -150,7 +149,10 @@ def map_figure(rows: Sequence[Record], rule: str) -> Figure:
     figure, panels = drawing.panels(*[1.7] * len(maps))
     for axes, (extension, lengths) in zip(panels, maps.items(), strict=True):
         for place, length in enumerate(lengths):
-            _draw_column(axes, place, length, select.by_distance(rows, extension, length))
+            rates = select.by_distance(rows, extension, length)
+            heights, depths = np.diff([0, *rates]) / length, 1 - np.array([*rates]) / length
+            look: dict[str, Any] = {"color": _shades(rates), "edgecolor": "white", "linewidth": 0.2}
+            axes.bar([place] * len(rates), heights, 1, depths, **look)
         axes.set_title(called[extension] + _edge(axes, lengths, extension.base_window))
         axes.set_xticks(range(len(lengths)), list(map(str, lengths)))
         axes.set(xlim=(-0.5, len(lengths) - 0.5), ylim=(1, 0))
@@ -163,13 +165,8 @@ def map_figure(rows: Sequence[Record], rule: str) -> Figure:
     return drawing.finish(figure, caption, side="depth of the key in the prompt")
 
 
-def _draw_column(axes: Axes, place: int, length: int, rates: dict[int, Record]) -> None:
-    """The prompts of one length: the cell of a distance reaches back to the distance before it."""
-    nearer = 0
-    for distance, record in rates.items():
-        height, depth = (distance - nearer) / length, 1 - distance / length
-        axes.bar(place, height, 1, bottom=depth, color=SHADES(record.value), edgecolor="white", linewidth=0.2)
-        nearer = distance
+def _shades(rates: dict[int, Record]) -> list[Any]:
+    return [SHADES(record.value) for record in rates.values()]
 
 
 def _edge(axes: Axes, lengths: Sequence[int], window: int) -> str:

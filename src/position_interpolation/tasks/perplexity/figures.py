@@ -2,7 +2,8 @@
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 
 from matplotlib.axes import Axes
@@ -80,12 +81,10 @@ def _relative(found: Ratios, printed: Ratios, shown: Sequence[Record]) -> Figure
             drawing.line(axes, curve, extension, called)
         drawing.ratio_axis(axes, name="1: the base at L")
         if curves is printed:
-            edges = {
-                paper.window(edge, item.base_window) for item in printed for edge in (item.base_window, item.window)
-            }
-            _windows(axes, sorted({window for curve in printed.values() for window in curve}), edges)
+            scaled = [replace(item, window=paper.window(item.window, item.base_window)) for item in printed]
+            _windows(axes, sorted({window for curve in printed.values() for window in curve}), scaled)
         else:
-            _windows(axes, select.windows(shown), {edge for item in found for edge in (item.base_window, item.window)})
+            _windows(axes, select.windows(shown), found)
         if len(views) > 1:
             axes.set_title(title, pad=14)
     panels[-1].set_xlabel("evaluation window (tokens)")
@@ -96,18 +95,19 @@ def _absolute(shown: Sequence[Record]) -> Figure:
     """Perplexities themselves, where no base was read at L, or the documents' losses were not kept."""
     called = names(ordered(shown))
     figure, (axes,) = drawing.panels(1.9)
-    for extension in called:
-        found = {window: select.find(shown, extension, "perplexity", window) for window in select.windows(shown)}
-        curve = {window: record for window, record in found.items() if record is not None}
-        drawing.line(axes, curve, extension, called)
+    windows = select.windows(shown)
+    for item in called:
+        curve = {window: one for window in windows if (one := select.find(shown, item, "perplexity", window))}
+        drawing.line(axes, curve, item, called)
     drawing.perplexity_axis(axes)
-    _windows(axes, select.windows(shown), {edge for item in called for edge in (item.base_window, item.window)})
+    _windows(axes, windows, called)
     axes.set_xlabel("evaluation window (tokens)")
     return figure
 
 
-def _windows(axes: Axes, windows: Sequence[int], edges: set[int]) -> None:
+def _windows(axes: Axes, windows: Sequence[int], known: Iterable[Extension]) -> None:
     """An axis of windows with dashed lines at L, the least of the edges, and at every L'."""
+    edges = {edge for item in known for edge in (item.base_window, item.window)}
     drawing.log_ticks(axes, windows)
     axes.set_xlim(windows[0] / 2**0.3, windows[-1] * 2**0.3)
     for window in sorted(edges):

@@ -120,10 +120,9 @@ def retrieval_figure(records: Sequence[Record], metric: str) -> Figure:
     figure, panels = drawing.grid([*kinds], 1.15, "prompt (tokens)")
     for axes, by_window in zip(panels, kinds.values(), strict=True):
         axes.margins(x=0.12)  # room for lines that are moved apart
-        for extension in called:
-            known = {window: select.find(rows, extension, metric) for window, rows in by_window.items()}
-            curve = {window: record for window, record in known.items() if record is not None}
-            drawing.line(axes, curve, extension, called)
+        for item in called:
+            curve = {window: one for window, rows in by_window.items() if (one := select.find(rows, item, metric))}
+            drawing.line(axes, curve, item, called)
         drawing.log_ticks(axes, select.windows(records))
         if metric == "retrieved":
             chance = {window: row.value for window, rows in by_window.items() if (row := _chance(rows)) is not None}
