@@ -1,6 +1,6 @@
 """What the page of a results folder shows, from its records: comparisons first, then each task."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from position_interpolation.comparisons.base_tokens import page as base_tokens
@@ -14,7 +14,6 @@ from position_interpolation.evidence.records import Record
 from position_interpolation.report import provenance
 from position_interpolation.tasks.registry import modules
 
-Builder = Callable[[Sequence[Record]], Iterator[Section]]
 TRIAL = "smoke"  # the experiment that only tries out the code
 # Comparisons come first, because the first section of a page stands for it on the overview.
 COMPARISONS = (rivals.sections, steps.sections, sweeps.sections, base_tokens.sections)
@@ -30,8 +29,7 @@ def sections(records: Sequence[Record]) -> list[Section]:
     found: list[Section] = []
     taken: set[str] = set()
     tasks = (page.sections for page in modules("page").values())
-    builders: list[Builder] = [*COMPARISONS, *tasks, steps.tuning_curves]
-    for build in builders:
+    for build in (*COMPARISONS, *tasks, steps.tuning_curves):
         for section in build(records if build is rivals.sections else pooled):  # rivals are paired seed by seed
             drawings = tuple((_free(stem, taken), draw) for stem, draw in section.drawings)
             stem = _free(section.stem, taken)
@@ -71,15 +69,14 @@ def _facts(section: Section) -> tuple[str, ...]:
 
 def _repeated(pooled: Sequence[Record]) -> str:
     """What a caption says about rows that stand for several seeds; empty if there are none."""
-    rows: dict[str, list[str]] = {}
+    labels: dict[str, dict[str, None]] = {}
     for record in pooled:
         extension = extension_of(record)
         if record.seed is None and "seeds" in record.data and extension is not None:
-            labels = rows.setdefault(", ".join(map(str, record.data["seeds"])), [])
-            labels += [] if extension.label in labels else [extension.label]
+            labels.setdefault(", ".join(map(str, record.data["seeds"])), {})[extension.label] = None
     return "".join(
-        f" Over seeds {numbers} of tuning together, with intervals that cover the seeds, too: {'; '.join(labels)}."
-        for numbers, labels in rows.items()
+        f" Over seeds {numbers} of tuning together, with intervals that cover the seeds, too: {'; '.join(own)}."
+        for numbers, own in labels.items()
     )
 
 

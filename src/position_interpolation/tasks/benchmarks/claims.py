@@ -64,15 +64,10 @@ def change(evidence: Evidence, model: str, test: str, factor: int) -> Effect | N
     """
     if evidence.printed:
         return _apart(*(accuracy(evidence, model, test, at) for at in (factor, 1)))
-    guessing = {
-        base.experiment
-        for rows in evidence.of(test, model)
-        for base in rows
-        if (base.metric, base.method) == ("accuracy", "none")
-        if (base.value if base.ci_low is None else base.ci_low) <= chance(test)
-    }
+    bases = _recorded(evidence, "accuracy", model, test, 1)
+    guessing = [base.sources for base in bases if (base.value if base.low is None else base.low) <= 100 * chance(test)]
     found = _recorded(evidence, "accuracy_change", model, test, factor)
-    effect = next((effect for effect in found if guessing.isdisjoint(effect.sources)), None)
+    effect = next((effect for effect in found if effect.sources not in guessing), None)
     return replace(effect, low=None, high=None) if effect is not None and effect.low == effect.high else effect
 
 

@@ -16,8 +16,7 @@ from position_interpolation.tasks.positions.claims import past_window
 
 TASKS = ("pg19", "proof_pile")
 ROUNDING = 0.005  # half of the last digit of a printed perplexity
-LOWER = Bar("below", 1.0, ALIKE)
-Asked = Mapping[str, str | int]  # method, at (`L`, `L'` or a multiple of L), steps
+Asked = Mapping[str, str | int]  # method, at (`L` or `L'`), steps
 
 
 def ratio(
@@ -67,7 +66,7 @@ def every_doubling_helps(evidence: Evidence, task: str, factors: Sequence[int]) 
     for model, factor in product(evidence.models, factors):
         for shorter, longer in pairwise(2**power for power in range(factor.bit_length())):
             above, below = (Wanted(model, task, "pi", factor, at) for at in (longer, shorter))
-            yield _case(evidence, above, below, LOWER)
+            yield _case(evidence, above, below, Bar("below", 1.0, ALIKE))
 
 
 def stated_reduction(
@@ -163,10 +162,10 @@ def _paper() -> Evidence:
 
 
 def _reading(asked: Asked, model: str, task: str, factor: int) -> Wanted:
-    method, at, steps = asked["method"], asked["at"], asked.get("steps")
+    method, steps = str(asked["method"]), asked.get("steps")
     own = 1 if method in ("none", "control") else factor
-    multiple = {"L": 1, "L'": factor}.get(str(at)) or int(at)
-    name = "extrapolation" if method == "control" else str(method)
+    name = "extrapolation" if method == "control" else method
+    multiple = {"L": 1, "L'": factor}[str(asked["at"])]
     return Wanted(model, task, name, own, multiple, None if steps is None else int(steps))
 
 

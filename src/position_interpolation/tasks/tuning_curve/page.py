@@ -12,14 +12,11 @@ from position_interpolation.evidence.words import plural
 def curves(records: Iterable[Record]) -> list[list[Record]]:
     """Training losses by text, of each extension's longest tuning alone: shorter ones are its beginning."""
     losses = (record for record in records if record.metric == TRAINING_LOSS and plain(record))
-    texts = gathered(losses, lambda record: (record.data["name"], record.data["source"]))
-    return [_longest(own) for own in texts.values()]
-
-
-def _longest(losses: Sequence[Record]) -> list[Record]:
-    """The losses of each extension's longest tuning."""
-    longest = {extension.untuned: extension for extension in ordered(losses)}  # ascending in steps
-    return [record for record in losses if extension_of(record) in longest.values()]
+    found = []
+    for own in gathered(losses, lambda record: (record.data["name"], record.data["source"])).values():
+        longest = {extension.untuned: extension for extension in ordered(own)}  # ascending in steps
+        found.append([record for record in own if extension_of(record) in longest.values()])
+    return found
 
 
 def points(rows: Sequence[Record], extension: Extension) -> list[tuple[int, float]]:
