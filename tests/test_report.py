@@ -254,6 +254,11 @@ class TestTables:
             assert printed is not None
             assert printed.value == value
 
+    def test_a_caption_names_every_size_of_llama_that_stands_beside_ours(self) -> None:
+        models = {replace(BASE, model=f"llama_{size}"): LOSSES[BASE] for size in ("13b", "7b")}
+        assert "Paper: LLaMA 13B, 7B, Table 1" in perplexity_table(perplexities(models)).caption
+        assert "Paper: LLaMA 7B, Table 1" in perplexity_table(perplexities(LOSSES)).caption
+
     def test_base_trained_at_its_window_has_no_counterpart(self) -> None:
         assert paper.beside(CONTROL, "pg19", "perplexity", L) is None
         assert CONTROL.label == "base trained at L, 100 steps"

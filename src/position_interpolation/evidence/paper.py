@@ -7,7 +7,7 @@ tuned.
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
@@ -62,6 +62,11 @@ def size(model: str) -> str:
     known = {row["size"] for row in printed()["table1_pg19"]}
     own = f"{found.group(1)}B" if found else ""
     return own if own in known else "7B"
+
+
+def sizes(extensions: Iterable[Extension]) -> str:
+    """The sizes of LLaMA that stand beside some extensions, for readers: `7B, 13B`."""
+    return ", ".join(dict.fromkeys(size(item.model) for item in extensions))
 
 
 def window(tokens: int, base_window: int) -> int:

@@ -130,10 +130,9 @@ def _caption(records: Sequence[Record], metric: str, beside_paper: bool) -> str:
         + (f"; always answering yes gets {100 * YES:.0f} % of BoolQ." if "boolq" in sets else ".")
     )
     if beside_paper:
-        size = paper.size(ordered(records)[0].model)
         caption += (
-            f" Paper: Table 5, LLaMA {size}, PI tuned 1000 steps on the Pile; it states no harness, so numbers compare "
-            "within ours and within the paper's only."
+            f" Paper: Table 5, LLaMA {paper.sizes(ordered(records))}, PI tuned 1000 steps on the Pile; it states no "
+            "harness, so numbers compare within ours and within the paper's only."
         )
     return caption
 

@@ -90,5 +90,5 @@ def _caption(records: Sequence[Record], rule: str) -> str:
         "k_max is the largest k up to which every distance reaches the threshold of success (task.threshold, "
         "20 % in the paper). In brackets 95 % intervals: of k_max over the rates that the trials leave possible, "
         f"Wilson for success. {LIKELY if likely else ''}"
-        f"Paper: Table 4, LLaMA {paper.size(extension.model)}, PI after 1000 steps, FT after 10000."
+        f"Paper: Table 4, LLaMA {paper.sizes(item for item, _ in asked)}, PI after 1000 steps, FT after 10000."
     )

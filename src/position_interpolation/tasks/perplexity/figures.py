@@ -67,7 +67,7 @@ def _ratios(records: Sequence[Record], shown: Sequence[Record]) -> Ratios:
 def _relative(found: Ratios, printed: Ratios, shown: Sequence[Record]) -> Figure:
     tuned = {extension: curve for extension, curve in found.items() if extension.steps}
     moved = [item for item in found if item not in tuned and (item.factor > 1 or len(found[item]) > 1)]
-    theirs = f"The paper, LLaMA {paper.size(ordered(shown)[0].model)}, {paper.TITLES.get(shown[0].task)}"
+    theirs = f"The paper, LLaMA {paper.sizes(printed)}, {paper.TITLES.get(shown[0].task)}"
     views: dict[str, Ratios] = {
         "All": found if moved or not tuned else {},
         "What is tuned, closer": tuned,

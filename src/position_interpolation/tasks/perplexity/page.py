@@ -70,8 +70,8 @@ def _caption(records: Sequence[Record], protocol: str, beside_paper: bool) -> st
     )
     if beside_paper:
         caption += (
-            f" Paper: LLaMA {paper.size(first.model)}, {paper.TITLES[first.task]}, windows at the same multiples of L; "
-            "PI tuned 1000 steps, FT 10000" + (", untuned PI from Table 3." if first.task == "pg19" else ".")
+            f" Paper: LLaMA {paper.sizes(ordered(records))}, {paper.TITLES[first.task]}, windows at the same multiples "
+            "of L; PI tuned 1000 steps, FT 10000" + (", untuned PI from Table 3." if first.task == "pg19" else ".")
         )
     return caption
 
