@@ -42,6 +42,16 @@ def test_choices_of_ones_own_are_found(own: Path) -> None:
         assert (config.model.name, config.experiment_name, config.seed) == ("mine", "ours", 7)
 
 
+@pytest.mark.parametrize("option", [["--config-dir=own"], ["--config-dir", "own"]])
+def test_a_sweep_over_choices_of_ones_own_is_planned(option: list[str], own: Path) -> None:
+    """Who carries the jobs out is asked of the whole command line, in which the folder may be a word of its own."""
+    arguments = [*option, "--multirun", "model=mine", "seed=0,1", "compute.jobs=2", *RUN]
+    configs = launch.checked(arguments)
+    assert len(configs) == 2
+    assert not launch.searched(arguments)
+    assert launch.side_by_side(arguments, configs) == 2
+
+
 def test_workers_of_a_sweep_are_told_where_they_are(own: Path) -> None:
     lines = launch.command_lines(["--multirun", f"--config-dir={own}", "model=mine,smoke", *RUN])
     assert [launch.composed(line).model.name for line in lines] == ["mine", "smoke"]

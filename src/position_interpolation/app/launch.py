@@ -109,8 +109,13 @@ def _refuse(message: str) -> None:
 def command_lines(arguments: list[str]) -> list[list[str]]:
     """The command line of each job: the folder of the user's own choices, if there is one, then its overrides."""
     options = read(arguments)
-    own = [] if options.config_dir is None else [f"--config-dir={Path(options.config_dir).resolve()}"]
+    own = _own(options)
     return [[*own, *overrides] for overrides in jobs([*own, *options.overrides])]
+
+
+def _own(options: argparse.Namespace) -> list[str]:
+    """The option that names the folder of the user's own choices, if there is one."""
+    return [] if options.config_dir is None else [f"--config-dir={Path(options.config_dir).resolve()}"]
 
 
 def jobs(arguments: list[str]) -> list[list[str]]:
@@ -175,8 +180,9 @@ def _hydra(arguments: list[str]) -> DictConfig:
     Raises:
         UsageError: jobs would run in another folder, away from this one's results, or without launcher or sweeper.
     """
-    single = [text for text in arguments if text.startswith("-") or not parsed(text).is_sweep_override()]
-    settings: DictConfig = composed(single, with_hydra=True).hydra
+    options = read(arguments)
+    single = [text for text in options.overrides if not parsed(text).is_sweep_override()]
+    settings: DictConfig = composed([*_own(options), *single], with_hydra=True).hydra
     if settings.job.chdir:
         raise UsageError("hydra.job.chdir=true would keep results from their page: leave it out, or set paths.results")
     if settings.launcher is None or settings.sweeper is None:
