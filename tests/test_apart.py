@@ -98,7 +98,7 @@ def test_hydra_is_told_and_every_job_composes_with_it() -> None:
                  "++train.mixture.proof_pile=0,0.25", "wandb=disabled"]  # fmt: skip
     configs = swept(*arguments[1:])
     told = apart.overrides(configs)
-    again = [launch.typed(launch.composed(job)) for job in launch.command_lines([*arguments, *told])]
+    again = [launch.typed(launch.composed(job)) for job in launch.jobs([*arguments, *told])]
     assert [derived.settings(config) for config in again] == [derived.settings(config) for config in configs]
     assert len({str(derived.settings(config)) for config in again}) == 8
     assert len({job_name(config) for config in again}) == 16

@@ -53,12 +53,12 @@ def test_a_sweep_over_choices_of_ones_own_is_planned(option: list[str], own: Pat
 
 
 def test_workers_of_a_sweep_are_told_where_they_are(own: Path) -> None:
-    lines = launch.command_lines(["--multirun", f"--config-dir={own}", "model=mine,smoke", *RUN])
+    lines = launch.jobs(["--multirun", f"--config-dir={own}", "model=mine,smoke", *RUN])
     assert [launch.composed(line).model.name for line in lines] == ["mine", "smoke"]
 
 
 def test_glob_takes_every_choice_that_matches_own_ones_too(own: Path) -> None:
-    lines = launch.command_lines(["--multirun", f"--config-dir={own}", "model=glob([mi*,smo*],exclude=smollm2*)", *RUN])
+    lines = launch.jobs(["--multirun", f"--config-dir={own}", "model=glob([mi*,smo*],exclude=smollm2*)", *RUN])
     assert [line[1] for line in lines] == ["model=mine", "model=smoke"]
 
 

@@ -56,7 +56,7 @@ def gone(folder: Path, seconds: float) -> bool:
 
 def test_jobs_of_one_training_stay_together() -> None:
     command = ["experiment=table4_passkey", "model=smoke", "data.source=made_up"]
-    configs, jobs = launch.checked(command), launch.command_lines(command)
+    configs, jobs = launch.checked(command), launch.jobs(command)
     workers = side_by_side._grouped(jobs, configs)
     assert [worker.name.split(",")[0] for worker in workers] == [
         "smoke extrapolation x4 tuned", "smoke pi x4 tuned", "smoke pi x8 tuned", "smoke pi x16 tuned",
@@ -68,7 +68,7 @@ def test_jobs_of_one_training_stay_together() -> None:
 
 def test_seeds_and_settings_are_trainings_of_their_own() -> None:
     command = ["experiment=sweep_learning_rate", "model=smoke", "data.source=made_up", "seed=0,1"]
-    workers = side_by_side._grouped(launch.command_lines(command), launch.checked(command))
+    workers = side_by_side._grouped(launch.jobs(command), launch.checked(command))
     assert len(workers) == 3 * 4 * 2, "extensions, rates and seeds"
 
 
@@ -145,7 +145,7 @@ def test_no_two_workers_share_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-b")
     monkeypatch.setattr(side_by_side, "DRIVER", driver(tmp_path / "gpus", 4))
     command = [*SWEEP[:-1], "extension=none,pi_x2,pi_x4,extrapolation_x2,extrapolation_x4", *places(tmp_path)]
-    side_by_side.carry_out(launch.command_lines(command), launch.checked(command), 2)
+    side_by_side.carry_out(launch.jobs(command), launch.checked(command), 2)
     assert [gpu for gpu, _ in given[:2]] == ["2", "GPU-b"]
     assert len(given) == 5
 
@@ -167,7 +167,7 @@ def test_the_records_are_those_of_one_job_after_another(tmp_path: Path) -> None:
 
 def test_a_worker_that_fails_is_named_and_nothing_more_is_begun(tmp_path: Path) -> None:
     configs = launch.checked([*SWEEP, *places(tmp_path)])
-    untuned, _ = launch.command_lines(SWEEP)
+    untuned, _ = launch.jobs(SWEEP)
     with pytest.raises(UsageError, match=r"smoke pi x4 tuned, seed 0: there is no model=nonesuch.*single-2-\w+\.log"):
         side_by_side.carry_out([untuned, ["model=nonesuch"]], configs, 1)
     assert not list((tmp_path / "runs/logs").glob("single-1-*.log"))
@@ -192,7 +192,7 @@ def test_two_sweeps_that_share_runs_have_logs_of_their_own(tmp_path: Path) -> No
     other = [*SWEEP, "train.log_every=7", *places(tmp_path)]
     sweeps = [SWEEP + places(tmp_path), other]
     logs = [
-        {worker.log for worker in side_by_side._grouped(launch.command_lines(sweep), launch.checked(sweep))}
+        {worker.log for worker in side_by_side._grouped(launch.jobs(sweep), launch.checked(sweep))}
         for sweep in sweeps
     ]
     assert len(logs[0] | logs[1]) == len(logs[0]) + len(logs[1]) == 4
@@ -205,7 +205,7 @@ def test_the_longest_training_begins_first() -> None:
         "train.steps=100",
         "extension=none,pi_x4,pi_x4_untuned,extrapolation_x4",
     ]
-    workers = side_by_side._grouped(launch.command_lines(command), launch.checked(command))
+    workers = side_by_side._grouped(launch.jobs(command), launch.checked(command))
     assert [worker.name.split(",")[0].removeprefix("tiny ") for worker in workers] == [
         "pi x4 tuned", "extrapolation x4 tuned", "none x1 untuned", "pi x4 untuned",
     ]  # fmt: skip
@@ -254,12 +254,12 @@ def test_the_opening_counts_each_training_once_at_its_most_steps() -> None:
 @pytest.mark.parametrize(("options", "expected"), [(["train.schedule=constant"], 1), (["train.schedule=wsd"], 5)])
 def test_a_falling_rate_makes_every_number_of_steps_a_training(options: list[str], expected: int) -> None:
     command = ["experiment=table4_passkey", "model=smoke", "data.source=made_up", "extension=pi_x4", *options]
-    assert len(side_by_side._grouped(launch.command_lines(command), launch.checked(command))) == expected
+    assert len(side_by_side._grouped(launch.jobs(command), launch.checked(command))) == expected
 
 
 def test_untuned_methods_need_nothing_of_each_other() -> None:
     """Every band of frequencies is an extension of its own."""
     command = ["experiment=bands", "model=smoke", "data.source=made_up"]
     command += ["method.options={first:0,last:3},{first:0,last:7}", "method.attention_slope=0.0,0.1"]
-    workers = side_by_side._grouped(launch.command_lines(command), launch.checked(command))
+    workers = side_by_side._grouped(launch.jobs(command), launch.checked(command))
     assert [len(worker.jobs) for worker in workers] == [2, 2, 2, 2], "two tasks each"

@@ -16,7 +16,6 @@ from position_interpolation.machine import distributed
 from position_interpolation.planning.opening import opening
 from position_interpolation.settings.errors import GO_ON, UsageError, told
 from position_interpolation.settings.places import CONF
-from position_interpolation.settings.schema import Config
 
 INTERRUPTED = 128 + signal.SIGINT  # as shells have it
 
@@ -58,7 +57,12 @@ def carry_out(arguments: list[str]) -> None:
     if lines and distributed.is_first():
         begin("\n".join(lines))
     try:
-        _carry_out(arguments, configs, at_a_time)
+        if at_a_time > 1:
+            side_by_side.carry_out(launch.jobs(arguments), configs, at_a_time)
+        else:
+            sys.argv[1:] = arguments
+            os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints a traceback of what `main` tells in one line
+            job()
     except (UsageError, SystemExit):
         if len(configs) > 1:  # the page shows what the other jobs measured; the job's own error is told last
             with suppress(UsageError):
@@ -66,16 +70,6 @@ def carry_out(arguments: list[str]) -> None:
         raise
     launch.finish(configs)
     distributed.leave()
-
-
-def _carry_out(arguments: list[str], configs: list[Config], at_a_time: int) -> None:
-    """Run the jobs side by side, or let Hydra run them one after another."""
-    if at_a_time > 1:
-        side_by_side.carry_out(launch.command_lines(arguments), configs, at_a_time)
-        return
-    sys.argv[1:] = arguments
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints a traceback of what `main` tells in one line
-    job()
 
 
 def begin(said: str) -> None:

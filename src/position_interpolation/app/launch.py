@@ -53,7 +53,7 @@ def checked(arguments: list[str]) -> list[Config]:
     swept = [text for text in options.overrides if parsed(text).is_sweep_override()]
     if swept and not options.multirun and _hydra(arguments).mode is not RunMode.MULTIRUN:  # as experiments can be
         raise UsageError(f"{swept[0]} is a sweep: add --multirun to run one job for each choice")
-    asked = (typed(composed(line)) for line in command_lines(arguments))
+    asked = (typed(composed(line)) for line in jobs(arguments))
     if options.cfg or options.info is not None:
         list(asked)
         return []
@@ -106,23 +106,12 @@ def _refuse(message: str) -> None:
     raise UsageError(f"{message}: expected options such as --multirun first, then key=value; see --help")
 
 
-def command_lines(arguments: list[str]) -> list[list[str]]:
-    """The command line of each job: the folder of the user's own choices, if there is one, then its overrides."""
-    options = read(arguments)
-    own = _own(options)
-    return [[*own, *overrides] for overrides in jobs([*own, *options.overrides])]
-
-
-def _own(options: argparse.Namespace) -> list[str]:
-    """The option that names the folder of the user's own choices, if there is one."""
-    return [] if options.config_dir is None else [f"--config-dir={Path(options.config_dir).resolve()}"]
-
-
 def jobs(arguments: list[str]) -> list[list[str]]:
-    """The overrides of all jobs: those of the command line, times the sweep of their experiment.
+    """The command line of each job: the folder of the user's own choices, if there is one, then its overrides.
 
-    A key given on the command line replaces the experiment's choices for it, as in Hydra's sweepers. Where intervals
-    are searched, there are two jobs, at all lower and at all upper ends: whatever lies between is valid if they are.
+    These are the overrides of the command line, times the sweep of their experiment. A key given on the command line
+    replaces the experiment's choices for it, as in Hydra's sweepers. Where intervals are searched, there are two jobs,
+    at all lower and at all upper ends: whatever lies between is valid if they are.
 
     Raises:
         UsageError: the command line cannot be read, or contradicts itself.
@@ -135,16 +124,18 @@ def jobs(arguments: list[str]) -> list[list[str]]:
     with _loader(options.config_dir) as loader:
         for upper in (False, True):
             found += itertools.product(*(_choices(text, loader, upper) for text in texts.values()))
-    return [list(job) for job in dict.fromkeys(found)]
+    return [[*_own(options), *job] for job in dict.fromkeys(found)]
+
+
+def _own(options: argparse.Namespace) -> list[str]:
+    """The option that names the folder of the user's own choices, if there is one."""
+    return [] if options.config_dir is None else [f"--config-dir={Path(options.config_dir).resolve()}"]
 
 
 def _choices(override: str, loader: ConfigLoader, upper: bool) -> list[str]:
     """The single overrides of a sweep such as `context=x2,x4`; any other override stays as it is.
 
     Of an interval, which only a searching sweeper such as Optuna can take, it is the lower or the upper end.
-
-    Raises:
-        UsageError: the sweep has no choice.
     """
     sweep = parsed(override)
     if not sweep.is_sweep_override():
@@ -175,11 +166,7 @@ def searched(arguments: list[str]) -> bool:
 
 
 def _hydra(arguments: list[str]) -> DictConfig:
-    """Hydra's own settings for a command line, whatever it sweeps over.
-
-    Raises:
-        UsageError: jobs would run in another folder, away from this one's results, or without launcher or sweeper.
-    """
+    """Hydra's own settings for a command line, whatever it sweeps over; refused where no sweep could run with them."""
     options = read(arguments)
     single = [text for text in options.overrides if not parsed(text).is_sweep_override()]
     settings: DictConfig = composed([*_own(options), *single], with_hydra=True).hydra
