@@ -188,17 +188,16 @@ def _tune(
     listener: Listener,
 ) -> Path:
     """Train to the last step, or find that it was done; return the last checkpoint."""
-    train, chosen = config.train, config.compute
-    readers = distributed.processes() // chosen.context_parallel  # groups of processes, each with its own sequences
+    chosen = config.compute
     stretch = derived.sequence(config) // chosen.context_parallel  # tokens of a sequence that one process reads
     most = max(1, compute.tokens_per_forward(chosen, tuning=True) // stretch)  # sequences of a forward
-    batch = train.batch_size // readers
-    micro_batch = max(size for size in range(1, min(batch, most) + 1) if batch % size == 0)
-    options: dict[str, Any] = {"chosen": chosen, "seed": config.seed, "listener": listener, "beginning": beginning}
     # Jobs of a parallel sweep may want different steps of one training. Of a job's processes only the first locks.
     with ExitStack() as locks:
         # The folder of a constant rate is locked too, if it is there and another one.
         shared = [beginning] if beginning != folder and beginning.is_dir() else []
         for place in [folder, *shared] if distributed.is_first() else []:
             locks.enter_context(files.locked(place / "training"))
-        return training.tune(build, sequences, train, folder, micro_batch=micro_batch, **options)
+        return training.tune(
+            build, sequences, config.train, folder, micro_batch=most, chosen=chosen, seed=config.seed,
+            beginning=beginning, listener=listener,
+        )  # fmt: skip

@@ -41,21 +41,20 @@ def tune(
         dataset: item i is the i-th training sequence; `steps * batch_size` of them are used, in order.
         train: the recipe.
         folder: for this recipe alone; holds the checkpoints, and in them the loss curve.
-        micro_batch: sequences per forward.
+        micro_batch: most sequences of a forward; as many are taken as divide the step evenly.
         chosen: device, precision, and how memory and processes are used.
         seed: of the Trainer, which has no random operation left to do.
         beginning: folder of the same recipe at a constant rate: the steps before the rate falls are taken from there.
         listener: called with the loss of every `log_every`-th step.
 
     Raises:
-        UsageError: the batch is no multiple of what all processes read in a forward, the checkpoint to go on from
-            cannot be continued, the model does not compile, or a loss is not finite.
+        UsageError: the checkpoint to go on from cannot be continued, the model does not compile, or a loss is not
+            finite.
     """
     last = checkpoints.at(folder, train.steps)
     start = distributed.agreed(lambda: checkpoints.newest(folder, train.steps))
     if start == last:
         return last
-    accumulated = _accumulated(train, micro_batch, chosen)
     if distributed.is_first():
         checkpoints.remove_unfinished(folder)
     if start is None and beginning is not None:
@@ -63,23 +62,10 @@ def tune(
     if start is None and train.resume_from is not None:
         start = Path(train.resume_from)
     model = ready(build(start), compiled=chosen.compile, recomputed=chosen.recompute)
-    arguments = _arguments(folder, train, micro_batch, accumulated, chosen, seed)
+    arguments = _arguments(folder, train, micro_batch, chosen, seed)
     _train(_trainer(model, arguments, dataset, train, chosen, listener), start)
     distributed.wait()  # for the first to mark the last checkpoint whole
     return last
-
-
-def _accumulated(train: Train, micro_batch: int, chosen: Compute) -> int:
-    """How many forwards, each of all processes at once, make one step.
-
-    Raises:
-        UsageError: they do not divide the batch evenly.
-    """
-    sequences = micro_batch * distributed.processes() // chosen.context_parallel  # that are read at a time
-    if train.batch_size % sequences:
-        fault = f"train.batch_size={train.batch_size} is no multiple of the {sequences} sequences of a forward"
-        raise UsageError(f"{fault}: change train.batch_size or the number of processes")
-    return train.batch_size // sequences
 
 
 def _trainer(
@@ -128,16 +114,17 @@ def _has_trained(trainer: ChunkedLossTrainer, start: Path) -> bool:
     return step.isdigit() and trainer.state.global_step > int(step)
 
 
-def _arguments(
-    folder: Path, train: Train, micro_batch: int, accumulated: int, chosen: Compute, seed: int
-) -> TrainingArguments:
+def _arguments(folder: Path, train: Train, micro_batch: int, chosen: Compute, seed: int) -> TrainingArguments:
     """The recipe in the Trainer's words; our callbacks decide what it saves and reports."""
     on_cpu = compute.device(chosen) == "cpu"
+    readers = distributed.processes() // chosen.context_parallel  # groups of processes, each with its own sequences
+    share = train.batch_size // readers  # of a step's sequences, that one of them reads
+    at_once = max(size for size in range(1, min(share, micro_batch) + 1) if share % size == 0)
     return TrainingArguments(
         output_dir=str(folder),
         max_steps=train.steps,
-        per_device_train_batch_size=micro_batch,
-        gradient_accumulation_steps=accumulated,
+        per_device_train_batch_size=at_once,
+        gradient_accumulation_steps=share // at_once,
         learning_rate=train.learning_rate,
         adam_beta1=train.beta1,
         adam_beta2=train.beta2,
