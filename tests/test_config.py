@@ -104,7 +104,7 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["train.mixture.books=-1"], "expected shares of at least 0"),
         (["train.mixture={books: 1}"], "sum to 1; what is given is added to the recipe's own"),
         (["+train.mixture.pg19=0.4", "train.mixture.books=0.2"], "train.mixture has pg19, on which task=pg19"),
-        (["train.checkpoints=[-5]"], "expected steps of at least 1"),
+        (["train.checkpoints=[-5]"], "expected numbers of at least 1"),
         (["seed=-1"], "seed=-1 makes no sense: expected 0 to"),
         (["experiment_name=../elsewhere"], "expected letters, digits and _ . - alone"),
         (["experiment_name=."], "expected letters, digits and _ . - alone"),

@@ -183,7 +183,7 @@ def test_what_cannot_be_read_is_named(name: str, content: bytes, line: str, tmp_
 
 
 def test_a_package_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "a.jsonl.zst").write_bytes(b"")
+    (tmp_path / "a.jsonl.zst").write_bytes(b"packed")
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match="needs the package pyarrow: run pip install pyarrow"):
         found(tmp_path)

@@ -192,8 +192,7 @@ def test_two_sweeps_that_share_runs_have_logs_of_their_own(tmp_path: Path) -> No
     other = [*SWEEP, "train.log_every=7", *places(tmp_path)]
     sweeps = [SWEEP + places(tmp_path), other]
     logs = [
-        {worker.log for worker in side_by_side._grouped(launch.jobs(sweep), launch.checked(sweep))}
-        for sweep in sweeps
+        {worker.log for worker in side_by_side._grouped(launch.jobs(sweep), launch.checked(sweep))} for sweep in sweeps
     ]
     assert len(logs[0] | logs[1]) == len(logs[0]) + len(logs[1]) == 4
 

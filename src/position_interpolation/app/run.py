@@ -19,7 +19,7 @@ def run(config: Config) -> float | None:
     checks.check(config)
     compute.set_up(config.compute)
     with Tracker(config, job_name(config)) as tracker, compute.within_memory():
-        return objective(TOOLS.get(config.task.kind, _evaluate)(config, tracker))
+        return objective(TOOLS.get(config.task.kind, _evaluate)(config, tracker) or [])
 
 
 def objective(measured: Sequence[Record]) -> float | None:

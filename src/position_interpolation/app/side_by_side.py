@@ -81,10 +81,10 @@ class Worker:
     def last_line(self) -> str:
         """What it said last: the state of its progress bar, or an error."""
         try:
-            lines = self.log.read_bytes()[-2000:].decode(errors="replace").replace("\r", "\n").split("\n")
+            said = self.log.read_bytes()[-2000:].decode(errors="replace")
         except OSError:
             return ""
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return said.replace("\r", "\n").strip().rpartition("\n")[2].strip()
 
 
 def workers_at_a_time(config: Config) -> int:
@@ -119,11 +119,11 @@ def carry_out(jobs: Sequence[list[str]], configs: Sequence[Config], at_a_time: i
     Raises:
         UsageError: a worker failed.
     """
-    workers, gpus = _grouped(jobs, configs), _gpus(configs[0])
+    gpus = _gpus(configs[0])
     free = [gpus[place % len(gpus)] if gpus else None for place in range(at_a_time)]
-    for worker in workers:
-        if configs[0].compute.threads is None and not gpus:
-            worker.jobs = [[*job, "compute.threads=1"] for job in worker.jobs]
+    if configs[0].compute.threads is None and not gpus:
+        jobs = [[*job, "compute.threads=1"] for job in jobs]
+    workers = _grouped(jobs, configs)
     console = Console()
     look = Live(console=console, refresh_per_second=1, transient=True) if console.is_terminal else nullcontext()
     waiting, running = list(workers), list[Worker]()

@@ -27,7 +27,7 @@ from position_interpolation.tuning import card
 from position_interpolation.tuning.extension import prepare
 
 
-def _export(config: Config, tracker: Tracker) -> list[Record]:
+def _export(config: Config, tracker: Tracker) -> None:
     """Write the extension as a plain folder."""
     assert isinstance(config.task, ExportTask)
     with distributed.first_alone():
@@ -46,10 +46,9 @@ def _export(config: Config, tracker: Tracker) -> list[Record]:
         export.export(model, prepared.tokenizer, place, config.task.dtype, readme, base)
         serve = f"vllm serve {place} --max-model-len {treatment.window}"
         print(f"Exported {called}: {place}, {config.task.dtype}, window {treatment.window} ({serve})")
-    return []
 
 
-def _tokenizer(config: Config, _: Tracker) -> list[Record]:
+def _tokenizer(config: Config, _: Tracker) -> None:
     """Train the tiny rung's tokenizer on excerpts of every document of the mixture."""
     assert isinstance(config.task, TokenizerTask)
     names = [name for name in config.train.mixture if name != RECALL]
@@ -57,17 +56,15 @@ def _tokenizer(config: Config, _: Tracker) -> list[Record]:
     trained, place = tokenizer.train(texts, config.task.vocabulary), Path(config.task.folder)
     with files.writing(place, Exception):  # tokenizers has none more exact
         trained.save_pretrained(place)
-    return []
 
 
-def _report(config: Config, _: Tracker) -> list[Record]:
+def _report(config: Config, _: Tracker) -> None:
     """Refuse a results folder without records; every run renders at its end, so nothing else is to be done."""
     if not (rows := results_folder(config) / ROWS).is_file():
         raise UsageError(f"{rows} holds no records: run the experiment first")
-    return []
 
 
-def _plan(config: Config, _: Tracker) -> list[Record]:
+def _plan(config: Config, _: Tracker) -> None:
     """Print what the run would cost."""
     try:
         shape = Shape.of(loading.stated_config(config.model, Path(config.paths.cache)))
@@ -78,7 +75,6 @@ def _plan(config: Config, _: Tracker) -> list[Record]:
         fault = f"{config.model.name} cannot be planned with ({shortened(error)})"
         raise UsageError(f"{fault}: correct its config.json") from error
     print_costs(found)
-    return []
 
 
 THEORY_DTYPE = "float32 and float64"  # the metric says which of them
@@ -96,13 +92,12 @@ def _theory(config: Config, _: Tracker) -> list[Record]:
     return found
 
 
-def _timing(config: Config, _: Tracker) -> list[Record]:
+def _timing(config: Config, _: Tracker) -> None:
     """Print how long the run would take here."""
     timing.time_run(config)
-    return []
 
 
-TOOLS: dict[str, Callable[[Config, Tracker], list[Record]]] = {
+TOOLS: dict[str, Callable[[Config, Tracker], list[Record] | None]] = {
     "theory": _theory,
     "export": _export,
     "tokenizer": _tokenizer,

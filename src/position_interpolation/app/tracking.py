@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -57,15 +58,12 @@ def check(config: Config) -> None:
         raise UsageError(f"wandb.entity={entity} takes no runs of yours: {way_out}")
 
 
-class Tracker:
+class Tracker(AbstractContextManager["Tracker"]):
     """One W&B run for one job, started when there is something to measure; a job that reuses its records has none."""
 
     def __init__(self, config: Config, name: str) -> None:
         self.config, self.name = config, name
         self.run: Any = None
-
-    def __enter__(self) -> "Tracker":
-        return self
 
     def __exit__(self, kind: object, *raised: object) -> None:
         if self.run is not None:

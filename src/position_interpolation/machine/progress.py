@@ -1,6 +1,7 @@
 """Progress of long work with its rate and the time left: a bar in a terminal, lines in a log."""
 
 import sys
+from contextlib import AbstractContextManager
 from typing import Any
 
 from tqdm import tqdm
@@ -12,7 +13,7 @@ LINE = "{desc}: {percentage:3.0f} % of {total_fmt}{unit}, {rate_noinv_fmt}, {rem
 BAR = "{l_bar}{bar}| {n_fmt} of {total_fmt}{unit}, {rate_noinv_fmt}, {remaining} left{postfix}"
 
 
-class Progress:
+class Progress(AbstractContextManager["Progress"]):
     """Counts units of work. In a log it writes whole lines, the first after seconds, later one per minute."""
 
     def __init__(self, label: str, total: int, unit: str, done: int = 0) -> None:
@@ -24,9 +25,6 @@ class Progress:
             total=total, initial=done, desc=label, unit=f" {unit}", unit_scale=True, leave=False,
             disable=not distributed.is_first(), **look,
         )  # fmt: skip
-
-    def __enter__(self) -> "Progress":
-        return self
 
     def __call__(self, amount: int, note: str = "") -> None:
         """Count `amount` more units as done; `note` is shown after the time left from the next update on."""

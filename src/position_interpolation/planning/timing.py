@@ -28,6 +28,11 @@ def time_run(config: Config) -> None:
     task, steps = config.task, treatment(config).steps
     assert isinstance(task, TimingTask)
     ended: list[float] = []  # when each step ended
+
+    def note(told: dict[str, float]) -> None:
+        if "train/loss" in told:  # the end of all tuning is told as well, without a loss
+            ended.append(perf_counter())
+
     with _folder(Path(config.paths.runs)) as runs:
         # One step more than is timed: the first one is slower. And no checkpoint but the last, which is removed again.
         # From the base, as a checkpoint to go on from may lie past these few steps.
@@ -35,7 +40,7 @@ def time_run(config: Config) -> None:
         train = replace(config.train, steps=count, save_every=count, log_every=1, checkpoints=[], resume_from=None)
         short = replace(config, train=train, paths=replace(config.paths, runs=str(runs)))
         with distributed.first_alone():
-            prepared = prepare(short if steps else config, lambda told: _note(told, ended))
+            prepared = prepare(short if steps else config, note)
         forward = _forward(prepared, reach(config))
     step = median(after - before for before, after in pairwise(ended)) if steps else 0.0
     lines = [f"a forward of {reach(config)} tokens: {duration(forward)}"]
@@ -45,12 +50,6 @@ def time_run(config: Config) -> None:
         lines.append(f"with {task.forwards} such forwards: about {duration(steps * step + task.forwards * forward)}")
     if distributed.is_first():
         print("\n".join(lines), flush=True)
-
-
-def _note(told: dict[str, float], ended: list[float]) -> None:
-    """Note when a step ended; the end of all tuning is told as well, without a loss."""
-    if "train/loss" in told:
-        ended.append(perf_counter())
 
 
 def duration(seconds: float) -> str:

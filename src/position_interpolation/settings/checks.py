@@ -26,7 +26,6 @@ def check_values(config: Config) -> None:
     for key, beta in (("beta1", train.beta1), ("beta2", train.beta2)):
         _require(beta < 1, f"train.{key}", beta, "a number below 1")
     _require(0 <= config.seed < 2**32, "seed", config.seed, f"0 to {2**32 - 1}")
-    _require(min(train.checkpoints, default=1) >= 1, "train.checkpoints", train.checkpoints, "steps of at least 1")
     mixed = train.mixture.values()
     if any(not 0 <= share <= 1 for share in mixed) or (mixed and abs(sum(mixed) - 1) > 1e-6):
         expected = "shares of at least 0 that sum to 1; what is given is added to the recipe's own, 0 takes one out"

@@ -31,14 +31,13 @@ def _value(config: Config, key: str) -> Any:
     """The value of a key, a list as text; None below a key that is not given, such as model.architecture."""
     found: Any = config
     for name in key.split("."):
-        if found is config.train.mixture and name in (*config.data.corpora, RECALL):
-            found = found.get(name, 0.0)  # shares of 0 are left out
-            continue
-        if found is config.method.options:  # without a value, the method has its own
-            found = found.get(name)
-            continue
         try:
-            found = found[name] if isinstance(found, dict) else None if found is None else getattr(found, name)
+            if found is config.train.mixture and name in (*config.data.corpora, RECALL):
+                found = found.get(name, 0.0)  # shares of 0 are left out
+            elif found is config.method.options:  # without a value, the method has its own
+                found = found.get(name)
+            elif found is not None:
+                found = found[name] if isinstance(found, dict) else getattr(found, name)
         except (AttributeError, KeyError):
             raise UsageError(f"varied names '{key}', and there is no such key: see conf/ for what there is") from None
     if isinstance(found, list):

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from omegaconf import MISSING
 
-from position_interpolation.settings.bounds import number, one_of
+from position_interpolation.settings.bounds import number, numbers, one_of
 
 RECALL = "recall"  # a part of training mixtures whose windows are made, not read (text/recall.py)
 # Settings of `Train` that change how a recipe is run, not what comes out.
@@ -117,7 +117,7 @@ class Train:
     beta2: float = number(0.95, least=0)
     weight_decay: float = number(0.0, least=0)
     clip: float = number(1.0, least=0)
-    checkpoints: list[int] = field(default_factory=list)  # steps whose checkpoint is kept, beside the last
+    checkpoints: list[int] = numbers(least=1)  # steps whose checkpoint is kept, beside the last
     resume_from: str | None = None  # a checkpoint folder of the same recipe to go on from
     # The following settings change no number.
     save_every: int = number(100, least=1)

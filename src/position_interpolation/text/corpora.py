@@ -62,7 +62,8 @@ def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None 
         UsageError: there is no such corpus, its files or package are missing, or an id is not in it.
     """
     require(data, name)
-    documents = (Document(id=row[0], text=row[1]) for row in _rows(data, name))
+    field = data.corpora[name].text_field
+    documents = (Document(row["id"], row[field]) for row in _read(data, name, (field,)))
     return Documents(name=called(data, name), source=data.source, items=select(documents, data, name, limit, ids))
 
 
@@ -189,23 +190,13 @@ def _named(documents: Iterable[Kind], ids: list[str], name: str) -> list[Kind]:
     return [found[identifier] for identifier in ids]
 
 
-def _rows(data: Data, name: str) -> Iterator[tuple[str, str]]:
-    corpus = data.corpora[name]
-    if data.source == "made_up":
-        return made_up(name)
-    if data.source == "embedded":
-        return COLLECTIONS[corpus.collection]()
-    field = corpus.text_field
-    return ((row["id"], row[field]) for row in _read(data, name, (field,)))
-
-
 def _read(data: Data, name: str, texts: tuple[str, ...]) -> Iterator[Row]:
-    """Rows of files or of the hub.
-
-    Raises:
-        UsageError: they cannot be read, or one of the fields `texts` holds no text.
-    """
+    """Rows with an `id`; refused where one of the fields `texts` holds no text."""
     corpus = corpus_of(data, name)
+    if data.source in TEXT_ALONE:
+        plain = made_up(name) if data.source == "made_up" else COLLECTIONS[corpus.collection]()
+        yield from ({"id": id_, corpus.text_field: text} for id_, text in plain)
+        return
     found = hub.rows(corpus, data.kept) if data.source == "hub" else local.rows(Path(str(data.root)), corpus)
     for place, row in found:
         for field in texts:

@@ -15,16 +15,14 @@ def encode(tokenizer: Any, text: str) -> list[int]:
     Raises:
         UsageError: the tokenizer cannot write the text.
     """
-    ids: list[int] = _encoded(tokenizer, text)["input_ids"]
-    return ids
+    return _encoded(tokenizer, text)["input_ids"]
 
 
 def first_tokens(tokenizer: Any, text: str, count: int | None) -> list[int]:
     """The first `count` token ids of a text, or all that it has; None asks for all."""
     if count is None:
         return encode(tokenizer, text)
-    ids: list[int] = _beginning(tokenizer, text, count)["input_ids"]
-    return ids[:count]
+    return _beginning(tokenizer, text, count)["input_ids"][:count]
 
 
 def ends(tokenizer: Any, text: str, count: int) -> list[int]:
@@ -59,8 +57,7 @@ def _encoded(tokenizer: Any, text: str, *, special: bool = False) -> Any:
 
 def decode(tokenizer: Any, ids: Sequence[int], *, special: bool = True) -> str:
     """Tokens as text, with or without special tokens; spaces before punctuation stay."""
-    text: str = tokenizer.decode(ids, skip_special_tokens=not special, clean_up_tokenization_spaces=False)
-    return text
+    return tokenizer.decode(ids, skip_special_tokens=not special, clean_up_tokenization_spaces=False)
 
 
 def bos(tokenizer: Any) -> int | None:

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, TextIO
 
 from position_interpolation.settings.errors import UsageError, shortened
 from position_interpolation.settings.schema import Corpus
@@ -78,10 +78,7 @@ def rows(root: Path, corpus: Corpus) -> Iterator[tuple[str, Row]]:
 def _read(path: Path) -> Iterator[tuple[int, Row]]:
     """Rows with their numbers: of parquet, or of JSON lines that are not empty; plain text is a single row."""
     if _kind(path) in PARQUET:
-        _require("pyarrow", path)
-        from pyarrow import parquet
-
-        with parquet.ParquetFile(path) as table:
+        with _pyarrow(path).parquet.ParquetFile(path) as table:
             yield from enumerate((row for batch in table.iter_batches(64) for row in batch.to_pylist()), start=1)
         return
     with _opened(path) as file:
@@ -102,22 +99,21 @@ def _read(path: Path) -> Iterator[tuple[int, Row]]:
 def _opened(path: Path) -> TextIO:
     """The file opened as text, without a byte order mark; reading fails if it was compressed and then cut."""
     kind = path.suffix.lower()
-    if kind == ".zst":
-        _require("pyarrow", path)
     if kind in COMPRESSED and not path.stat().st_size:
         raise EOFError("the file is empty")
-    if kind != ".zst":
-        opening: Any = gzip.open if kind == ".gz" else open
-        return cast(TextIO, opening(path, "rt", encoding="utf-8-sig"))
-    import pyarrow
-
-    # The package zstandard takes a file that was cut for one that ends there.
-    return io.TextIOWrapper(pyarrow.input_stream(path, compression="zstd"), encoding="utf-8-sig")
+    if kind == ".zst":  # not by the package zstandard, which takes a file that was cut for one that ends there
+        return io.TextIOWrapper(_pyarrow(path).input_stream(path, compression="zstd"), encoding="utf-8-sig")
+    opening: Any = gzip.open if kind == ".gz" else open
+    return opening(path, "rt", encoding="utf-8-sig")
 
 
-def _require(package: str, path: Path) -> None:
-    if importlib.util.find_spec(package) is None:
-        raise UsageError(f"{path} needs the package {package}: run pip install {package}")
+def _pyarrow(path: Path) -> Any:
+    """The package pyarrow with its reader of parquet."""
+    if importlib.util.find_spec("pyarrow") is None:
+        raise UsageError(f"{path} needs the package pyarrow: run pip install pyarrow")
+    import pyarrow.parquet
+
+    return pyarrow
 
 
 def _kind(path: Path) -> str:

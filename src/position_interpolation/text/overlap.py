@@ -143,8 +143,7 @@ def _of_block(text: str) -> tuple[Numbers, Hashes]:
 def _mixed(first: Hashes, second: Hashes) -> Hashes:
     """A hash of two hashes."""
     both = first * FACTORS[0] + second
-    mixed: Hashes = (both ^ both >> np.uint64(32)) * FACTORS[1]
-    return mixed
+    return (both ^ both >> np.uint64(32)) * FACTORS[1]
 
 
 def _by_owner(own: Pieces, counted: NDArray[np.bool_]) -> NDArray[np.float64]:

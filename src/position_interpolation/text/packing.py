@@ -29,8 +29,7 @@ def stream(documents: Documents, tokenizer: Any, cache: Path) -> NDArray[np.uint
     if not files.intact(path):
         ids = [[*encode(tokenizer, document.text), *end(tokenizer)] for document in documents.items]
         files.write_array(path, np.concatenate([np.asarray(each, np.uint32) for each in ids]))
-    tokens: NDArray[np.uint32] = np.load(path, mmap_mode="r")
-    return tokens
+    return np.load(path, mmap_mode="r")
 
 
 Source = NDArray[np.uint32] | RecallWindows  # a stream to cut into windows, or windows that are made

@@ -47,8 +47,7 @@ def total_loss(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor
     """
     counted = targets != IGNORED
     hidden = hidden.masked_fill(~counted[:, None], 0)  # so their gradient is 0, and they add none to the weight's
-    total: torch.Tensor = _TotalLoss.apply(hidden, weight, targets.clamp(min=0), counted, dtype)
-    return total
+    return _TotalLoss.apply(hidden, weight, targets.clamp(min=0), counted, dtype)
 
 
 class _TotalLoss(torch.autograd.Function):
