@@ -90,12 +90,9 @@ def _settings(config: Config) -> Values:
     silent = [*SILENT, *(f"train.{name}" for name in (*RUNNING, "steps"))]  # steps: the treatment's
     if not derived.treatment(config).steps:
         silent.append("train")
-    return {key: value for key, value in _leaves(config).items() if key == NUMERIC or not _among(key, silent)}
-
-
-def _among(key: str, groups: Sequence[str]) -> bool:
-    """Whether a key is one of these, or lies below one."""
-    return any(key == group or key.startswith(f"{group}.") for group in groups)
+    above = tuple(f"{key}." for key in silent)  # the dot keeps train.stepsize apart from train.steps
+    leaves = _leaves(config).items()
+    return {key: value for key, value in leaves if key == NUMERIC or not f"{key}.".startswith(above)}
 
 
 def _leaves(node: Any, path: str = "") -> Values:

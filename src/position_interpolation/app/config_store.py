@@ -1,7 +1,6 @@
 """What Hydra must know of ours: the schema, experiments, and tasks and tools, which `task=` can choose."""
 
 import os
-from functools import cache
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
@@ -39,12 +38,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("own_name", naming.of, replace=True)
     OmegaConf.register_new_resolver("own_text_name", naming.of_text, replace=True)
     OmegaConf.register_new_resolver("own_window", lambda *place: checkpoint.window(*place), replace=True)
-    _register_experiments()
-
-
-@cache
-def _register_experiments() -> None:
-    """Once a process: to read them all takes a tenth of a second."""
-    store = ConfigStore.instance()
+    if "experiment" in store.repo:  # to read them all takes a tenth of a second
+        return
     for path in sorted(EXPERIMENTS.glob("*/sweep.yaml")):
         store.store(group="experiment", name=path.parent.name, node=OmegaConf.load(path), package="_global_")

@@ -134,18 +134,16 @@ def one_line(error: Exception) -> str:
 
 def _meant(key: str) -> str:
     """A hint at the key that was probably meant: preferably one of the group that was named."""
-    groups = {name: [item.type] for name, item in schema.Config.__dataclass_fields__.items() if name != "task"}
-    full = {name: name for name in (*groups, "task")}
-    own: dict[str, str] = {}  # of the group that was named
+    groups = {name: item.type for name, item in schema.Config.__dataclass_fields__.items() if name != "task"}
+    kinds = config_store.kinds()
     above, _, name = key.rpartition(".")
-    owners = [kind for kind, node in config_store.kinds().items() if name in node.__dataclass_fields__]
+    owners = [kind for kind, node in kinds.items() if name in node.__dataclass_fields__]
     if owners and above == "task":
         return f" of this task, only of {', '.join(owners)}: where several tasks are swept, set what all of them have"
-    for group, nodes in {**groups, "task": config_store.kinds().values()}.items():
-        for node in nodes:
-            known = {field: f"{group}.{field}" for field in getattr(node, "__dataclass_fields__", {})}
-            full = known | full
-            own |= known if group == above else {}
+    nodes = [*groups.items(), *(("task", node) for node in kinds.values())]
+    known = [(field, group) for group, node in nodes for field in getattr(node, "__dataclass_fields__", {})]
+    own = {field: f"{group}.{field}" for field, group in known if group == above}  # of the group that was named
+    full = {field: f"{group}.{field}" for field, group in reversed(known)} | {name: name for name in (*groups, "task")}
     for names, cutoff in ((own, 0.6), ({one: one for one in groups}, 0.75), (full, 0.6)):
         if close := difflib.get_close_matches(name, names, n=1, cutoff=cutoff):
             return f"; did you mean '{names[close[0]]}'?"

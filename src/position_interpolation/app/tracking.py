@@ -87,7 +87,7 @@ class Tracker(AbstractContextManager["Tracker"]):
             # Single documents would crowd the summary; training losses are logged as a curve.
             if record.metric not in (*select.OF_ONE_DOCUMENT, select.TRAINING_LOSS):
                 self.run.summary[f"{record.task}/{record.metric}{at}{where}{protocol}"] = record.value
-        rows = [[asdict(record)[column] for column in COLUMNS] for record in records]
+        rows = [[getattr(record, column) for column in COLUMNS] for record in records]
         self.run.log({"records": wandb.Table(columns=list(COLUMNS), data=rows)})
 
     def log_images(self, paths: list[Path]) -> None:

@@ -36,9 +36,7 @@ def check_architecture(shape: Architecture | None) -> None:
     """Refuse a shape of which no model can be built."""
     if shape is None:
         return
-    for key, value in vars(shape).items():
-        holds = isinstance(value, bool) or 1 <= value < math.inf
-        _require(holds, f"model.architecture.{key}", value, "a number of at least 1")
+    check_fields("model.architecture", shape)
     heads, shared, hidden = shape.num_attention_heads, shape.num_key_value_heads, shape.hidden_size
     if hidden % heads or hidden // heads % 2:
         fault = f"{hidden} does not divide into {heads} heads of even size"

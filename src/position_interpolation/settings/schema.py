@@ -19,13 +19,13 @@ class Architecture:
     Random weights are built from it. For any other model only planning reads it; a loaded model has its own shape.
     """
 
-    hidden_size: int = MISSING
-    intermediate_size: int = MISSING
-    num_hidden_layers: int = MISSING
-    num_attention_heads: int = MISSING
-    num_key_value_heads: int = MISSING
-    vocab_size: int = MISSING
-    rope_theta: float = MISSING
+    hidden_size: int = number(least=1)
+    intermediate_size: int = number(least=1)
+    num_hidden_layers: int = number(least=1)
+    num_attention_heads: int = number(least=1)
+    num_key_value_heads: int = number(least=1)
+    vocab_size: int = number(least=1)
+    rope_theta: float = number(least=1)
     tie_word_embeddings: bool = False
 
 

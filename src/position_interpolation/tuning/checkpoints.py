@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,15 @@ def at(folder: Path, step: int) -> Path:
     return folder / f"checkpoint-{step}"
 
 
-def finished_steps(folder: Path) -> list[int]:
-    """Steps that have a whole checkpoint, ascending."""
+def finished_steps(folder: Path, most: float = math.inf) -> list[int]:
+    """Steps, `most` or fewer, that have a whole checkpoint, ascending."""
     whole = (path.parent for path in folder.glob(f"checkpoint-*/{DONE}") if marked(path.parent))
-    return sorted(int(place.name.split("-")[1]) for place in whole)
+    return sorted(step for place in whole if (step := int(place.name.split("-")[1])) <= most)
 
 
 def newest(folder: Path, most: int) -> Path | None:
     """The newest whole checkpoint up to a step; those whose bytes have changed since they were written are removed."""
-    for step in reversed([step for step in finished_steps(folder) if step <= most]):
+    for step in reversed(finished_steps(folder, most)):
         place = at(folder, step)
         if all(files.sha256(place / name) == sha256 for name, sha256 in marked(place).get("sha256", {}).items()):
             return place
@@ -35,10 +36,9 @@ def newest(folder: Path, most: int) -> Path | None:
     return None
 
 
-def loss_curve(folder: Path, most: int | None = None) -> list[dict[str, float]]:
+def loss_curve(folder: Path, most: float = math.inf) -> list[dict[str, float]]:
     """Logged (step, loss) pairs up to the newest whole checkpoint, or the newest up to step `most`, ascending."""
-    steps = [step for step in finished_steps(folder) if most is None or step <= most]
-    if not steps:
+    if not (steps := finished_steps(folder, most)):
         return []
     history = json.loads((at(folder, steps[-1]) / STATE).read_text())["log_history"]
     return [{"step": row["step"], "loss": row["loss"]} for row in history if "loss" in row]
