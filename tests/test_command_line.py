@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from position_interpolation import __main__ as entry
 from position_interpolation.app import launch
 from position_interpolation.settings.errors import UsageError
 
@@ -163,3 +164,15 @@ def test_no_exception_of_a_parser_reaches_the_reader(word: str) -> None:
         launch.checked([word])
     assert not re.search("Exception|viable|EOF|mismatched|extraneous|EQUAL", str(refused.value))
     assert "\n" not in str(refused.value)
+
+
+def test_a_number_that_torchrun_did_not_set_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether this process speaks is what cannot be read then."""
+    monkeypatch.setenv("RANK", "abc")
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert ended.value.code == 1
+    said = "error: RANK=abc in the environment: expected a number, as torchrun sets it; unset it\n"
+    assert capsys.readouterr().err == said

@@ -33,7 +33,9 @@ def job(config: DictConfig) -> float | None:
 
 def main() -> None:
     """Carry out the command line. What stops it is told in one line, and the exit status is then not 0."""
+    speaks = True
     try:
+        speaks = distributed.is_first()  # every process refuses the same command line; one says why
         carry_out(sys.argv[1:])
         return
     except (UsageError, OSError) as error:
@@ -41,7 +43,7 @@ def main() -> None:
     except KeyboardInterrupt:
         said, status = f"stopped: {GO_ON}", INTERRUPTED
     # Here, past the handlers, what was being done is gone, and its progress bar with it.
-    if distributed.is_first():  # every process refuses the same command line; one says why
+    if speaks:
         print(said, file=sys.stderr)
     sys.exit(status)
 
