@@ -19,8 +19,8 @@ HOME = Path(__file__).parent.parent
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
-        (0.052, "0.052 seconds"), (1.04, "1.0 seconds"), (34.4, "34 seconds"), (119, "119 seconds"),
-        (750, "12 minutes"), (7_100, "118 minutes"), (9_000, "2.5 hours"),
+        (0.052, "0.052 seconds"), (1.04, "1.0 seconds"), (9.96, "10 seconds"), (34.4, "34 seconds"),
+        (119, "119 seconds"), (750, "12 minutes"), (7_100, "118 minutes"), (9_000, "2.5 hours"),
     ],
 )  # fmt: skip
 def test_a_duration_is_said_in_the_largest_unit_that_it_fills_twice(seconds: float, said: str) -> None:

@@ -57,7 +57,7 @@ def duration(seconds: float) -> str:
     for unit, size in (("hours", 3600.0), ("minutes", 60.0)):
         if seconds >= 2 * size:
             return f"{seconds / size:.{1 if unit == 'hours' else 0}f} {unit}"
-    return f"{seconds:.0f} seconds" if seconds >= 10 else f"{seconds:#.2g} seconds"
+    return f"{seconds:.0f} seconds" if seconds >= 9.95 else f"{seconds:#.2g} seconds"  # which would say `10.` of 9.96
 
 
 @contextmanager
