@@ -24,7 +24,7 @@ from rich.table import Table
 from position_interpolation.evidence.words import plural
 from position_interpolation.machine import distributed
 from position_interpolation.settings import derived
-from position_interpolation.settings.errors import UsageError
+from position_interpolation.settings.errors import GO_ON, UsageError
 from position_interpolation.settings.schema import Config
 
 GIBIBYTES_OF_A_JOB = 4
@@ -75,7 +75,7 @@ class Worker:
         if code >= 0:
             return self.last_line.removeprefix("error: ")
         memory = " (was memory short?)" if -code == signal.SIGKILL else ""
-        return f"ended by signal {-code}{memory}; what was done is kept, and the same command goes on"
+        return f"ended by signal {-code}{memory}; {GO_ON}"
 
     @property
     def last_line(self) -> str:

@@ -71,7 +71,7 @@ def costs(config: Config, shape: Shape) -> Costs:
 
 def _tuning(config: Config, shape: Shape, cluster: Cluster) -> Tuning:
     batch, sequence, sharing = config.train.batch_size, derived.sequence(config), config.compute.context_parallel
-    tokens = derived.treatment(config).steps * batch * sequence
+    tokens = derived.tuned_tokens(config)
     flops_per_token = formulas.training_flops(shape, sequence) / sequence
     hours = cluster.hours(tokens * flops_per_token)
     memory = partial(formulas.tuning_memory, shape, sequence // sharing, head_rows=LOGIT_ROWS)

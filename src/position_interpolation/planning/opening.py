@@ -20,14 +20,13 @@ def opening(configs: Sequence[Config], at_a_time: int, searched: bool = False) -
     tasks = ", ".join(dict.fromkeys(config.task.name for config in measuring))
     jobs = "a search" if searched else plural(len(measuring), "job")
     beside = f", {min(at_a_time, len(measuring))} at a time" if at_a_time > 1 else ""
-    longest: dict[str, Config] = {}  # of each training, the job that asks for the most steps
+    tokens: dict[str, int] = {}  # of each training, in the job that asks for the most steps
     for config in measuring:
         if derived.treatment(config).steps:
             key = derived.training(config)
-            longest[key] = max(longest.get(key, config), config, key=lambda one: one.train.steps)
-    tokens = sum(map(derived.tuned_tokens, longest.values()))
-    count = f"{plural(len(longest), 'training')}, {tokens / 1e6:.1f} million tokens"
-    tuned = f"{count} (less what {first.paths.runs} holds already)" if longest else "nothing"
+            tokens[key] = max(tokens.get(key, 0), derived.tuned_tokens(config))
+    count = f"{plural(len(tokens), 'training')}, {sum(tokens.values()) / 1e6:.1f} million tokens"
+    tuned = f"{count} (less what {first.paths.runs} holds already)" if tokens else "nothing"
     return [
         f"{first.experiment_name} on {first.model.name}: {jobs}{beside}; tasks: {tasks}",
         f"to tune: {tuned}",

@@ -133,7 +133,7 @@ class Compute:
     # auto: bfloat16 where the hardware multiplies it fast, else float32
     dtype: str = one_of("auto", "float32", "bfloat16", default="auto")
     threads: int | None = number(None, least=1, most=4_096)
-    # Jobs of a sweep that run side by side; None: as many as a CPU's cores and memory take, one on a GPU.
+    # Jobs of a sweep that run side by side; None: one a GPU, or as many as a CPU's cores and memory take.
     jobs: int | None = number(None, least=1, most=1_024)
     tokens_per_forward: int | None = number(None, least=1)  # None: 8192, and on a CPU 4096 in evaluation
     compile: bool = False  # torch.compile the layers: faster after some seconds; on a CPU it needs a C++ compiler
