@@ -83,6 +83,13 @@ def test_how_many_is_as_asked_for_else_by_cores_and_memory(monkeypatch: pytest.M
         assert side_by_side.workers_at_a_time(asked) == expected
 
 
+def test_processes_that_share_each_job_start_no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them would start all of these, and those of two jobs would meet at one address."""
+    (config,) = launch.checked(["model=smoke", "data.source=made_up", "train=untuned", "compute.jobs=5"])
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert side_by_side.workers_at_a_time(config) == 1
+
+
 @pytest.mark.parametrize(
     ("device", "visible", "expected"),
     [

@@ -88,11 +88,11 @@ class Worker:
 
 
 def workers_at_a_time(config: Config) -> int:
-    """How many workers this machine takes: as asked for, else one a GPU, or by free cores and memory on a CPU."""
+    """How many workers carry out jobs: as asked for, else one a GPU, or by free cores and memory on a CPU."""
+    if distributed.processes() > 1:  # which carry out each job together
+        return 1
     if config.compute.jobs is not None:
         return config.compute.jobs
-    if distributed.processes() > 1:
-        return 1
     gpus = _gpus(config)
     if gpus or config.compute.device == "cuda":
         return max(1, len(gpus))
