@@ -37,7 +37,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("at_home", os.path.expanduser, replace=True)
     OmegaConf.register_new_resolver("own_name", naming.of, replace=True)
     OmegaConf.register_new_resolver("own_text_name", naming.of_text, replace=True)
-    OmegaConf.register_new_resolver("own_window", lambda *place: checkpoint.window(*place), replace=True)
+    OmegaConf.register_new_resolver("own_window", checkpoint.window, replace=True)
     if "experiment" in store.repo:  # to read them all takes a tenth of a second
         return
     for path in sorted(EXPERIMENTS.glob("*/sweep.yaml")):

@@ -60,15 +60,13 @@ def check_choice(override: Override) -> None:
         return
     if override.is_add():
         raise UsageError(f"{said} would add a second choice of {group}: write {said.removeprefix('+')}")
-    if override.is_sweep_override():
+    if override.is_sweep_override() or (override.is_delete() and group in OPTIONAL):
         return
-    value = override.value()
-    if group in OPTIONAL and override.is_delete():
-        return
-    if group in OPTIONAL and value is None:
-        raise UsageError(f"{said} chooses nothing: leave it out, or name one")
     if override.is_delete():
         raise UsageError(f"{said} takes away what every run needs: choose another by {group}=<choice>")
+    value = override.value()
+    if value is None and group in OPTIONAL:
+        raise UsageError(f"{said} chooses nothing: leave it out, or name one")
     if not isinstance(value, str) or "$" in value:
         way_out = f"write context=x4, not context=4; a key in it is set by {group}.<key>=<value>"
         raise UsageError(f"{said}: a group's choice is a word: {way_out}")
