@@ -17,7 +17,7 @@ whole. In evaluation the weights are in bfloat16, whole on each GPU.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from position_interpolation.planning.shape import Shape
 from position_interpolation.tasks.perplexity.windows import Span
@@ -109,7 +109,7 @@ class Memory:
     @property
     def total(self) -> float:
         """Their sum."""
-        return sum(getattr(self, field.name) for field in fields(self))
+        return sum(vars(self).values())
 
 
 def layer_bytes(shape: Shape) -> int:

@@ -1,19 +1,17 @@
 """Costs as tables: of one run for the terminal, of several for a page."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 from position_interpolation.display import terminal
 from position_interpolation.display.tables import Column, Table, fill
 from position_interpolation.evidence.extensions import LABELS
 from position_interpolation.evidence.words import rate_text, thousands
 from position_interpolation.planning.costs import Costs, Tuning
-from position_interpolation.planning.formulas import Memory
 from position_interpolation.settings import derived
 from position_interpolation.tasks.perplexity import config as perplexity_config
 
 GIB = 2**30
-# What readers call the fields of `Memory`.
+# What readers call the parts of `Memory`, in the order of a table.
 NAMES = {
     "weights": "weights, float32",
     "gradients": "gradients, float32",
@@ -68,7 +66,6 @@ def tuning(costs: Costs) -> Table:
 def memory(costs: Costs) -> Table:
     """What fills a GPU, with activations kept and checkpointed."""
     planned = _tuned(costs)
-    names = [*(field.name for field in fields(Memory)), "total"]
     columns = (
         Column("Number", NAMES.get),
         Column("kept", lambda name: getattr(planned.kept, name) / GIB, tenths),
@@ -81,7 +78,7 @@ def memory(costs: Costs) -> Table:
         f"{tenths(costs.cluster.gpu.usable / GIB)} GiB of each are taken for usable. "
         "Activations all kept, or made again from the layers' inputs."
     )
-    return fill(names, columns, caption)
+    return fill(NAMES, columns, caption)
 
 
 def evaluation(costs: Costs) -> Table:

@@ -9,7 +9,7 @@ from torch._dynamo.exc import BackendCompilerFailed
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.utils.data import Dataset
 from transformers import TrainingArguments
-from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from transformers.trainer_callback import PrinterCallback
 
 from position_interpolation.machine import compute, distributed
 from position_interpolation.models import context_parallel
@@ -89,8 +89,7 @@ def _trainer(
         recipe=train,
         context_group=context_parallel.own_group(sharing),
     )
-    for callback in (PrinterCallback, ProgressCallback):
-        trainer.remove_callback(callback)
+    trainer.remove_callback(PrinterCallback)
     return trainer
 
 
@@ -135,7 +134,7 @@ def _arguments(folder: Path, train: Train, micro_batch: int, chosen: Compute, se
         logging_steps=1,  # a mean over several steps would lose those before a resume
         logging_nan_inf_filter=False,  # it would log 0 for NaN
         report_to=[],
-        disable_tqdm=False,
+        disable_tqdm=True,  # our callback has the bar
         use_cpu=on_cpu,
         bf16=compute.dtype(chosen) == "bfloat16",  # autocast matrix products
         dataloader_pin_memory=not on_cpu,
