@@ -51,8 +51,8 @@ def main() -> None:
 def carry_out(arguments: list[str]) -> None:
     """Check every job's configuration, let Hydra run them, then render what they recorded."""
     configs = launch.checked(arguments)
-    arguments += apart.overrides(configs)
-    if configs:
+    if configs:  # else Hydra only shows something
+        arguments += apart.overrides(configs)
         tracking.check(configs[0])
     at_a_time = launch.side_by_side(arguments, configs)
     lines = opening(configs, at_a_time, bool(configs) and launch.searched(arguments))

@@ -45,7 +45,7 @@ def check_exports(configs: Sequence[Config]) -> None:
 
 def overrides(configs: Sequence[Config]) -> list[str]:
     """The keys in `varied` and `swept` as overrides for Hydra."""
-    keys = {"varied": configs[0].varied, "swept": configs[0].swept} if configs else {}
+    keys = {"varied": configs[0].varied, "swept": configs[0].swept}
     return [f"{name}=[{','.join(values)}]" for name, values in keys.items() if values]
 
 

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -55,9 +54,9 @@ class Worker:
         own = {"TORCHINDUCTOR_CACHE_DIR": str(self.log.with_suffix(".compiled").resolve()), **os.environ}
         if self.gpu is not None:
             own[VISIBLE] = self.gpu
+        self.started = time.monotonic()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=own, start_new_session=True)
-        self.started = time.monotonic()
 
     def state(self) -> str:
         """`waiting`, `running`, `done` or `failed`."""
@@ -125,21 +124,19 @@ def carry_out(jobs: Sequence[list[str]], configs: Sequence[Config], at_a_time: i
         jobs = [[*job, "compute.threads=1"] for job in jobs]
     workers = _grouped(jobs, configs)
     console = Console()
-    look = Live(console=console, refresh_per_second=1, transient=True) if console.is_terminal else nullcontext()
+    look = Live(console=console, get_renderable=lambda: _shown(workers), refresh_per_second=1, transient=True)
     waiting, running = list(workers), list[Worker]()
     try:
-        with look as live:
+        with look:  # which shows nothing but in a terminal
             while waiting or running:
                 while waiting and free:
                     worker = waiting.pop(0)
                     worker.gpu = free.pop(0)
                     running.append(worker)
                     worker.start()
-                    if live is None:
+                    if not console.is_terminal:
                         begun = f"started {plural(len(worker.jobs), 'job')}: {worker.name}; what it says: {worker.log}"
                         console.print(begun, highlight=False, soft_wrap=True)
-                if live is not None:
-                    live.update(_shown(workers))
                 time.sleep(LOOK)
                 for worker in [worker for worker in running if worker.state() != "running"]:
                     running.remove(worker)
