@@ -519,15 +519,32 @@ class TestOtherTables:
         assert verdict("benchmarks_tuning_text", [self.change("boolq", 4, 0.0)]).verdict == UNKNOWN
 
     @pytest.mark.parametrize(("ours", "expected"), [(30.0, HOLDS), (10.0, FAILS), (20.1, NOISE), (None, UNKNOWN)])
-    def test_summaries_against_the_reports_first_tokens(self, ours: float | None, expected: str) -> None:
-        rows = []
-        for protocol, mean in (("generated", ours), ("lead", 20.0)):
-            for place, spread in enumerate((-1.0, 0.5, 1.0, -0.5) if mean is not None else ()):
-                value = (mean or 0) + (spread if protocol == "generated" else 0)
-                data = {"name": "govreport", "source": "local", "sha256": None, "ids": [str(place)]}
-                shared = {"task": "govreport", "protocol": protocol, "experiment": "table6_govreport", "data": data}
-                rows.append(row("document_rouge1", value, **shared))
-        assert verdict("govreport_rouge_1", rows).verdict == expected
+    @pytest.mark.parametrize(
+        ("claim", "protocol", "rival", "base"),
+        [
+            ("govreport_rouge_1", "generated", "lead", {}),
+            ("summaries_tuning_helps", "generated", "generated_untuned", extended("pi", 4, 1000)),
+            ("summaries_longer_window_helps", "generated_untuned", "generated_untuned", extended("none", 1, 0)),
+        ],
+    )
+    def test_summaries_against_a_rival(
+        self, claim: str, protocol: str, rival: str, base: dict[str, Any], ours: float | None, expected: str
+    ) -> None:
+        nobody = {"method": None, "factor": None, "window": None, "steps": None}
+        written = [(rival, {**nobody, **base, "eval_window": L}, (20.0,) * 4)]
+        if ours is not None:
+            mine = {**extended("pi", 4, 1000), "eval_window": 4 * L}
+            written.append((protocol, mine, tuple(ours + spread for spread in (-1.0, 0.5, 1.0, -0.5))))
+        rows = [
+            row(
+                f"document_{metric}", value, task="govreport", protocol=name, experiment="table6_govreport",
+                data={"name": "govreport", "source": "local", "sha256": None, "ids": [str(place)]}, **who,
+            )
+            for name, who, values in written
+            for place, value in enumerate(values)
+            for metric in ("rouge1", "rouge2", "rougeL")
+        ]  # fmt: skip
+        assert verdict(claim, rows).verdict == expected
 
     def test_theory(self) -> None:
         values = {

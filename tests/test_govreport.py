@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from position_interpolation.app import launch
 from position_interpolation.app.run import run
-from position_interpolation.evidence import records
+from position_interpolation.evidence import records, select
 from position_interpolation.evidence.records import Record
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Compute, Train
@@ -317,6 +317,20 @@ def test_the_table_is_table_6_with_ours_above_the_papers(unbroken: tuple[Path, l
     assert ("smoke", "PI x8, untuned, fine-tuned on summaries") in named
     printed = named["paper: LLaMA-7B PI", "fine-tuned on summaries"]
     assert [cell.value for cell in printed[3:]] == [60.0, 28.0, 29.5, None]
+
+
+def test_a_base_that_reads_less_stands_beside_what_reads_more(unbroken: tuple[Path, list[Record]]) -> None:
+    """The base's window is smaller, and first tokens that are the same in both windows are shown once."""
+    rows = [row for row in unbroken[1] if row.protocol != "generated"]
+    base = {"method": "none", "factor": 1.0, "window": 64, "eval_window": 64}
+    less = [replace(row, **base) if row.method else replace(row, eval_window=64) for row in rows]
+    ((_, together),) = select.summaries([*less, *rows]).items()
+    table = govreport_page.govreport_table(together)
+    assert [(row[1].value, row[2].value) for row in table.rows[:3]] == [
+        (64, "the report's first tokens"),
+        (64, "none (L = 64), no summaries seen"),
+        (512, "PI x8, untuned, no summaries seen"),
+    ]
 
 
 def test_verdicts_compare_the_same_documents(unbroken: tuple[Path, list[Record]]) -> None:

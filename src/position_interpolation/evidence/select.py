@@ -102,13 +102,13 @@ def _by_position(records: Iterable[Record], *by: str) -> dict[Group, list[Record
 
 
 def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:
-    """Records of summaries by text and window, with those that say how their extensions were tuned on pairs."""
+    """Records of summaries by text, with those that say how their extensions were tuned on pairs."""
     rows = [row for row in records if not varied(row)]
     tuned = [row for row in rows if row.metric in SUMMARY_TUNING]
     scores = (row for row in rows if row.metric in (*ROUGES, *DOCUMENT_ROUGES))
     return {
         group: [*own, *(row for row in tuned if extension_of(row) in set(map(extension_of, own)))]
-        for group, own in grouped(scores, "text", "length", of=ROUGES).items()
+        for group, own in grouped(scores, "text", of=ROUGES).items()
     }
 
 

@@ -1,14 +1,15 @@
 """What a page shows of summaries: the layout of Table 6 with the paper's rows below ours, and ROUGE drawn."""
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from position_interpolation.display import drawing
-from position_interpolation.display.colours import BLUE, DARK, GREY, VERMILION
+from position_interpolation.display.colours import DARK, GREY, colour
 from position_interpolation.display.section import Section
 from position_interpolation.display.tables import Table, each, fill
 from position_interpolation.evidence import comparison, paper, select
@@ -20,8 +21,10 @@ from position_interpolation.tasks.govreport.config import LEAD, TUNED, UNTUNED
 VARIANTS = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "rougeLsum": "ROUGE-Lsum"}
 WAYS = {UNTUNED: "no summaries seen", TUNED: "fine-tuned on summaries"}
 LEADS = "the report's first tokens"
-# Colour, hatching of a bar and marker, in the order of tables and figures.
-LOOKS = {LEAD: (GREY, None, "o"), UNTUNED: (VERMILION, "//", "s"), TUNED: (BLUE, "..", "D")}
+# Hatching of a bar and marker, in the order of tables and figures. The colour is that of the method.
+LOOKS = {LEAD: (None, "o"), UNTUNED: ("//", "s"), TUNED: ("..", "D")}
+
+LETTERS = 26  # characters that fit the height of a panel
 
 
 def sections(records: Sequence[Record]) -> Iterator[Section]:
@@ -31,24 +34,46 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
         yield Section(title, rows, "govreport", govreport_table(rows), (("govreport", draw),))
 
 
-Writer = tuple[str, str]  # who wrote summaries: the base, and a name
+class Writer(NamedTuple):
+    """Who wrote summaries: an extension of a base, or nobody, and what it is called."""
+
+    base: str
+    window: int | None  # L', in which the report is read
+    name: str
+    colour: str
 
 
 def by_writer(records: Sequence[Record]) -> dict[Writer, list[Record]]:
-    """Scores by writer: the report's first tokens, then each extension without and with tuning on summaries."""
-    called = names(ordered(records))
+    """Scores by writer: the report's first tokens, then each extension without and with tuning on summaries.
+
+    First tokens that are the same in several windows are there once.
+    """
+    among = ordered(records)
+    called = names(among)
 
     def rank(record: Record) -> tuple[Any, ...]:
         extension = extension_of(record)
         return () if extension is None else extension.rank, [*LOOKS].index(str(record.protocol))
 
     def writer(record: Record) -> Writer:
-        extension = extension_of(record)
-        name = LEADS if extension is None else f"{called[extension]}, {WAYS[str(record.protocol)]}"
-        return base_name(record.model, record.base_tokens), name
+        extension, base = extension_of(record), base_name(record.model, record.base_tokens)
+        if extension is None:
+            return Writer(base, record.eval_window, LEADS, GREY)
+        name = f"{called[extension]}, {WAYS[str(record.protocol)]}"
+        return Writer(base, record.eval_window, name, colour(extension, among))
 
     scored = (record for record in records if record.metric not in select.SUMMARY_TUNING)
-    return select.gathered(sorted(scored, key=rank), writer)
+    found: dict[Writer, list[Record]] = {}
+    for one, rows in select.gathered(sorted(scored, key=rank), writer).items():
+        same = (other for other in found if (other.base, other.name) == (one.base, LEADS))
+        if one.name != LEADS or all(_reports(found[other]) != _reports(rows) for other in same):
+            found[one] = rows
+    return found
+
+
+def _reports(records: Sequence[Record]) -> dict[str, dict[str, float]]:
+    """Every ROUGE of one writer, by report."""
+    return {metric: by_report(records, metric) for metric in VARIANTS}
 
 
 def by_report(records: Iterable[Record], metric: str) -> dict[str, float]:
@@ -58,10 +83,9 @@ def by_report(records: Iterable[Record], metric: str) -> dict[str, float]:
 
 def govreport_table(records: Sequence[Record]) -> Table:
     """ROUGE of every writer, with the paper's rows below, of one group of `select.summaries`."""
-    window = next((record.eval_window for record in records if record.eval_window is not None), None)
     ours = [
-        {"Model": base, "Window": window, "Method": name} | {row.metric: row for row in rows}
-        for (base, name), rows in by_writer(records).items()
+        {"Model": writer.base, "Window": writer.window, "Method": writer.name} | {row.metric: row for row in rows}
+        for writer, rows in by_writer(records).items()
     ]
     columns = (
         *each(("Model", "Window", "Method"), str, lambda name, row: row[name]),
@@ -112,13 +136,13 @@ def govreport_figure(records: Sequence[Record]) -> Figure:
     for writer, rows in writers.items():
         values = {row.metric: row.value for row in rows}
         heights = {place: values[metric] for place, metric in _places(writer, [*writers]) if metric in values}
-        shade, hatch, _ = LOOKS[str(rows[0].protocol)]
-        look: dict[str, Any] = {"label": writer[1], "color": shade, "hatch": hatch, "edgecolor": "white", "lw": 0}
-        scores.bar([*heights], [*heights.values()], 0.72 / len(writers), **look)
+        hatch, _ = LOOKS[str(rows[0].protocol)]
+        look: dict[str, Any] = {"color": writer.colour, "hatch": hatch, "edgecolor": "white", "lw": 0}
+        scores.bar([*heights], [*heights.values()], 0.72 / len(writers), label=writer.name, **look)
     scores.set_ylabel("F-measure x 100")
     for axes in apart:
         _differences(axes, writers)
-        axes.set_ylabel(f"minus that of\n{last[1].split(', ')[-1]}")
+        axes.set_ylabel(textwrap.fill(f"minus that of {last.name}", LETTERS))
     for axes in figure.axes:
         axes.set_xticks(range(len(VARIANTS)), list(VARIANTS.values()))
         axes.set_xlim(-0.5, len(VARIANTS) - 0.5)
@@ -130,14 +154,14 @@ def _differences(axes: Axes, writers: dict[Writer, list[Record]]) -> None:
     axes.axhline(0, color=DARK, linewidth=0.8)
     *others, last = writers
     for writer in others:
-        shade, _, marker = LOOKS[str(writers[writer][0].protocol)]
+        _, marker = LOOKS[str(writers[writer][0].protocol)]
         found = {
             place: comparison.difference(*(by_report(writers[one], metric) for one in (writer, last)))
             for place, metric in _places(writer, others)
         }
         curve = {place: effect for place, effect in found.items() if effect is not None}
-        axes.plot([*curve], [effect.value for effect in curve.values()], marker, color=shade)
-        drawing.intervals(axes, curve, shade)
+        axes.plot([*curve], [effect.value for effect in curve.values()], marker, color=writer.colour)
+        drawing.intervals(axes, curve, writer.colour)
 
 
 def _places(writer: Writer, among: Sequence[Writer]) -> list[tuple[float, str]]:
