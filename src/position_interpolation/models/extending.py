@@ -1,4 +1,4 @@
-"""A base under a method: its configuration, the weights from which tuning starts, and its fingerprint.
+"""A base under a method: its configuration, the model that is tuned or measured, and its fingerprint.
 
 The rope parameters go into the configuration before the model is built: transformers ignores or refuses later ones.
 """
@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import AutoConfig
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
@@ -85,9 +86,10 @@ def rotation(model: Model, cache: Path, method: Method, factor: float) -> rope.R
 
 
 def build(
-    model: Model, cache: Path, method: Method, factor: float, seed: int, start: Path | None = None, shards: int = 1
-) -> Any:
-    """The model from which tuning starts, in float32 under the method's positions, shared by `shards` processes.
+    model: Model, cache: Path, method: Method, factor: float, seed: int, start: Path | None = None, shards: int = 1,
+    dtype: torch.dtype = torch.float32,
+) -> Any:  # fmt: skip
+    """The model under the method's positions, in the precision `dtype`, shared by `shards` processes.
 
     It has the weights of the checkpoint `start` or, given None, those of the base; the seed decides random ones.
     """
@@ -98,7 +100,7 @@ def build(
         with distributed.first_alone():
             if not (place / "model.safetensors").is_file():  # written after config.json
                 random(config, seed).save_pretrained(place)
-    built = random(config, seed) if place is None else load(place, config, shards=shards)
+    built = random(config, seed, dtype) if place is None else load(place, config, dtype, shards)
     rope.check_rotation(built, rotation(model, cache, method, factor), method.name)
     return built
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from position_interpolation.evidence import records
 from position_interpolation.machine import compute, distributed, files
-from position_interpolation.models import extending, loading, rope
+from position_interpolation.models import extending, loading
 from position_interpolation.settings import derived
 from position_interpolation.settings.derived import Treatment
 from position_interpolation.settings.schema import RECALL, RUNNING, Config
@@ -77,14 +77,8 @@ class Prepared:
 
     def loaded(self, dtype: Any) -> Any:
         """The model in a precision, before it goes to a device."""
-        extended = self.config.model, self.cache, self.config.method, self.treatment.factor
-        built = extending.extended_config(*extended)
-        if self.place is None:
-            model = loading.random(built, self.config.seed, dtype)
-        else:
-            model = loading.load(self.place, built, dtype)
-        rope.check_rotation(model, extending.rotation(*extended), self.treatment.method)
-        return model
+        config, factor = self.config, self.treatment.factor
+        return extending.build(config.model, self.cache, config.method, factor, config.seed, self.place, dtype=dtype)
 
 
 def prepare(config: Config, listener: Listener) -> Prepared:
