@@ -14,10 +14,10 @@ import torch
 from transformers import GenerationConfig
 
 from position_interpolation.evidence.k_max import k_max, longest_reached
-from position_interpolation.models.answers import write
+from position_interpolation.models.answers import read, write
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.passkey.config import distances
-from position_interpolation.tasks.passkey.prompts import Probe, build, probes, read, right
+from position_interpolation.tasks.passkey.prompts import Probe, build, probes, right
 
 WINDOW = 256
 HEADER = (
@@ -173,7 +173,7 @@ def verdicts(
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[bool]:
     if not generate:
-        return [reading.right for reading in read(model, trials, tokens_per_forward, progress)]
+        return [all(reading.greedy) for reading in read(model, trials, tokens_per_forward, progress)]
     written = write(model, trials, 6, tokens_per_forward, progress)
     return [right(None, probe, ids, "key") for probe, ids in zip(trials, written, strict=True)]
 

@@ -15,12 +15,12 @@ from transformers import PreTrainedTokenizerFast
 
 from position_interpolation.app import launch, run
 from position_interpolation.evidence.records import Record, read
-from position_interpolation.models.answers import write
+from position_interpolation.models import answers
 from position_interpolation.settings.errors import UsageError
-from position_interpolation.tasks.passkey import prompts
+from position_interpolation.tasks.passkey import measure, prompts
 from position_interpolation.tasks.passkey.config import MATCHES, PasskeyTask
 from position_interpolation.tasks.passkey.measure import numbers
-from position_interpolation.tasks.passkey.prompts import QUESTION, Probe, build, probes, writing
+from position_interpolation.tasks.passkey.prompts import QUESTION, Probe, build, probes
 from position_interpolation.text.encoding import encode
 
 Stories = Callable[[list[int], list[int]], list[list[int]]]
@@ -109,10 +109,10 @@ def tokenizers(tokenizer: Any) -> dict[str, Any]:
 def rate(model: Any, tokenizer: Any, match: str) -> float:
     """Of eight keys, as a run judges them; the verdict of one forward is that of what is written."""
     trials = probes(tokenizer, 640, count=4, trials=2, digits=5, seed=0, match=match)
-    written = write(model, trials, writing(5), 2048)
+    written = answers.write(model, trials, 10, 2048)
     hits = [prompts.right(tokenizer, *pair, match) for pair in zip(trials, written, strict=True)]
     if match != "number":
-        assert [reading.right for reading in prompts.read(model, trials, 2048)] == hits
+        assert [all(reading.greedy) for reading in answers.read(model, trials, 2048)] == hits
     return sum(hits) / len(hits)
 
 
@@ -180,11 +180,11 @@ def test_the_first_number_written_counts_as_in_the_peers_scripts(tokenizer: Any)
 def test_the_keys_log_likelihood_by_hand(tokenizer: Any, match: str) -> None:
     """Logits of 2 for the token that comes next and 0 for the 4095 others, whatever is asked of the space."""
     trials = probes(tokenizer, 256, count=4, trials=2, digits=5, seed=0, match=match)
-    found = prompts.read(Writer(tokenizer, at_once, logit=2.0), trials, 2048)
+    found = answers.read(Writer(tokenizer, at_once, logit=2.0), trials, 2048)
     expected = 2 - math.log(math.exp(2) + 4095)
-    assert [reading.log_likelihood for reading in found] == pytest.approx([expected] * 8, abs=1e-5)
-    blind = prompts.read(Writer(tokenizer, lambda word, answer: [], logit=2.0), trials, 2048)
-    assert blind[0].log_likelihood == pytest.approx(-math.log(math.exp(2) + 4095), abs=1e-5)
+    assert list(map(prompts.log_likelihood, trials, found)) == pytest.approx([expected] * 8, abs=1e-5)
+    blind = answers.read(Writer(tokenizer, lambda word, answer: [], logit=2.0), trials, 2048)
+    assert prompts.log_likelihood(trials[0], blind[0]) == pytest.approx(-math.log(math.exp(2) + 4095), abs=1e-5)
 
 
 def test_joined_digits_are_scored_by_the_digit(tokenizers: dict[str, Any]) -> None:
@@ -192,10 +192,10 @@ def test_joined_digits_are_scored_by_the_digit(tokenizers: dict[str, Any]) -> No
     tokenizer = tokenizers["joined digits"]
     trials = [build(tokenizer, key, 320, 640, match="number") for key in ("12345", "98765")]
     assert [len(probe.answer) for probe in trials] == [4, 6]
-    found = prompts.read(Writer(tokenizer, at_once, logit=2.0), trials, 10_000)
+    found = answers.read(Writer(tokenizer, at_once, logit=2.0), trials, 10_000)
     token = 2 - math.log(math.exp(2) + len(tokenizer) - 1)
-    assert [reading.log_likelihood for reading in found] == pytest.approx([3 * token / 5, token], abs=1e-5)
-    assert all(reading.right for reading in found)
+    assert list(map(prompts.log_likelihood, trials, found)) == pytest.approx([3 * token / 5, token], abs=1e-5)
+    assert all(all(reading.greedy) for reading in found)
 
 
 def test_numbers_by_distance_and_over_all() -> None:
@@ -247,7 +247,7 @@ def test_prompts_of_several_lengths_are_measured_each_on_its_own_grid(tmp_path: 
 def test_a_prompt_too_short_for_its_lines_is_found_before_the_longer_ones_are_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prompts, "read", lambda *_: pytest.fail("measured before all lengths were looked at"))
+    monkeypatch.setattr(measure, "read", lambda *_: pytest.fail("measured before all lengths were looked at"))
     with pytest.raises(UsageError, match=r"window of 64 is too small .* it needs \d+; set a longer context"):
         carried_out(tmp_path, "task.lengths=[1,0.25]")
 

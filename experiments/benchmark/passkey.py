@@ -9,9 +9,10 @@ from typing import Any
 from transformers import pipeline
 
 from position_interpolation.machine import compute
+from position_interpolation.models.answers import read
 from position_interpolation.planning.formulas import forward_flops
 from position_interpolation.settings.schema import Compute
-from position_interpolation.tasks.passkey.prompts import Probe, read
+from position_interpolation.tasks.passkey.prompts import Probe
 
 from . import peers
 from .inputs import Base, base, engines, precisions
@@ -78,7 +79,7 @@ def reading(own: Base, precision: str, probes: list[Probe], *, compiled: bool) -
     model = own.ours(precision, compiled=compiled)
 
     def turn() -> list[bool]:
-        return [reading.right for one in probes for reading in read(model, [one], 2048)]
+        return [all(reading.greedy) for one in probes for reading in read(model, [one], 2048)]
 
     turn()  # warms up
     return turn

@@ -8,7 +8,7 @@ from position_interpolation.evidence.intervals import Estimate, log_likelihood, 
 from position_interpolation.evidence.k_max import LONGEST, SUCCESS, k_max
 from position_interpolation.machine import compute
 from position_interpolation.machine.progress import Progress
-from position_interpolation.models.answers import fingerprint, tokens, write
+from position_interpolation.models.answers import fingerprint, read, tokens, write
 from position_interpolation.tasks.measurement import Measured, Measurement, common, keep_answers
 from position_interpolation.tasks.passkey import prompts
 from position_interpolation.tasks.passkey.config import PasskeyTask, prompt_lengths
@@ -48,11 +48,11 @@ def _measurement(prepared: Prepared, task: PasskeyTask, window: int) -> Measurem
     def measure() -> list[Measured]:
         trials, model = probes(), prepared.model  # tuned, if need be, before the bar starts
         with Progress(f"passkey at {window}", tokens(trials), "tokens") as bar:
-            read = prompts.read(model, trials, compute.tokens_per_forward(prepared.config.compute), bar)
-        hits = [reading.right for reading in read]
+            readings = read(model, trials, compute.tokens_per_forward(prepared.config.compute), bar)
+        hits = [all(reading.greedy) for reading in readings]
         if task.generate or task.match == "number":
             hits = [hit for hit, _ in _written(prepared, task, trials)]
-        return list(numbers(trials, hits, [reading.log_likelihood for reading in read], task, window))
+        return list(numbers(trials, hits, list(map(prompts.log_likelihood, trials, readings)), task, window))
 
     def answers() -> list[dict[str, Any]]:
         trials = probes()
@@ -77,10 +77,10 @@ def numbers(
         "name": "passkey", "source": "generated", "sha256": fingerprint(trials), "ids": None,
         "threshold": task.threshold,
     }  # fmt: skip
-    read: dict[int, list[tuple[bool, float]]] = {probe.label: [] for probe in trials}  # ascending, as probes are made
+    found: dict[int, list[tuple[bool, float]]] = {probe.label: [] for probe in trials}  # ascending, as probes are made
     for probe, hit, likelihood in zip(trials, hits, likelihoods, strict=True):
-        read[probe.label].append((hit, likelihood))
-    wins = {k: sum(hit for hit, _ in own) for k, own in read.items()}
+        found[probe.label].append((hit, likelihood))
+    wins = {k: sum(hit for hit, _ in own) for k, own in found.items()}
     built = [probe.distance for probe in trials]
 
     def measured(metric: str, estimate: Estimate, count: int, at: int | None = None) -> Measured:
@@ -90,7 +90,7 @@ def numbers(
     for k, won in wins.items():
         yield measured(SUCCESS, wilson(won, task.trials), task.trials, k)
     yield measured(SUCCESS, wilson(sum(hits), len(hits)), len(hits))
-    for k, own in read.items():
+    for k, own in found.items():
         yield measured("key_log_likelihood", log_likelihood([value for _, value in own]), task.trials, k)
     yield measured("key_log_likelihood", log_likelihood(likelihoods), len(hits))
     yield measured("nearest_key", Estimate(min(built)), len(hits))
@@ -102,7 +102,7 @@ def _written(prepared: Prepared, task: PasskeyTask, trials: Sequence[Probe]) -> 
     """Whether each answer that greedy decoding writes is right, and its text."""
     model, size = prepared.model, compute.tokens_per_forward(prepared.config.compute)
     with Progress("answers written", tokens(trials), "tokens") as bar:
-        written = write(model, trials, prompts.writing(task.digits), size, bar)
+        written = write(model, trials, task.digits + prompts.BESIDE, size, bar)
     return [
         (prompts.right(prepared.tokenizer, probe, ids, task.match), decode(prepared.tokenizer, ids))
         for probe, ids in zip(trials, written, strict=True)

@@ -23,8 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from position_interpolation.models import answers
-from position_interpolation.models.answers import Told
+from position_interpolation.models.answers import Reading
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.passkey.config import distances
 from position_interpolation.text.encoding import decode, encode
@@ -48,11 +47,6 @@ class Probe:
     distance: int  # the distance k that the prompt has
 
 
-def writing(digits: int) -> int:
-    """How many tokens a model writes freely: a key and what may stand around it."""
-    return digits + BESIDE
-
-
 def build(tokenizer: Any, key: str, distance: int, window: int, phase: int = 0, match: str = "key") -> Probe:
     """The prompt whose key lies `distance` tokens before its end; with its answer it fills `window` positions.
 
@@ -65,9 +59,11 @@ def build(tokenizer: Any, key: str, distance: int, window: int, phase: int = 0, 
     begin = head(tokenizer)
     before, digits = split(tokenizer, BEFORE_KEY, key)
     after = encode(tokenizer, AFTER_KEY.format(key=key))
-    question, lead, key_ids = _question(tokenizer, key, match)
+    asked, key_ids = split(tokenizer, QUESTION + " ", key)
+    question = asked if match == "key" else encode(tokenizer, QUESTION)
+    lead = asked[len(question) :]  # with which every answer begins
     answer = [*lead, *key_ids]
-    written = max(len(answer), writing(len(key))) if match == "number" else len(answer)
+    written = max(len(answer), len(key) + BESIDE) if match == "number" else len(answer)
     nearest = len(digits) + len(after) + len(question)  # the distance of a key without filler behind it
     # The last token written is predicted, never read, so prompt and answer fill window + 1 ids.
     filler = window + 1 - len(begin) - len(before) - nearest - written
@@ -80,15 +76,6 @@ def build(tokenizer: Any, key: str, distance: int, window: int, phase: int = 0, 
     ahead, between = fill(tokenizer, filler - behind, phase), fill(tokenizer, behind, phase)
     prompt = [*begin, *ahead, *before, *digits, *after, *between, *question]
     return Probe(tuple(prompt), tuple(answer), len(lead), key, label=distance, distance=behind + nearest)
-
-
-def _question(tokenizer: Any, key: str, match: str) -> tuple[list[int], list[int], list[int]]:
-    """The question at a prompt's end, the tokens with which every answer begins, and the key's own that follow them."""
-    question = encode(tokenizer, QUESTION)
-    asked, key_ids = split(tokenizer, QUESTION + " ", key)
-    if match == "key":
-        return asked, [], key_ids
-    return question, asked[len(question) :], key_ids
 
 
 def probes(
@@ -115,22 +102,9 @@ def probes(
     return built
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What one teacher-forced forward says of a probe."""
-
-    right: bool  # whether greedy decoding would write the whole answer
-    log_likelihood: float  # of the key, in nats per digit
-
-
-def read(
-    model: Any, trials: Sequence[Probe], tokens_per_forward: int, progress: Told = lambda _: None
-) -> list[Reading]:
-    """Read each probe's answer off one forward."""
-    return [
-        Reading(all(found.greedy), -sum(found.losses[probe.lead :]) / len(probe.key))
-        for probe, found in zip(trials, answers.read(model, trials, tokens_per_forward, progress), strict=True)
-    ]
+def log_likelihood(probe: Probe, reading: Reading) -> float:
+    """Log-likelihood of the key, in nats per digit."""
+    return -sum(reading.losses[probe.lead :]) / len(probe.key)
 
 
 def right(tokenizer: Any, probe: Probe, written: Sequence[int], match: str) -> bool:
