@@ -47,10 +47,15 @@ class Documents:
     @property
     def sha256(self) -> str:
         """Fingerprint of ids and texts, in order."""
-        digest = hashlib.sha256()
-        for document in self.items:
-            digest.update(json.dumps([document.id, document.text]).encode())
-        return digest.hexdigest()
+        return fingerprint(self.items)
+
+
+def fingerprint(items: Iterable[Any]) -> str:
+    """Fingerprint of every field of some dataclasses, in order."""
+    digest = hashlib.sha256()
+    for item in items:
+        digest.update(json.dumps([*vars(item).values()]).encode())
+    return digest.hexdigest()
 
 
 def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None = None) -> Documents:

@@ -16,7 +16,6 @@ between the two except for WinoGrande, whose hub rows have none and are numbered
 """
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -59,10 +58,7 @@ class Questions:
     @property
     def sha256(self) -> str:
         """Fingerprint of exactly these questions, in order."""
-        digest = hashlib.sha256()
-        for item in self.items:
-            digest.update(json.dumps([item.id, item.contexts, item.choices, item.answer]).encode())
-        return digest.hexdigest()
+        return corpora.fingerprint(self.items)
 
     @property
     def described(self) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """Pairs of a report and its summary (GovReport), from the same sources as any corpus."""
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,17 +22,9 @@ class Pair(Document):
 
 @dataclass(frozen=True)
 class Pairs(Documents):
-    """A named list of pairs with a fingerprint."""
+    """A named list of pairs; their summaries are in its fingerprint, too."""
 
     items: tuple[Pair, ...]
-
-    @property
-    def sha256(self) -> str:
-        """Fingerprint of ids, reports and summaries, in order."""
-        digest = hashlib.sha256()
-        for pair in self.items:
-            digest.update(json.dumps([pair.id, pair.text, pair.summary]).encode())
-        return digest.hexdigest()
 
 
 def load(data: Data, name: str, limit: int | None = None, ids: list[str] | None = None) -> Pairs:
