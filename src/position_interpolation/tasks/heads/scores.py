@@ -8,7 +8,7 @@ The score of a block of L / 4 spans is the largest |a(s)| / sqrt(d) in it. The i
 |a(s + 1/2) - (a(s) + a(s + 1)) / 2| with both ends in [0, L), over max|h_j|.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -153,8 +153,7 @@ def _errors(errors: Floats, printed: float, samples: int) -> Numbers:
     by_layer: dict[int | None, Floats] = {None: errors}
     by_layer |= {layer: errors[layer : layer + 1] for layer in range(len(errors))}
     for layer, own in by_layer.items():
-        for name, estimate in zip(LEVELS, quantiles(own, list(LEVELS.values()), samples), strict=True):
-            values[f"error_{name}", layer] = estimate
+        values |= {(f"error_{name}", layer): found for name, found in quantiles(own, samples).items()}
         values["error_largest", layer] = Estimate(float(own.max()))
     return values
 
@@ -164,9 +163,8 @@ def _scores(found: Found, geometry: Geometry, samples: int) -> Numbers:
     values: Numbers = {}
     starts, stops = geometry.edges[:-1], geometry.edges[1:]
     for block, start in enumerate(starts):
-        estimates = quantiles(found.blocks[..., block], list(LEVELS.values()), samples)
-        for name, estimate in zip(LEVELS, estimates, strict=True):
-            values[f"score_{name}", int(start)] = estimate
+        reached = quantiles(found.blocks[..., block], samples)
+        values |= {(f"score_{name}", int(start)): estimate for name, estimate in reached.items()}
     inside = found.blocks[..., stops <= geometry.window].max(axis=-1)
     outside, following = starts >= geometry.window, (starts >= geometry.window) & (stops <= 2 * geometry.window)
     ratios = {
@@ -176,24 +174,23 @@ def _scores(found: Found, geometry: Geometry, samples: int) -> Numbers:
         "tightness": found.tightness,
         "outside_over_error": found.over_error,
     }
-    return values | {(name, None): quantiles(ratio, [0.5], samples)[0] for name, ratio in ratios.items()}
+    return values | {(name, None): quantiles(ratio, samples)["median"] for name, ratio in ratios.items()}
 
 
-def quantiles(values: Floats, levels: Sequence[float], samples: int) -> list[Estimate]:
-    """Quantiles over all pairs with 95 % bootstrap intervals; `values` is (layers, query heads, pairs).
+def quantiles(values: Floats, samples: int) -> dict[str, Estimate]:
+    """The `LEVELS` over all pairs with 95 % bootstrap intervals; `values` is (layers, query heads, pairs).
 
     Pairs are resampled within their head: a model's heads are all measured, its queries and keys are not. With one pair
     per head, or fewer than two draws, there is no interval.
     """
-    points = np.quantile(values, levels)
+    levels = list(LEVELS.values())
+    points = np.quantile(values, levels).tolist()
     if values.shape[-1] < 2 or samples < 2:
-        return [Estimate(float(point)) for point in points]
+        return dict(zip(LEVELS, map(Estimate, points), strict=True))
     generator = np.random.default_rng(0)
     drawn = np.empty((samples, len(levels)))
     for sample in range(samples):
         again = generator.integers(values.shape[-1], size=values.shape)
         drawn[sample] = np.quantile(np.take_along_axis(values, again, axis=-1), levels)
-    lows, highs = np.quantile(drawn, TAILS, axis=0)
-    return [
-        Estimate(float(point), float(low), float(high)) for point, low, high in zip(points, lows, highs, strict=True)
-    ]
+    lows, highs = np.quantile(drawn, TAILS, axis=0).tolist()
+    return dict(zip(LEVELS, map(Estimate, points, lows, highs), strict=True))
