@@ -57,16 +57,8 @@ class Puzzle:
 def keys(generator: random.Random, count: int, digits: int) -> Puzzle:
     """One key among `count` others."""
     numbers = _numbers(generator, count + 1, digits)
-    named = generator.sample([f"{thing} code of {owner}" for thing, owner in product(THINGS, OWNERS)], count + 1)
-    holder = generator.randrange(count + 1)
-    name = named[holder]
-    return Puzzle(
-        tuple(f"The {name} is {number}." for name, number in zip(named, numbers, strict=True)),
-        holder,
-        f"What is the {name}? The {name} is",
-        (numbers[holder],),
-        (*numbers[:holder], *numbers[holder + 1 :]),
-    )
+    names = generator.sample([f"{thing} code of {owner}" for thing, owner in product(THINGS, OWNERS)], count + 1)
+    return _one_of(generator, names, numbers)
 
 
 def values(generator: random.Random, count: int, digits: int) -> Puzzle:
@@ -85,16 +77,7 @@ def values(generator: random.Random, count: int, digits: int) -> Puzzle:
 def pairs(generator: random.Random, count: int, digits: int) -> Puzzle:
     """A list of `count` lines."""
     numbers = _numbers(generator, count, digits)
-    words = generator.sample(THINGS, count)
-    holder = generator.randrange(count)
-    return Puzzle(
-        tuple(f"The {word} is {number}." for word, number in zip(words, numbers, strict=True)),
-        holder,
-        f"What is the {words[holder]}? The {words[holder]} is",
-        (numbers[holder],),
-        (*numbers[:holder], *numbers[holder + 1 :]),
-        together=True,
-    )
+    return _one_of(generator, generator.sample(THINGS, count), numbers, together=True)
 
 
 def hops(generator: random.Random, count: int, digits: int) -> Puzzle:
@@ -128,6 +111,20 @@ KINDS: dict[str, Callable[[random.Random, int, int], Puzzle]] = {
 }  # fmt: skip
 LEAST = {"keys": 1, "values": 2, "pairs": 2, "hops": 0}
 MOST = {"keys": 800, "values": 20, "pairs": len(THINGS), "hops": len(LETTERS) // CHAINS - 1}
+
+
+def _one_of(generator: random.Random, names: list[str], numbers: list[str], together: bool = False) -> Puzzle:
+    """Each line says the number of a name, and one of them is asked for."""
+    holder = generator.randrange(len(names))
+    name = names[holder]
+    return Puzzle(
+        tuple(f"The {each} is {number}." for each, number in zip(names, numbers, strict=True)),
+        holder,
+        f"What is the {name}? The {name} is",
+        (numbers[holder],),
+        (*numbers[:holder], *numbers[holder + 1 :]),
+        together,
+    )
 
 
 def _numbers(generator: random.Random, count: int, digits: int) -> list[str]:
