@@ -153,11 +153,6 @@ def test_perplexity_of_two_documents(protocol: str, mean: float) -> None:
     assert perplexity([TWO_WINDOWS, ONE_WINDOW], protocol, samples=0).value == pytest.approx(math.exp(mean))
 
 
-def test_an_unknown_protocol_is_refused() -> None:
-    with pytest.raises(UsageError, match=f"'mean'.*{', '.join(PROTOCOLS)}"):
-        ratio(ONE_WINDOW, "mean")
-
-
 # Bootstrap
 
 

@@ -4,7 +4,7 @@ Windows of W positions start every S tokens of one document. BOS, if there is on
 tokens count that no earlier window scored: all of the first window, and the last S tokens of each later one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,9 +52,7 @@ def plan(tokens: int, window: int, stride: int, bos: bool) -> list[Span]:
 
 def plan_overlapping(tokens: int, window: int, stride: int, bos: bool) -> list[Span]:
     """The same windows with every token of each scored again, as code that averages whole windows does."""
-    return [
-        Span(span.start, span.stop, span.stop - span.start - (not bos)) for span in plan(tokens, window, stride, bos)
-    ]
+    return [replace(span, scored=span.stop - span.start - (not bos)) for span in plan(tokens, window, stride, bos)]
 
 
 @dataclass(frozen=True)
@@ -86,21 +84,17 @@ def ratio(scored: Scored, protocol: str) -> tuple[float, float]:
     `token`: every token counts alike. `window`: every window counts alike, whatever it scored (as in code validated
     against the paper). `document`: every document counts alike. `truncated`: only the first window counts.
     `overlapping`: as `token`, over the windows of `plan_overlapping`.
-
-    Raises:
-        UsageError: there is no such protocol.
     """
     losses, weights = scored.by_window()
     total, tokens = float(weights @ losses), float(weights @ scored.counts)
-    if protocol in ("token", "overlapping"):
-        return total, tokens
-    if protocol == "window":
-        return float(weights @ (losses / scored.counts)), float(weights.sum())
-    if protocol == "document":
-        return total / tokens, 1.0
-    if protocol == "truncated":
-        return float(losses[0]), float(scored.counts[0])
-    raise UsageError(f"protocol '{protocol}' is not known: choose from {', '.join(PROTOCOLS)}")
+    shares = {
+        "token": (total, tokens),
+        "window": (float(weights @ (losses / scored.counts)), float(weights.sum())),
+        "document": (total / tokens, 1.0),
+        "truncated": (float(losses[0]), float(scored.counts[0])),
+        "overlapping": (total, tokens),
+    }
+    return shares[protocol]
 
 
 def scored_tokens(scored: Scored, protocol: str) -> int:
