@@ -45,12 +45,34 @@ def read(model: Any, trials: Trials, tokens_per_forward: int, progress: Told = l
     return _in_batches(trials, tokens_per_forward, lambda group: _read(model, group), progress)
 
 
-@torch.inference_mode()
 def write(
     model: Any, trials: Trials, count: int, tokens_per_forward: int, progress: Told = lambda _: None
 ) -> list[list[int]]:
     """The first `count` tokens that greedy decoding writes after each prompt, fewer if it ends its text before."""
-    return _in_batches(trials, tokens_per_forward, lambda group: _write(model, group, count), progress)
+    ends = model.config.eos_token_id
+
+    def written(group: Trials) -> list[list[int]]:
+        return generated(model, [trial.prompt for trial in group], count, ends)
+
+    return _in_batches(trials, tokens_per_forward, written, progress)
+
+
+@torch.inference_mode()
+@torch.compiler.set_stance("force_eager")  # else the layers would be compiled again for every token
+def generated(
+    model: Any, prompts: Sequence[Sequence[int]], most: int, ends: int | list[int] | None, **drawn: float
+) -> list[list[int]]:
+    """At most `most` tokens written after each of some prompts of one length, up to a token that ends a text (`ends`).
+
+    Decoding is greedy, unless `drawn` says, in the words of a GenerationConfig, how tokens are drawn.
+    """
+    ids = torch.tensor(prompts, device=model.device)
+    settings = GenerationConfig(
+        do_sample=bool(drawn), max_new_tokens=most, eos_token_id=ends, pad_token_id=0, use_cache=True, **drawn
+    )
+    written = model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=settings)
+    last = ends if isinstance(ends, list) else [ends]
+    return [list(takewhile(lambda token: token not in last, row)) for row in written[:, ids.shape[1] :].tolist()]
 
 
 def fingerprint(trials: Trials) -> str:
@@ -71,16 +93,6 @@ def _read(model: Any, group: Trials) -> list[Reading]:
         Reading(tuple(match[: len(trial.answer)]), tuple(loss[: len(trial.answer)]))
         for trial, match, loss in zip(group, matches.tolist(), losses.tolist(), strict=True)
     ]
-
-
-@torch.compiler.set_stance("force_eager")  # else the layers would be compiled again for every token
-def _write(model: Any, group: Trials, count: int) -> list[list[int]]:
-    prompts = torch.tensor([trial.prompt for trial in group], device=model.device)
-    ends = model.config.eos_token_id
-    greedy = GenerationConfig(do_sample=False, max_new_tokens=count, eos_token_id=ends, pad_token_id=0, use_cache=True)
-    written = model.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=greedy)
-    ends = ends if isinstance(ends, list) else [ends]
-    return [list(takewhile(lambda token: token not in ends, row)) for row in written[:, prompts.shape[1] :].tolist()]
 
 
 def _in_batches(

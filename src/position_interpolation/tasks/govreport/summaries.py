@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
-from transformers import GenerationConfig
 
+from position_interpolation.models.answers import generated
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.tasks.govreport.config import Lengths
 from position_interpolation.tasks.govreport.pairs import Pair
@@ -88,27 +88,14 @@ class Sampling:
     seed: int
 
 
-@torch.inference_mode()
-@torch.compiler.set_stance("force_eager")  # else the layers would be compiled again for every token
 def write(model: Any, ids: Sequence[int], eos: int | None, sampling: Sampling, identifier: str) -> list[int]:
     """Tokens that the model writes after a prompt, without EOS.
 
     The document's identifier and the seed decide the random numbers, whatever was written before.
     """
     seed = int.from_bytes(hashlib.sha256(f"{sampling.seed} {identifier}".encode()).digest()[:7])
-    prompts = torch.tensor([list(ids)], device=model.device)
-    drawn = GenerationConfig(
-        do_sample=True,
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        top_k=0,
-        max_new_tokens=sampling.most,
-        eos_token_id=eos,
-        pad_token_id=eos or 0,
-        use_cache=True,
-    )
+    drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
     with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
         torch.manual_seed(seed)
-        written = model.generate(prompts, attention_mask=torch.ones_like(prompts), generation_config=drawn)
-    new: list[int] = written[0, len(ids) :].tolist()
-    return new[:-1] if new and new[-1] == eos else new
+        (written,) = generated(model, [ids], sampling.most, eos, **drawn)
+    return written
