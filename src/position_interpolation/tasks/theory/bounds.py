@@ -7,7 +7,8 @@ little limits a(s) at spans that training never saw (eq. 8, Figs. 2 and 5). No m
 
 Eq. 14 runs the wrong way: it takes d / (4 ln c) for an upper bound on 1 / (1 - c^(-4/d)), but c^x is convex,
 which makes it a lower one. Both are here: the printed bound can be seen to fail, the corrected one to hold.
-Arrays are float64 unless stated; spans and windows are counted in tokens.
+Arrays are float64 unless stated; spans and windows are counted in tokens. Where a head dimension or a
+base cannot be one, `frequencies` raises ValueError, and so does whatever calls it.
 """
 
 import math
@@ -21,6 +22,7 @@ from threadpoolctl import threadpool_limits
 
 Floats = NDArray[np.float64]
 Solver = Literal["normal_float32", "normal_float64", "svd", "ridge"]
+Region = Literal["inside", "outside", "between"]
 
 BASE, HEAD_DIM, WINDOW = 10000.0, 128, 2048  # the paper's c, d and L
 HEAD_DIMS = (16, 32, 64, 80, 96, HEAD_DIM, 256)  # of common models: those for which the bounds are audited
@@ -43,9 +45,6 @@ def attention_score(coefficients: ArrayLike, spans: ArrayLike, base: float = BAS
     """Return a(s) = Re sum_j h_j exp(i s theta_j), in the shape of `spans`, fractional or not (section 2).
 
     `coefficients` are the complex h_j, shape (d/2,).
-
-    Raises:
-        ValueError: as `frequencies`.
     """
     h = np.asarray(coefficients, dtype=np.complex128)
     phases = np.asarray(spans, dtype=np.float64)[..., None] * frequencies(2 * h.size, base)
@@ -58,9 +57,6 @@ def linear_score(
     """Return a_linear(s), the line from a(s1) at s1 = `left` to a(s2) at s2 = `right` (theorem 2.1).
 
     The arguments broadcast as for arithmetic.
-
-    Raises:
-        ValueError: as `frequencies`.
     """
     s, s1, s2 = (np.asarray(x, dtype=np.float64) for x in (spans, left, right))
     a1, a2 = (attention_score(coefficients, x, base) for x in (s1, s2))
@@ -95,9 +91,6 @@ def violating_coefficients(head_dim: int, left: float = 0.0, base: float = BASE)
     """Return h_j = exp(-i theta_j (s1 + 1/2)), shape (d/2,): a counterexample to eqs. 5 and 7 as printed.
 
     All terms peak together at s1 + 1/2, so no h_j of magnitude at most 1 deviates more from the line there.
-
-    Raises:
-        ValueError: as `frequencies`.
     """
     return np.asarray(np.exp(-1j * frequencies(head_dim, base) * (left + 0.5)))
 
@@ -112,9 +105,6 @@ def partial_sum_magnitude(spans: ArrayLike, head_dim: int, base: float = BASE, c
     """Return B(s) = sum_k |A_{k+1}(s)|, A_k(s) = sum_{j<k} exp(i s theta_j), in the shape of `spans` (eq. 8).
 
     Spans are taken `chunk` at a time to bound the memory.
-
-    Raises:
-        ValueError: as `frequencies`.
     """
     theta = frequencies(head_dim, base)
     s = np.asarray(spans, dtype=np.float64)
@@ -129,9 +119,6 @@ def score_bounds(coefficients: ArrayLike, spans: ArrayLike, base: float = BASE) 
     """Return eq. 8's two bounds on |a(s)|, max|h_j - h_{j+1}| B(s) and 2 max|h_j| B(s), as `spans` is shaped.
 
     Summation by parts takes h_{d/2} = 0 (RoFormer 3.4.3).
-
-    Raises:
-        ValueError: as `frequencies`.
     """
     h = np.asarray(coefficients, dtype=np.complex128)
     magnitude = partial_sum_magnitude(spans, 2 * h.size, base)
@@ -183,7 +170,7 @@ class RandomFit:
     extrapolated: Floats  # shape (draws, 2L), at the spans 0 .. 2L - 1
     between: Floats  # shape (draws, 401), at BETWEEN_SPANS
 
-    def largest(self, region: Literal["inside", "outside", "between"]) -> Floats:
+    def largest(self, region: Region) -> Floats:
         """Return max |a(s)|, shape (draws,), on 0 .. L - 1, L .. 2L - 1 or fractional `BETWEEN_SPANS`."""
         inside, outside = np.split(self.extrapolated, [self.targets.shape[1]], axis=1)
         scores = {"inside": inside, "outside": outside, "between": self.between[:, BETWEEN_SPANS % 1 != 0]}
@@ -207,7 +194,7 @@ def fit_random_scores(
     paper has one. Targets depend on the seed alone, unregularised solutions also on the algebra library.
 
     Raises:
-        ValueError: the solver is unknown, the window has not all spans 25 .. 75, or as `frequencies`.
+        ValueError: the solver is unknown, or the window has not all spans 25 .. 75.
         numpy.linalg.LinAlgError: the normal equations are exactly singular.
     """
     if solver not in get_args(Solver):

@@ -9,6 +9,7 @@ from position_interpolation.tasks.theory.bounds import (
     PLOTTED,
     Floats,
     RandomFit,
+    Region,
     Solver,
     audit,
     fit_random_scores,
@@ -29,11 +30,7 @@ def figure_2_rows(fits: dict[Solver, RandomFit], solver: Solver = "normal_float3
     [L, 2L), over the draws of each solver.
     """
     shown = fits[solver]
-    rows = {
-        "plotted_inside": float(shown.largest("inside")[shown.typical]),
-        "plotted_outside": float(shown.largest("outside")[shown.typical]),
-        "plotted_between": float(shown.largest("between")[shown.typical]),
-    }
+    rows = {f"plotted_{region}": float(shown.largest(region)[shown.typical]) for region in get_args(Region)}
     for name, fit in fits.items():
         outside = fit.largest("outside")
         rows[f"{name}_outside_median"] = float(np.median(outside))
