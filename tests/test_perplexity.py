@@ -28,8 +28,7 @@ LENGTHS = (2, 3, 9, 30, 31, 32, 33, 34, 39, 40, 41, 64, 90)
 
 def corpus_of(*lengths: int) -> Tokenised:
     generator = np.random.default_rng(0)
-    tokens = tuple(generator.integers(3, 4096, length) for length in lengths)
-    return Tokenised(tuple(str(number) for number in range(len(lengths))), tokens)
+    return {str(number): generator.integers(3, 4096, length) for number, length in enumerate(lengths)}
 
 
 def score(
@@ -120,7 +119,7 @@ def plain_perplexity(model: Any, documents: list[list[int]], bos: int | None, pr
 def test_agrees_with_the_plain_implementation(protocol: str, bos: int | None, llama: Any, tmp_path: Path) -> None:
     corpus = corpus_of(*LENGTHS)
     scored = score(llama, corpus, tmp_path, bos=bos, overlapping=protocol == "overlapping")
-    plain = [tokens.tolist() for tokens in corpus.tokens]
+    plain = [tokens.tolist() for tokens in corpus.values()]
     for length, document, tokens in zip(LENGTHS, scored, plain, strict=True):
         found = perplexity([document], protocol, samples=0).value
         expected = plain_perplexity(llama, [tokens], bos, protocol)
@@ -223,7 +222,7 @@ def test_a_run_cut_off_goes_on_with_the_next_document(llama: Any, tmp_path: Path
 
 def test_more_documents_in_another_order_cost_what_is_new(llama: Any, tmp_path: Path) -> None:
     few, many = corpus_of(90, 40), corpus_of(90, 40, 64)
-    turned = Tokenised(many.ids[::-1], many.tokens[::-1])
+    turned = dict(reversed(many.items()))
     first = score(llama, few, tmp_path)
     rows, counter = counted_rows(llama)
     assert_same(score(llama, turned, tmp_path)[1:], first[::-1])
@@ -260,18 +259,18 @@ def test_tokens_are_the_text_and_nothing_else(tokenizer: Any, encoded: Callable[
         "And the earth was without form, and void;",
     )
     corpus = tokenise(documents_of(*texts), tokenizer, None, None)
-    assert corpus.ids == ("id-0", "id-1")
-    assert [tokens.tolist() for tokens in corpus.tokens] == [encoded(text) for text in texts]
-    assert [tokenizer.decode(tokens) for tokens in corpus.tokens] == list(texts)
-    assert sum(map(len, corpus.tokens)) == len(encoded(texts[0])) + len(encoded(texts[1]))
+    assert list(corpus) == ["id-0", "id-1"]
+    assert [tokens.tolist() for tokens in corpus.values()] == [encoded(text) for text in texts]
+    assert [tokenizer.decode(tokens) for tokens in corpus.values()] == list(texts)
+    assert sum(map(len, corpus.values())) == len(encoded(texts[0])) + len(encoded(texts[1]))
 
 
 def test_short_documents_are_left_out_and_long_ones_cut(tokenizer: Any, encoded: Callable[[str], list[int]]) -> None:
     text = "The king spoke to the people of the city. " * 40
     corpus = tokenise(documents_of("Amen.", text, ""), tokenizer, minimum=100, truncate=150)
-    assert corpus.ids == ("id-1",)
-    assert corpus.tokens[0].tolist() == encoded(text)[:150]
-    assert sum(map(len, corpus.tokens)) == 150
+    assert list(corpus) == ["id-1"]
+    assert corpus["id-1"].tolist() == encoded(text)[:150]
+    assert sum(map(len, corpus.values())) == 150
 
 
 def test_the_first_documents_that_are_long_enough_are_taken(tokenizer: Any) -> None:
@@ -285,7 +284,7 @@ def test_the_first_documents_that_are_long_enough_are_taken(tokenizer: Any) -> N
 def test_a_document_is_judged_by_its_whole_length_even_if_little_of_it_is_kept(tokenizer: Any) -> None:
     text = "The king spoke to the people of the city. " * 40
     corpus = tokenise(documents_of(text), tokenizer, minimum=300, truncate=5)
-    assert sum(map(len, corpus.tokens)) == 5
+    assert sum(map(len, corpus.values())) == 5
 
 
 def test_a_corpus_without_a_long_enough_document_is_refused(tokenizer: Any) -> None:

@@ -25,7 +25,6 @@ from position_interpolation.planning.shape import Shape
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Architecture, Config, Method, Model
 from position_interpolation.tasks.perplexity import losses, windows
-from position_interpolation.tasks.perplexity.losses import Tokenised
 from position_interpolation.tuning.loss import LOGIT_ROWS, total_loss
 
 HOME = Path(__file__).resolve().parents[1]
@@ -284,7 +283,7 @@ def test_an_evaluation_holds_the_whole_model_once() -> None:
 
 @pytest.mark.parametrize("bos", [True, False])
 def test_positions_are_those_that_the_evaluation_runs(bos: bool) -> None:
-    corpus = Tokenised(("a", "b"), (np.arange(1000), np.arange(701)))
+    corpus = {"a": np.arange(1000), "b": np.arange(701)}
     for sample in (None, (4, 0)):
         plans = losses.plans(corpus, 256, 32, bos=bos, sample=sample)
         found = formulas.forwards(ODD, [plan.spans for plan in plans], bos)

@@ -9,7 +9,7 @@ import pytest
 
 from position_interpolation.models import loading
 from position_interpolation.settings.schema import Corpus, Data, Model
-from position_interpolation.tasks.perplexity.losses import Tokenised, plans, positions, token_losses, tokenise
+from position_interpolation.tasks.perplexity.losses import plans, positions, token_losses, tokenise
 from position_interpolation.tasks.perplexity.sampling import drawn, every_window, of_all_windows
 from position_interpolation.tasks.perplexity.windows import Scored, Span, perplexity, plan, ratio
 from position_interpolation.text import corpora
@@ -99,7 +99,7 @@ def test_a_document_without_windows_between_needs_no_sample() -> None:
 def test_only_drawn_windows_are_run_and_kept(llama: Any, tmp_path: Path) -> None:
     """On a model: the drawn windows have the losses of the full run, and nothing else is computed."""
     tokens = np.random.default_rng(0).integers(3, 4096, 400)
-    corpus = Tokenised(("a",), (tokens,))
+    corpus = {"a": tokens}
     everything = plans(corpus, 32, 8, bos=True, sample=None)
     some = plans(corpus, 32, 8, bos=True, sample=(5, 0))
     assert positions(some[0], 0) == 7 * 32 - (32 - 1 - (400 - some[0].spans[-1].start))
@@ -121,7 +121,7 @@ def test_on_the_shipped_model_the_interval_covers_the_full_evaluation(tmp_path: 
     data = Data("embedded", None, {"books": Corpus(collection="king_james", part="test")})
     tokenizer = loading.tokenizer(tiny, tmp_path)
     corpus = tokenise(corpora.load(data, "books", 3), tokenizer, 1024, 1024)
-    spans = [plan(len(tokens), 128, 16, bos=True) for tokens in corpus.tokens]
+    spans = [plan(len(tokens), 128, 16, bos=True) for tokens in corpus.values()]
     everything = [every_window(each) for each in spans]
     full = token_losses(model, corpus, everything, bos=0, tokens_per_forward=4096, folder=tmp_path)
     truth, covered = perplexity(full, "token", 0).value, 0

@@ -58,7 +58,7 @@ def test_documents_are_as_long_as_their_tokens_say(joining: Any) -> None:
     documents = corpus("=" * LONGEST * 300, PROSE)
     assert [item.id for item in long_enough(documents, joining, minimum=290, count=2).items] == ["0"]
     found = tokenise(documents, joining, minimum=290, truncate=290)
-    assert [len(tokens) for tokens in found.tokens] == [290]
+    assert [len(tokens) for tokens in found.values()] == [290]
 
 
 def test_a_prompt_is_filled_and_a_summary_that_fits_is_whole(joining: Any) -> None:

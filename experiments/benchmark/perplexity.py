@@ -155,9 +155,7 @@ def ours(protocol: str, model: Any, own: Base, case: Case) -> float:
 
 def engine(model: Any, documents: list[list[int]], window: int, stride: int, bos: int | None, protocol: str) -> float:
     """Perplexity through the functions that the tasks call, raw losses written as they write them."""
-    corpus = losses.Tokenised(
-        tuple(map(str, range(len(documents)))), tuple(np.asarray(tokens, np.int64) for tokens in documents)
-    )
+    corpus = {str(number): np.asarray(tokens, np.int64) for number, tokens in enumerate(documents)}
     overlapping = protocol == "overlapping"
     planned = losses.plans(corpus, window, stride, bos=bos is not None, overlapping=overlapping, sample=None)
     with tempfile.TemporaryDirectory() as folder:

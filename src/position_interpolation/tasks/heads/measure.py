@@ -36,14 +36,14 @@ def measurements(prepared: Prepared, task: HeadsTask) -> Iterator[Measurement]:
     tokens = window - (bos is not None)
     documents = corpora.load(config.data, task.corpus, task.documents, task.ids)
     corpus = losses.tokenise(documents, prepared.tokenizer, minimum=tokens, truncate=tokens)
-    data, count = text(documents, corpus.ids), len(corpus.ids)
+    data, count = text(documents, tuple(corpus)), len(corpus)
     geometry = Geometry(built.head_dim, built.rope_parameters["rope_theta"], config.model.window, task.spans)
 
     def measure() -> list[Measured]:
         """Draw pairs, take their queries and keys, and follow their scores."""
         shape = (built.num_hidden_layers, built.num_attention_heads, task.pairs)
         pairs = scores.draw(shape, count, window, config.seed)
-        rows = [([] if bos is None else [bos]) + list(map(int, ids)) for ids in corpus.tokens]
+        rows = [([] if bos is None else [bos]) + list(map(int, ids)) for ids in corpus.values()]
         model = prepared.model  # tuned, if need be, before the bar starts
         with Progress("queries and keys", count * window, "tokens") as bar:
             queries, keys = projections(model, rows, pairs, bar)

@@ -39,7 +39,7 @@ def measurements(prepared: Prepared, task: LongPPLTask) -> Iterator[Measurement]
         "evaluator": evaluator.config.model.name, "evaluator_sha256": evaluator.weights_sha256,
         "alpha": task.alpha, "beta": task.beta, **asdict(lengths),
     }  # fmt: skip
-    data = {**text(documents, corpus.ids, **cut, bos=bos is not None, **judged), **judged}
+    data = {**text(documents, tuple(corpus), **cut, bos=bos is not None, **judged), **judged}
 
     def losses_of(reader: Prepared, window: int) -> dict[str, Any]:
         whole = {**common(reader, documents), "perplexity": 1, "window": window, "stride": lengths.block}

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -24,15 +24,8 @@ from position_interpolation.text.corpora import Documents
 from position_interpolation.text.encoding import ends, first_tokens
 
 TokenIds = NDArray[np.int64]
+Tokenised = dict[str, TokenIds]  # the documents of a corpus, by their ids
 KEPT = ".npz"  # of files of losses; to be changed where a mended scoring would give the same windows others
-
-
-@dataclass(frozen=True)
-class Tokenised:
-    """A corpus as token ids, document by document."""
-
-    ids: tuple[str, ...]
-    tokens: tuple[TokenIds, ...]
 
 
 def long_enough(documents: Documents, tokenizer: Any, minimum: int | None, count: int | None) -> Documents:
@@ -49,7 +42,7 @@ def tokenise(documents: Documents, tokenizer: Any, minimum: int | None, truncate
     Raises:
         UsageError: no document is long enough.
     """
-    kept: dict[str, TokenIds] = {}
+    kept: Tokenised = {}
     for document in documents.items:
         needed = None if truncate is None else max(truncate, minimum or 0)
         ids = first_tokens(tokenizer, document.text, needed)
@@ -57,7 +50,7 @@ def tokenise(documents: Documents, tokenizer: Any, minimum: int | None, truncate
             kept[document.id] = np.asarray(ids[:truncate], np.int64)
     if not kept:
         raise UsageError(f"no document of '{documents.name}' has {minimum or 2} tokens: lower task.minimum_factor")
-    return Tokenised(tuple(kept), tuple(kept.values()))
+    return kept
 
 
 def scored_bytes(documents: Documents, corpus: Tokenised, tokenizer: Any, bos: int | None) -> list[int]:
@@ -67,7 +60,7 @@ def scored_bytes(documents: Documents, corpus: Tokenised, tokenizer: Any, bos: i
     """
     texts = {document.id: document.text for document in documents.items}
     sizes = []
-    for identifier, tokens in zip(corpus.ids, corpus.tokens, strict=True):
+    for identifier, tokens in corpus.items():
         stops = ends(tokenizer, texts[identifier], len(tokens))
         start = 0 if bos is not None else stops[0]
         sizes.append(len(texts[identifier][start : stops[-1]].encode()))
@@ -83,7 +76,7 @@ def plans(
     documents, and the seed; None runs every window.
     """
     planner = plan_overlapping if overlapping else plan
-    spans = [planner(len(tokens), window, stride, bos) for tokens in corpus.tokens]
+    spans = [planner(len(tokens), window, stride, bos) for tokens in corpus.values()]
     return [sampling.every_window(each) for each in spans] if sample is None else sampling.drawn(spans, *sample)
 
 
@@ -106,7 +99,7 @@ def token_losses(
     called with the positions that have run through the model, which is in evaluation mode.
     """
     results = []
-    for tokens, document in zip(corpus.tokens, planned, strict=True):
+    for tokens, document in zip(corpus.values(), planned, strict=True):
         path = folder / f"{_fingerprint(tokens, document.spans, bos)}{KEPT}"
         counts = np.array([span.scored for span in document.spans], np.int64)
         losses = None if again else distributed.agreed(partial(_kept, path, counts))

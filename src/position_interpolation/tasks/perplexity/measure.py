@@ -38,8 +38,8 @@ def measurements(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
     documents, corpus = corpus_of(prepared, task, minimum, truncate)
     stride, bos = perplexity_config.stride(config, task), bos_of(prepared, task.bos)
     sampled = {} if task.sample is None else {"sample": task.sample}
-    data = text(documents, corpus.ids, minimum=minimum, truncate=truncate, bos=bos is not None, **sampled)
-    longest = max(map(len, corpus.tokens)) + (bos is not None)
+    data = text(documents, tuple(corpus), minimum=minimum, truncate=truncate, bos=bos is not None, **sampled)
+    longest = max(map(len, corpus.values())) + (bos is not None)
     for window in derived.evaluation_windows(config, task):
         if window > longest:
             raise UsageError(
@@ -97,7 +97,7 @@ def token_losses(prepared: Prepared, corpus: Tokenised, losses_of: dict[str, Any
     """Token losses at one window, from disk as far as they are there."""
     config, window, stride, bos = prepared.config, losses_of["window"], losses_of["stride"], losses_of["bos"]
     if overlapping:
-        corpus = Tokenised(("all",), (np.concatenate(corpus.tokens),))
+        corpus = {"all": np.concatenate([*corpus.values()])}
     planned = losses.plans(
         corpus, window, stride, bos=bos is not None, overlapping=overlapping, sample=losses_of.get("sample")
     )

@@ -26,7 +26,7 @@ def measurements(prepared: Prepared, task: PositionsTask) -> Iterator[Measuremen
     bos = bos_of(prepared, task.bos)
     tokens = window - (bos is not None)
     documents, corpus = corpus_of(prepared, task, minimum=tokens, truncate=tokens)
-    data = text(documents, corpus.ids, truncate=tokens, bos=bos is not None)
+    data = text(documents, tuple(corpus), truncate=tokens, bos=bos is not None)
     losses_of = {
         **common(prepared, documents), "positions": 1, "window": window, "stride": 1, "bos": bos,
         "minimum": tokens, "truncate": tokens,
@@ -41,7 +41,7 @@ def measurements(prepared: Prepared, task: PositionsTask) -> Iterator[Measuremen
             tokens = sum(map(len, losses))
             found.append(Measured(BLOCK_PERPLEXITY, over_tokens(losses), data, len(scored), tokens, **where))
             # Each document's own loss, for paired comparisons.
-            for identifier, own in zip(corpus.ids, losses, strict=True):
+            for identifier, own in zip(corpus, losses, strict=True):
                 mean, one = Estimate(float(own.mean())), {**data, "ids": [identifier]}
                 found.append(Measured(DOCUMENT_BLOCK_LOSS, mean, one, 1, len(own), **where))
         return found
