@@ -412,3 +412,16 @@ def test_divisors_too_large_for_a_float_are_carried_as_standing_still() -> None:
     rotation = methods.rotation(Method("longrope", options={"factors": [1e300, 1e300]}), D64, 4.0)
     found = rope.rope_parameters({"rope_theta": D64.theta}, rotation, D64, 4.0)
     assert set(found["long_factor"]) == {rope.STILL}
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"),
+    [
+        (Method("yarn"), "yarn"), (Method("p_rope", options={"kept": 0.0}), "longrope"),
+        (Method("scaled", function="extrapolation", attention_slope=0.1), "longrope"),
+    ],
+)  # fmt: skip
+def test_heads_of_a_single_frequency_are_told_as_they_rotate(method: Method, kind: str) -> None:
+    base = Geometry(10_000.0, 2, 64)
+    found = rope.rope_parameters({"rope_theta": base.theta}, methods.rotation(method, base, 4.0), base, 4.0)
+    assert (found["rope_type"], found["rope_theta"]) == (kind, base.theta)

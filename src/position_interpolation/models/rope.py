@@ -63,13 +63,12 @@ def rope_parameters(own: Parameters, rotation: Rotation, base: Geometry, factor:
         return {**own, "rope_type": "default"}
     if plain and np.allclose(ratios, factor, rtol=SAME):
         return {**own, "rope_type": "linear", "factor": float(factor)}
-    with np.errstate(divide="ignore", over="ignore"):
-        other_theta = float(rotation.frequencies[1] ** (-base.head_dimension / 2))
-    same_form = other_theta < np.inf and np.allclose(
-        rotation.frequencies, inverse_frequencies(base.head_dimension, other_theta), rtol=SAME
-    )
-    if plain and same_form:
-        return {**own, "rope_type": "default", "rope_theta": other_theta}
+    if plain and len(ratios) > 1:  # of one frequency, every theta makes 1
+        with np.errstate(divide="ignore", over="ignore"):
+            other_theta = float(rotation.frequencies[1] ** (-base.head_dimension / 2))
+        same_form = inverse_frequencies(base.head_dimension, other_theta)
+        if other_theta < np.inf and np.allclose(rotation.frequencies, same_form, rtol=SAME):
+            return {**own, "rope_type": "default", "rope_theta": other_theta}
     # Without `original_max_position_embeddings` transformers would take L' for the base's window.
     scaled = {**own, "factor": float(factor), "original_max_position_embeddings": base.window}
     if rotation.native is not None and rotation.native["rope_type"] == "yarn":
