@@ -64,6 +64,7 @@ def test_an_experiment_sweeps_over_all_combinations() -> None:
         (["context.window=300"], "300 is not a multiple of the base's window 256"),
         (["task.windows=[300]"], "expected multiples or whole parts of the base's window 256"),
         (["task.stride=256"], "below every window"),
+        (["task.windows=[32]"], "task.stride=32 must be at least 1 and below every window"),
         (["method=extrapolation", "train=untuned"], "untuned is the base itself"),
         (["context=x1"], "factor 1 is the base itself"),
         (["method=pi", "method.options.slow=2"], "expected an option that conf/method/<method>.yaml lists"),

@@ -69,7 +69,7 @@ def check_windows(config: Config, task: Windows) -> None:
             "correct task.windows or task.window_factors"
         )
     if not 0 < stride(config, task) < min(windows):
-        raise UsageError(f"task.stride={task.stride} must be at least 1 and below every window {windows}")
+        raise UsageError(f"task.stride={stride(config, task)} must be at least 1 and below every window {windows}")
 
 
 def check(config: Config, task: PerplexityTask) -> None:
