@@ -150,8 +150,9 @@ def test_an_evaluator_of_another_tokenizer_and_one_that_finds_nothing_are_refuse
     whole = path.read_text()
     path.write_text(whole.replace('"lstrip": false', '"lstrip": true'))
     try:
-        with pytest.raises(UsageError, match="has another tokenizer than smoke"):
-            run(asked(folder, judge))
+        for more in ([], ["model.tokenizer=tiny"]):  # the base's, which says nothing of the evaluator
+            with pytest.raises(UsageError, match="has another tokenizer than smoke"):
+                run(asked(folder, judge, *more))
     finally:
         path.write_text(whole)
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from position_interpolation.evidence.intervals import Floats
-from position_interpolation.models import checkpoint
+from position_interpolation.models import checkpoint, tokenizing
 from position_interpolation.settings import naming
 from position_interpolation.settings.errors import UsageError
 from position_interpolation.settings.schema import Method
@@ -76,8 +77,10 @@ def _evaluator(prepared: Prepared, place: str) -> Prepared:
         UsageError: it has another tokenizer.
     """
     config = prepared.config
-    name, window = naming.of(place, "evaluator"), checkpoint.window("path", place, None)
-    model = replace(config.model, name=name, source="path", location=place, window=window, architecture=None)
+    own: dict[str, Any] = {"name": naming.of(place, "evaluator"), "window": checkpoint.window("path", place, None)}
+    if any((Path(place) / name).is_file() for name in tokenizing.FILES):
+        own["tokenizer"] = None  # model.tokenizer is that of the run's base
+    model = replace(config.model, **own, source="path", location=place, architecture=None)
     found = prepare(replace(config, model=model, method=Method("none")), lambda _: None)
     if tokenizer_sha256(found.tokenizer) != tokenizer_sha256(prepared.tokenizer):
         raise UsageError(f"task.evaluator={place} has another tokenizer than {config.model.name}: choose another")
