@@ -101,11 +101,7 @@ def convert(gguf: Path, folder: Path) -> None:
 
 
 def _installed_gguf() -> Path:
-    """The wheel's GGUF file. The package itself is never imported: it needs `llm`.
-
-    Raises:
-        UsageError: the wheel or the package `gguf` is missing, or the wheel is of another version.
-    """
+    """The wheel's GGUF file. The package itself is never imported: it needs `llm`."""
     try:
         listed = metadata.files(DISTRIBUTION) or []
     except metadata.PackageNotFoundError as error:

@@ -140,11 +140,7 @@ def _question(row: Row, context: str, choices: list[str], answer: int) -> Questi
 
 
 def _place(given: Any, known: tuple[Any, ...]) -> int:
-    """Place of an answer among those that are known.
-
-    Raises:
-        ValueError: it is none of them.
-    """
+    """Place of an answer among those that are known; any other is refused."""
     if given not in known:
         raise ValueError(
             f"the answer {given!r:.80} is none of {', '.join(map(str, known))}; if a test split hides it, take another"
@@ -153,11 +149,7 @@ def _place(given: Any, known: tuple[Any, ...]) -> int:
 
 
 def _text(choice: str) -> str:
-    """A text without spaces around it.
-
-    Raises:
-        ValueError: nothing is left.
-    """
+    """A text without spaces around it; an empty one is refused."""
     if not choice.strip():
         raise ValueError("an empty text where one is needed")
     return choice.strip()

@@ -71,11 +71,7 @@ def measurements(prepared: Prepared, task: LongPPLTask) -> Iterator[Measurement]
 
 
 def _evaluator(prepared: Prepared, place: str) -> Prepared:
-    """The model that decides which tokens are key, as a base of its own.
-
-    Raises:
-        UsageError: it has another tokenizer.
-    """
+    """The model that decides which tokens are key, as a base of its own; one of another tokenizer is refused."""
     config = prepared.config
     own: dict[str, Any] = {"name": naming.of(place, "evaluator"), "window": checkpoint.window("path", place, None)}
     if any((Path(place) / name).is_file() for name in tokenizing.FILES):

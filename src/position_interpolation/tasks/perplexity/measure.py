@@ -32,9 +32,8 @@ def measurements(prepared: Prepared, task: PerplexityTask) -> Iterator[Measureme
         UsageError: no document is long enough for a window, or the extension was tuned on one.
     """
     config = prepared.config
-    minimum, truncate = (
-        perplexity_config.multiple(config, factor) for factor in (task.minimum_factor, task.truncate_factor)
-    )
+    minimum = perplexity_config.multiple(config, task.minimum_factor)
+    truncate = perplexity_config.multiple(config, task.truncate_factor)
     documents, corpus = corpus_of(prepared, task, minimum, truncate)
     stride, bos = perplexity_config.stride(config, task), bos_of(prepared, task.bos)
     sampled = {} if task.sample is None else {"sample": task.sample}

@@ -53,8 +53,7 @@ def of_all_windows(documents: list[Scored]) -> Estimate:
     tokens = sum(pair[1] for pair in pairs)
     value = sum(pair[0] for pair in pairs) / tokens
     half = _half_width(documents) / tokens
-    low, middle, high = (math.exp(value + side * half) for side in (-1, 0, 1))
-    return Estimate(middle, low, high)
+    return Estimate(value, value - half, value + half).mapped(math.exp)
 
 
 def _half_width(documents: list[Scored]) -> float:

@@ -116,11 +116,12 @@ def _answered(prepared: Prepared, trials: Sequence[Probe], most: int) -> Answere
     """Read every trial's answer off one forward, and let the first `most` failures be written by greedy decoding."""
     model, size = prepared.model, compute.tokens_per_forward(prepared.config.compute)
     with Progress("answers read", tokens(trials), "tokens") as bar:
-        readings = list(zip(trials, read(model, trials, size, bar), strict=True))
-    failures = [probe for probe, reading in readings if not right(probe, reading)][:most]
+        readings = read(model, trials, size, bar)
+    hits = list(map(right, trials, readings))
+    failures = [probe for probe, hit in zip(trials, hits, strict=True) if not hit][:most]
     written = []
     if failures:
         with Progress("failures written", tokens(failures), "tokens") as bar:
             ids = write(model, failures, len(failures[0].answer), size, bar)
         written = list(zip(failures, (decode(prepared.tokenizer, own) for own in ids), strict=True))
-    return Answered([right(*pair) for pair in readings], [log_likelihood(*pair) for pair in readings], written)
+    return Answered(hits, list(map(log_likelihood, trials, readings)), written)
