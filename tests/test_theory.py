@@ -166,7 +166,7 @@ TABLE = """
 @pytest.mark.parametrize("expected", TABLE.strip().splitlines())
 def test_the_audit_by_head_dimension(expected: str) -> None:
     """Columns: d, printed bound, corrected bound, worst midpoint deviation, min B/d, % of spans below 1."""
-    (row,) = audit([int(expected.split()[0])])
+    row = audit(int(expected.split()[0]))
     assert _printed(row).split() == expected.split()
     assert row.printed_bound < row.worst_midpoint_deviation < row.corrected_bound
 

@@ -136,7 +136,7 @@ def _measure_head(h: Complexes, geometry: Geometry) -> tuple[Floats, Floats, Flo
 
 def numbers(found: Found, geometry: Geometry, samples: int) -> Numbers:
     """Every number of the task; quantiles are over pairs, bounds and B(s) are exact; `samples` are bootstrap draws."""
-    (exact,) = audit([geometry.head_dim], geometry.base, spans=REACH * geometry.window)
+    exact = audit(geometry.head_dim, geometry.base, spans=REACH * geometry.window)
     values = {metric: value for metric, value in vars(exact).items() if metric != "worst_midpoint_deviation"}
     values |= {"rope_theta": geometry.base, "pairs": found.errors.size, "span_step": geometry.step}
     return {

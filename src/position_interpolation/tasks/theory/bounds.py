@@ -12,7 +12,6 @@ base cannot be one, `frequencies` raises ValueError, and so does whatever calls 
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -142,24 +141,18 @@ class Audit:
     share_below_one: float
 
 
-def audit(head_dims: Iterable[int], base: float = BASE, spans: int = PLOTTED) -> list[Audit]:
-    """Check eqs. 7 and 8 for each head dimension, on the integer spans 0 .. `spans` - 1 (Fig. 5 has 4096)."""
-    rows = []
-    for head_dim in head_dims:
-        ratio = partial_sum_magnitude(np.arange(spans), head_dim, base) / head_dim
-        violation = violating_coefficients(head_dim, base=base)
-        rows.append(
-            Audit(
-                head_dim=head_dim,
-                printed_bound=grid_bound(printed_curvature(head_dim, base)),
-                corrected_bound=grid_bound(corrected_curvature(head_dim, base)),
-                worst_midpoint_deviation=midpoint_deviation(violation, base=base),
-                smallest_ratio=float(ratio.min()),
-                smallest_ratio_span=int(ratio.argmin()),
-                share_below_one=float((ratio < 1).mean()),
-            )
-        )
-    return rows
+def audit(head_dim: int, base: float = BASE, spans: int = PLOTTED) -> Audit:
+    """Check eqs. 7 and 8 for a head dimension, on the integer spans 0 .. `spans` - 1 (Fig. 5 has 4096)."""
+    ratio = partial_sum_magnitude(np.arange(spans), head_dim, base) / head_dim
+    return Audit(
+        head_dim=head_dim,
+        printed_bound=grid_bound(printed_curvature(head_dim, base)),
+        corrected_bound=grid_bound(corrected_curvature(head_dim, base)),
+        worst_midpoint_deviation=midpoint_deviation(violating_coefficients(head_dim, base=base), base=base),
+        smallest_ratio=float(ratio.min()),
+        smallest_ratio_span=int(ratio.argmin()),
+        share_below_one=float((ratio < 1).mean()),
+    )
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def formulas() -> tuple[Record, ...]:
 
     Figure 2 has no number that could be read off it.
     """
-    (found,), (extended,) = audit([HEAD_DIM]), audit([HEAD_DIM], spans=EXTENDED)
+    found, extended = audit(HEAD_DIM), audit(HEAD_DIM, spans=EXTENDED)
     stated = figure_5_rows()
     numbers: dict[tuple[str, int | None, int | None], float] = {
         **{(metric, None, None): stated[metric] for metric in ("smallest_ratio", "factor_printed", "factor_corrected")},

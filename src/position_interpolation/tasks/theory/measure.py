@@ -21,11 +21,11 @@ def audited() -> list[Measured]:
     """
     found = [
         _number(metric, value, row.head_dim, PLOTTED)
-        for row in audit(HEAD_DIMS)
+        for row in map(audit, HEAD_DIMS)
         for metric, value in vars(row).items()
         if metric != "head_dim"
     ]
-    (longest,) = audit([HEAD_DIM], spans=EXTENDED)
+    longest = audit(HEAD_DIM, spans=EXTENDED)
     for metric in ("smallest_ratio", "smallest_ratio_span"):
         found.append(_number(metric, getattr(longest, metric), HEAD_DIM, EXTENDED))
     return found

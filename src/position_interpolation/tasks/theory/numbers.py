@@ -50,7 +50,7 @@ def figure_5_rows() -> dict[str, float]:
     `factor_printed`, `factor_corrected`: how many times the extrapolation bound of eq. 8 exceeds either interpolation
     bound, where B(s) / d is smallest.
     """
-    (found,) = audit([HEAD_DIM])
+    found = audit(HEAD_DIM)
     least = 2 * found.smallest_ratio * HEAD_DIM
     return {
         "ratio_at_zero": float(bound_ratios()[0]),
