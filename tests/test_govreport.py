@@ -83,7 +83,7 @@ def test_a_whole_summary_is_closed_by_eos_and_a_cut_one_is_not(tokenizer: Any) -
 
 
 def test_labels_count_the_summary_and_its_eos_alone(tokenizer: Any) -> None:
-    item = summaries.example(tokenizer, PAIRS[0], TIGHT)
+    item = Examples(PAIRS[:1], tokenizer, TIGHT, length=1, seed=0)[0]
     ids, labels = item["input_ids"].tolist(), item["labels"].tolist()
     summary = encode(tokenizer, " The cost of 0.")
     assert labels == [IGNORED] * 60 + [*summary, tokenizer.eos_token_id]

@@ -50,22 +50,14 @@ def measurements(prepared: Prepared, task: GovReportTask) -> Iterator[Measuremen
     drawn = {**common(subject, None), "prompt": lengths.prompt, **asdict(sampling)}
 
     def written() -> list[Measured]:
-        texts = _written(subject, documents, lengths, sampling, raw(config, "summaries", records.signature(drawn)))
+        folder, texts = raw(config, "summaries", records.signature(drawn)), []
+        with Progress("summaries", len(documents.items), "documents") as bar:
+            for pair in documents.items:
+                texts.append(write(subject, pair, lengths, sampling, folder))
+                bar(1)
         return score(texts, UNTUNED) if training is None else [*score(texts, TUNED), *_tuning(task, training)]
 
     yield Measurement({**drawn, **scoring}, written, subject=lambda _: subject)
-
-
-def _written(
-    subject: Prepared, documents: Pairs, lengths: Lengths, sampling: Sampling, folder: Path
-) -> list[list[int]]:
-    """What the model writes after each prompt."""
-    written = []
-    with Progress("summaries", len(documents.items), "documents") as bar:
-        for pair in documents.items:
-            written.append(write(subject, pair, lengths, sampling, folder))
-            bar(1)
-    return written
 
 
 def write(subject: Prepared, pair: Pair, lengths: Lengths, sampling: Sampling, folder: Path) -> list[int]:

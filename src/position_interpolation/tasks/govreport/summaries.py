@@ -49,17 +49,11 @@ def target(tokenizer: Any, summary: str, most: int) -> list[int]:
     return ids[:most] if len(ids) > most else [*ids, *end(tokenizer)]
 
 
-def example(tokenizer: Any, pair: Pair, lengths: Lengths) -> dict[str, torch.Tensor]:
-    """One training sequence: ids (T,) of prompt and target, and labels (T,) that count the target alone."""
-    before, after = prompt(tokenizer, pair.text, lengths.prompt), target(tokenizer, pair.summary, lengths.summary)
-    labels = [*[IGNORED] * len(before), *after]
-    return {"input_ids": torch.tensor([*before, *after]), "labels": torch.tensor(labels)}
-
-
 class Examples(Dataset[dict[str, torch.Tensor]]):
     """Every pair once, in an order drawn from the seed, then every pair again in another order, `length` in all.
 
-    Item i does not depend on the length, so a longer training begins as a shorter one.
+    An item has the ids (T,) of prompt and target, and labels (T,) that count the target alone. Item i does not depend
+    on the length, so a longer training begins as a shorter one.
     """
 
     def __init__(self, pairs: Sequence[Pair], tokenizer: Any, lengths: Lengths, length: int, seed: int) -> None:
@@ -70,7 +64,11 @@ class Examples(Dataset[dict[str, torch.Tensor]]):
         return len(self.order)
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        return example(self.tokenizer, self.pairs[self.order[index]], self.lengths)
+        pair = self.pairs[self.order[index]]
+        before = prompt(self.tokenizer, pair.text, self.lengths.prompt)
+        after = target(self.tokenizer, pair.summary, self.lengths.summary)
+        labels = [*[IGNORED] * len(before), *after]
+        return {"input_ids": torch.tensor([*before, *after]), "labels": torch.tensor(labels)}
 
 
 def text_of(tokenizer: Any, ids: Sequence[int]) -> str:
