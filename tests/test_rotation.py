@@ -86,6 +86,13 @@ def test_methods_that_do_the_same_share_a_line_and_the_legend_says_how_they_scal
     assert [*drawn["PI"].get_ydata()] == pytest.approx([0.25] * 8)
 
 
+def test_a_base_of_one_frequency_has_a_figure_too(rows: list[Record]) -> None:
+    """Its axis has no power of two between the shortest and the longest wavelength."""
+    alone = [row for row in rows if row.at in (None, 0)]
+    (axes,) = page.rotation_figure(alone).axes
+    assert {len(line.get_xdata()) for line in axes.lines if not str(line.get_label()).startswith("_")} == {1}
+
+
 def test_the_page_has_a_figure_a_factor(folder: Path) -> None:
     written = {path.name for path in render(folder)}
     assert {"rotation.csv", "rotation_x4.png", "README.md"} <= written

@@ -117,7 +117,7 @@ def rotation_figure(records: Sequence[Record]) -> Figure:
 def _wavelength_axis(axes: Axes, wavelengths: Sequence[float]) -> None:
     """Ticks at powers of two, as fractions below 1."""
     low, high = math.ceil(math.log2(min(wavelengths))), math.floor(math.log2(max(wavelengths)))
-    powers = range(high - high % 2, low - 1, -2 * math.ceil((high - low) / (2 * TICKS)))
+    powers = range(high - high % 2, low - 1, -2 * max(1, math.ceil((high - low) / (2 * TICKS))))
     labels = [f"{2**power}" if power >= 0 else f"1/{2**-power}" for power in powers]
     drawing.log_ticks(axes, [2.0**power for power in powers], labels)
     axes.set_xlabel("wavelength of the frequency (windows L)")
