@@ -117,11 +117,11 @@ def _size(pair: Pair) -> str:
     unit, size = pair.kind.unit, pair.size
     if math.isinf(size):
         return "no ratio"
-    if unit in ("relative", "block"):
+    if unit == "share":
         return f"{100 * size:.2g} %" if size < 0.1 else f"{100 * size:.0f} %"
     if unit == "times":
         return f"x {size:.2g}"
-    if unit in ("loss", "step", "answer"):
+    if unit == "nats":
         return f"{size:.2g} nats"
     if unit == "turned":
         return f"{turned(pair.ours, pair.theirs)} of {pair.theirs.n_documents}"

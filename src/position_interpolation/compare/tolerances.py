@@ -14,7 +14,7 @@ from position_interpolation.evidence.k_max import LONGEST, SUCCESS
 from position_interpolation.evidence.records import Record
 from position_interpolation.settings.errors import UsageError
 
-Unit = Literal["relative", "block", "loss", "step", "answer", "turned", "interval", "times"]
+Unit = Literal["share", "nats", "times", "turned", "interval"]
 CHANCE = 1e-3  # probability that rounding turns more answers than it is granted
 MAGNITUDE = 10.0  # factor: rounding leaves no more than the order of magnitude of an ill-conditioned fit
 
@@ -26,6 +26,7 @@ class Kind:
     name: str
     unit: Unit
     metrics: tuple[str, ...] = ()
+    granted: str = "relative"  # the field of `Tolerance` that says how much
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,17 @@ TOLERANCES = {
 }
 # Not rounding: the text was tuned on in another order, and other keys were asked for.
 OTHER_SEED = Tolerance(6e-2, 0.15, 0.15, 1.0, 0.0)
-THEORY, FITS, OTHER = Kind("theory", "relative"), Kind("Figure 2's fits", "times"), Kind("other", "relative")
+THEORY, FITS, OTHER = Kind("theory", "share"), Kind("Figure 2's fits", "times"), Kind("other", "share")
 KINDS = (
-    Kind("perplexity", "relative", ("perplexity", select.OF_ALL_WINDOWS, "bits_per_byte")),
-    Kind("perplexity by position", "block", (select.BLOCK_PERPLEXITY,)),
-    Kind("loss of a document", "loss", ("document_loss", "document_window_loss", select.DOCUMENT_BLOCK_LOSS)),
-    Kind("training loss", "step", (select.TRAINING_LOSS,)),
+    Kind("perplexity", "share", ("perplexity", select.OF_ALL_WINDOWS, "bits_per_byte")),
+    Kind("perplexity by position", "share", (select.BLOCK_PERPLEXITY,), "loss"),
+    Kind("loss of a document", "nats", ("document_loss", "document_window_loss", select.DOCUMENT_BLOCK_LOSS), "loss"),
+    Kind("training loss", "nats", (select.TRAINING_LOSS,), "step"),
     Kind("success", "turned", (SUCCESS,)),
-    Kind("key likelihood", "answer", ("key_log_likelihood",)),
+    Kind("key likelihood", "nats", ("key_log_likelihood",), "answer"),
     Kind("k_max", "interval", (LONGEST,)),
     Kind("accuracy", "turned", ("accuracy", "accuracy_normalised", "accuracy_change")),
-    Kind("margin", "answer", ("margin", "margin_change")),
+    Kind("margin", "nats", ("margin", "margin_change"), "answer"),
     Kind("ROUGE", "interval", (*select.ROUGES, *select.DOCUMENT_ROUGES)),
     THEORY,
     FITS,
@@ -90,7 +91,7 @@ def size(unit: Unit, ours: float, theirs: float) -> float:
     """How far apart two values are: as a share of theirs, as a ratio above 1, or as a plain difference."""
     if ours == theirs:
         return 0.0
-    if unit in ("relative", "block"):
+    if unit == "share":
         return abs(ours - theirs) / abs(theirs) if theirs else math.inf
     if unit == "times":
         return max(ours / theirs, theirs / ours) if ours * theirs > 0 else math.inf
@@ -99,18 +100,14 @@ def size(unit: Unit, ours: float, theirs: float) -> float:
 
 def beyond(ours: Record, theirs: Record) -> str:
     """In what way two measurements of one number differ by more than rounding explains; empty if they do not."""
-    unit, granted = kind(ours).unit, tolerance(ours, theirs)
+    own, granted = kind(ours), tolerance(ours, theirs)
+    unit = own.unit
     if ours.data.get("sha256") == theirs.data.get("sha256") and ours.n_documents != theirs.n_documents:
         return f"of {ours.n_documents} documents or trials of one text, not of {theirs.n_documents}"
     if unit in ("turned", "interval") and ours.value != theirs.value:
         return _of_answers(ours, theirs, granted)
-    limit, shown = {
-        "block": (granted.loss, f"{100 * granted.loss:g} %"),
-        "loss": (granted.loss, f"{granted.loss:g} nats"),
-        "step": (granted.step, f"{granted.step:g} nats"),
-        "answer": (granted.answer, f"{granted.answer:g} nats"),
-        "times": (MAGNITUDE, f"a factor of {MAGNITUDE:g}"),
-    }.get(unit, (granted.relative, f"{100 * granted.relative:g} %"))
+    limit: float = MAGNITUDE if unit == "times" else getattr(granted, own.granted)
+    shown = {"nats": f"{limit:g} nats", "times": f"a factor of {limit:g}"}.get(unit, f"{100 * limit:g} %")
     if size(unit, ours.value, theirs.value) > limit:
         return f"by more than {shown}"
     ends = [(ours.ci_low, theirs.ci_low), (ours.ci_high, theirs.ci_high)]
