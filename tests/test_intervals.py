@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from position_interpolation.evidence.intervals import mean, sample_mean, student, widening, wilson
+from position_interpolation.evidence.intervals import log_likelihood, mean, student, widening, wilson
 
 
 def coverage(count: int, draws: int = 600) -> float:
@@ -47,13 +47,14 @@ def test_many_coins() -> None:
     assert spread.low == pytest.approx(0.5 - 1.99 * 0.05025, abs=0.012)
 
 
-def test_a_sample_mean_by_hand() -> None:
+def test_a_mean_log_likelihood_by_hand() -> None:
     """Of 1, 2, 3, 4 the standard error is sqrt(5/3) / 2, and Student's t with three degrees of freedom 3.182."""
-    found = sample_mean([1.0, 2.0, 3.0, 4.0])
-    assert found.value == 2.5
-    assert found.high == pytest.approx(2.5 + 3.18245 * math.sqrt(5 / 3) / 2, rel=1e-5)
-    assert found.low == pytest.approx(5 - (found.high or 0))
-    assert sample_mean([1.0]).low is None
+    found = log_likelihood([-1.0, -2.0, -3.0, -4.0])
+    assert found.value == -2.5
+    assert found.high == pytest.approx(-2.5 + 3.18245 * math.sqrt(5 / 3) / 2, rel=1e-5)
+    assert found.low == pytest.approx(-5 - (found.high or 0))
+    assert log_likelihood([-0.1, -9.0]).high == 0
+    assert log_likelihood([-1.0]).low is None
 
 
 @pytest.mark.parametrize(

@@ -66,12 +66,6 @@ def mean(values: Sequence[float] | Floats, samples: int, seed: int = 0) -> Estim
     return ratio_of_sums(np.array([(value, 1.0) for value in values], np.float64), samples, seed)
 
 
-def sample_mean(values: Sequence[float]) -> Estimate:
-    """Mean of independent values with the interval of Student's t; a single value has none."""
-    value, half = float(np.mean(values)), half_width(values)
-    return Estimate(value, value - half, value + half) if len(values) > 1 else Estimate(value)
-
-
 def half_width(values: Sequence[float]) -> float:
     """Half-width of Student's 95 % interval of the mean of independent values; 0 for a single value."""
     if len(values) < 2:
@@ -80,9 +74,9 @@ def half_width(values: Sequence[float]) -> float:
 
 
 def log_likelihood(values: Sequence[float]) -> Estimate:
-    """Mean log-likelihood of independent answers; its interval ends at 0, above which no log-likelihood lies."""
-    mean = sample_mean(values)
-    return replace(mean, high=None if mean.high is None else min(mean.high, 0.0))
+    """Mean log-likelihood of independent answers with the interval of Student's t, up to 0; a single one has none."""
+    value, half = float(np.mean(values)), half_width(values)
+    return Estimate(value, value - half, min(value + half, 0.0)) if len(values) > 1 else Estimate(value)
 
 
 def wilson(successes: int, trials: int) -> Estimate:
