@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from position_interpolation.comparisons.steps import tables
@@ -63,20 +64,15 @@ def ratio_steps_figure(rows: Sequence[Record]) -> Figure:
     The axes span what is tuned; the untuned values, where the lines start, stand in the titles. The rows are one group
     of `select.perplexities` in which `ratios` finds some.
     """
-    ours = ratios(rows)
-    printed = {last: _printed_ratios(last, rows[0].task) for last in ours}
-    named = {f"{next(iter(ours)).base}, {rows[0].task}": ours, "The paper: LLaMA 7B, Table 3": printed}
-    known = {title: lines for title, lines in named.items() if any(lines.values())}
-    figure, panels = drawing.panels(*[1.7] * len(known))
-    called = {last: last.short_label for last in ours}
-    for axes, (title, lines) in zip(panels, known.items(), strict=True):
-        for last, curve in lines.items():
-            drawing.line(axes, curve, last, called)
+    ours, task = ratios(rows), rows[0].task
+    printed = {last: _printed_ratios(last, task) for last in ours}
+    figure, panels = _above_the_papers(f"{next(iter(ours)).base}, {task}", ours, "Table 3", printed)
+    for axes, lines in zip(panels, (ours, printed), strict=False):
         tuned = [effect for curve in lines.values() for steps, effect in curve.items() if steps]
         drawing.ratio_axis(axes, tuned, "1: the base at L")
-        starts = [f"{curve[0].value:.3g} ({called[last]})" for last, curve in lines.items() if 0 in curve]
-        axes.set_title("\n".join([title, *([f"untuned: {', '.join(starts)}"] if starts else [])]))
-    panels[-1].set_xlabel("tuning steps")
+        starts = [f"{curve[0].value:.3g} ({last.short_label})" for last, curve in lines.items() if 0 in curve]
+        if starts:
+            axes.set_title(f"{axes.get_title('left')}\nuntuned: {', '.join(starts)}")
     effects = [effect for curve in ours.values() for effect in curve.values()]
     documents = select.counted(rows, "document")
     side = "perplexity at L' / the base's at L"
@@ -103,21 +99,16 @@ def passkey_steps_figure(rows: Sequence[Record], rule: str) -> Figure:
 
     The rows are one group of `rules.passkeys`, judged by `rule`, in which `extensions.families` finds some.
     """
-    families = extensions.families(rows)
-    called = {family[-1]: family[-1].short_label for family in families}
-    printed = {last: _printed_shares(last) for last in called}
-    titles = [families[0][0].base, *(["The paper: LLaMA 7B, Table 4"] if any(printed.values()) else [])]
-    figure, panels = drawing.panels(*[1.7] * len(titles))
+    ours: Lines = {}
+    for family in extensions.families(rows):
+        found, last = _at_own_window(rows, family, "k_max"), family[-1]
+        ours[last] = {steps: recorded(one).scaled(1 / last.window) for steps, one in found.items()}
+    printed = {last: _printed_shares(last) for last in ours}
+    figure, panels = _above_the_papers(next(iter(ours)).base, ours, "Table 4", printed)
     panels[0].margins(x=0.08)  # room for lines that are moved apart
-    for last, family in zip(called, families, strict=True):
-        found = _at_own_window(rows, family, "k_max")
-        shares = {steps: recorded(one).scaled(1 / last.window) for steps, one in found.items()}
-        for axes, curve in zip(panels, (shares, printed[last]), strict=False):
-            drawing.line(axes, curve, last, called)
-    for axes, title in zip(panels, titles, strict=True):
-        axes.set(title=title, xlim=panels[0].get_xlim(), ylim=(-0.05, 1.05))
+    for axes in panels:
+        axes.set(xlim=panels[0].get_xlim(), ylim=(-0.05, 1.05))
         axes.yaxis.set_major_formatter(drawing.percent)
-    panels[-1].set_xlabel("tuning steps")
     trials = select.trials([row for row in rows if row.metric == "success" and row.at is not None])
     return drawing.finish(
         figure,
@@ -142,6 +133,19 @@ def curves_figure(rows: Sequence[Record]) -> Figure:
     )
 
 
+def _above_the_papers(title: str, ours: Lines, table: str, printed: Lines) -> tuple[Figure, list[Axes]]:
+    """A panel of our lines and, if the paper prints any of them in its table, one of these below."""
+    known = {title: ours, f"The paper: LLaMA 7B, {table}": printed}
+    figure, panels = drawing.panels(*[1.7] * (2 if any(printed.values()) else 1))
+    called = {last: last.short_label for last in ours}
+    for axes, (name, lines) in zip(panels, known.items(), strict=False):
+        axes.set_title(name)
+        for last, curve in lines.items():
+            drawing.line(axes, curve, last, called)
+    panels[-1].set_xlabel("tuning steps")
+    return figure, panels
+
+
 def _at_own_window(
     rows: Sequence[Record], family: Sequence[Extension], metric: str, protocol: str | None = None
 ) -> dict[int, Record]:
@@ -153,19 +157,16 @@ def _at_own_window(
 def _printed_ratios(last: Extension, task: str) -> dict[int, Effect]:
     """Table 3's perplexities over that of the paper's base."""
     base = paper.beside(last.untouched, task, "perplexity", last.base_window)
-    if base is None:
-        return {}
-    return {steps: exact(one / base.value, base.experiment) for steps, one in _printed(last, task, "perplexity")}
+    return {} if base is None else _printed(last, task, "perplexity", base.value)
 
 
 def _printed_shares(last: Extension) -> dict[int, Effect]:
     """Table 4's k_max over the paper's window, up to as many steps as ours."""
-    window = paper.window(last.window, last.base_window)
-    points = _printed(last, "passkey", "k_max")
-    return {steps: exact(longest / window, "Table 4") for steps, longest in points if steps <= last.steps}
+    shares = _printed(last, "passkey", "k_max", paper.window(last.window, last.base_window))
+    return {steps: share for steps, share in shares.items() if steps <= last.steps}
 
 
-def _printed(extension: Extension, task: str, metric: str) -> list[tuple[int, float]]:
-    """(steps, number) pairs of Table 3 or 4."""
-    found = ((count, tables.printed_after(count, extension, task, metric)) for count in paper.step_counts())
-    return [(count, number.value) for count, number in found if number is not None]
+def _printed(extension: Extension, task: str, metric: str, unit: float) -> dict[int, Effect]:
+    """The numbers of Table 3 or 4 in a unit, by steps."""
+    found = {count: tables.printed_after(count, extension, task, metric) for count in paper.step_counts()}
+    return {count: exact(one.value / unit, one.experiment) for count, one in found.items() if one is not None}

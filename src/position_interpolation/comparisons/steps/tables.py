@@ -1,4 +1,7 @@
-"""Tables 3 and 4: one number by tuning steps, with the paper's beside it."""
+"""Tables 3 and 4: one number by tuning steps, with the paper's beside it.
+
+Rows are one group of `select.perplexities`, or of `rules.passkeys`, in which `extensions.families` finds some.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,10 +15,7 @@ from position_interpolation.tasks.passkey import rules
 
 
 def perplexity_steps_table(rows: Sequence[Record]) -> Table:
-    """The layout of Table 3: perplexity at the extension's own window, one row per family, one column per step count.
-
-    The rows are one group of `select.perplexities` in which `extensions.families` finds some.
-    """
+    """The layout of Table 3: perplexity at the own window, one row per family, one column per step count."""
     caption = (
         f"Perplexity on {select.text(rows)} at each extension's own window after so many tuning steps, protocol "
         f"token. {OVER_DOCUMENTS} Paper: Table 3, LLaMA 7B."
@@ -24,10 +24,7 @@ def perplexity_steps_table(rows: Sequence[Record]) -> Table:
 
 
 def passkey_steps_table(rows: Sequence[Record], rule: str) -> Table:
-    """The layout of Table 4: k_max by steps, one row per family.
-
-    The rows are one group of `rules.passkeys`, judged by `rule`, in which `extensions.families` finds some.
-    """
+    """The layout of Table 4: k_max by steps, one row per family, for keys judged by `rule`."""
     caption = (
         "k_max in tokens after so many tuning steps, in prompts that fill the extension's own window. "
         f"{rules.SENTENCES[rule]} In brackets the "
