@@ -86,19 +86,13 @@ def stopped(records: Iterable[Record]) -> dict[Group, list[Record]]:
     return grouped(rows, "text", of=["perplexity"])
 
 
-def positions(records: Iterable[Record]) -> dict[Group, list[Record]]:
-    """Records of perplexity by position, with the document losses behind them, by text and length of the forward."""
-    return _by_position(row for row in records if not varied(row))
+def positions(records: Iterable[Record], settings: bool = False) -> dict[Group, list[Record]]:
+    """Records of perplexity by position, with the document losses behind them, by text and length of the forward.
 
-
-def positions_under_settings(records: Iterable[Record]) -> dict[Group, list[Record]]:
-    """The same under settings that are compared, all settings of one text together."""
-    return _by_position(filter(varied, records), "seed")
-
-
-def _by_position(records: Iterable[Record], *by: str) -> dict[Group, list[Record]]:
-    rows = (row for row in records if row.metric in (BLOCK_PERPLEXITY, DOCUMENT_BLOCK_LOSS))
-    return grouped(rows, "text", "length", *by, of=[BLOCK_PERPLEXITY])
+    They are plain ones, or those under `settings` that are compared, all settings of one text and seed together.
+    """
+    found = (row for row in records if row.metric in (BLOCK_PERPLEXITY, DOCUMENT_BLOCK_LOSS) if varied(row) == settings)
+    return grouped(found, "text", "length", *(["seed"] if settings else []), of=[BLOCK_PERPLEXITY])
 
 
 def summaries(records: Iterable[Record]) -> dict[Group, list[Record]]:

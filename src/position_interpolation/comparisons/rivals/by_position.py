@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from position_interpolation.evidence import comparison
+from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.comparison import Stretch
 from position_interpolation.evidence.extensions import ordered
 from position_interpolation.evidence.records import Record
@@ -16,18 +16,14 @@ def as_windows(rows: Sequence[Record]) -> list[Record]:
     other text, the same under every method. The rows are one group of `select.positions`, of every seed. An extension
     that was not asked in forwards of its own L' is left out.
     """
-    return [one for seed in dict.fromkeys(row.seed for row in rows) for one in _ends_of_seed(rows, seed)]
-
-
-def _ends_of_seed(rows: Sequence[Record], seed: int | None) -> Iterator[Record]:
-    """The same of one seed of tuning."""
-    own = [row for row in rows if row.seed == seed]
-    for item in ordered(own):
-        inside, past = comparison.stretches(own, item)
-        if item.factor > 1 and past.blocks and past.blocks[0].eval_window != item.window:
-            continue
-        for part, window in ((inside, item.base_window), (past, own[0].eval_window)):
-            yield from _as_window(part, window)
+    found: list[Record] = []
+    for own in select.gathered(rows, lambda row: row.seed).values():
+        for item in ordered(own):
+            inside, past = comparison.stretches(own, item)
+            if item.factor > 1 and past.blocks and past.blocks[0].eval_window != item.window:
+                continue
+            found += [*_as_window(inside, item.base_window), *_as_window(past, own[0].eval_window)]
+    return found
 
 
 def _as_window(part: Stretch, window: int | None) -> Iterator[Record]:

@@ -6,7 +6,8 @@ from functools import partial
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from position_interpolation.comparisons.rivals import by_position, tables
+from position_interpolation.comparisons.rivals import tables
+from position_interpolation.comparisons.rivals.by_position import as_windows
 from position_interpolation.comparisons.rivals.steps import steps_figure
 from position_interpolation.display import drawing
 from position_interpolation.display.colours import DARK, LOOKS, OTHER, style
@@ -15,7 +16,6 @@ from position_interpolation.evidence import extensions, select
 from position_interpolation.evidence.comparison import Effect
 from position_interpolation.evidence.extensions import Extension
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.select import Group
 
 Place = tuple[Effect, Effect]  # perplexity at L and at L', each over that of the base at L
 
@@ -26,26 +26,22 @@ FEWEST = 3  # such points make a panel of their own
 def sections(records: Sequence[Record]) -> Iterator[Section]:
     """Rivals of the paper's methods beside them, by text; the records are those of every seed."""
     keys = [row for row in records if (row.task, row.protocol) == ("passkey", tables.RULE) and select.plain(row)]
-    groups = [group for group in select.perplexities(records).items() if select.has_rivals(group[1])]
-    for group, rows in groups or _by_position(records):
+    groups = {group: rows for group, rows in select.perplexities(records).items() if select.has_rivals(rows)}
+    if not groups:  # of these rivals no windows were scored, but perhaps what lies inside L and past it in one forward
+        positions = select.positions(records).items()
+        groups = {group: found for group, rows in positions if select.has_rivals(rows) and (found := as_windows(rows))}
+    for group, rows in groups.items():
         what = " by position:" if tables.ends(rows) == tables.POSITIONS else f": {group.task},"
         title = f"Methods compared{what} {group.source} text"
         yield Section(title, rows, "rivals", tables.rivals_table(rows, keys), tuple(_drawings(rows, keys)))
 
 
-def _by_position(records: Sequence[Record]) -> Iterator[tuple[Group, list[Record]]]:
-    """The same for rivals of which no windows were scored: what lies inside L and past it in one forward."""
-    for group, rows in select.positions(records).items():
-        if select.has_rivals(rows) and (found := by_position.as_windows(rows)):
-            yield group, found
-
-
 def _drawings(rows: Sequence[Record], keys: Sequence[Record]) -> Iterator[tuple[str, Callable[[], Figure]]]:
     """For each factor what tuning brings, where several step counts were measured, and the frontier."""
     for factor, own in select.by_factor(rows).items():
-        if extensions.families(own) and frontier(own):
-            yield f"tuning_x{factor:g}", partial(steps_figure, own, keys)
         if frontier(own):
+            if extensions.families(own):
+                yield f"tuning_x{factor:g}", partial(steps_figure, own, keys)
             yield f"frontier_x{factor:g}", partial(frontier_figure, own)
 
 

@@ -30,7 +30,7 @@ def _best(rows: Sequence[Record], family: Sequence[Extension]) -> Iterator[Case]
     """The best rate against the second, after the largest number of steps that two rates have."""
     rates = tables.by_rate(rows)
     for item in reversed(family):
-        measured = {rate: tables.at_own_window(rows, item, setting) for rate, setting in rates.items()}
+        measured = {rate: tables.perplexity(rows, item.window, item, setting) for rate, setting in rates.items()}
         values = {rate: record.value for rate, record in measured.items() if record is not None}
         if len(values) < 2:
             continue
@@ -47,7 +47,7 @@ def _best(rows: Sequence[Record], family: Sequence[Extension]) -> Iterator[Case]
 
 
 def _choices(rows: Sequence[Record], item: Extension, most: float) -> Iterator[Case]:
-    first, *others = tables.settings_of(tables.under_extension(rows, item))
+    first, *others = tables.settings_of_extension(rows, item)
     for setting in others:
         changed = [(key, value) for key, value in setting if dict(first).get(key) != value]
         if len(changed) == 1:

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from position_interpolation.comparisons.rivals.tables import RULE, Compared
+from position_interpolation.comparisons.rivals.by_position import as_windows
+from position_interpolation.comparisons.rivals.tables import RULE, Compared, ends
 from position_interpolation.comparisons.sweeps import tables
 from position_interpolation.comparisons.sweeps.tables import Grid, key_text, number
 from position_interpolation.display import drawing
@@ -38,8 +39,9 @@ def sections(records: Sequence[Record]) -> Iterator[Section]:
             yield _settings(f"Settings: {where}", rows, records)
         else:
             yield Section(f"Choices: {where}", rows, "choices", tables.choices_table(rows), ())
-    for group, rows in {} if groups else select.positions_under_settings(records).items():
-        if tables.is_grid(rows) and (found := tables.by_position(rows)):
+    for group, rows in {} if groups else select.positions(records, settings=True).items():
+        found = [one for setting in tables.settings_of(rows) for one in as_windows(tables.under(rows, setting))]
+        if tables.is_grid(rows) and found:
             yield _settings(f"Settings by position: {group.source} text", found, records)
 
 
@@ -55,10 +57,7 @@ def _settings(title: str, rows: Sequence[Record], records: Sequence[Record]) -> 
 
 @drawing.styled
 def sweep_figure(rows: Sequence[Record]) -> Figure:
-    """Perplexity at L' by learning rate and steps, one map per extension.
-
-    The rows are one group of `select.under_settings` for which `tables.is_sweep` holds.
-    """
+    """Perplexity at L' by learning rate and steps, one map per extension of a sweep (`tables.is_sweep`)."""
     families, rates = tables.swept(rows), tables.by_rate(rows)
     figure, panels = drawing.panels(*[0.5 + 0.24 * len(rates)] * len(families))
     for axes, family in zip(panels, families, strict=True):
@@ -66,7 +65,7 @@ def sweep_figure(rows: Sequence[Record]) -> Figure:
             (rate, item.steps): record.value
             for rate, setting in rates.items()
             for item in family
-            if (record := tables.at_own_window(rows, item, setting)) is not None
+            if (record := tables.perplexity(rows, item.window, item, setting)) is not None
         }
         heat(axes, known, [*rates], [item.steps for item in family], perplexity_text)
         title = f"{family[-1].base}, {family[-1].short_label}"
@@ -135,17 +134,17 @@ def _numbers(near: str, far: str) -> tuple[Number, ...]:
             "extended", f"perplexity {far}", lambda one: one.perplexity(one.reach), _short,
             over_base=lambda one: one.ratio(one.reach),
         ),
-        Number("keys", "keys found, per cent", lambda one: one.passkey("success"), _per_cent, lower=False),
+        Number(
+            "keys", "keys found, per cent", lambda one: one.passkey("success"), lambda rate: f"{100 * rate:.0f}",
+            lower=False,
+        ),
     )  # fmt: skip
-
-
-def _per_cent(rate: float) -> str:
-    return f"{100 * rate:.0f}"
 
 
 def drawings(grid: Grid) -> Iterator[tuple[str, Callable[[], Figure]]]:
     """One map per number over the first two keys, or one figure of lines over a single key; nothing without keys."""
-    known = [one for one in _numbers(*grid.ends) if any(one.of(compared) is not None for compared, _ in grid.lines)]
+    asked, among = [one for one, _ in grid.lines], _numbers(*ends(grid.rows))
+    known = [number for number in among if any(number.of(one) is not None for one in asked)]
     if len(grid.names) == 1 and len(grid.values(grid.names[0])) > 1:
         yield "settings", partial(lines_figure, grid, known)
     elif len(grid.names) > 1 and all(len(grid.values(name)) > 1 for name in grid.names[:2]):
@@ -160,8 +159,11 @@ def map_figure(grid: Grid, what: Number) -> Figure:
     """
     down, across, *more = grid.names
     cells: dict[str, Cells] = {}
+    bases = []  # the base's number at each L'
     for one, setting in grid.lines:
         row, column, found = number(setting, down), number(setting, across), what.of(one)
+        if found is not None and one.extension.method == "none":
+            bases.append(what.show(found.value))
         if row is not None and column is not None and found is not None:
             title = f"{one.extension.method_name} x{one.extension.factor:g}"
             panel = ", ".join([title, *(f"{key_text(name)} {number(setting, name):g}" for name in more)])
@@ -173,7 +175,6 @@ def map_figure(grid: Grid, what: Number) -> Figure:
     for axes, (title, known) in zip(panels, cells.items(), strict=True):
         heat(axes, known, rows, columns, what.show, what.lower, (min(ends), max(ends)))
         axes.set(title=title, xlabel=key_text(across), ylabel=key_text(down))
-    bases = [what.show(record.value) for record in _bases(grid, what)]
     return drawing.finish(
         figure,
         f"{what.name[0].upper()}{what.name[1:]}, {_counted(grid, what)}; framed: the best of a panel"
@@ -187,7 +188,7 @@ def lines_figure(grid: Grid, known: Sequence[Number]) -> Figure:
 
     Perplexities are drawn over the base's at L, paired by document, where that was measured.
     """
-    (name,) = grid.names
+    (name,), (near, _) = grid.names, ends(grid.rows)
     figure, panels = drawing.panels(*[1.5] * len(known))
     called = names([item for item in ordered(grid.rows) if item.method != "none"])
     for axes, what in zip(panels, known, strict=True):
@@ -201,11 +202,10 @@ def lines_figure(grid: Grid, known: Sequence[Number]) -> Figure:
                 curves[one.extension][place] = found
         for item, curve in curves.items():
             drawing.line(axes, dict(sorted(curve.items())), item, called)
-        axes.set_ylabel(f"{what.name} / base {grid.ends[0]}" if relative else what.name)
+        axes.set_ylabel(f"{what.name} / base {near}" if relative else what.name)
         if relative:
-            drawing.ratio_axis(
-                axes, [point for curve in curves.values() for point in curve.values()], f"1: the base {grid.ends[0]}"
-            )
+            points = [point for curve in curves.values() for point in curve.values()]
+            drawing.ratio_axis(axes, points, f"1: the base {near}")
         elif what.lower:
             drawing.log_axis(axes)
         else:
@@ -219,8 +219,3 @@ def _counted(grid: Grid, what: Number) -> str:
     if what.lower:
         return select.counted(grid.rows, "document")
     return select.counted([row for row in grid.keys if row.at is None], "trial")
-
-
-def _bases(grid: Grid, what: Number) -> list[Record]:
-    """The base's number at each L'."""
-    return [found for one, _ in grid.lines if one.extension.method == "none" and (found := what.of(one)) is not None]

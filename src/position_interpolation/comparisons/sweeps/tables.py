@@ -1,4 +1,7 @@
-"""Settings compared: tables of learning rates, of settings of methods, and of choices that the paper leaves open."""
+"""Settings compared: tables of learning rates, of settings of methods, and of choices that the paper leaves open.
+
+Rows are always one group of `select.under_settings`.
+"""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +10,6 @@ from functools import partial
 from itertools import product
 from typing import Any
 
-from position_interpolation.comparisons.rivals.by_position import as_windows
 from position_interpolation.comparisons.rivals.tables import NAMED, Compared, caption, compared, ends, numbers
 from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, each, fill
 from position_interpolation.evidence import comparison, select
@@ -36,9 +38,9 @@ def under(rows: Sequence[Record], setting: Setting) -> list[Record]:
     return [record for record in rows if setting_of(record) == setting]
 
 
-def under_extension(rows: Sequence[Record], extension: Extension) -> list[Record]:
-    """The records of one extension."""
-    return [record for record in rows if extension_of(record) == extension]
+def settings_of_extension(rows: Sequence[Record], extension: Extension) -> list[Setting]:
+    """The settings under which an extension was measured, in order."""
+    return settings_of([record for record in rows if extension_of(record) == extension])
 
 
 def key_text(key: str) -> str:
@@ -71,20 +73,17 @@ def swept(rows: Sequence[Record]) -> list[list[Extension]]:
     return by_steps(item for item in ordered(rows) if select.find(rows, item, "perplexity", item.window, "token"))
 
 
-def at_own_window(rows: Sequence[Record], extension: Extension, setting: Setting) -> Record | None:
-    """Perplexity at the extension's own window L' under one setting."""
-    return select.find(under(rows, setting), extension, "perplexity", extension.window, "token")
+def perplexity(rows: Sequence[Record], window: int, extension: Extension, setting: Setting) -> Record | None:
+    """An extension's perplexity at a window under one setting."""
+    return select.find(under(rows, setting), extension, "perplexity", window, "token")
 
 
 def sweep_table(rows: Sequence[Record]) -> Table:
-    """Perplexity at L': one row per extension and learning rate, one column per number of steps.
-
-    The rows are one group of `select.under_settings` for which `is_sweep` holds.
-    """
+    """Perplexity at L' in a sweep (`is_sweep`): a row per extension and learning rate, a column per number of steps."""
     families, rates = swept(rows), by_rate(rows)
 
     def found(steps: int, last: Extension, rate: float) -> Record | None:
-        return at_own_window(rows, replace(last, steps=steps), rates[rate])
+        return perplexity(rows, last.window, replace(last, steps=steps), rates[rate])
 
     counts = sorted({item.steps for family in families for item in family})
     columns = (
@@ -97,23 +96,16 @@ def sweep_table(rows: Sequence[Record]) -> Table:
 
 
 def choices_table(rows: Sequence[Record]) -> Table:
-    """Perplexity by window under each setting, and its change at L' against the setting measured first.
-
-    The rows are one group of `select.under_settings`.
-    """
-
-    def found(window: int, item: Extension, setting: Setting) -> Record | None:
-        return select.find(under(rows, setting), item, "perplexity", window, "token")
-
+    """Perplexity by window under each setting, and its change at L' against the setting measured first."""
     columns = (
         *EXTENSION,
         Column("Setting", lambda _, setting: setting_text(setting)),
-        *each(select.windows(rows), str, found, perplexity_text, measured=True),
+        *each(select.windows(rows), str, partial(perplexity, rows), perplexity_text, measured=True),
         Column("Change at L'", partial(_change, rows), "{:+.2f} %".format, measured=True),
     )
     caption = _caption(rows, "by evaluation window, under each setting")
     caption += " The change is paired by document, against the setting measured first, which is ours."
-    lines = [(item, setting) for item in ordered(rows) for setting in settings_of(under_extension(rows, item))]
+    lines = [(item, setting) for item in ordered(rows) for setting in settings_of_extension(rows, item)]
     return fill(lines, columns, caption)
 
 
@@ -125,7 +117,7 @@ def against(rows: Sequence[Record], extension: Extension, setting: Setting, othe
 
 def _change(rows: Sequence[Record], extension: Extension, setting: Setting) -> Cell:
     """`against` the first setting, in per cent; blank for the first itself."""
-    first = settings_of(under_extension(rows, extension))[0]
+    first = settings_of_extension(rows, extension)[0]
     ratio = None if setting == first else against(rows, extension, setting, first)
     if ratio is None:
         return Cell()
@@ -141,13 +133,8 @@ def _caption(rows: Sequence[Record], what: str) -> str:
 class Grid:
     """Extensions under settings of their methods; the base, if it was measured, has no setting."""
 
-    rows: Sequence[Record]  # one group of `select.under_settings`, or `by_position` of one
+    rows: Sequence[Record]  # one group of `select.under_settings`, or `as_windows` of each setting
     keys: Sequence[Record]  # passkey retrieval by one rule, under the same settings
-
-    @property
-    def ends(self) -> tuple[str, str]:
-        """What the two ends of an extension are called."""
-        return ends(self.rows)
 
     @property
     def names(self) -> list[str]:
@@ -160,7 +147,7 @@ class Grid:
         base = [row for row in self.rows if row.method == "none"]  # beside every setting, for the ratios
         found = []
         for one in compared(self.rows, self.keys):
-            for setting in settings_of(under_extension(self.rows, one.extension)):
+            for setting in settings_of_extension(self.rows, one.extension):
                 rows, shown, keys = (under(records, setting) for records in (self.rows, one.shown, self.keys))
                 found.append((replace(one, rows=[*rows, *base], shown=shown, keys=keys), setting))
         return found
@@ -168,14 +155,6 @@ class Grid:
     def values(self, name: str) -> list[float]:
         """The numbers that a key takes, ascending."""
         return sorted({value for setting in settings_of(self.rows) if (value := number(setting, name)) is not None})
-
-
-def by_position(rows: Sequence[Record]) -> list[Record]:
-    """What lies inside L and past it under each setting, for settings under which no windows were scored.
-
-    The rows are one group of `select.positions_under_settings`.
-    """
-    return [one for setting in settings_of(rows) for one in as_windows(under(rows, setting))]
 
 
 def number(setting: Setting, name: str) -> float | None:
@@ -197,11 +176,11 @@ def grid_table(grid: Grid) -> Table:
     columns = (
         *NAMED,
         *each(grid.names, lambda name: key_text(name).capitalize(), value, "{:g}".format),
-        *numbers(*grid.ends),
+        *numbers(*ends(grid.rows)),
     )
     lines, said = grid.lines, caption(grid.rows, grid.keys)
     if not any(grid.values(name) for name in grid.names):  # a search over lists of numbers, which have no order
         lines.sort(key=perplexity)
         lists = ", ".join(f"{name}=[...]" for name in grid.names)
-        said += f" The lowest {grid.ends[1]} first; {lists} takes a row's numbers."
+        said += f" The lowest {ends(grid.rows)[1]} first; {lists} takes a row's numbers."
     return fill(lines, columns, said)
