@@ -106,11 +106,8 @@ def folder(record: Record) -> str:
 
 def _rows(side: Iterable[Record], strange: Mapping[Base, str]) -> dict[str, list[Record]]:
     """Records by what they measure, whatever the seed."""
-    rows = defaultdict(list)
-    for record in side:
-        if (record.model, record.base_tokens) not in strange:
-            rows[replace(record, seed=None).identity].append(record)
-    return rows
+    known = (record for record in side if (record.model, record.base_tokens) not in strange)
+    return select.gathered(known, lambda record: replace(record, seed=None).identity)
 
 
 def _joined(

@@ -131,7 +131,8 @@ class Evidence:
                 found = [self._find(one, text, experiments) for one in (*over, *under)]
                 if not all(found):
                     continue
-                sides = [(cells[: len(over)], cells[len(over) :]) for cells in _aligned(found)]
+                tuned = [bool(next(iter(one.values()))[0].steps) for one in found]
+                sides = [(cells[: len(over)], cells[len(over) :]) for cells in seeds.aligned(found, tuned)]
                 effect = _printed(*sides[0]) if self.printed else _paired(text, sides)
                 if effect is not None:
                     return effect
@@ -144,11 +145,8 @@ class Evidence:
 
     @cached_property
     def _by_task(self) -> dict[tuple[str, str], list[Record]]:
-        found: dict[tuple[str, str], list[Record]] = {}
-        for record in seeds.pooled(self.records):
-            if record.base_tokens is None:
-                found.setdefault((record.experiment, record.task), []).append(record)
-        return found
+        pooled = seeds.pooled(record for record in self.records if record.base_tokens is None)
+        return select.gathered(pooled, lambda record: (record.experiment, record.task))
 
     @cached_property
     def _windows(self) -> dict[str, int]:
@@ -214,13 +212,6 @@ def _documents(by_seed: BySeed) -> int:
     return max(len(_losses(rows)) for rows in by_seed.values())
 
 
-def _aligned(found: Sequence[BySeed]) -> list[list[Rows]]:
-    """For each seed that all tuned readings have, the records of every reading; untuned ones are the same in each."""
-    tuned = [set(one) for one in found if next(iter(one.values()))[0].steps]
-    shared = set.intersection(*tuned) if tuned else {next(iter(found[0]))}
-    return [[one.get(seed) or next(iter(one.values())) for one in found] for seed in sorted(shared, key=str)]
-
-
 def _printed(over: Sequence[Rows], under: Sequence[Rows]) -> Effect:
     """A ratio of printed numbers, taken as exact."""
     above, below = (math.prod(recorded(rows[0]).value for rows in side) for side in (over, under))
@@ -238,14 +229,12 @@ def _paired(text: Text, by_seed: Sequence[tuple[Sequence[Rows], Sequence[Rows]]]
     over, under = by_seed[0]
     sources = _sources(over, under)
     windows = {rows[0].eval_window for rows in (*over, *under)}
+    tuned = [[one for rows in side if (one := extension_of(rows[0])) and one.steps] for side in (over, under)]
+    ours, theirs = ({one.untuned for one in side} for side in tuned)
     losses = [([*map(_losses, above)], [*map(_losses, below)]) for above, below in by_seed]
-    found = seeds.products(losses, same_tokens=len(windows) == 1 or len(sources) > 1)
+    found = seeds.products(losses, same_tokens=len(windows) == 1 or len(sources) > 1, vary=ours != theirs)
     if found is None:
         return None
-    tuned = [[one for rows in side if (one := extension_of(rows[0])) and one.steps] for side in (over, under)]
-    ours, theirs = ({replace(one, steps=1) for one in side} for side in tuned)
-    if len(by_seed) == 1 and ours != theirs:
-        found = seeds.of_one_seed(found)
     above, below = (_shown(sides) for sides in zip(*by_seed, strict=True))
     steps = dict.fromkeys(map(_tuning, chain(*tuned)))
     count = ["one seed" if len(by_seed) == 1 else f"{len(by_seed)} seeds"] if steps else []

@@ -5,8 +5,9 @@ own part is Student's t of their mean. The two are independent, so the squares o
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,6 +24,7 @@ LOGARITHMIC = ("perplexity", select.BLOCK_PERPLEXITY, select.OF_ALL_WINDOWS, "ke
 # from eight pairs of seeds of PI against extrapolation after 80 steps (results/base_tokens/tiny).
 KNOWN_SPREAD = 0.0123
 RATES = (SUCCESS, "retrieved", "wrong_number")  # of trials
+Found = TypeVar("Found")
 
 
 def pooled(records: Iterable[Record]) -> list[Record]:
@@ -31,27 +33,39 @@ def pooled(records: Iterable[Record]) -> list[Record]:
     What was measured under one seed stays as it is. So do records of compared settings and of stopped bases, whose
     pages show each seed.
     """
-    alike: dict[str, list[Record]] = {}
-    for record in records:
-        anonymous = replace(record, seed=None) if select.plain(record) else record
-        alike.setdefault(anonymous.identity, []).append(record)
-    found = [rows[0] if len(rows) == 1 else _mean(rows) for rows in alike.values()]
+
+    def number(record: Record) -> str:
+        return (replace(record, seed=None) if select.plain(record) else record).identity
+
+    found = [rows[0] if len(rows) == 1 else _mean(rows) for rows in select.gathered(records, number).values()]
     successes = [one for one in found if one.metric == SUCCESS and one.at is not None and one.seed is None]
     return [_k_max_of_all(one, successes) if (one.metric, one.seed) == (LONGEST, None) else one for one in found]
 
 
-def products(seeds: Sequence[tuple[Sequence[Losses], Sequence[Losses]]], same_tokens: bool = True) -> Effect | None:
-    """`comparison.products` of every seed as one ratio; None if a seed has no common document."""
-    ratios = [comparison.products(over, under, same_tokens) for over, under in seeds]
-    if not ratios or None in ratios:
+def aligned(sides: Sequence[Mapping[int | None, Found]], tuned: Sequence[bool]) -> list[list[Found]]:
+    """What every side has, for each seed that all tuned sides have; what is untuned is the same under every seed."""
+    seeds = [set(side) for side, by_seed in zip(sides, tuned, strict=True) if by_seed]
+    shared = set.intersection(*seeds) if seeds else {next(iter(sides[0]))}
+    return [[side.get(seed) or next(iter(side.values())) for side in sides] for seed in sorted(shared, key=str)]
+
+
+def products(
+    seeds: Sequence[tuple[Sequence[Losses], Sequence[Losses]]], same_tokens: bool = True, vary: bool = False
+) -> Effect | None:
+    """`comparison.products` of every seed as one ratio; None if a seed has no common document.
+
+    If seeds `vary` the ratio, the interval of a single one is widened by `of_one_seed`.
+    """
+    ratios = [one for sides in seeds if (one := comparison.products(*sides, same_tokens)) is not None]
+    if not ratios or len(ratios) < len(seeds):
         return None
     if len(ratios) == 1:
-        return ratios[0]
+        return of_one_seed(ratios[0]) if vary else ratios[0]
     over, under = ([averaged(losses) for losses in zip(*side, strict=True)] for side in zip(*seeds, strict=True))
     whole = comparison.products(over, under, same_tokens)  # its interval covers the documents alone
     if whole is None or whole.low is None or whole.high is None:
         return whole
-    logarithms = [math.log(one.value) for one in ratios if one is not None]
+    logarithms = [math.log(one.value) for one in ratios]
     value = float(np.mean(logarithms))
     documents = Estimate(value, value - math.log(whole.value / whole.low), value + math.log(whole.high / whole.value))
     found = documents.widened(half_width(logarithms)).mapped(math.exp)
@@ -79,21 +93,16 @@ def ratio(rows: Sequence[Record], over: Side, under: Side) -> Effect | None:
     `of_one_seed`.
     """
     sides = over, under
-    found = [_losses_by_seed(rows, *side) for side in sides]
+    found, tuned = [losses_by_seed(rows, *side) for side in sides], [bool(item.steps) for item, _ in sides]
     if not all(found):
         return None
-    tuned = [set(losses) for (item, _), losses in zip(sides, found, strict=True) if item.steps]
-    shared = set.intersection(*tuned) if tuned else {next(iter(found[0]))}
-    pairs = [[losses.get(seed) or next(iter(losses.values())) for losses in found] for seed in sorted(shared, key=str)]
-    both = products([([above], [below]) for above, below in pairs], same_tokens=over[1] == under[1])
-    return of_one_seed(both) if both is not None and tuned and len(pairs) == 1 else both
+    pairs = [([above], [below]) for above, below in aligned(found, tuned)]
+    return products(pairs, same_tokens=over[1] == under[1], vary=any(tuned))
 
 
-def _losses_by_seed(rows: Sequence[Record], item: Extension, window: int) -> dict[int | None, Losses]:
+def losses_by_seed(rows: Sequence[Record], item: Extension, window: int) -> dict[int | None, Losses]:
     """The losses of each document at a window, for every seed that has them."""
-    by_seed: dict[int | None, list[Record]] = {}
-    for row in rows:
-        by_seed.setdefault(row.seed, []).append(row)
+    by_seed = select.gathered(rows, lambda row: row.seed)
     found = {seed: comparison.document_losses(own, item, window) for seed, own in by_seed.items()}
     return {seed: losses for seed, losses in found.items() if losses}
 

@@ -9,7 +9,7 @@ from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.comparison import Effect
 from position_interpolation.evidence.extensions import Extension, extension_of, ordered
 from position_interpolation.evidence.records import Record
-from position_interpolation.evidence.seeds import averaged
+from position_interpolation.evidence.seeds import averaged, losses_by_seed
 from position_interpolation.evidence.words import perplexity_text, plural, whole
 from position_interpolation.tasks.passkey import rules
 
@@ -32,8 +32,8 @@ def extension(base: Extension, treatment: Extension) -> Extension:
 
 def common_window(rows: Sequence[Record]) -> int:
     """The window at which the treatments are compared: the smallest to which any of them extends."""
-    extended = [item.window for item in treatments(rows) if item.factor > 1]
-    return min(extended) if extended else max(select.windows(rows))
+    extended = (item.window for item in treatments(rows) if item.factor > 1)
+    return min(extended, default=max(select.windows(rows)))
 
 
 def seeds(rows: Sequence[Record]) -> list[int]:
@@ -65,14 +65,9 @@ def ratio(rows: Sequence[Record], base: Extension, ours: Extension, other: Exten
 
     Documents are paired, their losses averaged over the seeds. The interval is widened to take in every single seed.
     """
-    both = []
-    for seed in seeds(rows):
-        own = [record for record in rows if record.seed == seed]
-        sides = [comparison.document_losses(own, extension(base, item), ours.window) for item in (ours, other)]
-        both += [sides] if all(sides) else []
-    if not both:
-        return None
-    found = comparison.paired(*map(averaged, zip(*both, strict=True)))
+    left, right = (losses_by_seed(rows, extension(base, item), ours.window) for item in (ours, other))
+    both = [(left[seed], right[seed]) for seed in seeds(rows) if seed in left and seed in right]
+    found = comparison.paired(*map(averaged, zip(*both, strict=True))) if both else None
     if found is None:
         return None
     alone = [one.value for sides in both if (one := comparison.paired(*sides)) is not None]
