@@ -112,8 +112,7 @@ def extension_of(record: Record) -> Extension | None:
 
 def ordered(records: Iterable[Record]) -> list[Extension]:
     """The extensions of some records, in the paper's order."""
-    found = {extension_of(record) for record in records}
-    return sorted((extension for extension in found if extension is not None), key=lambda item: item.rank)
+    return sorted(filter(None, set(map(extension_of, records))), key=lambda item: item.rank)
 
 
 def names(extensions: Sequence[Extension]) -> dict[Extension, str]:

@@ -50,7 +50,7 @@ def _check_meaning(row: dict[str, Any]) -> None:
     """Refuse fields that contradict each other."""
     value, metric, data = row["value"], row["metric"], row["data"]
     extended = [row[name] is not None for name in EXTENSION]
-    if (any(extended) and not all(extended)) or ("perplexity" in metric and not all(extended)):
+    if not all(extended) and (any(extended) or "perplexity" in metric):
         raise ValueError(f"it has not all of {', '.join(EXTENSION)}")
     if all(extended) and row["window"] < row["factor"]:
         raise ValueError(f"its window {row['window']} is shorter than its factor {row['factor']}, and L no whole token")
