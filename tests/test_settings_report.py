@@ -120,6 +120,13 @@ class TestSweep:
         assert case.effect is not None
         assert "edge of what was tried" in case.effect.detail
 
+    def test_a_rate_tried_after_fewer_steps_alone_leaves_an_edge(self) -> None:
+        rows = at_rate(0.0001, 3.3) + at_rate(0.001, 3.1, 2.9) + at_rate(0.01, 3.4, 3.2)
+        (case,) = outcome(of("sweep_learning_rate", rows), "best_learning_rate").measured
+        assert case.name == "tiny, PI x4 after 200 steps: 0.001 against 0.01"
+        assert case.effect is not None
+        assert "edge of what was tried" in case.effect.detail
+
     def test_page(self, tmp_path: Path) -> None:
         written = {path.name for path in render(write(tmp_path / "sweep" / "tiny", SWEEP))}
         assert {"learning_rate.csv", "learning_rate.png", "README.md"} <= written

@@ -38,7 +38,7 @@ def _best(rows: Sequence[Record], family: Sequence[Extension]) -> Iterator[Case]
         found = tables.against(rows, item, rates[first], rates[second])
         if found is not None:
             pair = f"{values[first]:,.2f} against {values[second]:,.2f}"
-            edge = "; the best is at the edge of what was tried" if first in (min(rates), max(rates)) else ""
+            edge = "; the best is at the edge of what was tried" if first in (min(values), max(values)) else ""
             detail = f"{pair} at {item.window}, {plural(found.documents, 'document')}{edge}"
             found = replace(found, sources=(rows[0].experiment,), detail=detail)
         name = f"{item.base}, {item.short_label} after {item.steps} steps: {first:g} against {second:g}"
