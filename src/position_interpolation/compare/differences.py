@@ -90,7 +90,8 @@ def compare(ours: Sequence[Record], theirs: Sequence[Record]) -> Comparison:
         UsageError: no number is on both sides.
     """
     notes = _other_weights(ours, theirs)
-    joined = list(_joined(*(_rows(side, notes) for side in (ours, theirs))))
+    known = ([one for one in side if (one.model, one.base_tokens) not in notes] for side in (ours, theirs))
+    joined = list(_joined(*known))
     if not joined:
         raise UsageError(_strangers(ours, theirs, notes))
     found = {id(record) for pair in joined for record in pair}
@@ -104,19 +105,12 @@ def folder(record: Record) -> str:
     return f"{record.experiment}/{record.rung}"
 
 
-def _rows(side: Iterable[Record], strange: Mapping[Base, str]) -> dict[str, list[Record]]:
-    """Records by what they measure, whatever the seed."""
-    known = (record for record in side if (record.model, record.base_tokens) not in strange)
-    return select.gathered(known, lambda record: replace(record, seed=None).identity)
-
-
-def _joined(
-    ours: Mapping[str, Sequence[Record]], theirs: Mapping[str, Sequence[Record]]
-) -> Iterator[tuple[Record, Record]]:
+def _joined(*sides: Iterable[Record]) -> Iterator[tuple[Record, Record]]:
     """Pairs of one number: seed by seed, or the first of each side if they share no seed.
 
     A training loss has no counterpart under another seed, which reads other text at that step.
     """
+    ours, theirs = (select.gathered(side, lambda one: replace(one, seed=None).identity) for side in sides)
     for name in (name for name in ours if name in theirs):  # in order, on which evidence depends
         left, right = ({record.seed: record for record in side[name]} for side in (ours, theirs))
         if common := left.keys() & right.keys():
