@@ -131,7 +131,7 @@ def _mean(rows: Sequence[Record]) -> Record:
     mean = _mean_rate(rows) if first.metric in RATES else _mean_value(rows)
     data = {**first.data, "seeds": sorted(row.seed for row in rows if row.seed is not None)}
     found = replace(first, value=mean.value, ci_low=mean.low, ci_high=mean.high, seed=None, data=data)
-    if first.data.get("ids") is not None or first.metric == "training_loss":
+    if first.data.get("ids") is not None or first.metric == select.TRAINING_LOSS:
         return found
     # Prompts are made: each seed asked its own.
     prompts, tokens = sum(row.n_documents or 0 for row in rows), sum(row.n_tokens or 0 for row in rows)

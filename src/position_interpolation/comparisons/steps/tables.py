@@ -5,6 +5,7 @@ Rows are one group of `select.perplexities`, or of `rules.passkeys`, in which `e
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from position_interpolation.display.tables import EXTENSION, Table, each, fill
 from position_interpolation.evidence import extensions, paper, select
@@ -39,11 +40,9 @@ def _by_steps(rows: Sequence[Record], metric: str, protocol: str, show: Callable
     def ours(count: int, last: Extension) -> Record | None:
         return select.find(rows, replace(last, steps=count), metric, last.window, protocol)
 
-    def theirs(count: int, last: Extension) -> Record | None:
-        return printed_after(count, last, rows[0].task, metric)
-
     families = extensions.families(rows)
     taken = sorted({extension.steps for family in families for extension in family})
+    theirs = partial(printed_after, task=rows[0].task, metric=metric)
     columns = (
         *EXTENSION[:3],
         *each(taken, str, ours, show, measured=True),

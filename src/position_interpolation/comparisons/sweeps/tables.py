@@ -166,7 +166,7 @@ def number(setting: Setting, name: str) -> float | None:
 def grid_table(grid: Grid) -> Table:
     """One row per extension and setting; for a search the best comes first."""
 
-    def perplexity(line: tuple[Compared, Setting]) -> float:
+    def at_reach(line: tuple[Compared, Setting]) -> float:
         found = line[0].perplexity(line[0].reach)
         return math.inf if found is None else found.value
 
@@ -180,7 +180,7 @@ def grid_table(grid: Grid) -> Table:
     )
     lines, said = grid.lines, caption(grid.rows, grid.keys)
     if not any(grid.values(name) for name in grid.names):  # a search over lists of numbers, which have no order
-        lines.sort(key=perplexity)
+        lines.sort(key=at_reach)
         lists = ", ".join(f"{name}=[...]" for name in grid.names)
         said += f" The lowest {ends(grid.rows)[1]} first; {lists} takes a row's numbers."
     return fill(lines, columns, said)
