@@ -273,6 +273,13 @@ class TestSettings:
         frames = [patch.get_xy() for patch in panels[0].patches if isinstance(patch, Rectangle)]
         assert len(frames) == 2  # both bands that end at 7
 
+    def test_a_panel_does_not_name_what_is_not_set(self) -> None:
+        settings = [(row, row.settings or {}) for row in SWEPT]
+        plain = [replace(row, settings={**own, SLOPE: None}) for row, own in settings if own[SLOPE] == 0.1]
+        panels = dict(page.drawings(grid([*plain, *SWEPT])))["map_extended"]().axes
+        titles = {axes.get_title(loc="left") for axes in panels}
+        assert titles == {"bands x4", "bands x4, attention slope 0", "bands x4, attention slope 0.1"}
+
     def test_a_single_cell_is_no_panel_of_a_map(self) -> None:
         lone = [row for row in SWEPT if (row.settings or {})[SLOPE] != 0.1 or (row.settings or {})[FIRST] == 4]
         (panel,) = dict(page.drawings(grid(lone)))["map_extended"]().axes

@@ -166,7 +166,9 @@ def map_figure(grid: Grid, what: Number) -> Figure:
             bases.append(what.show(found.value))
         if row is not None and column is not None and found is not None:
             title = f"{one.extension.method_name} x{one.extension.factor:g}"
-            panel = ", ".join([title, *(f"{key_text(name)} {number(setting, name):g}" for name in more)])
+            others = [(key_text(key), value) for key, value in setting if key in more and value is not None]
+            told = [f"{key} {value}" if isinstance(value, str) else f"{key} {value:g}" for key, value in others]
+            panel = ", ".join([title, *told])
             cells.setdefault(panel, {})[row, column] = found.value
     cells = {title: known for title, known in cells.items() if len(known) > 1} or cells  # a single one is no map
     rows, columns = grid.values(down), grid.values(across)
