@@ -93,7 +93,7 @@ def where(record: Record) -> str:
         None if record.eval_window is None else f"W {record.eval_window}",
         record.protocol,
         None if record.at is None else f"at {record.at}",
-        str(record.data["ids"][0]) if record.n_documents == 1 and record.data.get("ids") else None,
+        record.document if record.n_documents == 1 and record.data.get("ids") else None,
         f"seed {record.seed}" if record.seed else None,
     ]
     return ": ".join(filter(None, (folder(record), ", ".join(filter(None, named)))))

@@ -95,8 +95,8 @@ class Evidence:
         """The records of a task, plain or under some settings, of all models or one; one list per experiment."""
         for experiment in self.experiments:
             known = self._by_task.get((experiment, task), [])
-            if found := [one for one in known if one.settings == settings]:
-                yield [one for one in found if model in (None, one.model)]
+            if found := [one for one in known if one.settings == settings and model in (None, one.model)]:
+                yield found
 
     def number(
         self, task: str, metric: str, model: str | None = None, at: int | None = None, window: int | None = None
