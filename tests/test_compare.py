@@ -155,6 +155,18 @@ def test_rows_are_joined_seed_by_seed() -> None:
     assert not compare(seeds, seeds[::-1]).outside
 
 
+def test_answers_of_another_seed_to_the_same_questions_are_held_to_their_intervals() -> None:
+    accuracy = replace(
+        PERPLEXITY, metric="accuracy", protocol=None, value=0.5, ci_low=0.47, ci_high=0.53, n_documents=1000
+    )
+    assert (
+        why(replace(accuracy, value=0.45, ci_low=0.42, ci_high=0.48), accuracy)
+        == "50 of 1000 answers turned, more than 35"
+    )
+    assert why(replace(accuracy, seed=7, value=0.45, ci_low=0.42, ci_high=0.48), accuracy) == ""
+    assert why(replace(accuracy, seed=7, value=0.4, ci_low=0.37, ci_high=0.43), accuracy) == "the intervals do not meet"
+
+
 def test_another_seed_is_held_to_the_spread_of_seeds() -> None:
     step = replace(PERPLEXITY, metric="training_loss", at=10, value=3.0)
     again = [replace(row, seed=7, value=1.03 * row.value, ci_low=None, ci_high=None) for row in (PERPLEXITY, step)]

@@ -134,10 +134,11 @@ def most_turned(answers: int, share: float) -> int:
 def _of_answers(ours: Record, theirs: Record, granted: Tolerance) -> str:
     """As `beyond`, for answers: to the same questions a few may turn; for other numbers the intervals have to meet.
 
-    The score of a single summary has no interval and is not judged: after the first different token all may differ.
+    So they have to under different seeds, which tune different models. The score of a single summary has no
+    interval and is not judged: after the first different token all may differ.
     """
     counted = kind(ours).unit == "turned"
-    if counted and same_questions(ours, theirs) and (asked := theirs.n_documents):
+    if counted and ours.seed == theirs.seed and same_questions(ours, theirs) and (asked := theirs.n_documents):
         found = turned(ours, theirs)
         most = most_turned(asked, granted.turned)
         return f"{found} of {asked} answers turned, more than {most}" if found > most else ""
