@@ -132,6 +132,21 @@ class TestSweep:
         assert {"learning_rate.csv", "learning_rate.png", "README.md"} <= written
         assert "table.csv" not in written
 
+    def test_every_schedule_has_a_best_rate_of_its_own(self) -> None:
+        rows = [
+            replace(row, settings={**(row.settings or {}), "train.schedule": schedule})
+            for schedule, sweep in (
+                ("constant", SWEEP),
+                ("wsd", [*at_rate(0.001, 3.2, 3.6), *at_rate(0.0001, 3.5, 3.2)]),
+            )
+            for row in sweep
+        ]
+        cases = outcome(of("sweep_learning_rate", rows), "best_learning_rate").measured
+        assert [case.name for case in cases] == [
+            "tiny, PI x4 after 200 steps, schedule constant: 0.001 against 0.0001",
+            "tiny, PI x4 after 200 steps, schedule wsd: 0.0001 against 0.001",
+        ]
+
 
 class TestChoices:
     def rows(self, wsd: float, bos: float) -> list[Record]:

@@ -8,15 +8,18 @@ from position_interpolation.evidence import select
 from position_interpolation.evidence.evidence import Evidence
 from position_interpolation.evidence.extensions import Extension, ordered
 from position_interpolation.evidence.judging import ALIKE, Bar, Case, percent
+from position_interpolation.evidence.lines import RATE
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
 
 
 def best_rate(evidence: Evidence) -> Iterator[Case]:
-    """The rate of the lowest perplexity at L' against the next, for each extension."""
+    """The rate of the lowest perplexity at L' against the next, for each extension and whatever else is set."""
     for rows in select.under_settings(evidence.records).values():
-        if tables.is_sweep(rows):
-            yield from (case for family in tables.swept(rows) for case in _best(rows, family))
+        rated = [row for row in rows if RATE in (row.settings or {})]
+        for beside, own in select.gathered(rated, tables.beside_rate).items():
+            for family in tables.swept(own):
+                yield from _best(own, family, f", {tables.setting_text(beside)}" if beside else "")
 
 
 def choices(evidence: Evidence, most: float) -> Iterator[Case]:
@@ -26,8 +29,11 @@ def choices(evidence: Evidence, most: float) -> Iterator[Case]:
             yield from (case for item in ordered(rows) for case in _choices(rows, item, most))
 
 
-def _best(rows: Sequence[Record], family: Sequence[Extension]) -> Iterator[Case]:
-    """The best rate against the second, after the largest number of steps that two rates have."""
+def _best(rows: Sequence[Record], family: Sequence[Extension], beside: str) -> Iterator[Case]:
+    """The best rate against the second, after the largest number of steps that two rates have.
+
+    `beside` names what else is set.
+    """
     rates = tables.by_rate(rows)
     for item in reversed(family):
         measured = {rate: tables.perplexity(rows, item.window, item, setting) for rate, setting in rates.items()}
@@ -41,7 +47,7 @@ def _best(rows: Sequence[Record], family: Sequence[Extension]) -> Iterator[Case]
             edge = "; the best is at the edge of what was tried" if first in (min(values), max(values)) else ""
             detail = f"{pair} at {item.window}, {plural(found.documents, 'document')}{edge}"
             found = replace(found, sources=(rows[0].experiment,), detail=detail)
-        name = f"{item.base}, {item.short_label} after {item.steps} steps: {first:g} against {second:g}"
+        name = f"{item.base}, {item.short_label} after {item.steps} steps{beside}: {first:g} against {second:g}"
         yield Case(name, found, Bar("below", 1.0, ALIKE), percent)
         return
 

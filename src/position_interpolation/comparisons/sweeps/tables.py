@@ -12,20 +12,25 @@ from typing import Any
 
 from position_interpolation.comparisons.rivals.tables import NAMED, Compared, caption, compared, ends, numbers
 from position_interpolation.display.tables import EXTENSION, Cell, Column, Table, each, fill
-from position_interpolation.evidence import comparison, select
+from position_interpolation.evidence import comparison, seeds, select
 from position_interpolation.evidence.comparison import Effect
 from position_interpolation.evidence.extensions import Extension, by_steps, extension_of, ordered
 from position_interpolation.evidence.lines import RATE
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import OVER_DOCUMENTS, perplexity_text
 
-OF_METHODS = "method."
+OF_METHODS, OF_TASKS = "method.", "task."
 Setting = tuple[tuple[str, Any], ...]  # (key of the configuration, value) pairs
 
 
 def setting_of(record: Record) -> Setting:
     """The record's setting, in a form that can be the key of a dictionary."""
     return tuple((record.settings or {}).items())
+
+
+def beside_rate(record: Record) -> Setting:
+    """The record's setting without its learning rate."""
+    return tuple((key, value) for key, value in setting_of(record) if key != RATE)
 
 
 def settings_of(rows: Sequence[Record]) -> list[Setting]:
@@ -104,15 +109,23 @@ def choices_table(rows: Sequence[Record]) -> Table:
         Column("Change at L'", partial(_change, rows), "{:+.2f} %".format, measured=True),
     )
     caption = _caption(rows, "by evaluation window, under each setting")
-    caption += " The change is paired by document, against the setting measured first, which is ours."
+    caption += (
+        " The change is against the setting measured first, which is ours: paired by document, and between two "
+        "trainings its interval is widened by as much as seeds are known to differ."
+    )
     lines = [(item, setting) for item in ordered(rows) for setting in settings_of_extension(rows, item)]
     return fill(lines, columns, caption)
 
 
 def against(rows: Sequence[Record], extension: Extension, setting: Setting, other: Setting) -> Effect | None:
-    """Perplexity at L' under a setting over that under another, paired by document."""
+    """Perplexity at L' under a setting over that under another, paired by document.
+
+    Two trainings are compared under one seed, so the interval is widened by the known spread of seeds.
+    """
     losses = (comparison.document_losses(under(rows, one), extension, extension.window) for one in (setting, other))
-    return comparison.paired(*losses)
+    found = comparison.paired(*losses)
+    trained = bool(extension.steps) and any(not key.startswith(OF_TASKS) for key, _ in {*setting} ^ {*other})
+    return seeds.of_one_seed(found) if found is not None and trained else found
 
 
 def _change(rows: Sequence[Record], extension: Extension, setting: Setting) -> Cell:
