@@ -8,7 +8,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import LlamaConfig
 
 from position_interpolation.models import attention, loading
-from position_interpolation.models.attention import ROWS, causal_attention
+from position_interpolation.models.attention import ROWS, attention_of_last, causal_attention
 
 # bfloat16 keeps 8 bits: 2^-9 of rounding, once in the scores and once in what is multiplied
 CLOSE = 0.01
@@ -126,21 +126,40 @@ def test_tuning_under_autocast_has_the_gradients_of_torchs_kernel() -> None:
     assert distance(slopes[0], slopes[1].double()) < 2 * CLOSE
 
 
-@pytest.mark.parametrize("case", ["float32", "mask", "cache"])
+@pytest.mark.parametrize(("heads", "groups"), [(2, 2), (6, 2)])
+@pytest.mark.parametrize("scaling", [None, 0.05])
+def test_the_last_position_alone_is_the_last_of_all(heads: int, groups: int, scaling: float | None) -> None:
+    query, key, value = states(heads, ROWS + 9, 0), states(groups, ROWS + 9, 1), states(groups, ROWS + 9, 2)
+    exact = reference(query.double(), key.double(), value.double(), scaling)[:, :, -1:]
+    assert distance(attention_of_last(query[:, :, -1:], key, value, scaling), exact) < CLOSE
+
+
+def test_tokens_written_with_a_cache_are_those_of_whole_forwards() -> None:
+    """In bfloat16 each rounds where the other does not, so that logits are compared, not the tokens of near ties."""
+    ids = torch.randint(128, (2, ROWS), generator=torch.Generator().manual_seed(0))
+    read = model(torch.bfloat16)
+    with torch.inference_mode():
+        cache = read(input_ids=ids[:, :-1], use_cache=True).past_key_values
+        last = read(input_ids=ids[:, -1:], past_key_values=cache).logits[:, -1]
+        whole = read(input_ids=ids).logits[:, -1].double()
+    assert distance(last, whole) < 2 * CLOSE
+
+
+@pytest.mark.parametrize("case", ["float32", "mask", "several tokens after a cache"])
 def test_other_cases_are_torchs_own_kernel_bit_for_bit(case: str) -> None:
     ids = torch.randint(128, (2, 40), generator=torch.Generator().manual_seed(0))
     dtype = torch.float32 if case == "float32" else torch.bfloat16
     mask = torch.ones_like(ids)
     mask[0, :7] = 0  # padded on the left
     options = {"attention_mask": mask} if case == "mask" else {}
-    outputs = []
+    cached, outputs = case.endswith("cache"), []
     for kernel in (attention.NAME, "sdpa"):
         read = model(dtype)
         with torch.inference_mode():
-            if case == "cache":  # the prompt under one kernel, so that only the last token's attention differs
+            if cached:  # the prompt under one kernel, so that only the last tokens' attention differs
                 read.set_attn_implementation("sdpa")  # type: ignore[operator]
-                options = {"past_key_values": read(input_ids=ids[:, :-1], use_cache=True).past_key_values}
+                options = {"past_key_values": read(input_ids=ids[:, :-2], use_cache=True).past_key_values}
             read.set_attn_implementation(kernel)  # type: ignore[operator]
-            outputs.append(read(input_ids=ids[:, -1:] if case == "cache" else ids, **options).logits)
+            outputs.append(read(input_ids=ids[:, -2:] if cached else ids, **options).logits)
 
     assert torch.equal(*outputs)
