@@ -88,6 +88,19 @@ def extended(method: str, factor: int, steps: int) -> dict[str, Any]:
     return {"method": method, "factor": float(factor), "window": factor * L, "steps": steps}
 
 
+def summaries(protocol: str, scores: tuple[float, ...], reads: int, **who: Any) -> list[Record]:
+    """ROUGE of one writer's summaries, a score a report, read in `reads` times L."""
+    return [
+        row(
+            f"document_{metric}", score, task="govreport", protocol=protocol, experiment="table6_govreport",
+            eval_window=reads * L, n_tokens=100,
+            data={"name": "govreport", "source": "local", "sha256": None, "ids": [str(place)]}, **who,
+        )
+        for place, score in enumerate(scores)
+        for metric in ("rouge1", "rouge2", "rougeL")
+    ]  # fmt: skip
+
+
 def scored(
     method: str, factor: int, at: int, value: float, steps: int = 0, documents: int = DOCUMENTS, spread: float = 0.001,
     **given: Any,
@@ -520,31 +533,46 @@ class TestOtherTables:
 
     @pytest.mark.parametrize(("ours", "expected"), [(30.0, HOLDS), (10.0, FAILS), (20.1, NOISE), (None, UNKNOWN)])
     @pytest.mark.parametrize(
-        ("claim", "protocol", "rival", "base"),
+        ("claim", "protocol", "rival", "base", "window"),
         [
-            ("govreport_rouge_1", "generated", "lead", {}),
-            ("summaries_tuning_helps", "generated", "generated_untuned", extended("pi", 4, 1000)),
-            ("summaries_longer_window_helps", "generated_untuned", "generated_untuned", extended("none", 1, 0)),
+            ("govreport_rouge_1", "generated", "lead", {}, 4),
+            ("summaries_tuning_helps", "generated", "generated_untuned", extended("pi", 4, 1000), 4),
+            ("summaries_longer_window_helps", "generated_untuned", "generated_untuned", extended("none", 1, 0), 1),
         ],
     )
     def test_summaries_against_a_rival(
-        self, claim: str, protocol: str, rival: str, base: dict[str, Any], ours: float | None, expected: str
+        self,
+        claim: str,
+        protocol: str,
+        rival: str,
+        base: dict[str, Any],
+        window: int,
+        ours: float | None,
+        expected: str,
     ) -> None:
-        nobody = {"method": None, "factor": None, "window": None, "steps": None}
-        written = [(rival, {**nobody, **base, "eval_window": L}, (20.0,) * 4)]
+        rows = summaries(rival, (20.0,) * 4, window, **base)
         if ours is not None:
-            mine = {**extended("pi", 4, 1000), "eval_window": 4 * L}
-            written.append((protocol, mine, tuple(ours + spread for spread in (-1.0, 0.5, 1.0, -0.5))))
-        rows = [
-            row(
-                f"document_{metric}", value, task="govreport", protocol=name, experiment="table6_govreport",
-                data={"name": "govreport", "source": "local", "sha256": None, "ids": [str(place)]}, **who,
-            )
-            for name, who, values in written
-            for place, value in enumerate(values)
-            for metric in ("rouge1", "rouge2", "rougeL")
-        ]  # fmt: skip
+            scores = tuple(ours + spread for spread in (-1.0, 0.5, 1.0, -0.5))
+            rows += summaries(protocol, scores, 4, **extended("pi", 4, 1000))
         assert verdict(claim, rows).verdict == expected
+
+    def test_the_base_that_is_a_rival_reads_its_own_window(self) -> None:
+        """Past its window it writes nothing that is worth a comparison."""
+        claim, base = "summaries_longer_window_helps", extended("none", 1, 0)
+        ours = summaries("generated_untuned", (30.0,) * 4, 4, **extended("pi", 4, 1000))
+        beyond = summaries("generated_untuned", (5.0,) * 4, 4, **base)
+        inside = summaries("generated_untuned", (40.0,) * 4, 1, **base)
+        assert verdict(claim, [*ours, *beyond]).verdict == UNKNOWN
+        assert verdict(claim, [*ours, *beyond, *inside]).verdict == FAILS
+
+    def test_summaries_of_other_lengths_are_not_compared(self) -> None:
+        """First tokens are as many as a summary may have."""
+        rows = summaries("generated_untuned", (20.0,) * 4, 1, **extended("none", 1, 0))
+        rows += summaries("generated_untuned", (30.0,) * 4, 4, **extended("pi", 4, 1000))
+        leads = [summaries("lead", (20.0,) * 4, window) for window in (1, 4)]
+        shorter = [replace(lead, n_tokens=50) for lead in leads[0]]
+        assert verdict("summaries_longer_window_helps", [*rows, *leads[0], *leads[1]]).verdict == HOLDS
+        assert verdict("summaries_longer_window_helps", [*rows, *shorter, *leads[1]]).verdict == UNKNOWN
 
     def test_theory(self) -> None:
         values = {

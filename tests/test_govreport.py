@@ -326,11 +326,16 @@ def test_a_base_that_reads_less_stands_beside_what_reads_more(unbroken: tuple[Pa
     less = [replace(row, **base) if row.method else replace(row, eval_window=64) for row in rows]
     ((_, together),) = select.summaries([*less, *rows]).items()
     table = govreport_page.govreport_table(together)
-    assert [(row[1].value, row[2].value) for row in table.rows[:3]] == [
+    shown = [(row[1].value, row[2].value) for row in table.rows[:3]]
+    assert shown == [
         (64, "the report's first tokens"),
         (64, "none (L = 64), no summaries seen"),
         (512, "PI x8, untuned, no summaries seen"),
     ]
+    longer = [replace(row, value=row.value + 1) if row.method is None else row for row in rows]
+    ((_, together),) = select.summaries([*less, *longer]).items()
+    named = [writer.name for writer in govreport_page.by_writer(together)]
+    assert named[:2] == ["the report's first tokens, in 64", "the report's first tokens, in 512"]
 
 
 def test_verdicts_compare_the_same_documents(unbroken: tuple[Path, list[Record]]) -> None:

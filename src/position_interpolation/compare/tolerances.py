@@ -134,8 +134,8 @@ def most_turned(answers: int, share: float) -> int:
 def _of_answers(ours: Record, theirs: Record, granted: Tolerance) -> str:
     """As `beyond`, for answers: to the same questions a few may turn; for other numbers the intervals have to meet.
 
-    So they have to under different seeds, which tune different models. The score of a single summary has no
-    interval and is not judged: after the first different token all may differ.
+    So they have to under different seeds, most of which tune other models or ask other keys. The score of a single
+    summary has no interval and is not judged: after the first different token all may differ.
     """
     counted = kind(ours).unit == "turned"
     if counted and ours.seed == theirs.seed and same_questions(ours, theirs) and (asked := theirs.n_documents):

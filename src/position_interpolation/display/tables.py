@@ -72,7 +72,7 @@ class Table:
 
     @property
     def model(self) -> str:
-        """The model, if the first of several columns names the same one in every row; else empty."""
+        """The model's name, if every row has the same and there are other columns; else empty."""
         models = {str(row[0].value) for row in self.rows} if self.header[0] == "Model" else set()
         return models.pop() if len(models) == 1 and len(self.columns) > 1 else ""
 

@@ -54,7 +54,7 @@ def products(
 ) -> Effect | None:
     """`comparison.products` of every seed as one ratio; None if a seed has no common document.
 
-    If seeds `vary` the ratio, the interval of a single one is widened by `of_one_seed`.
+    If seeds `vary` the ratio, the interval of a single seed is widened by `of_one_seed`.
     """
     ratios = [one for sides in seeds if (one := comparison.products(*sides, same_tokens)) is not None]
     if not ratios or len(ratios) < len(seeds):

@@ -41,7 +41,8 @@ def tune(
         dataset: item i is the i-th training sequence; `steps * batch_size` of them are used, in order.
         train: the recipe.
         folder: for this recipe alone; holds the checkpoints, and in them the loss curve.
-        micro_batch: most sequences of a forward; as many are taken as divide the step evenly.
+        micro_batch: most sequences of a forward. The largest number up to it is taken that divides a process's share
+            of a step.
         chosen: device, precision, and how memory and processes are used.
         seed: of the Trainer, which has no random operation left to do.
         beginning: folder of the same recipe at a constant rate: the steps before the rate falls are taken from there.
@@ -117,7 +118,8 @@ def _arguments(folder: Path, train: Train, micro_batch: int, chosen: Compute, se
     """The recipe in the Trainer's words; our callbacks decide what it saves and reports."""
     on_cpu = compute.device(chosen) == "cpu"
     readers = distributed.processes() // chosen.context_parallel  # groups of processes, each with its own sequences
-    share = train.batch_size // readers  # of a step's sequences, that one of them reads
+    share, rest = divmod(train.batch_size, readers)  # sequences of a step that each of them reads
+    assert not rest, "distributed.check_processes refuses it before"
     at_once = max(size for size in range(1, min(share, micro_batch) + 1) if share % size == 0)
     return TrainingArguments(
         output_dir=str(folder),

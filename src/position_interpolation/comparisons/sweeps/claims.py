@@ -14,7 +14,7 @@ from position_interpolation.evidence.words import plural
 
 
 def best_rate(evidence: Evidence) -> Iterator[Case]:
-    """The rate of the lowest perplexity at L' against the next, for each extension and whatever else is set."""
+    """The rate of the lowest perplexity at L' against the next, for each extension under each of the other settings."""
     for rows in select.under_settings(evidence.records).values():
         rated = [row for row in rows if RATE in (row.settings or {})]
         for beside, own in select.gathered(rated, tables.beside_rate).items():

@@ -1,13 +1,13 @@
 """Checks of section 3.5, Table 6: ROUGE of the summaries of long reports."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import NamedTuple
 
 from position_interpolation.evidence import comparison, select
 from position_interpolation.evidence.comparison import Effect, exact
 from position_interpolation.evidence.evidence import Evidence
+from position_interpolation.evidence.extensions import extension_of
 from position_interpolation.evidence.judging import POINT, Bar, Case, points
 from position_interpolation.evidence.records import Record
 from position_interpolation.evidence.words import plural
@@ -17,19 +17,27 @@ from position_interpolation.tasks.govreport.page import LEADS, VARIANTS, by_repo
 PRINTED = "CoLT5 Base"
 
 
-class Writer(NamedTuple):
-    """Who wrote summaries: a method's extension, tuned on summaries or not, or nobody (`lead`)."""
+@dataclass(frozen=True)
+class Rival:
+    """What PI is held against."""
 
-    method: str | None
-    protocol: str
+    called: str
+    ours: str  # protocol of PI's own summaries
+    wrote: Callable[[Record, Record], bool]  # whether a record is the rival's, given one of PI's
 
 
-OURS = Writer("pi", TUNED)
-# What PI is held against: the writer that has the name, PI's own way to write then, and what the rival is called.
 RIVALS = {
-    "first_tokens": (Writer(None, LEAD), OURS, LEADS),
-    "without_tuning": (Writer("pi", UNTUNED), OURS, "the same model without tuning on summaries"),
-    "base": (Writer("none", UNTUNED), Writer("pi", UNTUNED), "the base, which reads the report cut to its window"),
+    "first_tokens": Rival(LEADS, TUNED, lambda row, ours: (row.protocol, row.eval_window) == (LEAD, ours.eval_window)),
+    "without_tuning": Rival(
+        "the same model without tuning on summaries",
+        TUNED,
+        lambda row, ours: row.protocol == UNTUNED and extension_of(row) == extension_of(ours),
+    ),
+    "base": Rival(
+        "the base, which reads the report cut to its window",
+        UNTUNED,
+        lambda row, ours: (row.protocol, row.method, row.eval_window) == (UNTUNED, "none", row.window),
+    ),
 }
 
 
@@ -46,22 +54,32 @@ def rouge(evidence: Evidence, metrics: Sequence[str], rival: str = "first_tokens
 
 def _lead(evidence: Evidence, model: str, metric: str, rival: str) -> Effect | None:
     """The mean difference over the reports that both have, with a bootstrap over them."""
-    theirs, ours, called = RIVALS[rival]
     for rows in evidence.of("govreport", model):
-        sides = [by_report(_written(rows, writer), metric) for writer in (ours, theirs)]
-        found = comparison.difference(*sides)
+        sides = [by_report(own, metric) for own in _sides(rows, RIVALS[rival])]
+        found = comparison.difference(*sides) if sides else None
         if found is not None:
             means = " against ".join(f"{sum(side.values()) / len(side):.1f}" for side in sides)
-            detail = f"{means} of {called}, {plural(found.documents, 'report')}"
+            detail = f"{means} of {RIVALS[rival].called}, {plural(found.documents, 'report')}"
             return replace(found, sources=(rows[0].experiment,), detail=detail)
     return None
 
 
-def _written(rows: Sequence[Record], writer: Writer) -> list[Record]:
-    """A writer's scores: where there are several, of the one that reads most and is tuned longest."""
-    own = (row for row in rows if (row.method, row.protocol) == writer)
-    found = select.gathered(own, lambda row: (row.eval_window or 0, row.steps or 0))
-    return found[max(found)] if found else []
+def _sides(rows: Sequence[Record], rival: Rival) -> list[list[Record]]:
+    """PI's scores, of the extension that reads most and is tuned longest, and the rival's; none if lengths differ.
+
+    The first tokens of a report are as many as a summary may have, so where they differ by window, so do summaries.
+    """
+    own = [row for row in rows if (row.method, row.protocol) == ("pi", rival.ours)]
+    if not own:
+        return []
+    ours = max(own, key=lambda row: (row.eval_window or 0, row.steps or 0))
+    theirs = [row for row in rows if rival.wrote(row, ours)]
+    windows = {ours.eval_window, *(row.eval_window for row in theirs)}
+    leads = (row for row in rows if row.protocol == LEAD and row.eval_window in windows)
+    most = select.gathered(leads, lambda row: (row.metric, row.data.get("ids") and tuple(row.data["ids"])))
+    if any(len({row.n_tokens for row in same}) > 1 for same in most.values()):
+        return []
+    return [[row for row in own if extension_of(row) == extension_of(ours)], theirs]
 
 
 def _printed(evidence: Evidence, metric: str) -> Effect:

@@ -1,6 +1,7 @@
 """What a page shows of summaries: the layout of Table 6 with the paper's rows below ours, and ROUGE drawn."""
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -38,7 +39,7 @@ class Writer(NamedTuple):
     """Who wrote summaries: an extension of a base, or nobody, and what it is called."""
 
     base: str
-    window: int | None  # L', in which the report is read
+    window: int | None  # in which the report is read
     name: str
     colour: str
 
@@ -53,7 +54,7 @@ def by_writer(records: Sequence[Record]) -> dict[Writer, list[Record]]:
 
     def rank(record: Record) -> tuple[Any, ...]:
         extension = extension_of(record)
-        return () if extension is None else extension.rank, [*LOOKS].index(str(record.protocol))
+        return () if extension is None else extension.rank, [*LOOKS].index(str(record.protocol)), record.eval_window
 
     def writer(record: Record) -> Writer:
         extension, base = extension_of(record), base_name(record.model, record.base_tokens)
@@ -66,14 +67,18 @@ def by_writer(records: Sequence[Record]) -> dict[Writer, list[Record]]:
     found: dict[Writer, list[Record]] = {}
     for one, rows in select.gathered(sorted(scored, key=rank), writer).items():
         same = (other for other in found if (other.base, other.name) == (one.base, LEADS))
-        if one.name != LEADS or all(_reports(found[other]) != _reports(rows) for other in same):
+        if one.name != LEADS or all(_values(found[other]) != _values(rows) for other in same):
             found[one] = rows
-    return found
+    named = Counter((one.base, one.name) for one in found)
+    return {
+        one._replace(name=f"{one.name}, in {one.window}") if named[one.base, one.name] > 1 else one: rows
+        for one, rows in found.items()
+    }
 
 
-def _reports(records: Sequence[Record]) -> dict[str, dict[str, float]]:
-    """Every ROUGE of one writer, by report."""
-    return {metric: by_report(records, metric) for metric in VARIANTS}
+def _values(records: Sequence[Record]) -> set[tuple[str, str, float]]:
+    """Every score of one writer."""
+    return {(record.metric, str(record.data.get("ids")), record.value) for record in records}
 
 
 def by_report(records: Iterable[Record], metric: str) -> dict[str, float]:
