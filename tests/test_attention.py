@@ -1,6 +1,7 @@
 """Blockwise attention is causal attention, gradients too, against float64; the rest is left to torch's own kernel."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -134,8 +135,15 @@ def test_the_last_position_alone_is_the_last_of_all(heads: int, groups: int, sca
     assert distance(attention_of_last(query[:, :, -1:], key, value, scaling), exact) < CLOSE
 
 
-def test_tokens_written_with_a_cache_are_those_of_whole_forwards() -> None:
+def test_a_token_written_with_a_cache_is_that_of_a_whole_forward(monkeypatch: pytest.MonkeyPatch) -> None:
     """In bfloat16 each rounds where the other does not, so that logits are compared, not the tokens of near ties."""
+    lengths: list[int] = []
+
+    def attend(query: torch.Tensor, key: torch.Tensor, *rest: Any) -> torch.Tensor:
+        lengths.append(key.shape[2])
+        return attention_of_last(query, key, *rest)
+
+    monkeypatch.setattr(attention, "attention_of_last", attend)
     ids = torch.randint(128, (2, ROWS), generator=torch.Generator().manual_seed(0))
     read = model(torch.bfloat16)
     with torch.inference_mode():
@@ -143,6 +151,7 @@ def test_tokens_written_with_a_cache_are_those_of_whole_forwards() -> None:
         last = read(input_ids=ids[:, -1:], past_key_values=cache).logits[:, -1]
         whole = read(input_ids=ids).logits[:, -1].double()
     assert distance(last, whole) < 2 * CLOSE
+    assert lengths == [ROWS, ROWS], "once a layer, and not for whole forwards"
 
 
 @pytest.mark.parametrize("case", ["float32", "mask", "several tokens after a cache"])

@@ -76,8 +76,8 @@ def _sides(rows: Sequence[Record], rival: Rival) -> list[list[Record]]:
     theirs = [row for row in rows if rival.wrote(row, ours)]
     windows = {ours.eval_window, *(row.eval_window for row in theirs)}
     leads = (row for row in rows if row.protocol == LEAD and row.eval_window in windows)
-    most = select.gathered(leads, lambda row: (row.metric, row.data.get("ids") and tuple(row.data["ids"])))
-    if any(len({row.n_tokens for row in same}) > 1 for same in most.values()):
+    by_text = select.gathered(leads, lambda row: (row.metric, str(row.data.get("ids"))))
+    if any(len({row.n_tokens for row in same}) > 1 for same in by_text.values()):
         return []
     return [[row for row in own if extension_of(row) == extension_of(ours)], theirs]
 

@@ -53,8 +53,8 @@ def by_writer(records: Sequence[Record]) -> dict[Writer, list[Record]]:
     called = names(among)
 
     def rank(record: Record) -> tuple[Any, ...]:
-        extension = extension_of(record)
-        return () if extension is None else extension.rank, [*LOOKS].index(str(record.protocol)), record.eval_window
+        extension, way = extension_of(record), [*LOOKS].index(str(record.protocol))
+        return () if extension is None else extension.rank, way, record.eval_window or 0
 
     def writer(record: Record) -> Writer:
         extension, base = extension_of(record), base_name(record.model, record.base_tokens)
